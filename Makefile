@@ -1,0 +1,38 @@
+# Everything sets itself up: the first target that needs it makes .venv and installs the project (see tools/setup-venv).
+# make EXTRAS=dev,mxnet,cuda12 test     other extras      make PYTHON=/path/to/python3.10 test     another interpreter
+
+SHELL := /bin/sh
+EXTRAS ?= dev,mxnet,cuda13
+BIN := .venv/bin
+STAMP := .venv/.installed
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Draw a data set, train on it, score it; leaves pictures (about five minutes)
+	@$(BIN)/dali-ssd demo $(ARGS)
+
+test: $(STAMP) ## Run the tests; ARGS='-k name tests/unit' picks some
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Check style, format and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(STAMP) ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(STAMP) ## Compare loaders on the same work; ARGS are those of dali-ssd bench
+	@$(BIN)/dali-ssd bench $(ARGS)
+
+clean: ## Remove .venv and what the tools left
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt tools/setup-venv
+	@PYTHON="$(PYTHON)" tools/setup-venv "$(EXTRAS)"
