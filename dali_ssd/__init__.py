@@ -1,0 +1,36 @@
+"""A DALI input pipeline for SSD detection training from MXNet RecordIO shards.
+
+    from dali_ssd import TrainLoader, ValLoader
+
+The public names are imported when they are first used, so that `import dali_ssd` needs neither DALI nor MXNet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dali_ssd.optional import import_module
+
+if TYPE_CHECKING:
+    from dali_ssd.graph.targets import encode_targets
+    from dali_ssd.loader import TrainLoader, ValLoader
+
+__all__ = ["TrainLoader", "ValLoader", "__version__", "encode_targets"]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "TrainLoader": "dali_ssd.loader",
+    "ValLoader": "dali_ssd.loader",
+    "encode_targets": "dali_ssd.graph.targets",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'dali_ssd' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

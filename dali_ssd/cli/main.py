@@ -1,0 +1,114 @@
+"""Find the subcommand, run it, and turn errors into one line on stderr and an exit code.
+
+Subcommands are imported when they run, so `dali-ssd --help` needs neither DALI nor MXNet. Each `cli/<name>.py` has
+`run(argv) -> int`, the exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple, cast
+
+from dali_ssd import __version__
+from dali_ssd.errors import DaliSsdError
+from dali_ssd.optional import explain
+
+__all__ = ["COMMANDS", "TRACEBACK_VARIABLE", "Command", "main"]
+
+TRACEBACK_VARIABLE = "DALI_SSD_TRACEBACK"
+"""Environment variable; when it is set, errors show Python's traceback instead of one line."""
+
+_FAILURE = 1
+_USAGE_ERROR = 2
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class Command(NamedTuple):
+    """A subcommand: the module that has its `run`, and a line of help."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "demo": Command("dali_ssd.cli.demo", "draw a small data set, train on it, score it, show where the time goes"),
+    "train": Command("dali_ssd.cli.train", "train an SSD from shards, with the option names of GluonCV's train_ssd.py"),
+    "eval": Command("dali_ssd.cli.eval", "score trained parameters: VOC07 mAP and COCO AP"),
+    "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
+    "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
+    "index": Command("dali_ssd.cli.index", "rebuild the .idx of a shard"),
+    "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
+    "show": Command("dali_ssd.cli.show", "draw the training images that the pipeline makes, with their boxes"),
+    "inspect": Command("dali_ssd.cli.inspect", "print what a data set, a record or a pipeline holds"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `dali-ssd` with `argv` (default: the process's arguments) and return its exit code."""
+    try:
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("\ndali-ssd: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output is gone; without this the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception as error:
+        known = _for_people(error)
+        if known is None or os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        print(f"dali-ssd: error: {known}", file=sys.stderr)
+        return known.exit_code if isinstance(known, DaliSsdError) else _FAILURE
+
+
+def _dispatch(argv: list[str]) -> int:
+    name, options = (argv[0], argv[1:]) if argv else ("--help", [])
+    if name in COMMANDS:
+        module = importlib.import_module(COMMANDS[name].module)
+        return cast("Callable[[list[str]], int]", module.run)(options)
+    if name in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if name in ("-V", "--version"):
+        print(f"dali-ssd {__version__}")
+        return 0
+    print(f"dali-ssd: error: {_unknown(name)}", file=sys.stderr)
+    return _USAGE_ERROR
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: dali-ssd COMMAND [OPTIONS]",
+            "",
+            "A DALI input pipeline for SSD detection training from MXNet RecordIO shards.",
+            "",
+            *lines,
+            "",
+            "`dali-ssd COMMAND --help` lists the options of a command; `dali-ssd --version` prints the version.",
+        ]
+    )
+
+
+def _unknown(name: str) -> str:
+    if name.startswith("-"):
+        return f"the command comes before its options, so {name} has no meaning here; see dali-ssd --help"
+    near = get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+    return f"no command {name!r}: {hint}"
+
+
+def _for_people(error: Exception) -> DaliSsdError | OSError | None:
+    """Find the error whose message is enough to act on; None for a bug, which keeps its traceback."""
+    known = explain(error) or error
+    return known if isinstance(known, DaliSsdError | OSError) else None

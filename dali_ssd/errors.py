@@ -1,0 +1,95 @@
+"""Every exception this package raises on purpose.
+
+    DaliSsdError                 anything below; the message says what is wrong, where, and what to do next
+    |-- ConfigError              an option or an argument that cannot work (also a ValueError)
+    |-- MissingDependencyError   an extra that is not installed (also an ImportError)
+    |-- DatasetError             a shard, index or folder that is missing, empty or unusable
+    |   `-- RecordError          one record (or its index entry) that cannot be used: names shard, key, offset, object
+    |-- AnnotationError          an annotation file a converter cannot read
+    |-- CheckpointError          a checkpoint that is damaged or belongs to another run
+    `-- TrainingError            a training that must not go on, such as a loss that is not finite
+
+The command line prints the message of a `DaliSsdError` on one line and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "AnnotationError",
+    "CheckpointError",
+    "ConfigError",
+    "DaliSsdError",
+    "DatasetError",
+    "MissingDependencyError",
+    "Place",
+    "RecordError",
+    "TrainingError",
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a dataset something is: as much of it as is known."""
+
+    shard: Path | None = None
+    key: int | None = None
+    """The record's key in the shard's `.idx`."""
+    offset: int | None = None
+    """Byte offset of the record's frame in the shard."""
+    object: int | None = None
+    """Number of the object in the record's label, from 0."""
+
+    def __str__(self) -> str:
+        parts = [str(self.shard)] if self.shard is not None else []
+        parts += [
+            f"{name} {value}"
+            for name, value in (("record", self.key), ("byte", self.offset), ("object", self.object))
+            if value is not None
+        ]
+        return ", ".join(parts)
+
+
+class DaliSsdError(Exception):
+    """Base of all errors of this package."""
+
+    exit_code = 2
+    """What the command line exits with."""
+
+
+class ConfigError(DaliSsdError, ValueError):
+    """An option or argument that cannot work; the message echoes the value and what is allowed."""
+
+
+class MissingDependencyError(DaliSsdError, ImportError):
+    """An optional dependency is not installed; the message gives the pip command."""
+
+
+class DatasetError(DaliSsdError):
+    """A shard, index or folder that is missing, empty or unusable."""
+
+
+class RecordError(DatasetError):
+    """One record that cannot be used; `place` says which, and the message repeats it."""
+
+    def __init__(self, problem: str, place: Place | None = None) -> None:
+        self.problem = problem
+        self.place = place or Place()
+        where = str(self.place)
+        super().__init__(f"{where}: {problem}" if where else problem)
+
+
+class AnnotationError(DaliSsdError):
+    """An annotation file that a converter cannot read; the message names the file."""
+
+
+class CheckpointError(DaliSsdError):
+    """A checkpoint that is damaged or belongs to another run; the message says which part differs."""
+
+
+class TrainingError(DaliSsdError):
+    """A training that must not go on; the message gives step, learning rate and records."""
+
+    exit_code = 3

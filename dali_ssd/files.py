@@ -1,0 +1,107 @@
+"""Writing files so that nobody ever sees half of one, and the folder for what can be made again.
+
+A file is written under a temporary name in its own folder, flushed to disk, and renamed onto its name. Two processes
+that write the same file at once both succeed, and a reader sees one version or the other, whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal, TextIO, overload
+
+from dali_ssd.errors import DaliSsdError, DatasetError
+
+__all__ = ["atomic_open", "atomic_path", "cache_folder", "file_identity", "replace", "sync_file", "temporary_name"]
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside `path`, hidden, unique and with the same suffix (writers such as matplotlib's go by the suffix)."""
+    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp{path.suffix}")
+
+
+def sync_file(path: Path) -> None:
+    """Bring a written file to the disk; errors that the kernel held back, such as a full disk, come out here."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename `source` onto `target` and bring the rename itself to the disk."""
+    os.replace(source, target)
+    with suppress(OSError):  # some network file systems cannot sync a folder; the rename is done all the same
+        sync_file(target.parent)
+
+
+def _writing_failed(error: OSError, path: Path, temporary: Path) -> DaliSsdError | None:
+    """The error to raise instead of `error` if that came from writing `path`, None if from something else."""
+    if error.errno is None or (error.filename is not None and str(error.filename) not in (str(path), str(temporary))):
+        return None
+    return DaliSsdError(f"cannot write {path}: {os.strerror(error.errno)}")
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; at the end it becomes `path`, on any error it is deleted.
+
+    Raises `DaliSsdError` where the file cannot be written, with the `OSError` as its cause.
+    """
+    path = Path(path)
+    temporary = temporary_name(path)
+    try:
+        yield temporary
+        sync_file(temporary)
+        replace(temporary, path)
+    except OSError as error:
+        failed = _writing_failed(error, path, temporary)
+        if failed is None:
+            raise
+        raise failed from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@overload
+def atomic_open(path: str | Path, mode: Literal["wb"] = "wb") -> AbstractContextManager[BinaryIO]: ...
+@overload
+def atomic_open(path: str | Path, mode: Literal["w"]) -> AbstractContextManager[TextIO]: ...
+def atomic_open(path: str | Path, mode: Literal["wb", "w"] = "wb") -> AbstractContextManager[Any]:
+    """Open `path` for writing bytes (`wb`) or UTF-8 text (`w`); see `atomic_path` for what happens at the end."""
+    return _atomic_open(Path(path), mode)
+
+
+@contextmanager
+def _atomic_open(path: Path, mode: str) -> Iterator[IO[Any]]:
+    encoding = None if "b" in mode else "utf-8"
+    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
+        yield file
+
+
+def cache_folder(cache_dir: str | Path | None = None) -> Path:
+    """The folder for indexes and reports that can be made again; created if missing.
+
+    `cache_dir`, else the environment's DALI_SSD_CACHE, else `~/.cache/dali_ssd`. Raises `DatasetError` where it
+    cannot be created.
+    """
+    folder = Path(cache_dir or os.environ.get("DALI_SSD_CACHE") or Path.home() / ".cache" / "dali_ssd")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot create the cache folder {folder}: {error.strerror}; set DALI_SSD_CACHE to one you can write to"
+        ) from error
+    return folder
+
+
+def file_identity(path: Path) -> str:
+    """64 hexadecimal digits that change when the file at `path` does: absolute path, size and modification time."""
+    status = path.stat()
+    text = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

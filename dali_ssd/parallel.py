@@ -1,0 +1,69 @@
+"""Map a function over many items with processes: results in the items' order, a bounded number of them in memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from dali_ssd.config import available_cores
+from dali_ssd.errors import DaliSsdError
+
+__all__ = ["ordered_map"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_CHUNK = 8
+"""Items that travel to a worker together."""
+_WORTH_A_WORKER = 64
+"""Starting a process takes about as long as this many items of the work done here."""
+
+
+def _ignore_interrupt() -> None:
+    # Ctrl-C reaches every process of the terminal; the parent alone decides, so that there is one message.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _apply(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int = 0, *, isolated: bool = False
+) -> Iterator[Result]:
+    """Yield `function(item)` for each item, in order, computed by `workers` processes (0: as many as are worth it).
+
+    `isolated`: never compute in this process, so that `function` may change process-wide state.
+    `function` and items must be picklable. An exception of `function` comes out here. Raises `DaliSsdError` where a
+    worker dies. Processes are spawned, not forked: the caller may have threads.
+    """
+    workers = min(workers or available_cores(), -(-len(items) // _WORTH_A_WORKER))
+    if workers < 1 or (workers == 1 and not isolated):
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
+    try:
+        yield from _windowed(pool, function, items, 2 * workers)
+    except BrokenProcessPool as error:
+        raise DaliSsdError("a worker process died, perhaps for lack of memory; try --workers 1") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _windowed(
+    pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item], window: int
+) -> Iterator[Result]:
+    """At most `window` chunks are under way or waiting to be taken."""
+    pending: deque[Future[list[Result]]] = deque()
+    for start in range(0, len(items), _CHUNK):
+        pending.append(pool.submit(_apply, function, items[start : start + _CHUNK]))
+        if len(pending) > window:
+            yield from pending.popleft().result()
+    while pending:
+        yield from pending.popleft().result()

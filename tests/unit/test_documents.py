@@ -1,0 +1,103 @@
+"""What the documents say is what the code has: options and defaults, commands, make targets, links, versions."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dali_ssd.cli.main import COMMANDS
+from dali_ssd.config import TrainConfig
+from dali_ssd.loader import TrainLoader
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def as_written(default: object) -> str:
+    """A default as the table has it."""
+    return "" if default in ((), inspect.Parameter.empty) else str(default)
+
+
+def options_in_readme(heading: str) -> dict[str, str]:
+    """Names and defaults from the table below a heading."""
+    section = read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?:\+ )?`(?:--)?([a-z_-]+)`(?: `-j`)? \| (.*?) ?\| ", section, re.MULTILINE)
+    return {name.replace("-", "_"): default for name, default in rows}
+
+
+def test_readme_has_every_option_of_train_with_its_default() -> None:
+    defaults = {
+        field.name: "off" if field.default is False else as_written(field.default) for field in fields(TrainConfig)
+    }
+    assert options_in_readme("dali-ssd train") == defaults
+
+
+def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
+    parameters = inspect.signature(TrainLoader).parameters.values()
+    assert options_in_readme("TrainLoader") == {one.name: as_written(one.default) for one in parameters}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)", read(document)):
+        assert (document.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_and_targets_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
+    text = read(document)
+    assert set(re.findall(r"dali-ssd ([a-z]+)\b", text)) <= set(COMMANDS)
+    assert set(re.findall(r"(?:`|^ +)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def project() -> dict[str, Any]:
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    found: dict[str, Any] = toml.loads(read(ROOT / "pyproject.toml"))["project"]
+    return found
+
+
+def requirements(*extras: str) -> set[str]:
+    """Names of what the project and these extras require."""
+    texts = [
+        *project()["dependencies"],
+        *(text for name in extras for text in project()["optional-dependencies"][name]),
+    ]
+    return {normal(re.split(r"[<>=]", text)[0]) for text in texts}
+
+
+def test_constraints_pin_every_direct_dependency() -> None:
+    pinned = {normal(line.partition("==")[0]) for line in read(ROOT / "constraints.txt").splitlines() if "==" in line}
+    assert requirements("cuda12", "cuda13", "mxnet", "dev") <= pinned
+
+
+def imported() -> set[str]:
+    """Top-level names of all that the package imports from elsewhere."""
+    modules = [path for folder in ("dali_ssd", "pipelines") for path in (ROOT / folder).rglob("*.py")]
+    nodes = [node for path in modules for node in ast.walk(ast.parse(read(path)))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"dali_ssd", "pipelines"}
+
+
+def test_everything_that_is_imported_is_declared() -> None:
+    by_user = {"horovod"}  # built from source against the MXNet that is there; dali_ssd.optional tells how
+    distribution = {"cv2": "opencv-python", "PIL": "pillow", "nvidia": "nvidia-dali-cuda130"}
+    needed = {normal(distribution.get(name, name)) for name in imported() - by_user}
+    assert needed <= requirements("cuda13", "mxnet")

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from dali_ssd.errors import DaliSsdError, DatasetError
+from dali_ssd.files import atomic_open, atomic_path, cache_folder, file_identity, temporary_name
+
+
+def test_atomic_open_replaces_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with atomic_open(path, "w") as file:
+        file.write("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_atomic_open_gives_the_usual_permissions(tmp_path: Path) -> None:
+    with atomic_open(tmp_path / "a.bin") as file:
+        file.write(b"x")
+    (tmp_path / "b.bin").write_bytes(b"x")
+    assert (tmp_path / "a.bin").stat().st_mode == (tmp_path / "b.bin").stat().st_mode
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt()])
+def test_exception_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), atomic_open(tmp_path / "a.bin") as file:
+        file.write(b"half")
+        raise error
+    assert os.listdir(tmp_path) == []
+
+
+def test_full_disk_is_our_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(DaliSsdError, match=r"cannot write .*a\.bin: File too large"), atomic_open(path) as file:
+            file.write(bytes(2 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_full_disk_seen_at_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DaliSsdError, match="No space left on device"), atomic_open(tmp_path / "a.bin") as file:
+        file.write(b"x")
+    assert os.listdir(tmp_path) == []
+
+
+def test_missing_folder_is_our_error(tmp_path: Path) -> None:
+    with pytest.raises(DaliSsdError, match="cannot write"), atomic_open(tmp_path / "none" / "a.bin") as file:
+        file.write(b"x")
+
+
+def test_errors_about_other_files_come_out_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_open(tmp_path / "a.bin"):
+        open(tmp_path / "other")  # noqa: SIM115 - it does not exist
+    assert os.listdir(tmp_path) == []
+
+
+def test_atomic_path_keeps_the_suffix_and_hides_the_name(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "plot.png") as temporary:
+        assert temporary.suffix == ".png" and temporary.name.startswith(".")
+        temporary.write_bytes(b"picture")
+    assert (tmp_path / "plot.png").read_bytes() == b"picture"
+
+
+def test_temporary_names_differ(tmp_path: Path) -> None:
+    assert temporary_name(tmp_path / "a") != temporary_name(tmp_path / "a")
+
+
+def test_cache_folder_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "env"))
+    assert cache_folder() == tmp_path / "env"
+    assert cache_folder(tmp_path / "given") == tmp_path / "given"
+    assert (tmp_path / "given").is_dir()
+
+
+def test_cache_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatasetError, match="DALI_SSD_CACHE"):
+        cache_folder(tmp_path / "file" / "cache")
+
+
+def test_identity_follows_content_changes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1")
+    first = file_identity(path)
+    assert file_identity(path) == first
+    path.write_bytes(b"22")
+    assert file_identity(path) != first
+    os.utime(path, ns=(1, 1))
+    second = file_identity(path)
+    os.utime(path, ns=(2, 2))
+    assert file_identity(path) != second

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from dali_ssd.errors import AnnotationError, DaliSsdError
+from dali_ssd.parallel import ordered_map
+
+ITEMS = list(range(200))
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def fail_at_150(number: int) -> int:
+    if number == 150:
+        raise AnnotationError("the 150th")
+    return number
+
+
+def die_at_150(number: int) -> int:
+    if number == 150:
+        os._exit(1)
+    return number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_order(workers: int) -> None:
+    assert list(ordered_map(square, ITEMS, workers)) == [n * n for n in ITEMS]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_exceptions_come_out(workers: int) -> None:
+    results: Iterator[int] = ordered_map(fail_at_150, ITEMS, workers)
+    with pytest.raises(AnnotationError, match="the 150th"):
+        list(results)
+
+
+def test_death_of_a_worker_is_our_error() -> None:
+    with pytest.raises(DaliSsdError, match="worker process died"):
+        list(ordered_map(die_at_150, ITEMS, 2))
+
+
+def test_stopping_early_and_nothing_to_do() -> None:
+    results = ordered_map(square, ITEMS, 2)
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    assert list(ordered_map(square, [], 2)) == []
