@@ -1,0 +1,38 @@
+"""`dali-ssd convert voc|coco SRC OUT`: annotations to shards."""
+
+from __future__ import annotations
+
+import sys
+
+import tyro
+
+from dali_ssd.config import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.run import convert
+from dali_ssd.errors import ConfigError
+
+__all__ = ["run"]
+
+_KINDS: dict[str, type[ConvertConfig]] = {"voc": VocConfig, "coco": CocoConfig}
+_USAGE = "usage: dali-ssd convert {voc,coco} SRC OUT [OPTIONS]; `dali-ssd convert voc --help` lists the options"
+
+
+def run(argv: list[str]) -> int:
+    """Convert and report; 0 when done."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_USAGE)
+        return 0 if argv else 2
+    if argv[0] not in _KINDS:
+        raise ConfigError(f"cannot convert {argv[0]!r}; {_USAGE}")
+    config = tyro.cli(
+        _KINDS[argv[0]],
+        args=argv[1:],
+        prog=f"dali-ssd convert {argv[0]}",
+        config=(tyro.conf.PositionalRequiredArgs,),
+    )
+    converted = convert(config)
+    for line in converted.report.lines():
+        print(line)
+    print(f"classes: {', '.join(converted.classes)}")
+    print(f"full report: {converted.report_file}")
+    sys.stdout.write("".join(f"{shard}\n" for shard in converted.shards))
+    return 0

@@ -1,0 +1,31 @@
+"""`dali-ssd index a.rec ...`: rebuild the `.idx` of shards from the shards themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tyro
+
+from dali_ssd.progress import track
+from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.index import build_index, index_path, write_index
+
+__all__ = ["IndexConfig", "run"]
+
+
+@dataclass(frozen=True)
+class IndexConfig:
+    """Build the index of shards, replacing what is there."""
+
+    shards: tuple[str, ...]
+    """Shards or patterns such as 'data/*.rec'."""
+
+
+def run(argv: list[str]) -> int:
+    """Rebuild each shard's index; 0 when all are done."""
+    config = tyro.cli(IndexConfig, args=argv, prog="dali-ssd index", config=(tyro.conf.PositionalRequiredArgs,))
+    for shard in track(expand_paths(config.shards), "indexing"):
+        index = build_index(shard)
+        write_index(index_path(shard), index)
+        print(f"{index_path(shard)}: {len(index)} records")
+    return 0

@@ -1,0 +1,8 @@
+"""Annotations to shards.
+
+voc.py | coco.py      annotation files -> samples: an image's path, its boxes in pixels, class names
+raster.py             boxes of an upright picture, turned to the raw one
+build.py              sample -> record: boxes to fractions, clipped; what could not be used, as notes
+run.py                all samples in parallel -> shards, classes.txt, report
+report.py             notes, counted and explained
+"""

@@ -1,0 +1,133 @@
+"""Sample to record: boxes from pixels to fractions of the raw raster, clipped; the image's bytes as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.config import ExifRaster
+from dali_ssd.convert.raster import turn_to_raw
+from dali_ssd.convert.sample import Note, Sample
+from dali_ssd.records.image import FORMATS, Raster, read_raster
+from dali_ssd.records.labels import build_label
+from dali_ssd.records.recordio import Header, pack
+
+__all__ = ["Builder", "Built"]
+
+_OVERHANG = 1e-3
+"""Pixels beyond the border that are rounding, not worth a note."""
+
+
+class Built(NamedTuple):
+    """What became of a sample."""
+
+    record: bytes | None
+    """None where the image is left out."""
+    objects: int
+    notes: list[Note]
+
+
+def _raster_of(sample: Sample, raster: Raster, exif: ExifRaster) -> tuple[bool, list[Note]]:
+    """Whether the annotation refers to the upright raster, with notes on what was assumed."""
+    if raster.orientation == 1:
+        return False, []
+    text = f"orientation {raster.orientation}, {raster.width}x{raster.height} raw"
+    where = str(sample.image)
+    if exif != "auto":
+        return exif == "upright", [Note("exif-forced", where, f"{text}, {exif}")]
+    if raster.quarter_turn and raster.width != raster.height:
+        if sample.declared == raster.upright_size:
+            return True, [Note("exif-upright", where, text)]
+        if sample.declared == (raster.width, raster.height):
+            return False, [Note("exif-raw", where, text)]
+    return False, [Note("exif-assumed-raw", where, text)]
+
+
+def _size_note(sample: Sample, size: tuple[int, int]) -> list[Note]:
+    if sample.declared is None or sample.declared == size:
+        return []
+    width, height = sample.declared
+    return [Note("size-differs", sample.source, f"{width}x{height} there, {size[0]}x{size[1]} in {sample.image.name}")]
+
+
+def _fault(box: NDArray[np.float64], clipped: NDArray[np.float32]) -> str | None:
+    """Kind of note for a box (4,) in pixels that cannot be used; `clipped` is what would be stored of it."""
+    if not np.isfinite(box).all():
+        return "not-finite"
+    if box[2] < box[0] or box[3] < box[1]:
+        return "inverted"
+    if box[2] == box[0] or box[3] == box[1]:
+        return "zero-area"
+    return None if clipped[2] > clipped[0] and clipped[3] > clipped[1] else "outside"
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Callable that turns samples into records; picklable, so that worker processes can do it."""
+
+    classes: tuple[str, ...]
+    exif: ExifRaster = "auto"
+    drop_empty: bool = False
+
+    def __call__(self, sample: Sample) -> Built:
+        """The record of a sample, or None with a note that says why the image is left out."""
+        data, notes = _read_image(sample)
+        raster = read_raster(data) if data else None
+        if data and (raster is None or raster.format not in FORMATS):
+            detail = f"{raster.format}, annotated by {sample.source}" if raster else f"annotated by {sample.source}"
+            notes.append(Note("format" if raster else "not-an-image", str(sample.image), detail))
+        if not data or raster is None or raster.format not in FORMATS:
+            return Built(None, 0, [*sample.notes, *notes])
+        return self._build(sample, data, raster)
+
+    def _build(self, sample: Sample, data: bytes, raster: Raster) -> Built:
+        upright, notes = _raster_of(sample, raster, self.exif)
+        notes += _size_note(sample, raster.upright_size if upright else (raster.width, raster.height))
+        pixels = turn_to_raw(sample.boxes, raster) if upright else sample.boxes
+        boxes, kept, box_notes = self._boxes(sample, pixels, raster)
+        notes = [*sample.notes, *notes, *box_notes]
+        if not len(kept):
+            notes.append(Note("empty-left-out" if self.drop_empty else "empty", str(sample.image)))
+            if self.drop_empty:
+                return Built(None, 0, notes)
+        ids = [self.classes.index(sample.names[i]) for i in kept]
+        difficult = None if sample.difficult is None else [sample.difficult[i] for i in kept]
+        return Built(pack(Header(build_label(boxes, ids, difficult)), data), len(kept), notes)
+
+    def _boxes(
+        self, sample: Sample, pixels: NDArray[np.float64], raster: Raster
+    ) -> tuple[NDArray[np.float32], list[int], list[Note]]:
+        """Boxes (n, 4) as fractions, the numbers of their objects, and notes on the rest."""
+        size = np.array([raster.width, raster.height] * 2, np.float64)
+        fractions = np.clip(pixels / size, 0, 1).astype(np.float32)
+        overhang = np.maximum(-pixels, pixels - size)
+        kept, notes = [], []
+        for i, name in enumerate(sample.names):
+            where = f"{sample.source}, object {i}"
+            fault = "unknown-class" if name not in self.classes else _fault(pixels[i], fractions[i])
+            if fault is not None:
+                detail = name if fault == "unknown-class" else f"{name} {_numbers(sample.boxes[i])}"
+                notes.append(Note(fault, where, detail))
+                continue
+            kept.append(i)
+            if overhang[i].max() > _OVERHANG:
+                notes.append(Note("clipped", where, f"{name} {_numbers(sample.boxes[i])}, by {overhang[i].max():g} px"))
+        return fractions[kept], kept, notes
+
+
+def _numbers(box: NDArray[np.float64]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in box) + ")"
+
+
+def _read_image(sample: Sample) -> tuple[bytes, list[Note]]:
+    """Bytes of the image file; empty with a note where there is nothing to use."""
+    try:
+        data = sample.image.read_bytes()
+    except FileNotFoundError:
+        return b"", [Note("missing-image", str(sample.image), f"annotated by {sample.source}")]
+    except OSError as error:
+        return b"", [Note("unreadable-image", str(sample.image), error.strerror or "")]
+    return data, [] if data else [Note("not-an-image", str(sample.image), "the file is empty")]

@@ -1,0 +1,31 @@
+"""Turning boxes between the upright and the raw raster of an image.
+
+Cameras store a picture as the sensor saw it and note in EXIF how to turn it. MXNet's `imdecode` ignores that, so
+labels have to refer to the raw raster; an annotation made in a viewer that turns refers to the upright one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.records.image import Raster
+
+__all__ = ["turn_to_raw"]
+
+
+def turn_to_raw(boxes: NDArray[np.float64], raster: Raster) -> NDArray[np.float64]:
+    """Boxes (n, 4) in pixels of the upright raster as boxes in pixels of the raw one."""
+    width, height = raster.upright_size
+    left, top, right, bottom = boxes.reshape(-1, 4).T
+    turned = {
+        1: (left, top, right, bottom),
+        2: (width - right, top, width - left, bottom),
+        3: (width - right, height - bottom, width - left, height - top),
+        4: (left, height - bottom, right, height - top),
+        5: (top, left, bottom, right),
+        6: (top, width - right, bottom, width - left),
+        7: (height - bottom, width - right, height - top, width - left),
+        8: (height - bottom, left, height - top, right),
+    }
+    return np.stack(turned[raster.orientation], axis=1)

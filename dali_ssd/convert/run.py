@@ -1,0 +1,91 @@
+"""A whole conversion: samples in parallel to shards, with `classes.txt` and a report beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dali_ssd.config import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.build import Builder, Built
+from dali_ssd.convert.coco import read_coco
+from dali_ssd.convert.report import Report
+from dali_ssd.convert.sample import Note, Sample
+from dali_ssd.convert.voc import read_voc
+from dali_ssd.errors import AnnotationError
+from dali_ssd.files import atomic_open
+from dali_ssd.parallel import ordered_map
+from dali_ssd.progress import track
+from dali_ssd.records.classes import CLASSES_FILE, read_classes
+from dali_ssd.records.writer import ShardWriter
+
+__all__ = ["Converted", "convert"]
+
+
+class Converted:
+    """What a conversion wrote."""
+
+    def __init__(self, shards: tuple[Path, ...], classes: tuple[str, ...], report: Report, report_file: Path) -> None:
+        self.shards, self.classes, self.report, self.report_file = shards, classes, report, report_file
+
+
+def _read(config: ConvertConfig, classes: tuple[str, ...]) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
+    if isinstance(config, VocConfig):
+        return read_voc(config, classes)
+    assert isinstance(config, CocoConfig)
+    return read_coco(config, classes)
+
+
+def _shuffled(samples: list[Sample], seed: int) -> list[Sample]:
+    return [samples[i] for i in np.random.default_rng(seed).permutation(len(samples))]
+
+
+def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> None:
+    if path.exists() and not overwrite and read_classes(path) != tuple(classes):
+        raise AnnotationError(
+            f"{path} lists other classes than these annotations have ({', '.join(classes[:8])}), so class ids "
+            f"would not agree between the shards there; give --classes {path}, another folder, or --overwrite"
+        )
+
+
+def _take(built: Built, writer: ShardWriter, report: Report) -> None:
+    report.add(built.notes)
+    if built.record is not None:
+        writer.write(built.record)
+        report.images += 1
+        report.objects += built.objects
+
+
+def convert(config: ConvertConfig) -> Converted:
+    """Convert the annotations that `config` names; deterministic whatever the number of workers.
+
+    Raises `AnnotationError` for annotations that cannot be read or leave nothing to write, `DaliSsdError` where the
+    output cannot be written. Then nothing is left behind.
+    """
+    samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
+    if not classes:
+        raise AnnotationError(f"the annotations in {config.src} have no objects, so no classes; give --classes")
+    _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
+    samples = _shuffled(samples, config.seed) if config.shuffle else samples
+    report = Report()
+    report.add(notes)
+    stem = config.stem or config.split or "data"
+    builder = Builder(classes, config.exif, config.drop_empty)
+    with ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
+        built = ordered_map(builder, samples, config.workers)
+        for result in track(built, f"writing {stem}", len(samples)):
+            _take(result, writer, report)
+        if not report.images:
+            raise AnnotationError("\n".join([f"nothing to write from {config.src}:", *report.lines()]))
+        report_file = _write_texts(config.out, stem, classes, report)
+    return Converted(writer.paths, classes, report, report_file)
+
+
+def _write_texts(folder: Path, stem: str, classes: Sequence[str], report: Report) -> Path:
+    with atomic_open(folder / CLASSES_FILE, "w") as file:
+        file.write("".join(f"{name}\n" for name in classes))
+    path = folder / f"{stem}.report.txt"
+    with atomic_open(path, "w") as file:
+        file.write("".join(f"{line}\n" for line in report.lines(examples=None)))
+    return path

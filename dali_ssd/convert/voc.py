@@ -1,0 +1,126 @@
+"""Pascal VOC: one XML file an image.
+
+    SRC/Annotations/<id>.xml     SRC/JPEGImages/<id>.jpg     SRC/ImageSets/Main/<split>.txt: one id a line
+
+VOC counts pixels from 1. As GluonCV's `VOCDetection` does, 1 is subtracted from all four coordinates (so the last
+pixel column is not covered by its box); `one_based=False` takes the numbers as they are.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dali_ssd.config import VocConfig
+from dali_ssd.convert.sample import Note, Sample, plausible_size
+from dali_ssd.errors import AnnotationError
+from dali_ssd.parallel import ordered_map
+from dali_ssd.progress import track
+
+__all__ = ["VocParser", "read_voc"]
+
+_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png", ".PNG", ".bmp", ".webp", ".tif", ".tiff")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def _number(element: ElementTree.Element, name: str, path: Path, where: str) -> float:
+    text = element.findtext(name)
+    try:
+        return float((text or "").strip())
+    except ValueError:
+        found = "is missing" if text is None else f"is {text!r}, not a number"
+        raise AnnotationError(f"{path}, {where}: <{name}> {found}") from None
+
+
+def _declared_size(root: ElementTree.Element, path: Path) -> tuple[int, int] | None:
+    size = root.find("size")
+    if size is None:
+        return None
+    width, height = (_number(size, name, path, "<size>") for name in ("width", "height"))
+    return plausible_size(width, height)
+
+
+def _object(element: ElementTree.Element, path: Path, number: int) -> tuple[str, list[float], bool]:
+    where = f"object {number}"
+    name, box = (element.findtext("name") or "").strip(), element.find("bndbox")
+    if not name or box is None:
+        raise AnnotationError(f"{path}, {where}: <{'name' if not name else 'bndbox'}> is missing")
+    difficult = (element.findtext("difficult") or "").strip() not in ("", "0")
+    return name, [_number(box, corner, path, where) for corner in _CORNERS], difficult
+
+
+@dataclass(frozen=True)
+class VocParser:
+    """Callable that reads one annotation file; picklable, so that worker processes can do it."""
+
+    images: Path
+    """Folder of the images."""
+    one_based: bool = True
+
+    def __call__(self, path: Path) -> Sample:
+        """The sample of an annotation file. Raises `AnnotationError` naming the file and what is wrong in it."""
+        try:
+            root = ElementTree.parse(path).getroot()
+        except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+            raise AnnotationError(f"cannot read the annotation {path}: {error}") from error
+        objects = [_object(element, path, i) for i, element in enumerate(root.iter("object"))]
+        boxes = np.array([box for _, box, _ in objects], np.float64).reshape(-1, 4) - self.one_based
+        return Sample(
+            self._image(path.stem, (root.findtext("filename") or "").strip()),
+            str(path),
+            _declared_size(root, path),
+            boxes,
+            tuple(name for name, _, _ in objects),
+            tuple(difficult for _, _, difficult in objects),
+        )
+
+    def _image(self, identity: str, filename: str) -> Path:
+        """The image of an annotation: named like it, else by its `<filename>`."""
+        named = [self.images / f"{identity}{suffix}" for suffix in _SUFFIXES]
+        return next((path for path in [*named, self.images / Path(filename).name] if path.is_file()), named[0])
+
+
+def _split_ids(src: Path, split: str) -> list[str]:
+    path = src / "ImageSets" / "Main" / f"{split}.txt"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        there = sorted(other.stem for other in path.parent.glob("*.txt"))
+        hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
+        raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
+    ids = [line.split()[0] for line in lines if line.strip()]  # a class's split has a second column
+    if not ids:
+        raise AnnotationError(f"the split {path} is empty")
+    return list(dict.fromkeys(ids))
+
+
+def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
+    return tuple(sorted({name for sample in samples for name in sample.names}))
+
+
+def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
+    """Samples of the split in its order, class names, and notes on ids without annotation.
+
+    Class names default to all found in the annotations of *all* splits, sorted, so that splits converted one by one
+    agree. Raises `AnnotationError`.
+    """
+    folder = config.src / (config.annotations or "Annotations")
+    files = {path.stem: path for path in sorted(folder.glob("*.xml"))}
+    if not files:
+        raise AnnotationError(f"no .xml files in {folder}; --annotations names another folder in {config.src}")
+    ids = _split_ids(config.src, config.split) if config.split else list(files)
+    notes = [
+        Note("no-annotation", identity, f"expected {folder / identity}.xml")
+        for identity in ids
+        if identity not in files
+    ]
+    ids = [identity for identity in ids if identity in files]
+    wanted = ids if classes else list(files)
+    parser = VocParser(config.src / (config.images or "JPEGImages"), config.one_based)
+    parsed = ordered_map(parser, [files[identity] for identity in wanted], config.workers)
+    samples = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))
+    return [samples[identity] for identity in ids], classes or _class_names(samples.values()), notes

@@ -1,0 +1,145 @@
+"""One record looked into: its header, label and the head of its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import Place, RecordError
+from dali_ssd.records.findings import Finding, finding
+from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
+from dali_ssd.records.labels import MAX_CLASS_ID, split_label
+from dali_ssd.records.recordio import unpack
+
+__all__ = ["FRACTION_LIMIT", "OVERHANG", "Content", "Scale", "check_record", "scale_of"]
+
+Scale = Literal["none", "fraction", "pixel"]
+"""What the coordinates of a record look like; none: it has no boxes that could tell."""
+
+FRACTION_LIMIT = 2.0
+"""Coordinates up to here may be fractions that reach beyond the image; above, they count pixels."""
+OVERHANG = 1e-3
+"""How far, as a fraction of the image, a box may reach beyond it without a finding: rounding goes no further."""
+
+
+@dataclass
+class Content:
+    """What a record holds, and all that is wrong with it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    scale: Scale = "none"
+    top_class: int = -1
+    """Largest class id; -1 without objects."""
+    image: str = ""
+    """Format and channels of the image where they are not the usual: `PNG RGBA`, `JPEG CMYK`."""
+    pixels: int = 0
+    """Pixels of the image; 0 where its head cannot be read."""
+
+
+def scale_of(rows: NDArray[np.float32]) -> Scale:
+    """What the coordinates of label rows (n, B) look like."""
+    boxes = rows[~(rows[:, 0] < 0), 1:5]
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    if not len(boxes):
+        return "none"
+    return "pixel" if np.abs(boxes).max() > FRACTION_LIMIT else "fraction"
+
+
+def check_record(record: bytes, place: Place) -> Content:
+    """All findings on a record's bytes, in the order header, label, image; the image is not decoded."""
+    content = Content()
+    try:
+        header, payload = unpack(record, place)
+    except RecordError as error:
+        content.findings.append(finding("bad-header", place, error.problem))
+        return content
+    raster = _check_image(payload, place, content)
+    try:
+        _, rows = split_label(header.label, place)
+    except RecordError as error:
+        content.findings.append(finding("bad-label", place, error.problem))
+        return content
+    content.scale = scale_of(rows)
+    with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
+        _check_rows(rows, place, content, raster)
+    return content
+
+
+def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
+    raster = read_raster(data)
+    if raster is None:
+        content.findings.append(_no_image(data, place))
+        return None
+    size = f"{raster.format} of {raster.width}x{raster.height}"
+    content.pixels = raster.width * raster.height
+    if raster.format not in FORMATS:
+        content.findings.append(finding("unknown-format", place, size))
+    if content.pixels > MAX_PIXELS:
+        content.findings.append(finding("huge-image", place, f"{size} in {len(data)} bytes"))
+    if raster.fault is not None:
+        content.findings.append(finding("truncated-image", place, f"{size}: {raster.fault}"))
+    if raster.orientation != 1:
+        content.findings.append(finding("exif-rotation", place, f"orientation {raster.orientation}, {size} raw"))
+    if (raster.format, raster.mode) != ("JPEG", "RGB"):
+        content.image = f"{raster.format} {raster.mode}"
+    return raster
+
+
+def _no_image(data: bytes, place: Place) -> Finding:
+    if data.startswith(b"\xff\xd8\xff"):
+        return finding("truncated-image", place, f"a JPEG of {len(data)} bytes that does not tell its size")
+    what = f"{len(data)} bytes that begin with {data[:8]!r}" if data else "there are no bytes behind the label"
+    return finding("not-an-image", place, what)
+
+
+def _usual(rows: NDArray[np.float32]) -> bool:
+    """Whether all rows (n, B) are objects with a proper class id and a box inside of the image: nothing to say."""
+    ids, low, high = rows[:, 0], rows[:, 1:3], rows[:, 3:5]
+    inside = rows[:, :5].min() >= 0 and high.max() <= 1  # NaN compares false
+    return bool(inside and (high > low).all() and (ids == np.floor(ids)).all() and ids.max() <= MAX_CLASS_ID)
+
+
+def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
+    """Findings on the objects (n, B) of a label."""
+    if len(rows) and _usual(rows):
+        content.top_class = int(rows[:, 0].max())
+        return
+    real = ~(rows[:, 0] < 0)
+    if not real.any():
+        content.findings.append(finding("no-objects", place, "no objects"))
+        return
+    finite = np.isfinite(rows[:, :5]).all(axis=1)
+    ids = np.where(finite, rows[:, 0], 0)
+    fitting = (ids == np.floor(ids)) & (ids <= MAX_CLASS_ID)
+    content.top_class = int(ids[real & fitting].max(initial=-1))
+    problems: list[tuple[str, NDArray[np.bool_]]] = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
+    problems += _box_problems(rows[:, 1:5], real & finite, content.scale, raster)
+    for kind, bad in problems:
+        for number in np.flatnonzero(bad):
+            where = replace(place, object=int(number))
+            content.findings.append(finding(kind, where, _row_text(rows[number])))
+
+
+def _box_problems(
+    boxes: NDArray[np.float32], usable: NDArray[np.bool_], scale: Scale, raster: Raster | None
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """(kind, (n,) bool) for each kind of box (n, 4) that is wrong; each box is in one at most."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    inverted = usable & (high < low).any(axis=1)
+    flat = usable & ~inverted & (high == low).any(axis=1)
+    if scale == "pixel" and raster is None:
+        return [("inverted-box", inverted), ("zero-area-box", flat)]
+    whole = (raster.width, raster.height) if scale == "pixel" and raster is not None else (1, 1)
+    size = np.array(whole, np.float32)
+    rest = usable & ~inverted & ~flat
+    outside = rest & ((low >= size) | (high <= 0)).any(axis=1)
+    slack = OVERHANG * size
+    over = rest & ~outside & ((low < -slack) | (high > size + slack)).any(axis=1)
+    return [("inverted-box", inverted), ("zero-area-box", flat), ("outside-box", outside), ("overhanging-box", over)]
+
+
+def _row_text(row: NDArray[np.float32]) -> str:
+    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])})"

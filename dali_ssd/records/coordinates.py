@@ -1,0 +1,57 @@
+"""Are the coordinates of a dataset fractions of the image, or pixels? All records together tell, or nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from dali_ssd.errors import DatasetError, Place
+from dali_ssd.records.content import FRACTION_LIMIT, Scale
+from dali_ssd.records.findings import Finding, finding
+
+__all__ = ["Coordinates", "Scales", "guess_coordinates", "other_coordinates", "resolve_coordinates"]
+
+Coordinates = Literal["fraction", "pixel"]
+Scales = Sequence[tuple[Place, Scale]]
+"""What each record's coordinates look like."""
+
+_CLEAR = 0.9
+"""Share of the records that have to look alike for the rest to be taken as faulty."""
+
+
+def _split(scales: Scales) -> tuple[list[Place], list[Place]]:
+    return [p for p, scale in scales if scale == "fraction"], [p for p, scale in scales if scale == "pixel"]
+
+
+def guess_coordinates(scales: Scales) -> Coordinates | None:
+    """What nine out of ten records look like; None if neither. Without any box: fractions."""
+    fractions, pixels = _split(scales)
+    total = len(fractions) + len(pixels)
+    if len(fractions) >= _CLEAR * total:
+        return "fraction"
+    return "pixel" if len(pixels) >= _CLEAR * total else None
+
+
+def resolve_coordinates(scales: Scales, wanted: Literal["auto", "fraction", "pixel"] = "auto") -> Coordinates:
+    """What the coordinates are to be taken for. Raises `DatasetError` where `auto` would have to guess."""
+    if wanted != "auto":
+        return wanted
+    guess = guess_coordinates(scales)
+    if guess is None:
+        fractions, pixels = _split(scales)
+        raise DatasetError(
+            f"cannot tell whether the labels have fractions or pixels: {len(pixels)} records have coordinates above "
+            f"{FRACTION_LIMIT:g} ({pixels[0]}), {len(fractions)} have none ({fractions[0]}); say coordinates="
+            "'fraction' or 'pixel' if one is meant, or correct the labels (`dali-ssd check` lists them)"
+        )
+    return guess
+
+
+def other_coordinates(scales: Scales, coordinates: Coordinates) -> list[Finding]:
+    """A finding for each record whose coordinates look like the other kind."""
+    fractions, pixels = _split(scales)
+    if coordinates == "fraction":
+        text = f"coordinates above {FRACTION_LIMIT:g}: pixels where fractions belong"
+        return [finding("pixel-coordinates", place, text) for place in pixels]
+    text = f"no coordinate above {FRACTION_LIMIT:g}: fractions where the other labels have pixels"
+    return [finding("fraction-coordinates", place, text) for place in fractions]

@@ -1,0 +1,182 @@
+"""A dataset: one or many shards seen as one list of records, and the one index that DALI's reader wants for them."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import DatasetError, Place
+from dali_ssd.files import cache_folder
+from dali_ssd.records.classes import find_classes, read_classes
+from dali_ssd.records.index import Index, ensure_index, read_index, write_index
+from dali_ssd.records.recordio import Header, read_record, unpack
+
+__all__ = ["Dataset", "Part", "Paths", "concatenate", "expand_paths", "find_classes", "open_dataset", "read_classes"]
+
+Paths: TypeAlias = "str | Path | Sequence[str | Path]"
+
+
+def _expand(path: str | Path) -> list[Path]:
+    """Files that a path or pattern means, sorted."""
+    if Path(path).is_dir():
+        raise DatasetError(f"{path} is a folder; give its shards, such as '{Path(path) / '*.rec'}'")
+    if Path(path).exists():
+        return [Path(path)]
+    found = sorted(Path(name) for name in glob.glob(str(Path(path).expanduser()), recursive=True))
+    if not found:
+        kind = "no file matches" if glob.has_magic(str(path)) else "there is no file"
+        raise DatasetError(f"{kind} {path}; shards are .rec files, `dali-ssd convert` makes them from VOC or COCO data")
+    return found
+
+
+def expand_paths(paths: Paths) -> tuple[Path, ...]:
+    """The shards that a path, many paths, or patterns such as `data/train-*.rec` mean; a pattern's are sorted.
+
+    Raises `DatasetError` for a path without a file, for a folder, an index, and a shard given twice.
+    """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if not given:
+        raise DatasetError("no shards given; give a .rec file, many, or a pattern such as 'data/train-*.rec'")
+    shards = [shard for path in given for shard in _expand(path)]
+    seen: set[Path] = set()
+    for shard in shards:
+        if shard.suffix == ".idx":
+            raise DatasetError(f"{shard} is an index; give the shard it belongs to, {shard.with_suffix('.rec')}")
+        if shard.resolve() in seen:
+            raise DatasetError(f"the shard {shard} is given twice; its records would count double")
+        seen.add(shard.resolve())
+    return tuple(shards)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The records of some shards, in file order. Made by `open_dataset`; only shards that have records are in it."""
+
+    shards: tuple[Path, ...]
+    """What DALI's reader is to read, in this order, together with `merged_index`."""
+    starts: NDArray[np.int64]
+    """(len(shards) + 1,) int64: byte at which each shard begins in the concatenation of all; then the total."""
+    keys: NDArray[np.int64]
+    """(n,) int64: each record's key in its shard's own index."""
+    offsets: NDArray[np.int64]
+    """(n,) int64, ascending: byte offset of each record in the concatenation of the shards."""
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Number of each shard."""
+        return {str(shard): number for number, shard in enumerate(self.shards)}
+
+    def shard_of(self, offset: int) -> int:
+        """Number of the shard that byte `offset` of the concatenation lies in."""
+        return int(np.searchsorted(self.starts, offset, side="right")) - 1
+
+    def place(self, i: int) -> Place:
+        """Shard, key and byte offset of record `i` (0 to len - 1)."""
+        shard = self.shard_of(int(self.offsets[i]))
+        return Place(self.shards[shard], int(self.keys[i]), int(self.offsets[i] - self.starts[shard]))
+
+    def find(self, shard: str | Path, offset: int) -> int | None:
+        """Number of the record that begins at byte `offset` of a shard, None if there is no such record."""
+        number = self._numbers.get(str(shard))
+        if number is None:
+            return None
+        i = int(np.searchsorted(self.offsets, self.starts[number] + offset))
+        return i if i < len(self) and self.offsets[i] == self.starts[number] + offset else None
+
+    def place_of(self, source: str) -> Place:
+        """Place of the record that DALI's `source_info` names, such as `data/a.rec at index 1412`."""
+        shard, _, offset = source.rpartition(" at index ")
+        i = self.find(shard, int(offset))
+        return Place(Path(shard), offset=int(offset)) if i is None else self.place(i)
+
+    def place_at(self, offset: int) -> Place:
+        """Place of whatever lies at byte `offset` of the concatenation; with its key if a record begins there."""
+        i = int(np.searchsorted(self.offsets, offset))
+        if i < len(self) and self.offsets[i] == offset:
+            return self.place(i)
+        shard = self.shard_of(offset)
+        return Place(self.shards[shard], None, int(offset - self.starts[shard]))
+
+    def read(self, i: int) -> tuple[Header, bytes]:
+        """Header and image bytes of record `i`. Raises `RecordError` with its place."""
+        place = self.place(i)
+        assert place.shard is not None and place.offset is not None  # `place` always sets both
+        return unpack(read_record(place.shard, place.offset), place)
+
+    def without(self, records: Iterable[int]) -> Dataset:
+        """The same dataset with some records left out, and shards that lose all of theirs."""
+        keep = np.ones(len(self), bool)
+        keep[list(records)] = False
+        sizes, owner = np.diff(self.starts), np.searchsorted(self.starts, self.offsets, side="right") - 1
+        parts = [
+            Part(
+                shard, int(sizes[k]), self.keys[keep & (owner == k)], self.offsets[keep & (owner == k)] - self.starts[k]
+            )
+            for k, shard in enumerate(self.shards)
+        ]
+        return concatenate(parts)
+
+    def merged_index(self, folder: str | Path | None = None) -> Path:
+        """Write the index of the concatenation of `shards`, for DALI's `readers.mxnet`; return its path.
+
+        The name follows from the content, so runs share it and never see another's. `folder` is the cache by default.
+        """
+        index = Index(np.arange(len(self)), self.offsets)
+        digest = hashlib.sha256("\n".join(map(str, self.shards)).encode("utf-8", "surrogateescape"))
+        digest.update(self.offsets.tobytes())
+        path = (cache_folder() / "merged" if folder is None else Path(folder)) / f"{digest.hexdigest()[:32]}.idx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_index(path, index)
+        return path
+
+
+class Part(NamedTuple):
+    """One shard's share of a dataset."""
+
+    shard: Path
+    size: int
+    """Bytes."""
+    keys: NDArray[np.int64]
+    """(n,) int64."""
+    offsets: NDArray[np.int64]
+    """(n,) int64, ascending, in the shard."""
+
+
+def concatenate(parts: Sequence[Part]) -> Dataset:
+    """Dataset of the records of some shards.
+
+    Shards without records are dropped: DALI counts files on by one at a time while it walks the index, so a file
+    that no entry points into would shift all that follow.
+    """
+    parts = [part for part in parts if len(part.keys)]
+    starts = np.cumsum([0] + [part.size for part in parts], dtype=np.int64)
+    none = np.zeros(0, np.int64)
+    keys = np.concatenate([none] + [part.keys for part in parts])
+    offsets = np.concatenate([none] + [part.offsets + start for part, start in zip(parts, starts[:-1], strict=True)])
+    return Dataset(tuple(part.shard for part in parts), starts, keys, offsets)
+
+
+def _open_shard(shard: Path, cache_dir: str | Path | None) -> Part:
+    index = read_index(ensure_index(shard, cache_dir))
+    order = np.argsort(index.offsets)
+    return Part(shard, shard.stat().st_size, index.keys[order], index.offsets[order])
+
+
+def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
+    """The records of one shard, many, or a pattern; missing indexes are built. Raises `DatasetError`, `RecordError`."""
+    shards = expand_paths(paths)
+    dataset = concatenate([_open_shard(shard, cache_dir) for shard in shards])
+    if not len(dataset):
+        raise DatasetError(f"no records in {', '.join(map(str, shards[:5]))}{' ...' if len(shards) > 5 else ''}")
+    return dataset

@@ -1,0 +1,148 @@
+"""What `dali-ssd check` can find: kinds, how bad each is, and what to do about it.
+
+error     the record, entry or shard cannot be used; loaders refuse it (or skip it, if told)
+warning   usable, but something is lost or suspicious; `check` ends with 1
+note      allowed, only said
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from dali_ssd.errors import Place
+
+__all__ = ["KINDS", "Finding", "Kind", "Severity", "finding", "from_json", "summary", "to_json"]
+
+Severity = Literal["error", "warning", "note"]
+
+
+class Kind(NamedTuple):
+    """A kind of finding."""
+
+    severity: Severity
+    title: str
+    advice: str
+
+
+_FIX = "`dali-ssd check --fix OUT` writes shards without it"
+_FIX_OBJECT = "`dali-ssd check --fix OUT` writes shards without such objects"
+_INDEX = "rebuild the index by `dali-ssd index`"
+
+KINDS: dict[str, Kind] = {
+    "unreadable": Kind("error", "the shard cannot be read", "check the path and its permissions"),
+    "bad-magic": Kind("error", "bytes where a record should begin", _FIX),
+    "bad-parts": Kind("error", "a split record with parts missing or in the wrong order", _FIX),
+    "truncated-shard": Kind("error", "the shard ends inside of a record", f"copy the shard again; or {_FIX}"),
+    "swallowed": Kind("error", "a record whose length reaches into the next record", _FIX),
+    "misaligned": Kind(
+        "error", "a record at an offset that is no multiple of 4", "`dali-ssd check --fix OUT` realigns it"
+    ),
+    "empty-shard": Kind("note", "a shard without records", "delete it, if that was not meant"),
+    "index-missing": Kind("note", "no index beside the shard", "loaders build it; or run `dali-ssd index`"),
+    "index-unreadable": Kind("error", "the index is not one", _INDEX),
+    "index-foreign": Kind("error", "the index belongs to another file", _INDEX),
+    "index-misfit": Kind("error", "index entries that do not point at the beginning of a record", _INDEX),
+    "index-duplicate-key": Kind("error", "keys that the index has more than once", _INDEX),
+    "index-duplicate-offset": Kind("error", "records that the index lists more than once", _INDEX),
+    "unindexed": Kind("warning", "records that the index does not list, so nobody reads them", _INDEX),
+    "left-out": Kind("note", "damage that the index leaves out", "nothing; it is not read"),
+    "bad-header": Kind("error", "a record too short for its header and label", _FIX),
+    "bad-label": Kind("error", "label lengths that cannot be true", _FIX),
+    "not-finite": Kind("error", "NaN or infinite numbers in a label", _FIX_OBJECT),
+    "bad-class": Kind(
+        "error", "class ids that are not whole or too large", f"give the right class names; or {_FIX_OBJECT}"
+    ),
+    "inverted-box": Kind("error", "boxes with left and right, or top and bottom, exchanged", _FIX_OBJECT),
+    "zero-area-box": Kind("warning", "boxes without area", _FIX_OBJECT),
+    "outside-box": Kind("warning", "boxes that lie outside of the image", _FIX_OBJECT),
+    "overhanging-box": Kind("warning", "boxes that reach beyond the image", "`dali-ssd check --fix OUT` clips them"),
+    "pixel-coordinates": Kind(
+        "error",
+        "pixel coordinates where fractions belong",
+        "use `coordinates=pixel` if all labels are so; `dali-ssd check --fix OUT` converts them",
+    ),
+    "fraction-coordinates": Kind(
+        "error",
+        "fractions where all other labels have pixel coordinates",
+        "`dali-ssd check --coordinates pixel --fix OUT` converts them",
+    ),
+    "no-objects": Kind("note", "records without objects", "nothing; they are trained on as background"),
+    "not-an-image": Kind("error", "records that hold no image", _FIX),
+    "unknown-format": Kind("error", "images in a format that MXNet or DALI cannot decode", _FIX),
+    "truncated-image": Kind("error", "images that end too early", _FIX),
+    "undecodable-image": Kind("error", "images that cannot be decoded", _FIX),
+    "damaged-image": Kind("warning", "images that decode, with damage inside", _FIX),
+    "huge-image": Kind("error", "images of an absurd size (a decompression bomb?)", _FIX),
+    "unusual-image": Kind(
+        "note", "images that are not color JPEGs", "nothing; they are decoded to RGB like the others"
+    ),
+    "exif-rotation": Kind(
+        "note",
+        "images with EXIF rotation",
+        "labels refer to the raw raster, as MXNet decodes it; draw some by `dali-ssd show`",
+    ),
+}
+"""Every kind, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was found at a place."""
+
+    kind: str
+    """A key of `KINDS`."""
+    place: Place
+    message: str
+    """What is there, with the numbers."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return KINDS[self.kind].severity
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return KINDS[self.kind].advice
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def finding(kind: str, place: Place, message: str) -> Finding:
+    """A finding of a known kind."""
+    if kind not in KINDS:
+        raise KeyError(kind)
+    return Finding(kind, place, message)
+
+
+def to_json(found: Finding) -> dict[str, Any]:
+    """A finding as plain data, with severity and advice."""
+    place = asdict(found.place) | {"shard": None if found.place.shard is None else str(found.place.shard)}
+    return {"kind": found.kind, "severity": found.severity, **place, "message": found.message, "advice": found.advice}
+
+
+def from_json(data: dict[str, Any]) -> Finding:
+    """The finding that `to_json` was given."""
+    shard = None if data["shard"] is None else Path(data["shard"])
+    return finding(data["kind"], Place(shard, data["key"], data["offset"], data["object"]), data["message"])
+
+
+def summary(findings: Iterable[Finding], show: int) -> Iterator[str]:
+    """Lines for people: kinds in order, each with count, advice and its first `show` places (0: all)."""
+    by_kind: dict[str, list[Finding]] = defaultdict(list)
+    for found in findings:
+        by_kind[found.kind].append(found)
+    for name, kind in KINDS.items():
+        found_here = by_kind[name]
+        if not found_here:
+            continue
+        yield f"{kind.severity}: {name}, {len(found_here)}: {kind.title}; {kind.advice}"
+        shown = found_here[: show or None]
+        yield from (f"    {one}" for one in shown)
+        if len(found_here) > len(shown):
+            yield f"    ... and {len(found_here) - len(shown)} more (--show 0 prints all, --json FILE writes all)"

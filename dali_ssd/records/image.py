@@ -1,0 +1,88 @@
+"""What the head of an image file tells without decoding: real size, format, channels, orientation."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import NamedTuple
+
+from PIL import Image
+
+from dali_ssd.records.jpeg import Jpeg, read_jpeg
+
+__all__ = ["FORMATS", "MAX_PIXELS", "Raster", "read_raster"]
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
+"""Formats that both DALI and MXNet decode, by Pillow's names."""
+MAX_PIXELS = 1 << 27
+"""Largest image that is taken for one: 134 million pixels, 400 MB once decoded. A few bytes can claim much more."""
+
+_ORIENTATION_TAG = 0x0112
+
+
+class Raster(NamedTuple):
+    """An image file's raw raster."""
+
+    width: int
+    height: int
+    orientation: int
+    """EXIF orientation, 1 to 8; 1 is upright."""
+    format: str
+    mode: str = "RGB"
+    """Pillow's name of the channels, such as L for gray, CMYK, RGBA."""
+    fault: str | None = None
+    """What the file's structure shows to be missing; None if nothing."""
+
+    @property
+    def quarter_turn(self) -> bool:
+        """Whether the upright raster has width and height exchanged."""
+        return self.orientation >= 5
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height of the upright raster."""
+        return (self.height, self.width) if self.quarter_turn else (self.width, self.height)
+
+
+def _orientation(exif: object) -> int:
+    if not isinstance(exif, bytes) or not exif:
+        return 1
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        value = tags.get(_ORIENTATION_TAG, 1)
+    except Exception:  # Pillow raises all sorts on damaged EXIF; viewers and decoders then show the image as it is
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _from_jpeg(found: Jpeg) -> Raster:
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}.get(found.components, f"{found.components} components")
+    return Raster(found.width, found.height, _orientation(found.exif), "JPEG", mode, found.fault)
+
+
+def _by_pillow(data: bytes) -> Raster | None:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow would refuse to tell a huge image's size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damage that does not matter for a head
+            with Image.open(io.BytesIO(data)) as image:
+                cut = image.format == "PNG" and data.rfind(b"IEND") < 0
+                fault = "the end chunk is missing: the file was cut" if cut else None
+                orientation = _orientation(image.info.get("exif"))
+                return Raster(image.width, image.height, orientation, image.format or "", image.mode, fault)
+    except Exception:  # whatever a parser of damaged files may raise means the same here
+        return None
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def read_raster(data: bytes) -> Raster | None:
+    """Size, orientation, format, channels and structure of an image file, without decoding it; None if it is none.
+
+    JPEGs are read here, the rest by Pillow, which takes ten times as long.
+    """
+    found = read_jpeg(data)
+    if found is not None:
+        return _from_jpeg(found) if found.width and found.height else None
+    return _by_pillow(data)

@@ -1,0 +1,127 @@
+"""Label vectors: the numbers in a record's header that tell which objects are in the image.
+
+    label = A, B, header (A - 2 numbers), object, object, ...       A: where the objects begin; B: numbers an object
+    object = class id, xmin, ymin, xmax, ymax, [difficult, [extra ...]]
+
+Coordinates are fractions of the image's width and height. `[2, 5]`, a single number, and rows whose class id is
+negative all mean "no object here".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dali_ssd.errors import Place, RecordError
+
+__all__ = ["MAX_CLASS_ID", "MAX_HEADER", "MAX_WIDTH", "Objects", "build_label", "parse_label", "split_label"]
+
+MAX_HEADER = 1024
+"""Longest label header that is believed; anything above is damage."""
+MAX_WIDTH = 256
+"""Widest object that is believed."""
+MAX_CLASS_ID = 2**24
+"""Float32 holds whole numbers exactly up to here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of one image, in the label's order, rows without an object left out."""
+
+    boxes: NDArray[np.float32]
+    """(n, 4) float32: xmin, ymin, xmax, ymax as stored, which should be fractions of the image."""
+    class_ids: NDArray[np.int32]
+    """(n,) int32, from 0."""
+    difficult: NDArray[np.bool_]
+    """(n,) bool: not to be counted when scoring; False where the label has no column for it."""
+    extra: NDArray[np.float32]
+    """(n, max(B - 6, 0)) float32: the columns after `difficult`."""
+    header: NDArray[np.float32]
+    """(A - 2,) float32: the label's own header beyond its two lengths."""
+
+    def __len__(self) -> int:
+        return len(self.class_ids)
+
+
+def _length(label: NDArray[np.float32], position: int, name: str, low: int, high: int, place: Place) -> int:
+    value = float(label[position])
+    if not (low <= value <= high and value == int(value)):
+        raise RecordError(f"label word {position} ({name}) is {value:g}; it must be whole and {low} to {high}", place)
+    return int(value)
+
+
+def split_label(
+    label: NDArray[np.float32], place: Place | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Header (A - 2,) and object rows (n, B) of a label, float32, not looked into. A single number: (0,) and (0, 5).
+
+    Raises `RecordError` where the lengths cannot be true.
+    """
+    place = place or Place()
+    label = np.asarray(label, np.float32).reshape(-1)
+    if label.size == 1:
+        return label[:0], np.zeros((0, 5), np.float32)
+    if label.size == 0:
+        raise RecordError("the label is empty; it needs at least a header length and an object width", place)
+    start = _length(label, 0, "header length", 2, MAX_HEADER, place)
+    width = _length(label, 1, "object width", 5, MAX_WIDTH, place)
+    body = label.size - start
+    if body < 0 or body % width:
+        problem = f"a label of {label.size} numbers cannot hold a header of {start} and whole objects of {width}"
+        raise RecordError(problem, place)
+    return label[2:start], label[start:].reshape(-1, width)
+
+
+def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: Place) -> None:
+    ids = rows[:, 0]
+    for bad, what in (
+        (~np.isfinite(rows[:, :5]).all(axis=1), "has a NaN or infinite number"),
+        ((ids != np.floor(ids)) | (ids > MAX_CLASS_ID), "has a class id that is not a whole number in range"),
+    ):
+        if bad.any():
+            first = int(np.argmax(bad))
+            where = Place(place.shard, place.key, place.offset, int(numbers[first]))
+            raise RecordError(f"the object {what}: {rows[first, :5].tolist()}", where)
+
+
+def parse_label(label: NDArray[np.float32], place: Place | None = None) -> Objects:
+    """Objects of a label. Raises `RecordError` on lengths that cannot be true, NaN, and class ids that are not whole.
+
+    Coordinates are not judged beyond being finite: what is out of 0..1 or inverted comes out as stored.
+    """
+    header, rows = split_label(label, place)
+    numbers = np.flatnonzero(~(rows[:, 0] < 0))
+    rows = rows[numbers]
+    _check_rows(rows, numbers, place or Place())
+    difficult = rows[:, 5] != 0 if rows.shape[1] > 5 else np.zeros(len(rows), bool)
+    return Objects(rows[:, 1:5].copy(), rows[:, 0].astype(np.int32), difficult, rows[:, 6:].copy(), header.copy())
+
+
+def build_label(
+    boxes: ArrayLike,
+    class_ids: ArrayLike,
+    difficult: ArrayLike | None = None,
+    extra: ArrayLike | None = None,
+    header: ArrayLike = (),
+) -> NDArray[np.float32]:
+    """The label vector (float32) of n objects: boxes (n, 4) fractions, class ids (n,), difficult (n,), extra (n, k).
+
+    Objects are 5 wide, 6 with `difficult`, 6 + k with `extra`. No objects become one row with class id -1, which
+    GluonCV's `RecordFileDetection` can read, unlike the shorter `[2, 5]`.
+    """
+    ids = np.asarray(class_ids, np.float32).reshape(-1, 1)
+    columns = [ids, np.asarray(boxes, np.float32).reshape(-1, 4)]
+    if difficult is not None or extra is not None:
+        marks = np.zeros_like(ids) if difficult is None else np.asarray(difficult, np.float32).reshape(-1, 1)
+        columns.append(marks)
+    if extra is not None:
+        columns.append(np.asarray(extra, np.float32).reshape(len(ids), -1))
+    rows = np.hstack(columns)
+    if not len(rows):
+        rows = np.zeros((1, rows.shape[1]), np.float32)
+        rows[0, 0] = -1
+    head = np.asarray(header, np.float32).reshape(-1)
+    return np.concatenate([np.array([2 + head.size, rows.shape[1]], np.float32), head, rows.reshape(-1)])

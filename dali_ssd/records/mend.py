@@ -1,0 +1,76 @@
+"""Mending a label: objects that cannot be right removed, boxes clipped, coordinates of the wrong kind converted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.records.content import OVERHANG, scale_of
+from dali_ssd.records.coordinates import Coordinates
+from dali_ssd.records.image import Raster
+from dali_ssd.records.labels import MAX_CLASS_ID, split_label
+
+__all__ = ["mend_label"]
+
+
+def mend_label(
+    label: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+) -> tuple[NDArray[np.float32], list[str]]:
+    """The label as it should be, and what was changed; the very label where nothing was.
+
+    `coordinates`: what the boxes are to be in. Extra columns and the label's header stay. Raises `RecordError` where
+    the label's lengths cannot be true.
+    """
+    _, rows = split_label(label)
+    start = len(label) - rows.size
+    mended, changes = _convert(rows, raster, coordinates)
+    real = ~(rows[:, 0] < 0)
+    kept = ~real | _usable(mended, raster, coordinates, num_classes)
+    changes += [f"object {number} removed: {rows[number, :5].tolist()}" for number in np.flatnonzero(~kept)]
+    clipped = _clip(mended, raster, coordinates)
+    moved = kept & real & (np.abs(clipped - mended)[:, 1:5] > OVERHANG * _size(raster, coordinates)).any(axis=1)
+    changes += [f"object {number} clipped: {rows[number, :5].tolist()}" for number in np.flatnonzero(moved)]
+    mended[moved] = clipped[moved]
+    if not changes:
+        return label, []
+    mended = mended[kept] if kept.any() else _no_object(rows.shape[1])
+    return np.concatenate([label[:start], mended.reshape(-1)]), changes
+
+
+def _size(raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:
+    """(4,) float32: what xmin, ymin, xmax, ymax may be at most."""
+    return np.array((raster.width, raster.height) * 2 if coordinates == "pixel" else (1, 1, 1, 1), np.float32)
+
+
+def _convert(
+    rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Rows (n, B) with boxes of the wanted kind."""
+    scale, mended = scale_of(rows), rows.copy()
+    if scale in ("none", coordinates):
+        return mended, []
+    mended[:, 1:5] *= _size(raster, "pixel") if coordinates == "pixel" else 1 / _size(raster, "pixel")
+    return mended, [f"{scale} coordinates converted"]
+
+
+def _clip(rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:
+    clipped = rows.copy()
+    clipped[:, 1:5] = np.clip(rows[:, 1:5], 0, _size(raster, coordinates))
+    return clipped
+
+
+def _usable(
+    rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+) -> NDArray[np.bool_]:
+    """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
+    ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
+    top = MAX_CLASS_ID if num_classes is None else num_classes - 1
+    proper = (ids == np.floor(ids)) & (ids <= top) & np.isfinite(rows[:, :5]).all(axis=1)
+    usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return usable
+
+
+def _no_object(width: int) -> NDArray[np.float32]:
+    row = np.zeros((1, width), np.float32)
+    row[0, 0] = -1
+    return row

@@ -1,0 +1,141 @@
+"""Everything that is known about a shard after looking through it once, kept in the cache folder for the next time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import DatasetError, Place
+from dali_ssd.files import atomic_open, cache_folder, file_identity
+from dali_ssd.parallel import ordered_map
+from dali_ssd.progress import track
+from dali_ssd.records.content import Scale, check_record
+from dali_ssd.records.dataset import Part
+from dali_ssd.records.findings import Finding, from_json, to_json
+from dali_ssd.records.index import index_path
+from dali_ssd.records.recordio import frame_at, join, map_shard
+from dali_ssd.records.structure import left_out_path, shard_structure
+
+__all__ = ["RecordFacts", "ShardReport", "Task", "cached_report", "inspect_shard", "report_identity", "tasks_of"]
+
+_FORMAT = 1
+"""Counts up when what is checked or stored changes, so that older cached reports are not believed."""
+_TASK = 256
+"""Records that are looked into in one go."""
+
+Task = tuple[Path, tuple[tuple[int, int], ...]]
+"""A shard, and the (byte offset, key) of some of its records."""
+
+
+@dataclass(frozen=True)
+class RecordFacts:
+    """What is kept of a record."""
+
+    offset: int
+    key: int
+    scale: Scale
+    top_class: int
+    """Largest class id, -1 without objects."""
+    image: str
+    """Format and channels where unusual."""
+    pixels: int
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What a shard holds: the records that its index lists, and findings on shard, index and records."""
+
+    shard: Path
+    size: int
+    """Bytes."""
+    records: tuple[RecordFacts, ...]
+    findings: tuple[Finding, ...]
+
+    def part(self) -> Part:
+        """The shard's share of a dataset."""
+        return Part(self.shard, self.size, self._column("key"), self._column("offset"))
+
+    def _column(self, name: str) -> NDArray[np.int64]:
+        return np.array([getattr(record, name) for record in self.records], np.int64)
+
+
+def tasks_of(shard: Path, records: Sequence[tuple[int, int]]) -> list[Task]:
+    """The records (byte offset, key) of a shard in portions."""
+    return [(shard, tuple(records[start : start + _TASK])) for start in range(0, len(records), _TASK)]
+
+
+def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
+    shard, records = task
+    facts, findings = [], []
+    with map_shard(shard) as buffer:
+        for offset, key in records:
+            content = check_record(join(buffer, frame_at(buffer, offset, shard)), Place(shard, key, offset))
+            facts.append(RecordFacts(offset, key, content.scale, content.top_class, content.image, content.pixels))
+            findings += content.findings
+    return facts, findings
+
+
+def inspect_shard(shard: Path, workers: int = 1) -> ShardReport:
+    """Look through a shard's framing, index and records. Raises `DatasetError` where it cannot be read."""
+    structure = shard_structure(shard)
+    tasks = tasks_of(shard, [(frame.offset, key) for frame, key in structure.listed()])
+    facts: list[RecordFacts] = []
+    findings = list(structure.findings)
+    for some_facts, some_findings in _progress(ordered_map(_look_into, tasks, workers), shard, len(tasks)):
+        facts += some_facts
+        findings += some_findings
+    return ShardReport(shard, shard.stat().st_size, tuple(facts), tuple(findings))
+
+
+def _progress(results: Iterator[Any], shard: Path, total: int) -> Iterator[Any]:
+    return track(results, f"checking {shard.name}", total) if total > 8 else results
+
+
+def report_identity(shard: Path) -> str:
+    """Text that changes with the shard, its index and its list of left-out records. Raises `DatasetError`."""
+    try:
+        parts = [file_identity(shard)]
+    except OSError as error:
+        raise DatasetError(f"cannot read {shard}: {error.strerror}") from error
+    beside = (index_path(shard), left_out_path(shard))
+    parts += [file_identity(path) if path.exists() else "none" for path in beside]
+    return f"{_FORMAT}-" + "-".join(part[:24] for part in parts)
+
+
+def cached_report(shard: Path, cache_dir: str | Path | None = None) -> ShardReport:
+    """The report of an earlier look if shard and index are still the same, else a new one, which is kept.
+
+    Raises `DatasetError` where the shard cannot be read.
+    """
+    path = cache_folder(cache_dir) / "verified" / f"{report_identity(shard)}.json"
+    known = _read(path, shard)
+    if known is None:
+        known = inspect_shard(shard)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_open(path, "w") as file:
+            json.dump(_to_json(known), file)
+    return known
+
+
+def _to_json(report: ShardReport) -> dict[str, Any]:
+    records = [
+        [record.offset, record.key, record.scale, record.top_class, record.image, record.pixels]
+        for record in report.records
+    ]
+    return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}
+
+
+def _read(path: Path, shard: Path) -> ShardReport | None:
+    """The report in a cache file; None if there is none, or one that is damaged: then it is made again."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        records = tuple(RecordFacts(*cast("Sequence[Any]", row)) for row in data["records"])
+        return ShardReport(shard, data["size"], records, tuple(map(from_json, data["findings"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

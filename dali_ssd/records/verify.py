@@ -1,0 +1,165 @@
+"""What loaders ask before an epoch: which records are good, what is wrong with the rest, what the coordinates mean.
+
+Each shard is looked through once; what was found is kept in the cache folder until the shard changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dali_ssd.errors import DatasetError, Place, RecordError
+from dali_ssd.files import atomic_open
+from dali_ssd.records.coordinates import Coordinates, Scales, other_coordinates, resolve_coordinates
+from dali_ssd.records.dataset import Dataset, Paths, concatenate, expand_paths
+from dali_ssd.records.decoding import decode_findings
+from dali_ssd.records.findings import Finding, finding
+from dali_ssd.records.index import ensure_index, index_path
+from dali_ssd.records.shard_report import ShardReport, cached_report
+
+__all__ = ["Verified", "bad_records", "class_findings", "scales_of", "verify"]
+
+_NAMED = 50
+"""Faulty records that an error names; the rest are counted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """A dataset that was looked through."""
+
+    dataset: Dataset
+    """Every whole record that the indexes list, good or bad."""
+    findings: tuple[Finding, ...]
+    coordinates: Coordinates
+    """What the boxes of the labels mean."""
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that forbid using what they are about."""
+        return tuple(found for found in self.findings if found.severity == "error")
+
+    @property
+    def bad(self) -> tuple[int, ...]:
+        """Numbers of the records of `dataset` that have errors, ascending."""
+        return tuple(sorted(set(_numbers(self.dataset, self.errors))))
+
+    @property
+    def lost(self) -> int:
+        """Number of errors about shards, indexes, and records too damaged to be in `dataset`."""
+        return sum(number is None for number in _find(self.dataset, self.errors))
+
+    def require_clean(self) -> Dataset:
+        """The dataset. Raises `DatasetError` that names everything that is wrong if anything is."""
+        errors = self.errors
+        if errors:
+            raise DatasetError("\n".join(_listing(errors)))
+        return self.dataset
+
+    def without_bad(self, max_bad: float = 0.01) -> Dataset:
+        """The dataset without its bad records.
+
+        Raises `DatasetError` if more than the share `max_bad` (0 to 1) of the records is bad, and if none is left.
+        """
+        bad = len(self.bad) + self.lost
+        total = len(self.dataset) + self.lost
+        if bad > max_bad * total:
+            limit = f"{bad} of {total} records are bad, more than max_bad = {max_bad:g} allows"
+            raise DatasetError("\n".join([limit, *_listing(self.errors)]))
+        left = self.dataset.without(self.bad)
+        if not len(left):
+            raise DatasetError("no records are left")
+        return left
+
+    def write_list(self, path: str | Path) -> None:
+        """List all errors in a text file, one a line, whole or not at all."""
+        with atomic_open(path, "w") as file:
+            file.writelines(f"{found.kind}\t{found}\n" for found in self.errors)
+
+
+def _listing(errors: Sequence[Finding]) -> list[str]:
+    lines = [f"{len(errors)} things are wrong with the records; `dali-ssd check` explains them and can repair:"]
+    lines += [f"  {found} [{found.kind}]" for found in errors[:_NAMED]]
+    return [*lines, f"  ... and {len(errors) - _NAMED} more"] if len(errors) > _NAMED else lines
+
+
+def _find(dataset: Dataset, findings: Iterable[Finding]) -> list[int | None]:
+    """Number of the record that each finding is about, None where it is about none of the dataset's."""
+    return [
+        None if place.shard is None or place.offset is None else dataset.find(place.shard, place.offset)
+        for place in (found.place for found in findings)
+    ]
+
+
+def _numbers(dataset: Dataset, findings: Iterable[Finding]) -> list[int]:
+    return [number for number in _find(dataset, findings) if number is not None]
+
+
+def scales_of(reports: Iterable[ShardReport]) -> Scales:
+    """What each record's coordinates look like."""
+    return [(Place(r.shard, facts.key, facts.offset), facts.scale) for r in reports for facts in r.records]
+
+
+def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> list[Finding]:
+    """Records with a class id that `num_classes` does not have."""
+    if num_classes is None:
+        return []
+    return [
+        finding(
+            "bad-class",
+            Place(report.shard, facts.key, facts.offset),
+            f"class id {facts.top_class}, but there are {num_classes} classes (ids 0 to {num_classes - 1})",
+        )
+        for report in reports
+        for facts in report.records
+        if facts.top_class >= num_classes
+    ]
+
+
+def _report(shard: Path, cache_dir: str | Path | None) -> ShardReport:
+    if not index_path(shard).exists():
+        with suppress(RecordError):  # a damaged shard gets no index; its report tells why
+            ensure_index(shard, cache_dir)
+    return cached_report(shard, cache_dir)
+
+
+def verify(
+    source: Paths | Dataset,
+    *,
+    coordinates: Literal["auto", "fraction", "pixel"] = "auto",
+    num_classes: int | None = None,
+    decode: bool = False,
+    cache_dir: str | Path | None = None,
+) -> Verified:
+    """Look through shards, or take what an earlier look found; build missing indexes of intact ones.
+
+    `source`: paths and patterns, or a dataset, of which only the records count. `decode`: have DALI decode every
+    image that looks good, too. Raises `DatasetError` where a shard cannot be read, where there are no records, and
+    where `auto` cannot tell the coordinates. What is wrong with records is not raised but told by the result.
+    """
+    shards = source.shards if isinstance(source, Dataset) else expand_paths(source)
+    reports = [_report(shard, cache_dir) for shard in shards]
+    dataset = source if isinstance(source, Dataset) else concatenate([report.part() for report in reports])
+    findings = [found for report in reports for found in report.findings]
+    scales = scales_of(reports)
+    if isinstance(source, Dataset):
+        scales = [(p, s) for p, s in scales if p.shard and dataset.find(p.shard, p.offset or 0) is not None]
+        findings = [
+            found for found, number in zip(findings, _find(dataset, findings), strict=True) if number is not None
+        ]
+    if not len(dataset):
+        raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(findings)]))
+    resolved = resolve_coordinates(scales, coordinates)
+    findings += other_coordinates(scales, resolved) + class_findings(reports, num_classes)
+    verified = Verified(dataset, tuple(findings), resolved)
+    if not decode:
+        return verified
+    good = sorted(set(range(len(dataset))) - set(verified.bad))
+    return Verified(dataset, (*findings, *decode_findings(dataset, good, cache_dir)), resolved)
+
+
+def bad_records(dataset: Dataset, decode: bool = False) -> list[Finding]:
+    """Errors of a dataset's records, all of them; `decode`: every pixel too."""
+    return list(verify(dataset, decode=decode).errors)

@@ -1,0 +1,152 @@
+"""Writing shards: records dealt out in turn to one or many `.rec` files with their `.idx`, all of them or none."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from dali_ssd.errors import ConfigError, DaliSsdError
+from dali_ssd.files import replace, sync_file, temporary_name
+from dali_ssd.records.index import index_path
+from dali_ssd.records.recordio import frame
+
+__all__ = ["ShardFile", "ShardWriter", "shard_names"]
+
+MAX_SHARDS = 99_999
+
+
+def shard_names(stem: str, num_shards: int) -> tuple[str, ...]:
+    """File names of a set of shards: `stem.rec`, or `stem-00000-of-00004.rec` and so on."""
+    if not 1 <= num_shards <= MAX_SHARDS:
+        raise ConfigError(f"the number of shards must be 1 to {MAX_SHARDS}, not {num_shards}")
+    if not stem or "/" in stem or stem.startswith("."):
+        raise ConfigError(f"the name of the shards must be a plain file name, not {stem!r}")
+    if num_shards == 1:
+        return (f"{stem}.rec",)
+    return tuple(f"{stem}-{i:05d}-of-{num_shards:05d}.rec" for i in range(num_shards))
+
+
+def _existing(folder: Path, stem: str) -> list[Path]:
+    """Shards and indexes of that stem, whatever their number: a leftover would be read along with the new ones."""
+    pattern = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.(rec|idx)")
+    return sorted(path for path in folder.glob("*") if pattern.fullmatch(path.name))
+
+
+class ShardFile:
+    """One `.rec` and its `.idx`, under temporary names until `commit`."""
+
+    def __init__(self, path: Path) -> None:
+        self.targets = (path, index_path(path))
+        self.temporaries = tuple(temporary_name(target) for target in self.targets)
+        self.files: list[BinaryIO] = []
+        self.size = 0
+
+    def open(self) -> None:
+        """Create both files under their temporary names."""
+        for temporary in self.temporaries:
+            self.files.append(open(temporary, "xb"))  # noqa: SIM115 - `close` and `discard` close it
+
+    def write(self, key: int, framed: bytes) -> None:
+        """Append a framed record (see `recordio.frame`)."""
+        self.files[0].write(framed)
+        self.files[1].write(f"{key}\t{self.size}\n".encode())
+        self.size += len(framed)
+
+    def close(self) -> None:
+        """Bring both files to the disk."""
+        for file in self.files:
+            file.close()
+        for temporary in self.temporaries:
+            sync_file(temporary)
+
+    def commit(self) -> None:
+        """Give both files their names."""
+        for temporary, target in zip(self.temporaries, self.targets, strict=True):
+            replace(temporary, target)
+
+    def discard(self, committed: bool) -> None:
+        """Delete both files, under their final names too if `committed`."""
+        for file in self.files:
+            with suppress(OSError):  # closing flushes, which fails again on a full disk
+                file.close()
+        for path in self.temporaries + (self.targets if committed else ()):
+            path.unlink(missing_ok=True)
+
+
+class ShardWriter:
+    """Context manager that writes records into `num_shards` shards of a folder, record i into shard i modulo that.
+
+    Nothing appears under its final name before the block has ended without an exception; after one, nothing stays.
+    Raises `DaliSsdError` where shards of this stem exist already (unless `overwrite`) and where the disk refuses.
+    """
+
+    def __init__(self, folder: str | Path, stem: str, num_shards: int = 1, *, overwrite: bool = False) -> None:
+        self.folder = Path(folder)
+        self.stem = stem
+        self.paths = tuple(self.folder / name for name in shard_names(stem, num_shards))
+        self.count = 0
+        """Records written so far; also the key of the next."""
+        self._overwrite = overwrite
+        self._shards: list[ShardFile] = []
+
+    def __enter__(self) -> ShardWriter:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            existing = _existing(self.folder, self.stem)
+            if existing and not self._overwrite:
+                raise DaliSsdError(f"{existing[0]} exists already; choose another name or folder, or add --overwrite")
+            self._shards = [ShardFile(path) for path in self.paths]
+            for shard in self._shards:
+                shard.open()
+        except OSError as error:
+            self._discard(committed=False)
+            raise self._failed(error) from error
+        return self
+
+    def write(self, record: bytes, key: int | None = None) -> None:
+        """Append a record (see `recordio.pack`); its key is its number over all shards unless given."""
+        framed = frame(record)
+        try:
+            self._shards[self.count % len(self._shards)].write(self.count if key is None else key, framed)
+        except OSError as error:
+            raise self._failed(error) from error
+        self.count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._discard(committed=False)
+            return
+        try:
+            self._commit()
+        except OSError as failure:
+            raise self._failed(failure) from failure
+
+    def _commit(self) -> None:
+        """All shards are whole on disk before the first gets its name; a failure half way takes the named ones back."""
+        old = _existing(self.folder, self.stem)
+        renaming = False
+        try:
+            for shard in self._shards:
+                shard.close()
+            renaming = True
+            for shard in self._shards:
+                shard.commit()
+        except BaseException:
+            self._discard(committed=renaming)
+            raise
+        for path in set(old) - {target for shard in self._shards for target in shard.targets}:
+            path.unlink(missing_ok=True)
+
+    def _discard(self, committed: bool) -> None:
+        for shard in self._shards:
+            shard.discard(committed)
+
+    def _failed(self, error: OSError) -> DaliSsdError:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return DaliSsdError(f"cannot write the shards {self.folder / self.stem}*.rec: {reason}")
