@@ -1,0 +1,74 @@
+"""What a loader yields, and how DALI's tensors become NDArrays without a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dali_ssd.errors import Place
+
+__all__ = ["Batch", "ValBatch", "as_ndarray"]
+
+
+def as_ndarray(tensors: Any) -> Any:
+    """An `mx.nd.NDArray` over the memory of a dense DALI `TensorList`, which lives as long as the array does.
+
+    DALI has waited for its stream when it returns an output, so an array on a GPU is complete as well.
+    """
+    import mxnet as mx
+
+    return mx.nd.from_dlpack(tensors.as_tensor().__dlpack__())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A training batch: for each device what `gluon.utils.split_and_load` would have put there.
+
+    Indexes and unpacks as `(data, cls_targets, box_targets)`.
+    """
+
+    data: list[Any]
+    """(B, 3, S, S) NDArray on each device."""
+    cls_targets: list[Any]
+    """(B, N) float32: 0 background, else class id + 1."""
+    box_targets: list[Any]
+    """(B, N, 4) float32: 0 where not positive."""
+    find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return iter((self.data, self.cls_targets, self.box_targets))
+
+    def __getitem__(self, part: int) -> list[Any]:
+        return (self.data, self.cls_targets, self.box_targets)[part]
+
+    def __len__(self) -> int:
+        return 3
+
+    def records(self) -> list[Place]:
+        """Which records these are, device by device; looked up only when somebody asks."""
+        return self.find_places()
+
+
+@dataclass(frozen=True)
+class ValBatch:
+    """A validation batch. Indexes and unpacks as `(data, labels)`."""
+
+    data: list[Any]
+    """(B, 3, S, S) NDArray on each device; shorter, or one device fewer, in the last batch."""
+    labels: list[Any]
+    """(B, M, 6) float32 xmin ymin xmax ymax id difficult in network pixels, rows of -1 after the last object."""
+    find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return iter((self.data, self.labels))
+
+    def __getitem__(self, part: int) -> list[Any]:
+        return (self.data, self.labels)[part]
+
+    def __len__(self) -> int:
+        return 2
+
+    def records(self) -> list[Place]:
+        """Which records these are, device by device; looked up only when somebody asks."""
+        return self.find_places()

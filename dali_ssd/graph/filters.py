@@ -1,0 +1,89 @@
+"""Resampling filters as tables: for each output pixel of one axis, which source pixels it takes and with what weight.
+
+Coordinates are continuous: source pixel k covers [k, k + 1), its center is k + 0.5. Only `area` widens with the
+shrinking (a triangle as wide as two output pixels, as in Pillow and DALI); the others take single source pixels
+however much the image shrinks, as OpenCV's filters of the same names do for GluonCV.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dali_ssd.config import INTERPOLATIONS
+from dali_ssd.graph.kernel import inner
+
+__all__ = ["axis_table", "filter_weight"]
+
+_NEAREST, _LINEAR, _CUBIC, _AREA, _LANCZOS = range(len(INTERPOLATIONS))
+
+
+@inner
+def _radius(kind, scale):  # type: ignore[no-untyped-def]
+    """Half the width of a filter in source pixels; `scale` is source pixels an output pixel."""
+    if kind == _LANCZOS:
+        return 3.0
+    if kind == _CUBIC:
+        return 2.0
+    if kind == _AREA:
+        return max(scale, 1.0)
+    return 1.0
+
+
+@inner
+def filter_weight(kind, distance, radius):  # type: ignore[no-untyped-def]
+    """Weight of a source pixel whose center is `distance` source pixels away.
+
+    Cubic is Keys' with a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981), Lanczos has 3 lobes.
+    """
+    x = abs(distance)
+    if x >= radius:
+        return 0.0
+    if kind == _CUBIC:
+        if x < 1.0:
+            return (1.5 * x - 2.5) * x * x + 1.0
+        return ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    if kind == _LANCZOS:
+        if x < 1e-9:
+            return 1.0
+        angle = math.pi * x
+        return 3.0 * math.sin(angle) * math.sin(angle / 3.0) / (angle * angle)
+    return 1.0 - x / radius
+
+
+@inner
+def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-untyped-def]
+    """The table of one axis.
+
+    The view is `low`..`high` in pixels of the decoded region, whose own pixels are 0..length-1. A filter that reaches
+    beyond the view repeats the view's edge, as resizing a crop does; what is in the view but not in the region is
+    canvas and gets no weight.
+
+    Returns:
+        first `(size,) int64`: the first of k source pixels, all of them in the region; weights `(size, k) float32`;
+        cover `(size,) float32`: the sum of the weights, below 1 where canvas shows; begin and end of the output pixels
+        that show any of the region.
+    """
+    scale = (high - low) / size
+    radius = _radius(kind, scale)
+    reach = 1 if kind == _NEAREST else int(math.ceil(2.0 * radius))
+    taps = min(reach, length)
+    first, weights, cover = np.zeros(size, np.int64), np.zeros((size, taps), np.float32), np.zeros(size, np.float32)
+    raw = np.empty(reach)
+    begin, end = size, 0
+    for i in range(size):
+        center = low + ((size - 1 - i if mirrored else i) + 0.5) * scale
+        start = int(math.floor(center)) if kind == _NEAREST else int(math.floor(center - radius + 0.5))
+        first[i] = min(max(start, 0), length - taps)
+        total = 0.0
+        for k in range(reach):
+            raw[k] = 1.0 if kind == _NEAREST else filter_weight(kind, start + k + 0.5 - center, radius)
+            total += raw[k]
+        for k in range(reach):
+            pixel = min(max(start + k, low), high - 1)
+            if raw[k] != 0.0 and 0 <= pixel < length:
+                weights[i, pixel - first[i]] += raw[k] / total
+                cover[i] += raw[k] / total
+                begin, end = min(begin, i), i + 1
+    return first, weights, cover, begin, end

@@ -1,0 +1,74 @@
+"""Source: records from shards, and as much of their JPEGs decoded as the plan wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nvidia.dali import fn, types
+
+__all__ = ["READER", "Shard", "decode", "image_shapes", "places", "read"]
+
+READER = "reader"
+"""Name of the reader operator, by which `Pipeline.reader_meta` knows it."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The part of a dataset that one pipeline reads."""
+
+    paths: Sequence[Path]
+    """The `.rec` files."""
+    index: Path
+    """One index of offsets into their concatenation; records that it leaves out are passed over."""
+    number: int = 0
+    """Which part this is, of `count`."""
+    count: int = 1
+
+
+def read(shard: Shard, *, shuffle: bool, initial_fill: int = 1) -> tuple[Any, Any]:
+    """Read records without end: encoded images (bytes,) uint8, label vectors (length,) float32.
+
+    A training reader shuffles, takes the next device's part with each pass, and lets passes run into each other; a
+    validation reader keeps to its part and fills up the last batch of a pass.
+    """
+    images, labels = fn.readers.mxnet(
+        path=[str(path) for path in shard.paths],
+        index_path=[str(shard.index)],
+        shard_id=shard.number,
+        num_shards=shard.count,
+        random_shuffle=shuffle,
+        initial_fill=initial_fill,
+        stick_to_shard=not shuffle,
+        pad_last_batch=not shuffle,
+        name=READER,
+    )
+    return images, labels
+
+
+def image_shapes(images: Any, *, upright: bool) -> Any:
+    """Height, width, channels of each image `(3,) int64`, from its header alone."""
+    return fn.peek_image_shape(images, adjust_orientation=upright)
+
+
+def decode(images: Any, regions: Any, *, device: str, upright: bool) -> Any:
+    """Decode a region `y x height width` of each image: `(height, width, 3) uint8` RGB on `device`.
+
+    On the CPU, and with `upright=False`, the pixels are those of MXNet's `imdecode` to the bit.
+    """
+    return fn.decoders.image_slice(
+        images,
+        start=regions[0:2],
+        shape=regions[2:4],
+        axis_names="HW",
+        output_type=types.RGB,
+        adjust_orientation=upright,
+        device="mixed" if device == "gpu" else "cpu",
+    )
+
+
+def places(images: Any) -> Any:
+    """Where each record came from, as text in uint8: file name and byte offset."""
+    return fn.get_property(images, key="source_info")

@@ -1,0 +1,135 @@
+"""The view: which window of the image, or of a larger canvas around it, becomes the network's input.
+
+A window is `(x0, y0, x1, y1)` in whole source pixels, image at (0, 0); it may reach outside the image, where everything
+has the mean color ("expand"). It is drawn from the labels and the image's size alone, before a pixel is decoded.
+Distribution: GluonCV's `random_expand` and `random_crop_with_constraints`, pixel for pixel; the SSD paper, section 2.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dali_ssd.config import AugmentConfig
+from dali_ssd.graph.kernel import inner
+from dali_ssd.graph.random import below, chance, uniform
+
+__all__ = ["draw_window", "objects_in_window", "view_settings"]
+
+
+def view_settings(augment: AugmentConfig) -> npt.NDArray[np.float64]:
+    """What `draw_window` needs of the options, `(8 + k,) float64`: 8 numbers, then the k minimum IoUs."""
+    expand = (augment.expand_probability, *augment.expand_ratio)
+    crop = (*augment.crop_scale, *augment.crop_aspect, augment.crop_attempts)
+    return np.array([*expand, *crop, *augment.crop_min_iou], np.float64)
+
+
+@inner
+def _draw_canvas(state, height, width, probability, low, high):  # type: ignore[no-untyped-def]
+    """The canvas `(x0, y0, x1, y1)` that the image lies on, in source pixels; the image itself if not expanded."""
+    if not chance(state, probability):
+        return 0, 0, width, height
+    ratio = uniform(state, low, high)
+    canvas_width, canvas_height = int(width * ratio), int(height * ratio)
+    top = -below(state, canvas_height - height + 1)
+    left = -below(state, canvas_width - width + 1)
+    return left, top, left + canvas_width, top + canvas_height
+
+
+@inner
+def _covers_all(boxes, x0, y0, x1, y1, min_iou):  # type: ignore[no-untyped-def]
+    """Whether the crop has at least this IoU with every box."""
+    area = (x1 - x0) * (y1 - y0)
+    for i in range(boxes.shape[0]):
+        shared_width = min(boxes[i, 2], x1) - max(boxes[i, 0], x0)
+        shared_height = min(boxes[i, 3], y1) - max(boxes[i, 1], y0)
+        shared = max(shared_width, 0.0) * max(shared_height, 0.0)
+        union = area + (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1]) - shared
+        if not shared >= min_iou * union:
+            return False
+    return True
+
+
+@inner
+def _inside(box, x0, y0, x1, y1):  # type: ignore[no-untyped-def]
+    """Whether the box's center is in the window and something of the box is left there."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return x0 <= x < x1 and y0 <= y < y1 and max(box[0], x0) < min(box[2], x1) and max(box[1], y0) < min(box[3], y1)
+
+
+@inner
+def _any_inside(boxes, window):  # type: ignore[no-untyped-def]
+    for i in range(boxes.shape[0]):
+        if _inside(boxes[i], window[0], window[1], window[2], window[3]):
+            return True
+    return False
+
+
+@inner
+def _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high):  # type: ignore[no-untyped-def]
+    """One crop of the canvas, of whole pixels and at least one."""
+    left, top, right, bottom = canvas
+    width, height = right - left, bottom - top
+    scale = uniform(state, scale_low, scale_high)
+    aspect = uniform(state, max(aspect_low, scale * scale), min(aspect_high, 1 / (scale * scale)))
+    crop_height = min(max(int(height * scale / np.sqrt(aspect)), 1), height)
+    crop_width = min(max(int(width * scale * np.sqrt(aspect)), 1), width)
+    y = top + below(state, height - crop_height)
+    x = left + below(state, width - crop_width)
+    return x, y, x + crop_width, y + crop_height
+
+
+@inner
+def draw_window(state, boxes, height, width, settings):  # type: ignore[no-untyped-def]
+    """Draw the window of one image: `(x0, y0, x1, y1)` int64 source pixels.
+
+    `boxes` (n, 4) float64 in source pixels. One candidate crop is sought for
+    each minimum IoU; one candidate, or the whole canvas, is drawn among those that show an object.
+    """
+    probability, low, high, scale_low, scale_high, aspect_low, aspect_high, attempts = settings[:8]
+    min_ious = settings[8:]
+    canvas = _draw_canvas(state, height, width, probability, low, high)
+    if boxes.shape[0] == 0:
+        return _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high)
+    candidates = np.empty((len(min_ious) + 1, 4), np.int64)
+    candidates[0] = canvas
+    found = 1
+    for min_iou in min_ious:
+        for _ in range(int(attempts)):
+            x0, y0, x1, y1 = _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high)
+            if _covers_all(boxes, x0, y0, x1, y1, min_iou):
+                candidates[found] = (x0, y0, x1, y1)
+                found += 1
+                break
+    while found > 0:
+        pick = below(state, found)
+        window = (candidates[pick, 0], candidates[pick, 1], candidates[pick, 2], candidates[pick, 3])
+        if _any_inside(boxes, window):
+            return window
+        found -= 1
+        candidates[pick:found] = candidates[pick + 1 : found + 1]
+    return canvas
+
+
+@inner
+def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ignore[no-untyped-def]
+    """Write the objects that the window shows, in network pixels of 0..size, and return how many.
+
+    `boxes` (n, 4) float64 source pixels and `ids` (n,) -> `objects` (capacity, 5) float32; rows of -1 after the last.
+    """
+    x0, y0, x1, y1 = window
+    scale_x, scale_y = size / (x1 - x0), size / (y1 - y0)
+    kept = 0
+    for i in range(ids.size):
+        if not _inside(boxes[i], x0, y0, x1, y1):
+            continue
+        left = (max(boxes[i, 0], x0) - x0) * scale_x
+        right = (min(boxes[i, 2], x1) - x0) * scale_x
+        objects[kept, 0] = size - right if mirrored else left
+        objects[kept, 1] = (max(boxes[i, 1], y0) - y0) * scale_y
+        objects[kept, 2] = size - left if mirrored else right
+        objects[kept, 3] = (min(boxes[i, 3], y1) - y0) * scale_y
+        objects[kept, 4] = ids[i]
+        kept += 1
+    objects[kept:] = -1
+    return kept

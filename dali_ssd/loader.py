@@ -1,0 +1,307 @@
+"""`TrainLoader` and `ValLoader`: shards in, batches of NDArrays on their devices out.
+
+Each device has its own DALI pipeline over its own part of the records, which prepares batches ahead in threads of its
+own; the loader only collects them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from typing_extensions import Self
+
+from dali_ssd.batch import Batch, ValBatch, as_ndarray
+from dali_ssd.config import AugmentConfig, PipelineConfig, RenderConfig, TargetConfig, available_cores
+from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.optional import require
+from dali_ssd.records.dataset import Dataset, Paths, open_dataset
+from dali_ssd.registry import find_pipeline
+
+__all__ = ["LoaderStats", "TrainLoader", "ValLoader"]
+
+
+@dataclass
+class LoaderStats:
+    """How the loader kept up since the epoch began."""
+
+    batches: int = 0
+    waited: float = 0.0
+    """Seconds in which the consumer waited for a batch."""
+    total: float = 0.0
+    """Seconds from the epoch's begin to the last batch handed out."""
+
+    @property
+    def waited_share(self) -> float:
+        """Share of the time spent waiting for data, 0 to 1."""
+        return self.waited / self.total if self.total > 0 else 0.0
+
+
+class _Loader:
+    """What the two loaders share: devices, their pipelines, and the look-up of records."""
+
+    def __init__(self, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any) -> None:
+        self._dataset = dataset
+        self._ctx = _contexts(ctx)
+        self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
+        if batch_size < 1 or batch_size % len(self._ctx):
+            raise ConfigError(
+                f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
+            )
+        if len(dataset) < len(self._ctx):
+            raise DatasetError(f"{len(dataset)} records are too few for {len(self._ctx)} devices")
+        self.batch_size = batch_size
+        cores = available_cores() if num_threads == "auto" else num_threads
+        self._threads = max(1, cores // len(self._ctx))
+        self._index = dataset.merged_index()
+        self._pipelines: list[Any] = []
+        self.stats = LoaderStats()
+
+    @property
+    def num_records(self) -> int:
+        """Records in the dataset."""
+        return len(self._dataset)
+
+    def close(self) -> None:
+        """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
+        self._pipelines.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _shard(self, number: int) -> Any:
+        from dali_ssd.graph.source import Shard
+
+        return Shard(self._dataset.shards, self._index, number, len(self._ctx))
+
+    def _device_id(self, ctx: Any) -> int | None:
+        return int(ctx.device_id) if self._device == "gpu" else None
+
+    def _run(self) -> list[Any]:
+        """One batch of each pipeline; counts the time that the caller waits."""
+        begin = time.perf_counter()
+        try:
+            return [pipeline.run() for pipeline in self._pipelines]
+        except RuntimeError as error:
+            raise self._explain(error) from error
+        finally:
+            self.stats.waited += time.perf_counter() - begin
+
+    def _explain(self, error: RuntimeError) -> Exception:
+        """The record that DALI stumbled over, which its message does not name."""
+        from dali_ssd.records.damage import find_damage
+
+        return find_damage(self._dataset, str(error))
+
+    def _places(self, texts: Sequence[Any]) -> list[Place]:
+        return [
+            self._dataset.place_of(np.asarray(tensor).tobytes().decode()) for tensors in texts for tensor in tensors
+        ]
+
+
+class TrainLoader(_Loader):
+    """Augmented batches and their targets, without end; each `iter()` gives the next epoch of `len(self)` batches.
+
+    The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches that fit into one
+    pass, and the next goes on where it ended (what GluonCV calls `rollover`): nothing is dropped.
+
+    Args:
+        shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
+        anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
+        batch_size: images a batch over all devices.
+        data_shape: side of the square network input.
+        ctx: an `mx.Context` or a list of them; default: the CPU. Each gets an equal part of every batch.
+        seed: makes two runs identical.
+        device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
+        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`; gives the pipeline, and the
+            defaults of `augment`, `image` and `targets`.
+        options: see `dali_ssd.config.PipelineConfig`.
+
+    Raises:
+        ConfigError: an option that cannot work.
+        DatasetError: shards that are missing, empty or damaged.
+    """
+
+    def __init__(
+        self,
+        shards: Paths,
+        *,
+        anchors: Any,
+        batch_size: int = 32,
+        data_shape: int = 300,
+        ctx: Any = None,
+        seed: int = PipelineConfig.seed,
+        num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
+        device: Literal["cpu", "gpu"] | None = None,
+        dtype: Literal["float32", "float16"] = RenderConfig.dtype,
+        layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
+        augment: AugmentConfig | None = None,
+        targets: Literal["exact", "box_encoder"] = TargetConfig.targets,
+        prefetch: int = PipelineConfig.prefetch,
+        initial_fill: int = PipelineConfig.initial_fill,
+        upright: bool = PipelineConfig.upright,
+        recipe: str = "ssd300",
+    ) -> None:
+        require("nvidia.dali")
+        from dali_ssd.graph.targets import as_center_anchors
+
+        image = RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout)
+        super().__init__(open_dataset(shards), batch_size, ctx, device, num_threads)
+        self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
+        found = find_pipeline(recipe)
+        self.epoch = 0
+        self._batch = 0
+        self._options = {
+            "anchors": as_center_anchors(_ask_for_anchors(anchors, data_shape)),
+            "augment": augment or found.augment,
+            "image": image,
+            "targets": TargetConfig(targets=targets),
+            "in_pixels": False,
+        }
+        self._definition = found.train
+        self._build([None] * len(self._ctx))
+
+    def _build(self, checkpoints: Sequence[str | None]) -> None:
+        self._pipelines = [
+            self._definition(
+                self._shard(number),
+                **self._options,
+                initial_fill=self.config.initial_fill,
+                upright=self.config.upright,
+                device=self._device,
+                batch_size=self.config.batch_size,
+                num_threads=self.config.num_threads,
+                device_id=self._device_id(ctx),
+                seed=self.config.seed + number,
+                prefetch_queue_depth=self.config.prefetch,
+                enable_checkpointing=True,
+                checkpoint=checkpoint,
+            )
+            for number, (ctx, checkpoint) in enumerate(zip(self._ctx, checkpoints, strict=True))
+        ]
+        for pipeline in self._pipelines:
+            pipeline.build()
+
+    def __len__(self) -> int:
+        return max(1, len(self._dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The rest of the current epoch, which is all of it unless it was interrupted."""
+        self.stats = LoaderStats()
+        begin = time.perf_counter()
+        while self._batch < len(self):
+            batch = self._next()
+            self._batch += 1
+            self.stats.batches += 1
+            self.stats.total = time.perf_counter() - begin
+            yield batch
+        self._batch = 0
+        self.epoch += 1
+
+    def _next(self) -> Batch:
+        outputs = self._run()
+        images, cls_targets, box_targets, texts = zip(*outputs, strict=True)
+        return Batch(
+            [as_ndarray(tensors) for tensors in images],
+            [as_ndarray(tensors) for tensors in cls_targets],
+            [as_ndarray(tensors) for tensors in box_targets],
+            lambda: self._places(texts),
+        )
+
+
+class ValLoader(_Loader):
+    """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
+
+    Args:
+        shards, batch_size, data_shape, ctx, num_threads, device, dtype, layout, recipe: as for `TrainLoader`.
+
+    Raises:
+        ConfigError, DatasetError: as for `TrainLoader`.
+    """
+
+    def __init__(
+        self,
+        shards: Paths,
+        *,
+        batch_size: int = 32,
+        data_shape: int = 300,
+        ctx: Any = None,
+        num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
+        device: Literal["cpu", "gpu"] | None = None,
+        dtype: Literal["float32", "float16"] = RenderConfig.dtype,
+        layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
+        prefetch: int = PipelineConfig.prefetch,
+        upright: bool = PipelineConfig.upright,
+        recipe: str = "ssd300",
+    ) -> None:
+        require("nvidia.dali")
+        super().__init__(open_dataset(shards), batch_size, ctx, device, num_threads)
+        each = batch_size // len(self._ctx)
+        self._pipelines = [
+            find_pipeline(recipe).val(
+                self._shard(number),
+                RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout),
+                upright=upright,
+                in_pixels=False,
+                device=self._device,
+                batch_size=each,
+                num_threads=self._threads,
+                device_id=self._device_id(ctx),
+                prefetch_queue_depth=prefetch,
+            )
+            for number, ctx in enumerate(self._ctx)
+        ]
+        for pipeline in self._pipelines:
+            pipeline.build()
+        # The reader's own division of n records among k pipelines.
+        edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
+        self._sizes = np.diff(edges)
+        self._each = each
+
+    def __len__(self) -> int:
+        return int(-(-max(self._sizes) // self._each))
+
+    def __iter__(self) -> Iterator[ValBatch]:
+        self.stats = LoaderStats()
+        begin = time.perf_counter()
+        for number in range(len(self)):
+            batch = self._next(number)
+            self.stats.batches += 1
+            self.stats.total = time.perf_counter() - begin
+            yield batch
+
+    def _next(self, number: int) -> ValBatch:
+        data, labels, texts = [], [], []
+        for (images, objects, places), size in zip(self._run(), self._sizes, strict=True):
+            count = min(self._each, int(size) - number * self._each)
+            if count > 0:  # the reader fills up its last batch with repetitions
+                data.append(as_ndarray(images)[:count])
+                labels.append(as_ndarray(objects)[:count])
+                texts.append(list(places)[:count])
+        return ValBatch(data, labels, lambda: self._places(texts))
+
+
+def _contexts(ctx: Any) -> list[Any]:
+    mx = require("mxnet")
+    contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx or mx.cpu()]
+    kinds = {context.device_type for context in contexts}
+    if not contexts or len(kinds) > 1:
+        raise ConfigError(f"ctx must be devices of one kind, not {contexts!r}")
+    return contexts
+
+
+def _ask_for_anchors(anchors: Any, data_shape: int) -> Any:
+    """The anchors themselves, or what a network answers in train mode to an empty image."""
+    if not hasattr(anchors, "collect_params"):
+        return anchors
+    mx = require("mxnet")
+    ctx = next(iter(anchors.collect_params().values())).list_ctx()[0]
+    with mx.autograd.train_mode():
+        return anchors(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=ctx))[2]

@@ -1,0 +1,55 @@
+"""SSD's pipelines: from records to what the training or the scoring takes, a step a line, in the order of the data.
+
+`device="cpu"` runs everything on the host. `device="gpu"` reads and plans on the host, hands the compressed image to
+nvJPEG, and renders and encodes on the device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nvidia.dali import fn, pipeline_def
+
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
+from dali_ssd.graph.render import render
+from dali_ssd.graph.source import Shard, decode, image_shapes, places, read
+from dali_ssd.graph.targets import encode
+
+__all__ = ["train", "val"]
+
+
+@pipeline_def
+def train(
+    shard: Shard,
+    anchors: npt.NDArray[np.float32],
+    augment: AugmentConfig,
+    image: RenderConfig,
+    targets: TargetConfig,
+    *,
+    initial_fill: int,
+    upright: bool,
+    in_pixels: bool,
+    device: str,
+) -> tuple[Any, ...]:
+    """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text."""
+    jpegs, labels = read(shard, shuffle=True, initial_fill=initial_fill)
+    plans, regions, objects = draw_training_plan(
+        labels, image_shapes(jpegs, upright=upright), augment, image, in_pixels=in_pixels
+    )
+    pixels = decode(jpegs, regions, device=device, upright=upright)
+    images = render(pixels, plans, regions, image, device=device)
+    cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
+    return images, cls_targets, box_targets, places(jpegs)
+
+
+@pipeline_def
+def val(shard: Shard, image: RenderConfig, *, upright: bool, in_pixels: bool, device: str) -> tuple[Any, ...]:
+    """images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
+    jpegs, labels = read(shard, shuffle=False)
+    plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, in_pixels=in_pixels)
+    pixels = decode(jpegs, regions, device=device, upright=upright)
+    images = render(pixels, plans, regions, image, device=device)
+    return images, fn.pad(objects, fill_value=-1), places(jpegs)
