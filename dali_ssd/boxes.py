@@ -6,12 +6,15 @@ Boxes are `(n, 4)` arrays `xmin ymin xmax ymax` in any one unit, unless a name s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["center_to_corner", "clip", "corner_to_center", "decode", "encode", "iou", "keep_centers", "mirror"]
 
-Array = npt.NDArray[np.floating]
+Array = npt.NDArray[Any]
+"""Of float32 or float64."""
 
 
 def corner_to_center(boxes: Array) -> Array:
@@ -34,7 +37,7 @@ def iou(a: Array, b: Array) -> Array:
     area_a = np.prod(np.clip(a[:, 2:] - a[:, :2], 0, None), axis=1)
     area_b = np.prod(np.clip(b[:, 2:] - b[:, :2], 0, None), axis=1)
     union = area_a[:, None] + area_b[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(union), where=union > 0))
 
 
 def keep_centers(boxes: Array, window: Array) -> npt.NDArray[np.bool_]:
@@ -47,7 +50,7 @@ def clip(boxes: Array, window: Array) -> Array:
     """The part of each box that lies in `window` (4,), in the window's own coordinates."""
     low = np.maximum(boxes[:, :2], window[:2])
     high = np.minimum(boxes[:, 2:], window[2:])
-    return np.concatenate([low, high], axis=1) - np.tile(window[:2], 2)
+    return np.asarray(np.concatenate([low, high], axis=1) - np.tile(window[:2], 2))
 
 
 def mirror(boxes: Array, width: float) -> Array:
@@ -60,7 +63,7 @@ def encode(boxes: Array, anchors: Array, stds: tuple[float, float, float, float]
     center = corner_to_center(boxes)
     offset = (center[:, :2] - anchors[:, :2]) / anchors[:, 2:]
     scale = np.log(center[:, 2:] / anchors[:, 2:])
-    return np.concatenate([offset, scale], axis=1) / np.asarray(stds)
+    return np.asarray(np.concatenate([offset, scale], axis=1) / np.asarray(stds))
 
 
 def decode(targets: Array, anchors: Array, stds: tuple[float, float, float, float]) -> Array:

@@ -19,11 +19,15 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "INTERPOLATIONS",
+    "AnyCoordinates",
     "AugmentConfig",
+    "CheckConfig",
     "CocoConfig",
     "ConvertConfig",
     "ExifRaster",
+    "OnBad",
     "PipelineConfig",
+    "RecordsConfig",
     "RenderConfig",
     "TargetConfig",
     "TrainConfig",
@@ -80,7 +84,7 @@ class AugmentConfig:
     saturation: tuple[float, float] = (0.5, 1.5)
     """Range of the saturation factor."""
     hue: float = 36.0
-    """Largest hue rotation in degrees. SSD's 18 on OpenCV's 0..180 scale is 36; GluonCV's code rotates by any angle (180)."""
+    """Largest hue rotation in degrees. SSD's 18 of OpenCV's 0..180 is 36; GluonCV's code rotates by any angle (180)."""
     expand_probability: float = 0.5
     """Probability of placing the image on a larger canvas of the mean color."""
     expand_ratio: tuple[float, float] = (1.0, 4.0)
@@ -181,7 +185,7 @@ class PipelineConfig:
     initial_fill: int = 4096
     """Records the shuffle draws from. They stay in the page cache (mmap), so a large window costs no memory."""
     upright: bool = False
-    """Turn images by their EXIF orientation. Off, since labels refer to what MXNet's `imdecode` returns, which does not."""
+    """Turn images by their EXIF orientation. Off: labels refer to what MXNet's `imdecode` returns, which does not."""
     seed: int = 233
     """GluonCV's default seed."""
 
@@ -190,6 +194,30 @@ class PipelineConfig:
         if self.num_threads != "auto" and not self.num_threads > 0:
             faults.append(f"num_threads must be auto or greater than 0, not {self.num_threads!r}")
         _raise_all(self, faults)
+
+
+OnBad = Literal["raise", "skip"]
+AnyCoordinates = Literal["auto", "fraction", "pixel"]
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """What to do about records that cannot be used."""
+
+    on_bad: OnBad = "raise"
+    """raise: name all bad records before the first batch; skip: decode every image once and leave the bad ones out."""
+    max_bad: float = 0.01
+    """Largest share of records that skip may leave out."""
+    coordinates: AnyCoordinates = "auto"
+    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.on_bad not in ("raise", "skip"):
+            faults.append(f"on_bad must be raise or skip, not {self.on_bad!r}")
+        if self.coordinates not in ("auto", "fraction", "pixel"):
+            faults.append(f"coordinates must be auto, fraction or pixel, not {self.coordinates!r}")
+        _raise_all(self, faults + _check_probability("max_bad", self.max_bad))
 
 
 @dataclass(frozen=True)
@@ -218,7 +246,7 @@ class TrainConfig:
     """GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU where there is none."""
     epochs: int = 240
     resume: str = ""
-    """Go on from a checkpoint (everything) or a .params file (parameters only); auto: from the newest checkpoint, if any."""
+    """Go on from a checkpoint (everything) or a .params file (parameters only); auto: the newest checkpoint, if any."""
     start_epoch: int = 0
     """First epoch when resuming from a .params file."""
     lr: float = 0.001
@@ -256,7 +284,8 @@ class TrainConfig:
         faults += [
             f"{name} must not be negative, not {getattr(self, name)!r}"
             for name in (
-                "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval", "checkpoint_every", "seed"
+                "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval", "checkpoint_every",
+                "seed",
             )
             if not getattr(self, name) >= 0
         ]  # fmt: skip
@@ -325,3 +354,37 @@ class CocoConfig(ConvertConfig):
 
     crowd: bool = False
     """Keep crowd regions, marked difficult; otherwise they are left out."""
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Find every damaged or doubtful record of some shards. Exit code 0: none; 1: some; 2: a shard cannot be read."""
+
+    shards: tuple[str, ...]
+    """Shards or patterns such as 'data/*.rec'."""
+    decode: bool = False
+    """Decode every image as well."""
+    coordinates: Literal["fraction", "pixel"] = "fraction"
+    """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels."""
+    classes: str = ""
+    """Class names, a file or a list, or their number; empty: classes.txt beside the shards, if there is one."""
+    json: Path | None = None
+    """Write all findings to this file."""
+    fix: Path | None = None
+    """Write clean shards into this folder: what can be mended mended, the rest left out. The input stays as it is."""
+    quarantine: Path | None = None
+    """Put links to the shards into this folder, with indexes that leave bad records out."""
+    workers: int = 0
+    """Processes; 0: as many as there are cores."""
+    show: int = 20
+    """Findings printed of each kind; 0: all."""
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name} must not be negative, not {getattr(self, name)!r}"
+            for name in ("workers", "show")
+            if getattr(self, name) < 0
+        ]
+        if self.coordinates not in ("fraction", "pixel"):
+            faults.append(f"coordinates must be fraction or pixel, not {self.coordinates!r}")
+        _raise_all(self, faults)

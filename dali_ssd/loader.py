@@ -6,9 +6,13 @@ own; the loader only collects them.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import inspect
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
@@ -16,10 +20,22 @@ import numpy as np
 from typing_extensions import Self
 
 from dali_ssd.batch import Batch, ValBatch, as_ndarray
-from dali_ssd.config import AugmentConfig, PipelineConfig, RenderConfig, TargetConfig, available_cores
-from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.config import (
+    AnyCoordinates,
+    AugmentConfig,
+    OnBad,
+    PipelineConfig,
+    RecordsConfig,
+    RenderConfig,
+    TargetConfig,
+    available_cores,
+)
+from dali_ssd.errors import CheckpointError, ConfigError, DatasetError, Place
 from dali_ssd.optional import require
-from dali_ssd.records.dataset import Dataset, Paths, open_dataset
+from dali_ssd.records.damage import find_damage
+from dali_ssd.records.dataset import Dataset, Paths
+from dali_ssd.records.findings import Finding
+from dali_ssd.records.verify import Verified, verify
 from dali_ssd.registry import find_pipeline
 
 __all__ = ["LoaderStats", "TrainLoader", "ValLoader"]
@@ -44,16 +60,16 @@ class LoaderStats:
 class _Loader:
     """What the two loaders share: devices, their pipelines, and the look-up of records."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any) -> None:
-        self._dataset = dataset
+    def __init__(
+        self, verified: Verified, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any
+    ) -> None:
+        self._verified, self._dataset = verified, dataset
         self._ctx = _contexts(ctx)
         self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
         if batch_size < 1 or batch_size % len(self._ctx):
             raise ConfigError(
                 f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
             )
-        if len(dataset) < len(self._ctx):
-            raise DatasetError(f"{len(dataset)} records are too few for {len(self._ctx)} devices")
         self.batch_size = batch_size
         cores = available_cores() if num_threads == "auto" else num_threads
         self._threads = max(1, cores // len(self._ctx))
@@ -63,8 +79,13 @@ class _Loader:
 
     @property
     def num_records(self) -> int:
-        """Records in the dataset."""
+        """Records that are read; those that were left out as bad do not count."""
         return len(self._dataset)
+
+    @property
+    def bad_records(self) -> tuple[Finding, ...]:
+        """What was found wrong with the records that `on_bad="skip"` left out."""
+        return self._verified.errors
 
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
@@ -76,34 +97,37 @@ class _Loader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _shard(self, number: int) -> Any:
+    def _shard(self, number: int, count: int) -> Any:
         from dali_ssd.graph.source import Shard
 
-        return Shard(self._dataset.shards, self._index, number, len(self._ctx))
+        if len(self._dataset) < count:
+            raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
+        return Shard(self._dataset.shards, self._index, number, count)
 
     def _device_id(self, ctx: Any) -> int | None:
         return int(ctx.device_id) if self._device == "gpu" else None
 
     def _run(self) -> list[Any]:
         """One batch of each pipeline; counts the time that the caller waits."""
+        if not self._pipelines:
+            raise ConfigError("the loader is closed")
         begin = time.perf_counter()
         try:
             return [pipeline.run() for pipeline in self._pipelines]
         except RuntimeError as error:
-            raise self._explain(error) from error
+            self.close()  # DALI's pipelines are of no use after an error
+            raise find_damage(self._dataset, str(error)) from error
         finally:
             self.stats.waited += time.perf_counter() - begin
 
-    def _explain(self, error: RuntimeError) -> Exception:
-        """The record that DALI stumbled over, which its message does not name."""
-        from dali_ssd.records.damage import find_damage
-
-        return find_damage(self._dataset, str(error))
-
     def _places(self, texts: Sequence[Any]) -> list[Place]:
-        return [
-            self._dataset.place_of(np.asarray(tensor).tobytes().decode()) for tensors in texts for tensor in tensors
-        ]
+        """Places from what `graph.source.places` gives, `<file> at index <byte>`."""
+        found = []
+        for text in (np.asarray(tensor).tobytes().decode() for tensors in texts for tensor in tensors):
+            shard, _, offset = text.rpartition(" at index ")
+            number = self._dataset.find(shard, int(offset))
+            found.append(Place(Path(shard), None, int(offset)) if number is None else self._dataset.place(number))
+        return found
 
 
 class TrainLoader(_Loader):
@@ -119,14 +143,20 @@ class TrainLoader(_Loader):
         data_shape: side of the square network input.
         ctx: an `mx.Context` or a list of them; default: the CPU. Each gets an equal part of every batch.
         seed: makes two runs identical.
+        num_threads: over all devices; `auto`: the cores this process may use.
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
-        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`; gives the pipeline, and the
-            defaults of `augment`, `image` and `targets`.
-        options: see `dali_ssd.config.PipelineConfig`.
+        augment: what is drawn at random; default: the recipe's.
+        num_shards, shard_id: with several processes, how many there are and which this is.
+        on_bad: `raise`: name every bad record before training begins. `skip`: decode every image once, leave the bad
+            ones out (see `bad_records`), but no more than the share `max_bad`.
+        coordinates: what the labels hold; `auto`: what nearly all of them look like.
+        num_classes: number of classes, so that labels with higher ids count as bad.
+        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`; gives pipeline and augmentation.
+        dtype, layout, targets, prefetch, initial_fill, upright: see `dali_ssd.config`.
 
     Raises:
         ConfigError: an option that cannot work.
-        DatasetError: shards that are missing, empty or damaged.
+        DatasetError: shards that are missing, empty or damaged; all that is wrong is named.
     """
 
     def __init__(
@@ -134,8 +164,8 @@ class TrainLoader(_Loader):
         shards: Paths,
         *,
         anchors: Any,
-        batch_size: int = 32,
-        data_shape: int = 300,
+        batch_size: int = PipelineConfig.batch_size,
+        data_shape: int = RenderConfig.data_shape,
         ctx: Any = None,
         seed: int = PipelineConfig.seed,
         num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
@@ -147,31 +177,42 @@ class TrainLoader(_Loader):
         prefetch: int = PipelineConfig.prefetch,
         initial_fill: int = PipelineConfig.initial_fill,
         upright: bool = PipelineConfig.upright,
+        num_shards: int = 1,
+        shard_id: int = 0,
+        on_bad: OnBad = RecordsConfig.on_bad,
+        max_bad: float = RecordsConfig.max_bad,
+        coordinates: AnyCoordinates = RecordsConfig.coordinates,
+        num_classes: int | None = None,
         recipe: str = "ssd300",
     ) -> None:
         require("nvidia.dali")
         from dali_ssd.graph.targets import as_center_anchors
 
+        if not 0 <= shard_id < num_shards:
+            raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id}")
         image = RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout)
-        super().__init__(open_dataset(shards), batch_size, ctx, device, num_threads)
+        verified, dataset = _good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
+        super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
         found = find_pipeline(recipe)
         self.epoch = 0
-        self._batch = 0
+        self._batch = self._resume_at = 0
+        self._num_processes, self._process = num_shards, shard_id
+        self._definition = found.train
         self._options = {
             "anchors": as_center_anchors(_ask_for_anchors(anchors, data_shape)),
             "augment": augment or found.augment,
             "image": image,
             "targets": TargetConfig(targets=targets),
-            "in_pixels": False,
+            "in_pixels": verified.coordinates == "pixel",
         }
-        self._definition = found.train
         self._build([None] * len(self._ctx))
 
-    def _build(self, checkpoints: Sequence[str | None]) -> None:
+    def _build(self, checkpoints: Sequence[bytes | None]) -> None:
+        first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
         self._pipelines = [
             self._definition(
-                self._shard(number),
+                self._shard(first + number, count),
                 **self._options,
                 initial_fill=self.config.initial_fill,
                 upright=self.config.upright,
@@ -179,7 +220,7 @@ class TrainLoader(_Loader):
                 batch_size=self.config.batch_size,
                 num_threads=self.config.num_threads,
                 device_id=self._device_id(ctx),
-                seed=self.config.seed + number,
+                seed=self.config.seed + first + number,
                 prefetch_queue_depth=self.config.prefetch,
                 enable_checkpointing=True,
                 checkpoint=checkpoint,
@@ -190,11 +231,12 @@ class TrainLoader(_Loader):
             pipeline.build()
 
     def __len__(self) -> int:
-        return max(1, len(self._dataset) // self.batch_size)
+        return max(1, len(self._dataset) // (self.batch_size * self._num_processes))
 
     def __iter__(self) -> Iterator[Batch]:
-        """The rest of the current epoch, which is all of it unless it was interrupted."""
+        """One epoch; after `load_state_dict` the rest of the one that was interrupted."""
         self.stats = LoaderStats()
+        self._batch, self._resume_at = self._resume_at, 0
         begin = time.perf_counter()
         while self._batch < len(self):
             batch = self._next()
@@ -206,8 +248,7 @@ class TrainLoader(_Loader):
         self.epoch += 1
 
     def _next(self) -> Batch:
-        outputs = self._run()
-        images, cls_targets, box_targets, texts = zip(*outputs, strict=True)
+        images, cls_targets, box_targets, texts = zip(*self._run(), strict=True)
         return Batch(
             [as_ndarray(tensors) for tensors in images],
             [as_ndarray(tensors) for tensors in cls_targets],
@@ -215,12 +256,55 @@ class TrainLoader(_Loader):
             lambda: self._places(texts),
         )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader is, between any two batches; plain values that pickle and JSON can hold.
+
+        A loader with the same arguments that loads it goes on with the very next batch, to the bit.
+        """
+        states = [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
+        return {"epoch": self.epoch, "batch": self._batch, "pipelines": states, "identity": self._identity()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken.
+
+        Raises CheckpointError where it belongs to other data, options or code.
+        """
+        theirs, ours = state["identity"], self._identity()
+        differ = [
+            f"{name} was {theirs.get(name)} and is {ours[name]}" for name in ours if theirs.get(name) != ours[name]
+        ]
+        if differ:
+            raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
+        self._build([base64.b64decode(pipeline) for pipeline in state["pipelines"]])
+        self.epoch, self._batch, self._resume_at = state["epoch"], state["batch"], state["batch"]
+
+    def _identity(self) -> dict[str, str]:
+        """All that decides which batches come next."""
+        import nvidia.dali
+
+        from dali_ssd.graph.kernel import source_digest
+
+        options = {name: value for name, value in self._options.items() if name != "anchors"}
+        settings = (self._device, self.config.initial_fill, self.config.upright)
+        code = Path(inspect.getfile(self._definition)).read_bytes() + source_digest().encode()
+        return {
+            "the number of records": str(len(self._dataset)),
+            "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
+            "batch_size": str(self.batch_size),
+            "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
+            "seed": str(self.config.seed),
+            "the options": f"{options} {settings} anchors {_digest(self._options['anchors'])}",
+            "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],
+            "the version of DALI": nvidia.dali.__version__,
+        }
+
 
 class ValLoader(_Loader):
     """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
 
     Args:
         shards, batch_size, data_shape, ctx, num_threads, device, dtype, layout, recipe: as for `TrainLoader`.
+        on_bad, max_bad, coordinates, num_classes: likewise.
 
     Raises:
         ConfigError, DatasetError: as for `TrainLoader`.
@@ -230,8 +314,8 @@ class ValLoader(_Loader):
         self,
         shards: Paths,
         *,
-        batch_size: int = 32,
-        data_shape: int = 300,
+        batch_size: int = PipelineConfig.batch_size,
+        data_shape: int = RenderConfig.data_shape,
         ctx: Any = None,
         num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
         device: Literal["cpu", "gpu"] | None = None,
@@ -239,17 +323,22 @@ class ValLoader(_Loader):
         layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
         prefetch: int = PipelineConfig.prefetch,
         upright: bool = PipelineConfig.upright,
+        on_bad: OnBad = RecordsConfig.on_bad,
+        max_bad: float = RecordsConfig.max_bad,
+        coordinates: AnyCoordinates = RecordsConfig.coordinates,
+        num_classes: int | None = None,
         recipe: str = "ssd300",
     ) -> None:
         require("nvidia.dali")
-        super().__init__(open_dataset(shards), batch_size, ctx, device, num_threads)
+        verified, dataset = _good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
+        super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         each = batch_size // len(self._ctx)
         self._pipelines = [
             find_pipeline(recipe).val(
-                self._shard(number),
+                self._shard(number, len(self._ctx)),
                 RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout),
                 upright=upright,
-                in_pixels=False,
+                in_pixels=verified.coordinates == "pixel",
                 device=self._device,
                 batch_size=each,
                 num_threads=self._threads,
@@ -286,6 +375,17 @@ class ValLoader(_Loader):
                 labels.append(as_ndarray(objects)[:count])
                 texts.append(list(places)[:count])
         return ValBatch(data, labels, lambda: self._places(texts))
+
+
+def _good_records(shards: Paths, config: RecordsConfig, num_classes: int | None) -> tuple[Verified, Dataset]:
+    """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
+    skip = config.on_bad == "skip"
+    verified = verify(shards, coordinates=config.coordinates, num_classes=num_classes, decode=skip)
+    return verified, verified.without_bad(config.max_bad) if skip else verified.require_clean()
+
+
+def _digest(array: Any) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
 
 
 def _contexts(ctx: Any) -> list[Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from numba.core.caching import FunctionCache
 
 from dali_ssd.errors import ConfigError
 
-__all__ = ["Kernel", "compiled", "cube", "dims", "inner", "matrix", "vector"]
+__all__ = ["Kernel", "compiled", "cube", "dims", "inner", "matrix", "source_digest", "vector"]
 
 inner = numba.njit(error_model="numpy")
 """Decorator of the functions that a callback is made of. Division by zero gives infinity, as in NumPy: Python's check
@@ -74,10 +76,15 @@ def cube(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
     return carray(_address(tensors, tensor), (shape[0], shape[1], shape[2]), dtype)
 
 
+_PATIENCE = 2.0
+_NOTE = "dali-ssd: compiling a kernel; once on this machine, up to half a minute"
+
+
 @functools.cache
-def _source_digest() -> str:
-    """Names the code of all kernels. Numba's cache looks at the file of the outermost function alone, so without this
-    an edit in a function that it calls would go unnoticed.
+def source_digest() -> str:
+    """Name the code of all kernels.
+
+    Numba's cache looks at the file of the outermost function alone; an edit in a function it calls would go unnoticed.
     """
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
@@ -88,12 +95,22 @@ def compiled(signature: Any, function: Callable[[str], Callable[..., None]]) -> 
 
     The callback must mention its `digest`: what a closure holds is part of the key of Numba's cache.
     """
-    callback = function(_source_digest())
+    callback = function(source_digest())
+    note = threading.Timer(_PATIENCE, lambda: print(_NOTE, file=sys.stderr))
+    note.start()
+    try:
+        return numba.cfunc(signature, cache=_has_cache(callback))(callback)
+    finally:
+        note.cancel()
+
+
+def _has_cache(callback: Callable[..., None]) -> bool:
+    """Whether the package's folder or the user's cache folder can be written."""
     try:
         FunctionCache(callback)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        return numba.cfunc(signature)(callback)
-    return numba.cfunc(signature, cache=True)(callback)
+    except RuntimeError:
+        return False
+    return True
 
 
 class Kernel:
@@ -172,7 +189,7 @@ def _operator() -> Any:
     """DALI's Numba operator, given addresses of compiled callbacks in place of Python functions."""
     from nvidia.dali.plugin.numba import NumbaFunction
 
-    class CompiledFunction(NumbaFunction):  # type: ignore[misc]
+    class CompiledFunction(NumbaFunction):
         def _get_run_fn_cpu(self, run_fn: Any, *_: Any) -> int:
             return int(run_fn.address)
 

@@ -123,10 +123,10 @@ def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyp
             continue
         ready = max(ready, first_y[y])
         while ready < first_y[y] + taps_y:
-            if ready == height - 1:
-                _resample_row(line, last_row, 0, first_x, flat_weights, begin, end, taps_x)
-            else:
-                _resample_row(line, source, 3 * width * ready, first_x, flat_weights, begin, end, taps_x)
+            # One call, whichever row it is: the compiler copies the loops to each place they are called from.
+            last = ready == height - 1
+            row_source, row_at = (last_row, 0) if last else (source, 3 * width * ready)
+            _resample_row(line, row_source, row_at, first_x, flat_weights, begin, end, taps_x)
             _color_row(ring[ready % taps_y], line, color, cover, begin, end)
             ready += 1
         slot = first_y[y] % taps_y

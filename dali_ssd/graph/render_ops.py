@@ -1,8 +1,9 @@
 """Render with DALI's own operators: the same pixels as `graph.render`'s kernel, for the GPU.
 
 Three steps after the decoder, each over as few pixels as there are left: resize the visible part (all filters of the
-kernel, drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels,
-so the outermost row or column beside the canvas is not blended with it as the kernel does; all else is the same.
+kernel, drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels:
+beside the canvas the image ends at a pixel's edge, and is not blended with the canvas as far as the filter reaches, as
+the kernel does it; all else is the same.
 """
 
 from __future__ import annotations
@@ -11,26 +12,22 @@ from typing import Any
 
 from nvidia.dali import fn, math, types
 
-from dali_ssd.config import RenderConfig
+from dali_ssd.config import INTERPOLATIONS, RenderConfig
 from dali_ssd.graph.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
 
 __all__ = ["render_with_operators"]
+
+_CENTER = 0.499
+"""Half a pixel, and a little on the safe side of it."""
+_AREA, _LANCZOS = INTERPOLATIONS.index("area"), INTERPOLATIONS.index("lanczos")
 
 
 def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderConfig) -> Any:
     """As `graph.render.render`, on the device of `pixels`; plans and regions stay on the host."""
     size = config.data_shape
-    low, visible, source_low, source_high = _placement(plans, regions, size)
-    resized = fn.resize(
-        pixels,
-        size=visible,
-        roi_start=source_low,
-        roi_end=source_high,
-        interp_type=_filter(plans),
-        antialias=False,  # only "area" widens when it shrinks, as OpenCV's filters do for GluonCV
-        dtype=types.FLOAT,
-    )
-    color = fn.reshape(plans[COLOR:PLAN_SIZE], shape=[3, 4])
+    low, visible, source_low, source_high, shown = _placement(plans, regions, size)
+    resized = _resize(pixels, visible, source_low, source_high, plans)
+    color = fn.reshape(plans[COLOR:PLAN_SIZE] * shown, shape=[3, 4])
     colored = fn.coord_transform(resized, MT=color, dtype=types.FLOAT)
     return fn.crop_mirror_normalize(
         fn.reshape(colored, layout="HWC"),
@@ -47,17 +44,51 @@ def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderC
     )
 
 
-def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any]:
-    """Where the region comes to lie, in whole network pixels (y, x), and what part of it that is in its own pixels."""
+def _resize(pixels: Any, visible: Any, source_low: Any, source_high: Any, plans: Any) -> Any:
+    """Resize each image's part with its own filter.
+
+    Only "area" widens when it shrinks. `antialias`, which says so, is one for a whole batch: the images are dealt out
+    to two operators, as DALI's own conditionals do it (without copies), each with a part of the batch.
+    """
+    conditional: Any = fn._conditional  # type: ignore[attr-defined]
+    is_area = plans[FILTER] == float(_AREA)
+    branches = zip(
+        *(
+            conditional.split(node, predicate=is_area, _if_stmt=False)
+            for node in (pixels, visible, source_low, source_high, _filter(plans))
+        ),
+        strict=True,
+    )
+    resized = [
+        fn.resize(
+            part, size=size, roi_start=low, roi_end=high, interp_type=kind, antialias=antialias, dtype=types.FLOAT
+        )
+        for antialias, (part, size, low, high, kind) in zip((True, False), branches, strict=True)
+    ]
+    return conditional.merge(*resized, predicate=is_area)
+
+
+def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any, Any]:
+    """Where the region comes to lie, and how large, in whole network pixels (y, x); what part of it that is, in its own
+    pixels; and 1, or 0 for a view that shows none of the image.
+
+    A network pixel shows the image if its center does. So no filter is ever centered outside of the region, where
+    `fn.resize` reads memory that is not the image's.
+    """
     begin = fn.stack(plans[WINDOW + 1], plans[WINDOW])
     end = fn.stack(plans[WINDOW + 3], plans[WINDOW + 2])
     scale = float(size) / (end - begin)
     region_low = fn.cast(regions[0:2], dtype=types.FLOAT)
     region_high = region_low + fn.cast(regions[2:4], dtype=types.FLOAT)
-    # A hundredth of a pixel of slack: 3.0000002 is 3, not 4.
-    low = math.floor((region_low - begin) * scale + 0.01)
-    high = math.max(math.ceil((region_high - begin) * scale - 0.01), low + 1.0)
-    return low, high - low, low / scale + begin - region_low, high / scale + begin - region_low
+    low = math.ceil((region_low - begin) * scale - _CENTER)
+    high = math.floor((region_high - begin) * scale + _CENTER)
+    shown = fn.reductions.min(fn.cast((low < high) & (begin < region_high) & (region_low < end), dtype=types.FLOAT))
+    # What is not shown becomes a pixel that the color matrix, times 0, then blots out.
+    low = math.clamp(low, 0.0, size - 1.0)
+    high = math.max(high * shown, low + 1.0)
+    source_low = (low / scale + begin - region_low) * shown
+    source_high = (high / scale + begin - region_low) * shown + (1.0 - shown)
+    return low, high - low, source_low, source_high, shown
 
 
 def _crop_position(low: Any, visible: Any, size: int) -> Any:
@@ -69,5 +100,5 @@ def _crop_position(low: Any, visible: Any, size: int) -> Any:
 def _filter(plans: Any) -> Any:
     """`types.DALIInterpType` of each plan's filter: nearest, linear, cubic, triangular, Lanczos."""
     code = fn.cast(plans[FILTER], dtype=types.INT32)
-    swapped = code + fn.cast(code == 3, dtype=types.INT32) - fn.cast(code == 4, dtype=types.INT32)
+    swapped = code + fn.cast(code == _AREA, dtype=types.INT32) - fn.cast(code == _LANCZOS, dtype=types.INT32)
     return fn.cast(swapped, dtype=types.INTERP_TYPE)

@@ -13,7 +13,8 @@ from dali_ssd.records.recordio import read_record
 
 __all__ = ["find_damage"]
 
-_BLAMED = ("readers.mxnet", "readers__mxnet", "decoders", "peek_image_shape", "nvImageCodec", "mxnet")
+_BLAMED = ("readers.mxnet", "RecordIO", "decoders", "peek_image_shape", "nvImageCodec")
+"""Words of DALI's messages when it is about what it read."""
 
 
 def find_damage(dataset: Dataset, message: str) -> DaliSsdError:

@@ -1,129 +1,140 @@
 """Every pixel decoded by the decoder that training uses.
 
-DALI gives up a whole pipeline for one bad image, so a batch that fails is halved until the image is found.
+DALI gives up a whole pipeline for one image that it cannot decode, and some bytes that are no image at all make
+DALI 2.4 crash. So it decodes in a process of its own, which is started again behind the image it fell over.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dali_ssd.config import available_cores
+from dali_ssd.errors import DatasetError
 from dali_ssd.files import atomic_open, cache_folder
 from dali_ssd.optional import require
-from dali_ssd.progress import track
+from dali_ssd.progress import Progress
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.findings import Finding, finding, from_json, to_json
-from dali_ssd.records.image import read_raster
 from dali_ssd.records.shard_report import report_identity
 
 __all__ = ["decode_findings", "undecodable"]
 
+_WORKER = ("-m", "dali_ssd.records.decode_worker")
 _BATCH = 64
-_PIXELS = 1 << 25
-"""Pixels decoded at once: 100 MB. A larger image goes alone."""
+_PATIENCE = 120.0
+"""Seconds without a sign of life after which the decoding process is given up; the largest images take ten."""
 
 
-class _Decoder:
-    """Decodes batches of encoded images; tells which cannot be."""
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[list[Any]]:
+    """What the process says, until it ends or keeps silent for too long."""
+    assert process.stdout is not None  # asked for when it was started
+    rest = b""
+    while select.select([process.stdout], [], [], _PATIENCE)[0]:
+        data = os.read(process.stdout.fileno(), 1 << 16)
+        if not data:
+            return
+        *complete, rest = (rest + data).split(b"\n")
+        yield from map(json.loads, complete)
+
+
+def _start(items: Sequence[tuple[str, int]], batch: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, *_WORKER, str(batch)]
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env=environment)
+    assert process.stdin is not None  # asked for above
+    try:
+        with process.stdin:
+            process.stdin.write(json.dumps(items).encode())
+    except BrokenPipeError:
+        pass  # it died at once; its exit code tells
+    return process
+
+
+class _Run:
+    """One life of the decoding process over some items."""
 
     def __init__(self) -> None:
-        self._pipeline: Any = None
+        self.failed: dict[int, str] = {}
+        self.open: tuple[int, int] | None = None
+        """First and end of the batch that was under way when the process died; None if it did not."""
 
-    def failures(self, batch: Sequence[tuple[int, bytes]]) -> dict[int, str]:
-        """What DALI says about each (number, image) of a batch that it cannot decode."""
-        try:
-            self._decode([data for _, data in batch])
-        except RuntimeError as error:
-            self._pipeline = None  # it cannot be used any more
-            if len(batch) == 1:
-                return {batch[0][0]: _reason(str(error))}
-            half = len(batch) // 2
-            return self.failures(batch[:half]) | self.failures(batch[half:])
-        return {}
-
-    def _decode(self, images: Sequence[bytes]) -> None:
-        if self._pipeline is None:
-            self._pipeline = _build()
-        self._pipeline.feed_input("encoded", [np.frombuffer(data, np.uint8) for data in images])
-        self._pipeline.run()
-
-
-def _build() -> Any:
-    dali = require("nvidia.dali")
-    from nvidia.dali import fn, types
-
-    @dali.pipeline_def(batch_size=_BATCH, num_threads=available_cores(), device_id=None, prefetch_queue_depth=1)  # type: ignore[misc,untyped-decorator,unused-ignore]
-    def decode() -> Any:
-        encoded = fn.external_source(name="encoded")
-        return fn.decoders.image(encoded, device="cpu", output_type=types.RGB, adjust_orientation=False)
-
-    pipeline = decode()
-    pipeline.build()
-    return pipeline
-
-
-def _reason(message: str) -> str:
-    """The line of DALI's message that says why."""
-    lines = [line.strip() for line in message.splitlines()]
-    after = lines[lines.index("encountered:") + 1 :] if "encountered:" in lines else lines
-    return next((line.rstrip(": ") for line in after if line), "DALI does not say why")
-
-
-def _batches(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
-    """Images in batches of limited size. Ones without a readable head are left to DALI, too."""
-    batch: list[tuple[int, bytes]] = []
-    pixels = 0
-    for number in numbers:
-        _, data = dataset.read(number)
-        raster = read_raster(data)
-        size = raster.width * raster.height if raster else 0
-        if batch and (len(batch) == _BATCH or pixels + size > _PIXELS):
-            yield batch
-            batch, pixels = [], 0
-        batch.append((number, data))
-        pixels += size
-    if batch:
-        yield batch
+    def watch(self, process: subprocess.Popen[bytes], progress: Progress) -> None:
+        begun = ended = False
+        with process:
+            try:
+                for word, *values in _lines(process):
+                    if word == "begin":
+                        progress.advance(0 if self.open is None else self.open[1] - self.open[0])
+                        self.open, begun = (values[0], values[1]), True
+                    elif word == "bad":
+                        self.failed[values[0]] = values[1]
+                    elif word == "error":
+                        raise DatasetError(values[0])
+                    ended = ended or word == "end"
+            finally:
+                process.kill()
+        if ended:
+            self.open = None
+        elif not begun:
+            raise DatasetError(f"the process that decodes images died with code {process.returncode} before it began")
 
 
 def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
     """Which of the given records DALI cannot decode, with its reason. Raises `MissingDependencyError` without DALI."""
-    decoder = _Decoder()
+    require("nvidia.dali")
+    places = [dataset.place(number) for number in numbers]
+    items = [(str(place.shard), place.offset or 0) for place in places]
     failed: dict[int, str] = {}
-    done = track(_counted(dataset, numbers), "decoding", len(numbers))
-    for batch in done:
-        failed |= decoder.failures(batch) if batch else {}
-    return failed
-
-
-def _counted(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
-    """Batches, each followed by as many empty ones as it has further images, so that progress counts images."""
-    for batch in _batches(dataset, numbers):
-        yield batch
-        yield from ([] for _ in batch[1:])
+    todo = [(0, len(items), _BATCH)] if items else []
+    with Progress("decoding", len(items)) as progress:
+        while todo:
+            low, high, batch = todo.pop()
+            run = _Run()
+            run.watch(_start(items[low:high], batch), progress)
+            failed |= {low + number: why for number, why in run.failed.items()}
+            if run.open is not None:
+                first, end = low + run.open[0], low + run.open[1]
+                todo += [(end, high, batch)] if end < high else []
+                if end - first > 1:
+                    todo.append((first, end, 1))
+                else:
+                    failed[first] = "the decoder crashes on it"
+    return {numbers[at]: failed[at] for at in sorted(failed)}
 
 
 def decode_findings(dataset: Dataset, numbers: Sequence[int], cache_dir: str | Path | None = None) -> list[Finding]:
     """A finding for each of the given records that DALI cannot decode; kept in the cache folder shard by shard."""
-    findings: list[Finding] = []
+    known: list[Finding] = []
+    unknown: list[int] = []
     by_shard: dict[int, list[int]] = {}
     for number in numbers:
         by_shard.setdefault(dataset.shard_of(int(dataset.offsets[number])), []).append(number)
     for shard, some in by_shard.items():
-        offsets = [int(dataset.offsets[number] - dataset.starts[shard]) for number in some]
-        path = cache_folder(cache_dir) / "decoded" / f"{report_identity(dataset.shards[shard])}.json"
-        known = _read(path, offsets)
-        if known is None:
-            failed = undecodable(dataset, some)
-            known = [finding("undecodable-image", dataset.place(i), f"DALI: {why}") for i, why in failed.items()]
-            _write(path, offsets, known)
-        findings += known
-    return findings
+        earlier = _read(_cache(dataset.shards[shard], cache_dir), _offsets(dataset, shard, some))
+        known += earlier or []
+        unknown += some if earlier is None else []
+    failed = undecodable(dataset, unknown) if unknown else {}
+    for shard in sorted({dataset.shard_of(int(dataset.offsets[number])) for number in unknown}):
+        some = by_shard[shard]
+        found = [finding("undecodable-image", dataset.place(i), f"DALI: {failed[i]}") for i in some if i in failed]
+        _write(_cache(dataset.shards[shard], cache_dir), _offsets(dataset, shard, some), found)
+        known += found
+    return known
+
+
+def _offsets(dataset: Dataset, shard: int, numbers: Sequence[int]) -> list[int]:
+    return [int(dataset.offsets[number] - dataset.starts[shard]) for number in numbers]
+
+
+def _cache(shard: Path, cache_dir: str | Path | None) -> Path:
+    return cache_folder(cache_dir) / "decoded" / f"{report_identity(shard)}.json"
 
 
 def _read(path: Path, offsets: list[int]) -> list[Finding] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
 from dali_ssd.files import atomic_open, cache_folder, file_identity
-from dali_ssd.records.recordio import MAGIC, Buffer, map_shard, scan
+from dali_ssd.records.recordio import MAGIC, Buffer, FrameError, map_shard, scan
 
 __all__ = ["Index", "build_index", "check_index", "ensure_index", "index_path", "read_index", "write_index"]
 
@@ -64,8 +64,11 @@ def read_index(path: Path) -> Index:
 
 def build_index(shard: Path) -> Index:
     """Index of all records of a shard, keys from 0 in file order; reads heads only. Raises `RecordError` on damage."""
-    with map_shard(shard) as buffer:
-        offsets = np.fromiter((frame.offset for frame in scan(buffer, shard)), np.int64)
+    try:
+        with map_shard(shard) as buffer:
+            offsets = np.fromiter((frame.offset for frame in scan(buffer, shard)), np.int64)
+    except FrameError as error:
+        raise RecordError(f"{error.problem}; `dali-ssd check {shard}` tells what can be saved", error.place) from error
     return Index(np.arange(len(offsets)), offsets)
 
 

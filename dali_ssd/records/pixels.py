@@ -31,7 +31,7 @@ def _listen() -> IO[bytes]:
     """Send this process's stderr into a file from now on."""
     global _stderr
     if _stderr is None:
-        _stderr = tempfile.TemporaryFile(buffering=0)
+        _stderr = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - stderr for the rest of the process
         os.dup2(_stderr.fileno(), 2)
     return _stderr
 

@@ -61,7 +61,8 @@ _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 class FrameError(RecordError):
     """No whole record where one should begin.
 
-    `kind` tells damage apart. `magic`: something else stands there; `flags`: parts in an impossible order; `truncated`: the shard ends before it.
+    `kind` tells damage apart. `magic`: something else stands there; `flags`: parts in an impossible order;
+    `truncated`: the shard ends before the record does.
     """
 
     def __init__(self, problem: str, place: Place, kind: Literal["magic", "flags", "truncated"]) -> None:

@@ -13,6 +13,9 @@ from dali_ssd.records.recordio import MAGIC, Buffer, Frame, FrameError, frame_at
 
 __all__ = ["DAMAGE", "salvage"]
 
+_CHUNK = 1 << 14
+"""Words searched in one go; few, since a record that others are nested in is searched again for each of them."""
+
 _KIND = {"magic": "bad-magic", "flags": "bad-parts", "truncated": "truncated-shard"}
 
 DAMAGE = (*_KIND.values(), "swallowed")
@@ -69,9 +72,10 @@ class _Chains:
         """
         for start, length in walk_parts(self.buffer, at):
             words = np.frombuffer(self.buffer, "<u4", length // 4, start)
-            for hit in np.flatnonzero(words == MAGIC):
-                if self.begins(start + 4 * int(hit)):
-                    return start + 4 * int(hit)
+            for low in range(0, len(words), _CHUNK):
+                for hit in low + np.flatnonzero(words[low : low + _CHUNK] == MAGIC):
+                    if self.begins(start + 4 * int(hit)):
+                        return start + 4 * int(hit)
         return None
 
 

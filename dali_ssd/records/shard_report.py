@@ -65,9 +65,9 @@ class ShardReport:
         return np.array([getattr(record, name) for record in self.records], np.int64)
 
 
-def tasks_of(shard: Path, records: Sequence[tuple[int, int]]) -> list[Task]:
-    """The records (byte offset, key) of a shard in portions."""
-    return [(shard, tuple(records[start : start + _TASK])) for start in range(0, len(records), _TASK)]
+def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK) -> list[Task]:
+    """The records (byte offset, key) of a shard in portions of `size`."""
+    return [(shard, tuple(records[start : start + size])) for start in range(0, len(records), size)]
 
 
 def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:

@@ -1,0 +1,112 @@
+"""`dali-ssd inspect SHARDS`: what a dataset, or one of its records, holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from dali_ssd.errors import DatasetError
+from dali_ssd.records.classes import find_classes, read_classes
+from dali_ssd.records.dataset import Dataset, open_dataset
+from dali_ssd.records.image import Raster, read_raster
+from dali_ssd.records.labels import parse_label
+from dali_ssd.records.summary import DatasetSummary, summarize
+
+__all__ = ["InspectConfig", "run"]
+
+
+@dataclass(frozen=True)
+class InspectConfig:
+    """Print what a dataset holds, or one record of it."""
+
+    shards: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Shards or patterns such as 'data/*.rec'."""
+    record: int | None = None
+    """Number of a record, from 0 over all shards: print its label and image header instead."""
+    classes: str = ""
+    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+
+
+def run(argv: list[str]) -> int:
+    """Print the tables; 0 when done."""
+    config = tyro.cli(InspectConfig, args=argv, prog="dali-ssd inspect")
+    dataset = open_dataset(config.shards)
+    names = _class_names(config, dataset)
+    table = _dataset_table(dataset, names) if config.record is None else _record_table(dataset, config.record, names)
+    Console().print(table)
+    return 0
+
+
+def _class_names(config: InspectConfig, dataset: Dataset) -> Sequence[str]:
+    """Names where there are any; a dataset can be looked at without."""
+    if config.classes:
+        return read_classes(config.classes)
+    try:
+        return find_classes(dataset.shards)
+    except DatasetError:
+        return ()
+
+
+def _name(class_id: int, names: Sequence[str]) -> str:
+    return f"{class_id} {names[class_id]}" if 0 <= class_id < len(names) else str(class_id)
+
+
+def _dataset_table(dataset: Dataset, names: Sequence[str]) -> Table:
+    summary = summarize(dataset)
+    table = Table(title=f"{len(dataset)} records in {len(dataset.shards)} shards", show_header=False)
+    for row in _summary_rows(summary, names):
+        table.add_row(*row)
+    return table
+
+
+def _spread(values: Sequence[float] | NDArray[Any]) -> str:
+    """Median and range of some numbers."""
+    if len(values) == 0:
+        return "-"
+    return f"median {np.median(values):.4g}, {np.min(values):.4g} to {np.max(values):.4g}"
+
+
+def _summary_rows(summary: DatasetSummary, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield "images", ", ".join(f"{count} {kind}" for kind, count in summary.formats.most_common()) or "-"
+    yield "width, pixels", _spread(summary.widths)
+    yield "height, pixels", _spread(summary.heights)
+    yield "image file, kB", _spread(np.asarray(summary.image_bytes) / 1000)
+    yield "objects an image", f"{_spread(summary.objects)}; {summary.objects.count(0)} images without"
+    sides = np.concatenate([np.zeros((0, 2), np.float32), *summary.box_sides])
+    yield "box width", _spread(sides[:, 0])
+    yield "box height", _spread(sides[:, 1])
+    yield "difficult objects", str(summary.difficult)
+    for class_id, count in sorted(summary.classes.items()):
+        yield f"class {_name(class_id, names)}", f"{count} objects"
+    if summary.unreadable:
+        yield "unreadable", f"{summary.unreadable} records; `dali-ssd check` says what is wrong"
+
+
+def _record_table(dataset: Dataset, number: int, names: Sequence[str]) -> Table:
+    if not 0 <= number < len(dataset):
+        raise DatasetError(f"there is no record {number}; the dataset has records 0 to {len(dataset) - 1}")
+    place = dataset.place(number)
+    header, image = dataset.read(number)
+    objects = parse_label(header.label, place)
+    raster = read_raster(image)
+    table = Table(title=str(place), show_header=False)
+    table.add_row("id, id2", f"{header.id}, {header.id2}")
+    table.add_row("image", f"{len(image)} bytes, {'not an image' if raster is None else _describe(raster)}")
+    table.add_row("label header", f"{header.label[:2].tolist()} {objects.header.tolist() or ''}".strip())
+    for row, (class_id, box) in enumerate(zip(objects.class_ids, objects.boxes, strict=True)):
+        difficult = ", difficult" if objects.difficult[row] else ""
+        corners = " ".join(f"{side:.6g}" for side in box)
+        table.add_row(f"object {row}", f"{_name(int(class_id), names)}: {corners}{difficult}")
+    return table
+
+
+def _describe(raster: Raster) -> str:
+    turned = f", EXIF orientation {raster.orientation}" if raster.orientation != 1 else ""
+    return f"{raster.width} x {raster.height} {raster.format} {raster.mode}{turned}"

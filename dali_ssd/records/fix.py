@@ -1,0 +1,112 @@
+"""`dali-ssd check --fix`: clean copies of damaged shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from dali_ssd.errors import DaliSsdError, DatasetError
+from dali_ssd.files import atomic_open
+from dali_ssd.records.coordinates import Coordinates
+from dali_ssd.records.findings import Finding
+from dali_ssd.records.image import read_raster
+from dali_ssd.records.mend import mend_label
+from dali_ssd.records.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
+from dali_ssd.records.repair import Repaired, prepare, reasons_where
+from dali_ssd.records.shard_report import ShardReport
+from dali_ssd.records.writer import ShardFile
+
+__all__ = ["FIX_LIST", "fix"]
+
+FIX_LIST = "fixed.txt"
+"""Name of the list of changes that `fix` writes beside the shards."""
+
+_HOPELESS = (
+    "bad-header", "bad-label", "not-an-image", "unknown-format", "truncated-image", "undecodable-image",
+    "damaged-image", "huge-image",
+)  # fmt: skip
+"""Kinds of findings that no mending of the label helps against."""
+
+
+@contextmanager
+def _all_or_none(files: list[ShardFile], out: Path) -> Iterator[None]:
+    """Commit all files at the end, or leave nothing."""
+    committing = False
+    try:
+        yield
+        for file in files:
+            file.close()
+        committing = True
+        for file in files:
+            file.commit()
+    except BaseException as error:
+        for file in files:
+            file.discard(committing)
+        if isinstance(error, OSError):
+            raise DaliSsdError(f"cannot write to {out}: {error.strerror}") from error
+        raise
+
+
+def fix(
+    reports: Sequence[ShardReport],
+    findings: Sequence[Finding],
+    out: Path,
+    coordinates: Coordinates,
+    num_classes: int | None,
+) -> Repaired:
+    """Write clean shards of the same names into `out`, with `fixed.txt`, all of them or none.
+
+    Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
+    """
+    repaired = Repaired(prepare(reports, out))
+    hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
+    files: list[ShardFile] = []
+    with _all_or_none(files, out):
+        for report, target in zip(reports, repaired.paths, strict=True):
+            files.append(ShardFile(target))
+            files[-1].open()
+            _fix_shard(report, hopeless.get(report.shard, {}), files[-1], repaired, (coordinates, num_classes))
+        if not repaired.kept:
+            raise DatasetError("no record can be kept, so nothing was written")
+    lost = [str(found) for found in findings if found.severity == "error" and found.place.key is None]
+    with atomic_open(out / FIX_LIST, "w") as file:
+        file.writelines(f"{line}\n" for line in [*repaired.changes, *(f"{text}: lost" for text in lost)])
+    return repaired
+
+
+def _fix_shard(
+    report: ShardReport,
+    hopeless: dict[int, str],
+    file: ShardFile,
+    repaired: Repaired,
+    wanted: tuple[Coordinates, int | None],
+) -> None:
+    keys = [record.key for record in report.records]
+    keys = keys if len(set(keys)) == len(keys) else list(range(len(keys)))
+    with map_shard(report.shard) as buffer:
+        for record, key in zip(report.records, keys, strict=True):
+            name = f"{report.shard}, record {record.key}, byte {record.offset}"
+            reason = hopeless.get(record.offset)
+            if reason is not None:
+                repaired.dropped += 1
+                repaired.changes.append(f"{name}: dropped, {reason}")
+                continue
+            content, changes = _mend(join(buffer, frame_at(buffer, record.offset, report.shard)), wanted)
+            file.write(key, frame(content))
+            repaired.kept += 1
+            repaired.mended += bool(changes)
+            repaired.changes += [f"{name}: {'; '.join(changes)}"] if changes else []
+
+
+def _mend(record: bytes, wanted: tuple[Coordinates, int | None]) -> tuple[bytes, list[str]]:
+    """The record with its label mended, and what was changed."""
+    header, image = unpack(record)
+    raster = read_raster(image)
+    if raster is None:
+        raise DatasetError("a record that was checked has changed meanwhile; check the shards again")
+    with np.errstate(invalid="ignore"):  # NaN is among what is mended
+        label, changes = mend_label(header.label, raster, *wanted)
+    return (pack(Header(label, header.id, header.id2), image), changes) if changes else (record, [])

@@ -1,0 +1,54 @@
+"""`dali-ssd check --quarantine`: the same shards, with indexes that leave bad records out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dali_ssd.errors import DaliSsdError, DatasetError
+from dali_ssd.files import atomic_open
+from dali_ssd.records.findings import Finding
+from dali_ssd.records.index import Index, index_path, write_index
+from dali_ssd.records.repair import Repaired, prepare, reasons_where
+from dali_ssd.records.shard_report import RecordFacts, ShardReport
+from dali_ssd.records.structure import left_out_path
+
+__all__ = ["quarantine"]
+
+
+def _unfit(found: Finding) -> bool:
+    return found.severity == "error" or found.kind == "damaged-image"
+
+
+def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out: Path) -> Repaired:
+    """Put a link to each shard into `out`, with an index of its good records and a list of what that leaves out.
+
+    Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
+    """
+    reasons = reasons_where(findings, _unfit)
+    good = [[r for r in report.records if r.offset not in reasons.get(report.shard, {})] for report in reports]
+    kept = sum(map(len, good))
+    if not kept:
+        raise DatasetError("every record has an error, so nothing was written")
+    repaired = Repaired(prepare(reports, out), kept=kept)
+    repaired.dropped = sum(len(report.records) for report in reports) - kept
+    for report, target, records in zip(reports, repaired.paths, good, strict=True):
+        left_out = reasons.get(report.shard, {})
+        repaired.changes += [f"{report.shard}, byte {at}: left out, {left_out[at]}" for at in sorted(left_out)]
+        _write(report.shard, target, records, left_out)
+    return repaired
+
+
+def _write(shard: Path, target: Path, records: Sequence[RecordFacts], left_out: dict[int, str]) -> None:
+    """Link, list and index of one shard; the link comes last, so that a shard is there only with its index."""
+    keys = np.array([record.key for record in records], np.int64)
+    keys = keys if len(np.unique(keys)) == len(keys) else np.arange(len(keys))
+    with atomic_open(left_out_path(target), "w") as file:
+        file.writelines(f"{at}\t{left_out[at]}\n" for at in sorted(left_out))
+    write_index(index_path(target), Index(keys, np.array([record.offset for record in records], np.int64)))
+    try:
+        target.symlink_to(shard.resolve())
+    except OSError as error:
+        raise DaliSsdError(f"cannot link {target} to {shard}: {error.strerror}") from error
