@@ -191,8 +191,10 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         faults = _check_positive(self, "batch_size", "prefetch", "initial_fill")
-        if self.num_threads != "auto" and not self.num_threads > 0:
+        if self.num_threads != "auto" and not (isinstance(self.num_threads, int) and self.num_threads > 0):
             faults.append(f"num_threads must be auto or greater than 0, not {self.num_threads!r}")
+        if not 0 <= self.seed <= 2**62:  # DALI takes 64 bits, and draws a seed of its own for a negative one
+            faults.append(f"seed must be within 0..2^62, not {self.seed!r}")
         _raise_all(self, faults)
 
 
@@ -234,6 +236,12 @@ class TrainConfig:
     """Backbone of the SSD in GluonCV's model zoo."""
     data_shape: int = 300
     """Side of the network input in pixels: 300 or 512, as the backbone has it in the zoo."""
+    on_bad: OnBad = "raise"
+    """Bad records; raise: name them all before training begins; skip: leave them out and list them in a file."""
+    max_bad: float = 0.01
+    """Largest share of bad records that skip may leave out."""
+    coordinates: AnyCoordinates = "auto"
+    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
     recipe: str = "ssd300"
     """Augmentation and pipelines: a name from the entry points `dali_ssd.pipelines`, or module:attribute."""
     pretrained_base: Literal["auto", "yes", "no"] = "auto"

@@ -80,6 +80,10 @@ class RecordError(DatasetError):
         where = str(self.place)
         super().__init__(f"{where}: {problem}" if where else problem)
 
+    def __reduce__(self) -> tuple[type[RecordError], tuple[object, ...]]:
+        # An exception pickles with its message as the only argument, which would lose the place.
+        return type(self), (self.problem, self.place)
+
 
 class AnnotationError(DaliSsdError):
     """An annotation file that a converter cannot read; the message names the file."""

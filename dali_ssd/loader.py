@@ -66,6 +66,9 @@ class _Loader:
         self._verified, self._dataset = verified, dataset
         self._ctx = _contexts(ctx)
         self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
+        if self._device not in ("cpu", "gpu"):
+            raise ConfigError(f"device must be cpu or gpu, not {device!r}")
+        PipelineConfig(num_threads=num_threads)  # refuses what is no number of threads
         if batch_size < 1 or batch_size % len(self._ctx):
             raise ConfigError(
                 f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
@@ -332,36 +335,45 @@ class ValLoader(_Loader):
         require("nvidia.dali")
         verified, dataset = _good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
-        each = batch_size // len(self._ctx)
+        self._each = batch_size // len(self._ctx)
+        self.config = PipelineConfig(self._each, self._threads, prefetch, upright=upright)
+        self._definition = find_pipeline(recipe).val
+        self._image = RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout)
+        self._batch = 0
+        # The reader's own division of n records among k pipelines.
+        edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
+        self._sizes = np.diff(edges)
+        self._build()
+
+    def _build(self) -> None:
         self._pipelines = [
-            find_pipeline(recipe).val(
+            self._definition(
                 self._shard(number, len(self._ctx)),
-                RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout),
-                upright=upright,
-                in_pixels=verified.coordinates == "pixel",
+                self._image,
+                upright=self.config.upright,
+                in_pixels=self._verified.coordinates == "pixel",
                 device=self._device,
-                batch_size=each,
+                batch_size=self._each,
                 num_threads=self._threads,
                 device_id=self._device_id(ctx),
-                prefetch_queue_depth=prefetch,
+                prefetch_queue_depth=self.config.prefetch,
             )
             for number, ctx in enumerate(self._ctx)
         ]
         for pipeline in self._pipelines:
             pipeline.build()
-        # The reader's own division of n records among k pipelines.
-        edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
-        self._sizes = np.diff(edges)
-        self._each = each
 
     def __len__(self) -> int:
         return int(-(-max(self._sizes) // self._each))
 
     def __iter__(self) -> Iterator[ValBatch]:
+        if self._batch and self._pipelines:  # broken off last time: the readers are in the middle of the records
+            self._build()
         self.stats = LoaderStats()
         begin = time.perf_counter()
         for number in range(len(self)):
             batch = self._next(number)
+            self._batch = (number + 1) % len(self)
             self.stats.batches += 1
             self.stats.total = time.perf_counter() - begin
             yield batch

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.files import atomic_open
 from dali_ssd.records.coordinates import Coordinates
@@ -107,6 +105,5 @@ def _mend(record: bytes, wanted: tuple[Coordinates, int | None]) -> tuple[bytes,
     raster = read_raster(image)
     if raster is None:
         raise DatasetError("a record that was checked has changed meanwhile; check the shards again")
-    with np.errstate(invalid="ignore"):  # NaN is among what is mended
-        label, changes = mend_label(header.label, raster, *wanted)
+    label, changes = mend_label(header.label, raster, *wanted)
     return (pack(Header(label, header.id, header.id2), image), changes) if changes else (record, [])

@@ -21,6 +21,13 @@ def mend_label(
     `coordinates`: what the boxes are to be in. Extra columns and the label's header stay. Raises `RecordError` where
     the label's lengths cannot be true.
     """
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are among what is mended
+        return _mend(label, raster, coordinates, num_classes)
+
+
+def _mend(
+    label: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+) -> tuple[NDArray[np.float32], list[str]]:
     _, rows = split_label(label)
     start = len(label) - rows.size
     mended, changes = _convert(rows, raster, coordinates)

@@ -69,7 +69,7 @@ class FrameError(RecordError):
         super().__init__(problem, place)
         self.kind = kind
 
-    def __reduce__(self) -> tuple[type[FrameError], tuple[str, Place, str]]:
+    def __reduce__(self) -> tuple[type[FrameError], tuple[object, ...]]:
         return FrameError, (self.problem, self.place, self.kind)
 
 

@@ -1,0 +1,51 @@
+"""`dali-ssd bench [SHARDS ...]`: compare loaders on the same work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import tyro
+
+from dali_ssd.bench.options import BenchConfig
+from dali_ssd.bench.record import Record, read_record, write_record
+from dali_ssd.bench.session import run_session
+from dali_ssd.bench.summary import REFERENCE
+from dali_ssd.bench.table import print_record
+from dali_ssd.errors import ConfigError
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Measure, print and write; 0 when done, 1 when dali_ssd or everything failed."""
+    config = tyro.cli(BenchConfig, args=argv, prog="dali-ssd bench")
+    _check_outputs(config)
+    record = read_record(Path(config.record)) if config.record else run_session(config, ["dali-ssd", "bench", *argv])
+    if config.json:
+        write_record(Path(config.json), record)
+    print_record(record, sys.stdout)
+    _plot(config, record)
+    return _exit_code(record)
+
+
+def _check_outputs(config: BenchConfig) -> None:
+    """Refuse an output file that could not be written, before minutes of measuring rather than after."""
+    for option in ("json", "plot"):
+        name = getattr(config, option)
+        if name and (not Path(name).parent.is_dir() or Path(name).is_dir()):
+            raise ConfigError(f"--{option} {name}: not a file name in a folder that exists")
+
+
+def _plot(config: BenchConfig, record: Record) -> None:
+    if config.plot:
+        from dali_ssd.bench.plot import plot_record
+
+        plot_record(record, Path(config.plot))
+
+
+def _exit_code(record: Record) -> int:
+    """A peer that cannot load some shards is a finding; it is a failure if dali_ssd cannot, or if nothing ran."""
+    failed = {done.trial.contender for done in record.runs if done.outcome.error}
+    worked = {done.trial.contender for done in record.runs if not done.outcome.error}
+    return 1 if REFERENCE in failed or not worked else 0

@@ -1,0 +1,45 @@
+"""`dali-ssd check SHARDS`: find every damaged or doubtful record, explain, repair."""
+
+from __future__ import annotations
+
+import json
+
+import tyro
+
+from dali_ssd.config import CheckConfig
+from dali_ssd.files import atomic_open
+from dali_ssd.records.check import Checked, check
+from dali_ssd.records.findings import summary
+from dali_ssd.records.fix import FIX_LIST, fix
+from dali_ssd.records.quarantine import quarantine
+from dali_ssd.records.repair import Repaired
+
+__all__ = ["run"]
+
+
+def _print_findings(checked: Checked, show: int) -> None:
+    for line in summary(checked.findings, show):
+        print(line)
+    counts = ", ".join(f"{checked.count(severity)} {severity}s" for severity in ("error", "warning", "note"))
+    print(f"{len(checked.reports)} shards, {checked.records} records: {counts}")
+
+
+def _print_repaired(repaired: Repaired, where: object, lists: str) -> None:
+    print(f"{where}: {repaired.kept} records kept ({repaired.mended} mended), {repaired.dropped} left out; see {lists}")
+
+
+def run(argv: list[str]) -> int:
+    """Check, print, repair where asked; 0 clean, 1 findings, 2 a shard cannot be read."""
+    config = tyro.cli(CheckConfig, args=argv, prog="dali-ssd check", config=(tyro.conf.PositionalRequiredArgs,))
+    checked = check(config)
+    _print_findings(checked, config.show)
+    if config.json is not None:
+        with atomic_open(config.json, "w") as file:
+            json.dump(checked.as_json(), file, indent=1)
+    if config.fix is not None:
+        fixed = fix(checked.reports, checked.findings, config.fix, config.coordinates, checked.num_classes)
+        _print_repaired(fixed, config.fix, str(config.fix / FIX_LIST))
+    if config.quarantine is not None:
+        isolated = quarantine(checked.reports, checked.findings, config.quarantine)
+        _print_repaired(isolated, config.quarantine, f"{config.quarantine}/*.left-out.txt")
+    return checked.exit_code

@@ -1,0 +1,47 @@
+"""`dali-ssd demo`: the whole way once, on drawn images."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import tyro
+
+from dali_ssd.optional import import_module
+from dali_ssd.train.options import DemoConfig
+
+if TYPE_CHECKING:
+    from dali_ssd.evaluate import Scores
+    from dali_ssd.train.demo import DemoResult
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Run the demo and print what it found; 0 when done, 128 + the signal's number when a signal ended it."""
+    config = tyro.cli(DemoConfig, args=argv, prog="dali-ssd demo")
+    result: DemoResult = import_module("dali_ssd.train.demo").run_demo(config, _say)
+    if result.scores is not None:
+        print("\n".join(["", *_speeds(result), "", *_scores(result.scores), ""]))
+        print("\n".join(f"{name}: {path}" for name, path in result.files.items()))
+    return result.fit.exit_code
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _speeds(result: DemoResult) -> list[str]:
+    time = result.fit.time
+    return [
+        f"training   {time.speed:6.0f} images/s over {time.images} images in {time.total:.0f} s",
+        f"  of which {time.data_share:6.1%} waiting for data",
+        f"           {1 - time.data_share:6.1%} computing",
+        f"loader     {result.loader_speed:6.0f} images/s alone",
+    ]
+
+
+def _scores(scores: Scores) -> list[str]:
+    lines = [f"on {scores.images} images that were not trained on:"]
+    lines += [f"  {name:<10} {value:.3f}" for name, value in zip(scores.classes, scores.ap, strict=True)]
+    return [*lines, f"  mAP@0.5    {scores.mean_ap:.3f}", f"  COCO AP    {scores.coco['AP']:.3f}"]

@@ -1,0 +1,71 @@
+"""`dali-ssd eval --params FILE --val SHARDS ...`: score trained parameters."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.files import atomic_open
+from dali_ssd.optional import import_module
+from dali_ssd.train.options import EvalConfig
+
+if TYPE_CHECKING:
+    from dali_ssd.evaluate import Scores
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Score, print a table, and write what was asked for; 0 when done."""
+    config = tyro.cli(EvalConfig, args=argv, prog="dali-ssd eval")
+    _check_outputs(config)
+    scoring = import_module("dali_ssd.train.scoring").score_file(config)
+    print(_table(scoring.scores))
+    if config.json:
+        with atomic_open(config.json, "w") as file:
+            json.dump(_record(config, scoring.scores), file, indent=2)
+            file.write("\n")
+    if config.draw:
+        import_module("dali_ssd.draw").save_grid(scoring.tiles, scoring.scores.classes, config.draw)
+        print(f"detections: {config.draw}")
+    return 0
+
+
+def _check_outputs(config: EvalConfig) -> None:
+    """Refuse a file that could not be written before the work rather than after it."""
+    for option, name in (("--json", config.json), ("--draw", config.draw)):
+        if name and not Path(name).absolute().parent.is_dir():
+            raise ConfigError(f"{option} {name}: there is no folder {Path(name).absolute().parent}")
+
+
+def _table(scores: Scores) -> str:
+    rows = [*zip(scores.classes, scores.ap, strict=True), ("mAP (VOC07)", scores.mean_ap)]
+    width = max(len(name) for name, _ in rows + [(name, 0.0) for name in scores.coco])
+    lines = [f"{scores.images} images", "", f"{'class':<{width}}  AP@0.5"]
+    lines += [f"{name:<{width}}  {_number(value)}" for name, value in rows]
+    lines += ["", f"{'COCO':<{width}}  value"]
+    lines += [f"{name:<{width}}  {_number(value)}" for name, value in scores.coco.items()]
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return "     -" if math.isnan(value) else f"{value:6.3f}"
+
+
+def _record(config: EvalConfig, scores: Scores) -> dict[str, object]:
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return {
+        "params": config.params,
+        "val": list(config.val),
+        "images": scores.images,
+        "map": known(scores.mean_ap),
+        "ap": {name: known(value) for name, value in zip(scores.classes, scores.ap, strict=True)},
+        "coco": {name: known(value) for name, value in scores.coco.items()},
+    }

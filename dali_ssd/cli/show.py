@@ -1,0 +1,19 @@
+"""`dali-ssd show SHARDS`: draw records with their boxes."""
+
+from __future__ import annotations
+
+import tyro
+
+from dali_ssd.optional import import_module
+from dali_ssd.train.options import ShowConfig
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Draw the PNG and print its path; 0 when done."""
+    config = tyro.cli(ShowConfig, args=argv, prog="dali-ssd show")
+    classes, tiles = import_module("dali_ssd.train.exhibition").exhibit(config)
+    import_module("dali_ssd.draw").save_grid(tiles, classes, config.out, columns=config.columns)
+    print(config.out)
+    return 0

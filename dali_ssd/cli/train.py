@@ -1,0 +1,18 @@
+"""`dali-ssd train --train SHARDS --val SHARDS ...`: train an SSD."""
+
+from __future__ import annotations
+
+import tyro
+
+from dali_ssd.config import TrainConfig
+from dali_ssd.optional import import_module
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Train; 0 when all epochs are done, 128 + the signal's number when a signal ended it after saving."""
+    config = tyro.cli(TrainConfig, args=argv, prog="dali-ssd train")
+    result = import_module("dali_ssd.train.session").train(config)
+    code: int = result.exit_code
+    return code

@@ -1,0 +1,131 @@
+"""What a checkpoint holds: taking it from a running training, and putting it back.
+
+Parameters and momentum are stored by the names that GluonCV's parameter files use, so they do not depend on how many
+networks a process has built. MXNet cannot be asked for the state of its random generators, so they are seeded from the
+step whenever a checkpoint is written or read: both runs, the one that goes on and the one that is resumed, draw the
+same numbers after it. (GluonCV's SSDs draw none while they train.)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import CheckpointError
+
+__all__ = [
+    "optimizer_arrays",
+    "parameter_arrays",
+    "random_state",
+    "restore_arrays",
+    "restore_parameters",
+    "restore_random_state",
+]
+
+_PARAMETER = "parameters/"
+_MOMENTUM = "momentum/"
+_COPY = "copy/"
+
+
+def parameter_arrays(net: Any) -> dict[str, NDArray[Any]]:
+    """Copy the parameters of a network, running means included, of which each device has its own."""
+    arrays = {}
+    for name, parameter in _named(net):
+        first, *others = parameter.list_data()
+        arrays[_PARAMETER + name] = first.asnumpy()
+        if parameter.grad_req == "null":
+            arrays |= {f"{_COPY}{number}/{name}": data.asnumpy() for number, data in enumerate(others, start=1)}
+    return arrays
+
+
+def optimizer_arrays(net: Any, trainer: Any) -> dict[str, NDArray[Any]]:
+    """Copy the SGD states of a trainer: the momentum, and a float32 weight beside a float16 one."""
+    states = trainer._updaters[0].states
+    arrays = {}
+    for name, parameter in _named(net):
+        state = states.get(trainer._param2idx.get(parameter.name))
+        for slot, array in enumerate(_slots(state)):
+            arrays[f"{_MOMENTUM}{slot}/{name}"] = array.asnumpy()
+    return arrays
+
+
+def restore_arrays(net: Any, trainer: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Put parameters and SGD states back, on every device.
+
+    Raises CheckpointError, before anything is changed, where names or shapes are not those of this network.
+    """
+    restore_parameters(net, arrays)
+    for updater, device in zip(trainer._updaters, trainer._contexts, strict=True):
+        for name, parameter in _named(net):
+            index = trainer._param2idx.get(parameter.name)
+            state = _state_on(arrays, name, device)
+            if index is not None and state is not None:
+                updater.states[index] = state
+                updater.states_synced[index] = True
+
+
+def restore_parameters(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Put the parameters back, on every device; raises CheckpointError where they belong to another network."""
+    _check_names(net, arrays)
+    for name, parameter in _named(net):
+        parameter.set_data(mx.nd.array(arrays[_PARAMETER + name], dtype=parameter.dtype))
+        for number, data in enumerate(parameter.list_data()):
+            copy = arrays.get(f"{_COPY}{number}/{name}")
+            if copy is not None:
+                data[:] = copy
+
+
+def random_state(seed: int, step: int) -> dict[str, Any]:
+    """Take the states of Python's and NumPy's generators, and seed MXNet's from `seed` and `step`."""
+    _seed_mxnet(seed, step)
+    return {"python": random.getstate(), "numpy": np.random.get_state()}
+
+
+def restore_random_state(state: Mapping[str, Any], seed: int, step: int) -> None:
+    """Put back what `random_state` took."""
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    _seed_mxnet(seed, step)
+
+
+def _seed_mxnet(seed: int, step: int) -> None:
+    mx.random.seed((seed * 1_000_003 + step) % (1 << 31))
+
+
+def _named(net: Any) -> Iterator[tuple[str, Any]]:
+    # Anchors are constants that the network builds again.
+    for name, parameter in net._collect_params_with_prefix().items():
+        if not isinstance(parameter, mx.gluon.Constant):
+            yield name, parameter
+
+
+def _slots(state: Any) -> list[Any]:
+    if state is None:
+        return []
+    return list(state) if isinstance(state, list | tuple) else [state]
+
+
+def _state_on(arrays: Mapping[str, NDArray[Any]], name: str, device: Any) -> Any:
+    slots: list[Any] = []
+    while (key := f"{_MOMENTUM}{len(slots)}/{name}") in arrays:
+        slots.append(mx.nd.array(arrays[key], ctx=device, dtype=arrays[key].dtype))
+    if not slots:
+        return None
+    return slots[0] if len(slots) == 1 else tuple(slots)
+
+
+def _check_names(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    expected = {_PARAMETER + name: tuple(parameter.shape) for name, parameter in _named(net)}
+    stored = {name: array.shape for name, array in arrays.items() if name.startswith(_PARAMETER)}
+    differ = sorted(name for name in expected.keys() | stored.keys() if expected.get(name) != stored.get(name))
+    if differ:
+        name = differ[0]
+        raise CheckpointError(
+            f"the checkpoint belongs to another network: {len(differ)} parameters differ, the first is "
+            f"{name.removeprefix(_PARAMETER)} with shape {stored.get(name)}, here {expected.get(name)}"
+        )

@@ -1,0 +1,125 @@
+"""The file of a checkpoint: arrays and JSON in one uncompressed zip with check sums, replaced atomically.
+
+No pickle: reading a checkpoint runs no code from it.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import CheckpointError
+from dali_ssd.files import atomic_open
+
+__all__ = [
+    "SUFFIX",
+    "checkpoint_path",
+    "find_checkpoints",
+    "keep_newest",
+    "read_checkpoint",
+    "write_checkpoint",
+]
+
+Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+SUFFIX = ".ckpt"
+FORMAT = 1
+"""Number of the layout; a reader refuses others."""
+_META = "meta.json"
+
+
+def checkpoint_path(prefix: str, step: int) -> Path:
+    """File of the checkpoint after `step` training steps."""
+    return Path(f"{prefix}_{step:08d}{SUFFIX}")
+
+
+def find_checkpoints(prefix: str) -> list[Path]:
+    """Checkpoints of a training, the oldest first."""
+    name = re.compile(re.escape(Path(prefix).name) + r"_(\d{8,})" + re.escape(SUFFIX))
+    found = {path: match for path in Path(prefix).parent.glob(f"*{SUFFIX}") if (match := name.fullmatch(path.name))}
+    return sorted(found, key=lambda path: int(found[path][1]))
+
+
+def keep_newest(prefix: str, count: int) -> None:
+    """Delete all but the `count` newest checkpoints of a training."""
+    for path in find_checkpoints(prefix)[: -max(count, 1)]:
+        path.unlink(missing_ok=True)
+
+
+def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+    """Write `path` whole or not at all. `meta` may hold what JSON can, and bytes, tuples and NumPy arrays.
+
+    Raises DaliSsdError where the disk refuses.
+    """
+    text = json.dumps({"format": FORMAT, "meta": _pack(meta)})
+    with atomic_open(path, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_META, text)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                _write_array(entry, array)
+
+
+def read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Read arrays and meta; raises CheckpointError where the file is missing, damaged or of another format."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = json.loads(archive.read(_META))
+            arrays = {name[:-4]: _read_array(archive, name) for name in archive.namelist() if name.endswith(".npy")}
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no checkpoint {path}") from None
+    # A damaged zip comes out as almost anything: zlib, struct, unicode and key errors among others.
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, RuntimeError) as error:
+        raise CheckpointError(f"{path} is not a whole checkpoint ({error}); use an older one") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path} has another format than this version reads ({FORMAT})")
+    return arrays, _unpack(content["meta"])
+
+
+def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
+    np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)  # type: ignore[no-untyped-call]
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    # The whole entry first: its check sum is only compared at its end.
+    entry = io.BytesIO(archive.read(name))
+    array: NDArray[Any] = np.lib.format.read_array(entry, allow_pickle=False)  # type: ignore[no-untyped-call]
+    return array
+
+
+def _pack(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _pack(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return {"__bytes__": base64.b64encode(value).decode()}
+    if isinstance(value, np.ndarray):
+        return {"__array__": value.tolist(), "dtype": value.dtype.str}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return {"__tuple__": [_pack(item) for item in value]}
+    if isinstance(value, list):
+        return [_pack(item) for item in value]
+    return value
+
+
+def _unpack(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpack(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "__bytes__" in value:
+        return base64.b64decode(value["__bytes__"])
+    if "__array__" in value:
+        return np.array(value["__array__"], value["dtype"])
+    if "__tuple__" in value:
+        return tuple(_unpack(item) for item in value["__tuple__"])
+    return {key: _unpack(item) for key, item in value.items()}

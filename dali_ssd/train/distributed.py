@@ -1,0 +1,88 @@
+"""The processes of a training: one, or Horovod's."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import mxnet as mx
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.optional import require
+
+__all__ = ["HorovodWorkers", "OneWorker", "Workers"]
+
+
+class Workers(Protocol):
+    """The processes that train together, as one of them sees them."""
+
+    rank: int
+    """This process, from 0; rank 0 alone logs, scores and saves."""
+    size: int
+    """How many there are."""
+
+    def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
+        """Make a Gluon trainer for an initialized network, the same weights in every process."""
+
+    def any(self, flag: bool, step: int) -> bool:
+        """Say whether `flag` is set in some process, the same answer in all of them."""
+
+
+class OneWorker:
+    """A training in one process, on one device or many."""
+
+    rank = 0
+    size = 1
+
+    def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
+        """Make a trainer that updates on the devices, not in the key-value store.
+
+        The numbers are the same, and the momentum stays where a checkpoint can read it (AMP needs it so too).
+        """
+        trainer = mx.gluon.Trainer(net.collect_params(), "sgd", optimizer, update_on_kvstore=False)
+        # Sends the weights of the first device to the others now. Left to the first step, MXNet would do it then, and
+        # undo what that step has made of the running means.
+        trainer.allreduce_grads()
+        return trainer
+
+    def any(self, flag: bool, step: int) -> bool:
+        """Return `flag`."""
+        return flag
+
+
+class HorovodWorkers:
+    """Horovod's processes, one device each: `horovodrun -np 4 dali-ssd train --horovod ...`.
+
+    Raises MissingDependencyError, with the command that builds it, where Horovod is not installed.
+    """
+
+    _AGREE_EVERY = 10
+    """Steps between two agreements about stopping: each is a message among all processes that waits for the slowest."""
+
+    def __init__(self) -> None:
+        self._horovod = require("horovod.mxnet")
+        self._horovod.init()
+        self.rank: int = self._horovod.rank()
+        self.size: int = self._horovod.size()
+        self.local_rank: int = self._horovod.local_rank()
+
+    def device(self) -> Any:
+        """Return the GPU that belongs to this process; the CPU where there is none at all."""
+        gpus = mx.context.num_gpus()
+        if not gpus:
+            return mx.cpu()
+        if self.local_rank >= gpus:
+            raise ConfigError(f"{self.local_rank + 1} Horovod processes on a machine with {gpus} GPUs: start {gpus}")
+        return mx.gpu(self.local_rank)
+
+    def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
+        """Send rank 0's weights to all, and make a trainer that averages gradients over the processes."""
+        parameters = net.collect_params()
+        self._horovod.broadcast_parameters(parameters, root_rank=0)
+        return self._horovod.DistributedTrainer(parameters, "sgd", optimizer)
+
+    def any(self, flag: bool, step: int) -> bool:
+        """Agree on `flag` at every tenth step; False in between."""
+        if step % self._AGREE_EVERY:
+            return False
+        total = self._horovod.allreduce(mx.nd.array([float(flag)]), average=False, name="stop")
+        return bool(total.asscalar() > 0)

@@ -1,0 +1,65 @@
+"""Pictures of records from options: as stored, or as a training sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.config import TrainConfig
+from dali_ssd.draw import Tile
+from dali_ssd.errors import DatasetError
+from dali_ssd.graph.targets import as_center_anchors
+from dali_ssd.loader import TrainLoader
+from dali_ssd.records.classes import CLASSES_FILE
+from dali_ssd.records.dataset import expand_paths, open_dataset
+from dali_ssd.train.gallery import augmented_tiles, stored_tiles
+from dali_ssd.train.options import ShowConfig
+from dali_ssd.train.session import class_names
+
+__all__ = ["augmented_images", "exhibit", "grid_anchors"]
+
+
+def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
+    """Return class names (none where nothing names them) and the tiles that the options ask for.
+
+    Raises DatasetError's children for shards that cannot be read.
+    """
+    shards = expand_paths(config.shards)
+    named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
+    classes = class_names(config.classes, shards) if named else ()
+    if config.augmented:
+        return classes, augmented_images(shards, config.data_shape, config.images, config.seed)
+    dataset = open_dataset(shards)
+    if not len(dataset):
+        raise DatasetError(f"no records in {', '.join(map(str, shards))}")
+    count = min(config.images, len(dataset))
+    numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
+    return classes, stored_tiles(dataset, sorted(int(number) for number in numbers))
+
+
+def augmented_images(shards: Sequence[Path], data_shape: int, count: int, seed: int = TrainConfig.seed) -> list[Tile]:
+    """Draw the first `count` images that a training with this seed would see."""
+    anchors = grid_anchors(data_shape)
+    tiles: list[Tile] = []
+    with TrainLoader(shards, anchors=anchors, batch_size=1, data_shape=data_shape, seed=seed) as loader:
+        while len(tiles) < count:
+            for batch in loader:
+                tiles += augmented_tiles(batch, as_center_anchors(anchors))
+                if len(tiles) == count:
+                    break
+    return tiles
+
+
+def grid_anchors(data_shape: int) -> NDArray[np.float32]:
+    """Lay square anchors of all sizes everywhere, (1, N, 4), so that no box is left without one to be drawn from."""
+    sizes = [side for side in (8, 16, 32, 64, 128, 256, 512, 1024) if side <= data_shape]
+    parts = []
+    for side in sizes:
+        centers = np.arange(side / 2, data_shape, max(side / 2, 8))
+        x, y = np.meshgrid(centers, centers)
+        parts.append(np.stack([x, y, np.full_like(x, side), np.full_like(x, side)], axis=-1).reshape(-1, 4))
+    anchors: NDArray[np.float32] = np.concatenate(parts)[None].astype(np.float32)
+    return anchors

@@ -1,0 +1,92 @@
+"""Pictures of records: as stored, as a training sees them, and with what a network found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.boxes import decode
+from dali_ssd.draw import Tile, pixels_of
+from dali_ssd.errors import Place, RecordError
+from dali_ssd.evaluate import Detections
+from dali_ssd.records.dataset import Dataset
+from dali_ssd.records.labels import parse_label
+
+__all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
+
+_STDS = (0.1, 0.1, 0.2, 0.2)
+
+
+def stored_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
+    """Draw records as they are stored: the raster that labels refer to, without regard to EXIF orientation.
+
+    Raises RecordError for a record that cannot be read.
+    """
+    tiles = []
+    for number in numbers:
+        place = dataset.place(number)
+        header, payload = dataset.read(number)
+        objects = parse_label(header.label, place)
+        image = _decoded(payload, place)
+        size = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
+        tiles.append(Tile(image, objects.boxes * size, objects.class_ids, caption=_caption(place)))
+    return tiles
+
+
+def augmented_tiles(batch: Any, anchors: NDArray[np.float32]) -> list[Tile]:
+    """Draw the images of a training batch, the boxes taken back from its targets: what is drawn is what is learned.
+
+    `anchors` is (N, 4), center format, network pixels.
+    """
+    tiles = []
+    for data, cls_targets, box_targets in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True):
+        arrays = (data.asnumpy(), cls_targets.asnumpy(), box_targets.asnumpy())
+        for image, classes, targets in zip(*arrays, strict=True):
+            boxes, ids = boxes_of_targets(classes, targets, anchors)
+            tiles.append(Tile(pixels_of(image), boxes, ids))
+    return tiles
+
+
+def boxes_of_targets(
+    cls_targets: NDArray[np.float32], box_targets: NDArray[np.float32], anchors: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Boxes (n, 4) in network pixels and class ids (n,) that targets (N,), (N, 4) were made from, each box once."""
+    positive = cls_targets > 0
+    boxes = decode(box_targets[positive].astype(np.float64), anchors[positive].astype(np.float64), _STDS)
+    ids = cls_targets[positive] - 1
+    # A box comes back from each anchor that it was given to, with a little rounding.
+    rows = np.unique(np.column_stack([ids, (boxes * 4).round() / 4]), axis=0)
+    return rows[:, 1:].astype(np.float32), rows[:, 0].astype(np.int32)
+
+
+def detection_tiles(images: Sequence[NDArray[np.float32]], found: Sequence[Detections], min_score: float) -> list[Tile]:
+    """Draw detections from `min_score` on over the true boxes (thin). `images` are network inputs (3, S, S)."""
+    tiles = []
+    for image, detections in zip(images, found, strict=True):
+        sure = detections.scores >= min_score
+        tiles.append(
+            Tile(
+                pixels_of(image),
+                detections.boxes[sure],
+                detections.class_ids[sure],
+                scores=detections.scores[sure],
+                faint_boxes=detections.true_boxes,
+            )
+        )
+    return tiles
+
+
+def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(payload, np.uint8), flags) if payload else None
+    if image is None:
+        raise RecordError("the image cannot be decoded; `dali-ssd check --decode` finds all such records", place)
+    return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
+
+
+def _caption(place: Place) -> str:
+    return f"{place.shard.name if place.shard else ''} record {place.key}"

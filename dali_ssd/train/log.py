@@ -1,0 +1,75 @@
+"""The log of a training: the same lines on stderr and in a file, above a progress bar where stderr is a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dali_ssd.errors import DaliSsdError
+from dali_ssd.progress import Progress
+
+__all__ = ["TrainLog"]
+
+
+class TrainLog:
+    """A context manager around the logger `dali_ssd.train`. Raises DaliSsdError where the file cannot be written."""
+
+    def __init__(self, path: Path | None = None, *, quiet: bool = False) -> None:
+        self.logger = logging.getLogger("dali_ssd.train")
+        self._console = _Console()
+        self._handlers: list[logging.Handler] = [] if quiet else [self._console]
+        self._quiet = quiet
+        if path is not None:
+            self._handlers.append(_open_file(path))
+
+    def __enter__(self) -> TrainLog:
+        self.logger.setLevel(logging.INFO)
+        # Whoever configured the root logger would otherwise see each line twice.
+        self.logger.propagate = False
+        for handler in self._handlers:
+            self.logger.addHandler(handler)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for handler in self._handlers:
+            self.logger.removeHandler(handler)
+            handler.close()
+
+    @contextmanager
+    def progress(self, description: str, total: int | None) -> Iterator[Progress]:
+        """Show a bar on a terminal; elsewhere the log lines tell how far it is."""
+        progress = Progress(description, total)
+        if self._quiet or not sys.stderr.isatty():
+            yield progress
+            return
+        with progress:
+            self._console.progress = progress
+            try:
+                yield progress
+            finally:
+                self._console.progress = None
+
+
+class _Console(logging.Handler):
+    """Writes lines to stderr, above the bar while there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress: Progress | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.progress is not None:
+            self.progress.log(self.format(record))
+        else:
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+def _open_file(path: Path) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise DaliSsdError(f"cannot write {path}: {error.strerror}; choose another --save-prefix") from error

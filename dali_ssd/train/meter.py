@@ -1,0 +1,134 @@
+"""Running means of the losses, the speed, and where the time goes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+__all__ = ["LossMeter", "StepClock", "TimeShare"]
+
+T = TypeVar("T")
+
+STARVED = 0.1
+"""Share of the time lost to waiting from which on the data counts as the bottleneck."""
+
+
+@dataclass
+class LossMeter:
+    """Means over the steps of an epoch, as `mx.metric.Loss` computes them in GluonCV's loop."""
+
+    cross_entropy: float = 0.0
+    """Sum over the steps."""
+    smooth_l1: float = 0.0
+    """Sum over the steps."""
+    steps: int = 0
+
+    def add(self, cross_entropy: float, smooth_l1: float) -> None:
+        """Count one step's losses."""
+        self.cross_entropy += cross_entropy
+        self.smooth_l1 += smooth_l1
+        self.steps += 1
+
+    def means(self) -> tuple[float, float]:
+        """Cross entropy and smooth L1 per step; NaN before the first step."""
+        if not self.steps:
+            return float("nan"), float("nan")
+        return self.cross_entropy / self.steps, self.smooth_l1 / self.steps
+
+
+@dataclass(frozen=True)
+class TimeShare:
+    """Where the time of some steps went, in seconds."""
+
+    total: float = 0.0
+    first_waits: float = 0.0
+    """Waits for the first batch of an epoch."""
+    sampled_waits: float = 0.0
+    """Waits for other batches, where the network had nothing left to compute; measured for some steps only."""
+    samples: int = 0
+    """How many of those were measured."""
+    steps: int = 0
+    images: int = 0
+
+    @property
+    def speed(self) -> float:
+        """Images a second."""
+        return self.images / self.total if self.total > 0 else 0.0
+
+    @property
+    def data(self) -> float:
+        """Seconds that the network stood still for want of data, estimated from the samples."""
+        each = self.sampled_waits / self.samples if self.samples else 0.0
+        return min(self.first_waits + each * self.steps, self.total)
+
+    @property
+    def data_share(self) -> float:
+        """Share of the time that the network stood still for want of data, 0..1."""
+        return self.data / self.total if self.total > 0 else 0.0
+
+    @property
+    def starved(self) -> bool:
+        """Whether the data is the bottleneck: faster loading would save more than a tenth of the time."""
+        return self.data_share > STARVED
+
+    def __sub__(self, earlier: TimeShare) -> TimeShare:
+        return TimeShare(*(getattr(self, field.name) - getattr(earlier, field.name) for field in fields(self)))
+
+
+class StepClock:
+    """Measures the time share of a loop's steps; `pause` it around scoring and saving.
+
+    MXNet computes behind the loop's back, so the loop may wait for a batch while the network is still busy, and nothing
+    is lost. To see what is lost, every `SAMPLE`th step first lets the network finish (`settle`) and measures then.
+    """
+
+    SAMPLE = 8
+
+    def __init__(self, settle: Callable[[], None], clock: Callable[[], float] = time.perf_counter) -> None:
+        self._settle = settle
+        self._clock = clock
+        self._started: float | None = None
+        self._share = TimeShare()
+
+    def batches(self, batches: Iterable[T]) -> Iterator[T]:
+        """Yield the batches of one epoch, measuring how long they are waited for."""
+        iterator = iter(batches)
+        for number in itertools.count():
+            sampled = number % self.SAMPLE == self.SAMPLE - 1
+            if sampled:
+                self._settle()
+            before = self._clock()
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            self._count_wait(self._clock() - before, first=number == 0, sampled=sampled)
+            yield batch
+
+    def count(self, images: int) -> None:
+        """Count one step and its images."""
+        self._share = replace(self._share, steps=self._share.steps + 1, images=self._share.images + images)
+
+    def resume(self) -> None:
+        """Let the time run."""
+        self._started = self._clock()
+
+    def pause(self) -> None:
+        """Stop the time."""
+        self._share = self.read()
+        self._started = None
+
+    def read(self) -> TimeShare:
+        """Everything so far."""
+        running = self._clock() - self._started if self._started is not None else 0.0
+        return replace(self._share, total=self._share.total + running)
+
+    def _count_wait(self, seconds: float, *, first: bool, sampled: bool) -> None:
+        share = self._share
+        if first:
+            self._share = replace(share, first_waits=share.first_waits + seconds)
+        elif sampled:
+            self._share = replace(share, sampled_waits=share.sampled_waits + seconds, samples=share.samples + 1)

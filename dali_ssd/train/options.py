@@ -1,0 +1,101 @@
+"""Options of the commands around a training; those of the training itself are `config.TrainConfig`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from dali_ssd.errors import ConfigError
+
+__all__ = ["DemoConfig", "EvalConfig", "ShowConfig"]
+
+
+def _check(config: object, *, above_zero: tuple[str, ...] = (), not_negative: tuple[str, ...] = ()) -> None:
+    faults = [f"{name} must be greater than 0, not {getattr(config, name)!r}" for name in above_zero
+              if not getattr(config, name) > 0]  # fmt: skip
+    faults += [f"{name} must not be negative, not {getattr(config, name)!r}" for name in not_negative
+               if not getattr(config, name) >= 0]  # fmt: skip
+    if faults:
+        raise ConfigError(f"{type(config).__name__}: " + "; ".join(faults))
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Score trained parameters: VOC07 mAP with GluonCV's metric, and COCO AP with pycocotools."""
+
+    params: str
+    """Parameter file (.params), or a checkpoint of `dali-ssd train`."""
+    val: tuple[str, ...]
+    """Shards to score on: paths or globs."""
+    classes: str = ""
+    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+    network: str = "vgg16_atrous"
+    """Backbone that the parameters were trained with."""
+    data_shape: int = 300
+    """Side of the network input that the parameters were trained with, in pixels."""
+    batch_size: int = 32
+    """Images a batch, over all devices."""
+    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    """Loader threads over all devices; 0 takes what the machine has."""
+    gpus: str = "auto"
+    """GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU where there is none."""
+    json: str = ""
+    """Write the scores to this file."""
+    draw: str = ""
+    """Draw the detections of the first images into this PNG."""
+    images: int = 16
+    """Images to draw."""
+    min_score: float = 0.4
+    """Score from which a detection is drawn."""
+
+    def __post_init__(self) -> None:
+        _check(self, above_zero=("data_shape", "batch_size", "images"), not_negative=("num_workers", "min_score"))
+
+
+@dataclass(frozen=True)
+class ShowConfig:
+    """Draw records with their boxes into a PNG, as they are stored or as a training sees them."""
+
+    shards: tyro.conf.Positional[tuple[str, ...]]
+    """Shards or patterns such as 'data/*.rec'."""
+    out: str = "records.png"
+    """PNG to write."""
+    augmented: bool = False
+    """Draw what the training pipeline makes of the records, boxes taken back from the training targets."""
+    images: int = 16
+    """Images to draw."""
+    columns: int = 4
+    classes: str = ""
+    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+    data_shape: int = 300
+    """Side of the augmented images in pixels."""
+    seed: int = 233
+    """Which records are drawn, and how they are augmented."""
+
+    def __post_init__(self) -> None:
+        _check(self, above_zero=("images", "columns", "data_shape"), not_negative=("seed",))
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Draw a small detection set, train on it, score it on images it has not seen, and show where the time goes."""
+
+    out: str = "demo"
+    """Folder for shards, parameters and pictures; files of an earlier demo in it are replaced."""
+    epochs: int = 30
+    """Passes over the training images; the default reaches mAP 0.6 with a good margin."""
+    train_images: int = 800
+    val_images: int = 160
+    batch_size: int = 16
+    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    """Loader threads; 0 takes what the machine has."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(
+            self,
+            above_zero=("epochs", "train_images", "val_images", "batch_size"),
+            not_negative=("num_workers", "seed"),
+        )

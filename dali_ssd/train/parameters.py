@@ -1,0 +1,59 @@
+"""Parameter files under the names that GluonCV's script gives them, written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mxnet.base import MXNetError
+
+from dali_ssd.errors import CheckpointError, DaliSsdError
+from dali_ssd.files import atomic_path
+
+__all__ = ["best_path", "load_parameters", "periodic_path", "save_best", "save_parameters"]
+
+
+def best_path(prefix: str) -> Path:
+    """File of the parameters with the best mAP."""
+    return Path(f"{prefix}_best.params")
+
+
+def periodic_path(prefix: str, epoch: int, mean_ap: float) -> Path:
+    """File of the parameters after `epoch`."""
+    return Path(f"{prefix}_{epoch:04d}_{mean_ap:.4f}.params")
+
+
+def save_parameters(net: Any, path: Path) -> None:
+    """Write the parameters of a network; raises DaliSsdError where that fails."""
+    try:
+        with atomic_path(path) as temporary:
+            net.save_parameters(str(temporary))
+    except MXNetError as error:
+        raise DaliSsdError(f"cannot write {path}: {_first_line(error)}") from error
+
+
+def save_best(net: Any, prefix: str, epoch: int, mean_ap: float) -> Path:
+    """Write the best parameters so far, and a line to the log of bests that GluonCV's script keeps."""
+    path = best_path(prefix)
+    save_parameters(net, path)
+    with open(f"{prefix}_best_map.log", "a", encoding="utf-8") as file:
+        file.write(f"{epoch:04d}:\t{mean_ap:.4f}\n")
+    return path
+
+
+def load_parameters(net: Any, path: Path, ctx: Any) -> None:
+    """Read parameters into a network; raises CheckpointError where the file is none or belongs to another network."""
+    if not path.is_file():
+        raise CheckpointError(f"there is no parameter file {path}")
+    try:
+        net.load_parameters(str(path), ctx=ctx)
+    except (MXNetError, AssertionError, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f"{path} does not fit this network: {_first_line(error)}; "
+            "are --network, --data-shape and --classes those of the training?"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "Traceback" not in line and "Stack trace" not in line), type(error).__name__)

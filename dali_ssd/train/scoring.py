@@ -1,0 +1,80 @@
+"""Scoring a parameter file from options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.draw import Tile
+from dali_ssd.errors import ConfigError, DatasetError
+from dali_ssd.evaluate import Scores, detect, evaluate
+from dali_ssd.loader import ValLoader
+from dali_ssd.progress import track
+from dali_ssd.records.dataset import expand_paths
+from dali_ssd.train.capture import restore_parameters
+from dali_ssd.train.checkpoint import SUFFIX, read_checkpoint
+from dali_ssd.train.devices import devices_of
+from dali_ssd.train.gallery import detection_tiles
+from dali_ssd.train.network import build_network, initialize
+from dali_ssd.train.options import EvalConfig
+from dali_ssd.train.parameters import load_parameters
+from dali_ssd.train.session import class_names
+
+__all__ = ["Scoring", "score_file", "tiles_of"]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The scores of a parameter file, and pictures of its detections."""
+
+    scores: Scores
+    tiles: list[Tile]
+
+
+def score_file(config: EvalConfig) -> Scoring:
+    """Score parameters as the options say.
+
+    Raises CheckpointError where the parameters do not fit, DatasetError where there is no object to find.
+    """
+    if not config.val:
+        raise ConfigError("no shards to score on; give them with --val")
+    shards = expand_paths(config.val)
+    classes = class_names(config.classes, shards)
+    devices = devices_of(config.gpus)
+    net = build_network(config.network, config.data_shape, classes)
+    initialize(net, devices, config.data_shape)
+    _load(net, Path(config.params), devices)
+    with ValLoader(
+        shards,
+        batch_size=config.batch_size,
+        data_shape=config.data_shape,
+        ctx=devices,
+        num_threads=config.num_workers or "auto",
+        num_classes=len(classes),
+    ) as loader:
+        scores = evaluate(net, track(loader, "scoring"), classes, config.data_shape)
+        if all(value != value for value in scores.ap):
+            raise DatasetError(f"no objects in {', '.join(map(str, shards))}: there is nothing to find")
+        tiles = tiles_of(net, loader, config.data_shape, config.images, config.min_score) if config.draw else []
+    return Scoring(scores, tiles)
+
+
+def tiles_of(net: Any, batches: Iterable[Any], data_shape: int, count: int, min_score: float) -> list[Tile]:
+    """Draw the detections of the first `count` images."""
+    tiles: list[Tile] = []
+    for batch in batches:
+        images = [image for data in batch.data for image in data.asnumpy()]
+        for found in detect(net, [batch], data_shape):
+            tiles += detection_tiles(images, found, min_score)
+        if len(tiles) >= count:
+            break
+    return tiles[:count]
+
+
+def _load(net: Any, path: Path, devices: Sequence[Any]) -> None:
+    if path.suffix == SUFFIX:
+        restore_parameters(net, read_checkpoint(path)[0])
+    else:
+        load_parameters(net, path, list(devices))

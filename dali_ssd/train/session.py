@@ -1,0 +1,178 @@
+"""A training from options: network, loaders and files put together, then the loop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+
+from dali_ssd.config import TrainConfig
+from dali_ssd.errors import CheckpointError, ConfigError
+from dali_ssd.evaluate import evaluate
+from dali_ssd.files import atomic_open
+from dali_ssd.loader import TrainLoader, ValLoader
+from dali_ssd.records.classes import find_classes, read_classes
+from dali_ssd.records.dataset import expand_paths
+from dali_ssd.train.checkpoint import find_checkpoints
+from dali_ssd.train.devices import devices_of
+from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers
+from dali_ssd.train.log import TrainLog
+from dali_ssd.train.loop import FitResult, Fitting
+from dali_ssd.train.network import anchors_of, initialize, network_name
+from dali_ssd.train.parameters import load_parameters
+from dali_ssd.train.pretrained import build_with_base
+from dali_ssd.train.report import Scored
+from dali_ssd.train.stop import StopSignal
+
+__all__ = ["class_names", "train"]
+
+PARAMETERS = ".params"
+
+
+def train(config: TrainConfig) -> FitResult:
+    """Train as the options say. Raises DaliSsdError's children for what cannot work, before the first step."""
+    if not config.train:
+        raise ConfigError("no training shards; give them with --train")
+    workers, devices = _workers(config)
+    shards = expand_paths(config.train)
+    classes = class_names(config.classes, shards)
+    prefix = config.save_prefix + network_name(config.network, config.data_shape)
+    stop = StopSignal()
+    with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
+        log.logger.info("%s", config)
+        log.logger.info("Training on %s", ", ".join(map(str, devices)))
+        net = _network(config, classes, devices, log)
+        anchors = anchors_of(net, config.data_shape)
+        with _train_loader(config, shards, anchors, devices, classes, workers) as loader:
+            if workers.rank == 0:
+                _tell_bad_records(loader, prefix, log)
+            score = _scorer(config, classes, devices, stop) if workers.rank == 0 else None
+            identity = _identity(config, classes, workers)
+            fitting = Fitting(
+                net, loader, config, prefix=prefix, score=score, identity=identity, workers=workers, stop=stop, log=log
+            )
+            checkpoint = _checkpoint(config, prefix)
+            if checkpoint is not None:
+                fitting.resume(checkpoint)
+            return fitting.run()
+
+
+def class_names(classes: str, shards: Sequence[Path]) -> tuple[str, ...]:
+    """Class names of an option, or of the `classes.txt` beside the shards. Raises DatasetError where there are none."""
+    return read_classes(classes) if classes else find_classes(shards)
+
+
+def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
+    """Say which processes train, and on which devices this one does."""
+    if config.horovod:
+        workers = HorovodWorkers()
+        if config.batch_size % workers.size:
+            raise ConfigError(f"--batch-size {config.batch_size} cannot be divided among {workers.size} processes")
+        return workers, [workers.device()]
+    devices = devices_of(config.gpus)
+    if config.amp and devices[0].device_type != "gpu":
+        raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
+    return OneWorker(), devices
+
+
+def _network(config: TrainConfig, classes: Sequence[str], devices: list[Any], log: TrainLog) -> Any:
+    """Build a network with its first weights, drawn from the seed or read from a parameter file."""
+    if config.amp:
+        from mxnet.contrib import amp
+
+        amp.init()
+    random.seed(config.seed)
+    np.random.seed(config.seed)
+    mx.random.seed(config.seed)
+    from_parameters = config.resume.endswith(PARAMETERS)
+    net = build_with_base(
+        config.network,
+        config.data_shape,
+        classes,
+        pretrained_base="no" if from_parameters else config.pretrained_base,
+        sync_devices=len(devices) if config.syncbn else 0,
+        logger=log.logger,
+    )
+    initialize(net, devices, config.data_shape)
+    if from_parameters:
+        load_parameters(net, Path(config.resume), devices)
+        log.logger.info("Parameters from %s; momentum and learning rate start anew", config.resume)
+    return net
+
+
+def _train_loader(
+    config: TrainConfig,
+    shards: Sequence[Path],
+    anchors: Any,
+    devices: list[Any],
+    classes: Sequence[str],
+    workers: Workers,
+) -> TrainLoader:
+    return TrainLoader(
+        shards,
+        anchors=anchors,
+        batch_size=config.batch_size // workers.size,
+        data_shape=config.data_shape,
+        ctx=devices,
+        seed=config.seed,
+        num_threads=config.num_workers or "auto",
+        num_shards=workers.size,
+        shard_id=workers.rank,
+        on_bad=config.on_bad,
+        max_bad=config.max_bad,
+        coordinates=config.coordinates,
+        num_classes=len(classes),
+        recipe=config.recipe,
+    )
+
+
+def _tell_bad_records(loader: TrainLoader, prefix: str, log: TrainLog) -> None:
+    """Count and list the records that the loader leaves out."""
+    if not loader.bad_records:
+        return
+    path = f"{prefix}_bad_records.txt"
+    with atomic_open(path, "w") as file:
+        file.writelines(f"{found}\n" for found in loader.bad_records)
+    log.logger.warning("%d records are bad and left out; %s lists them", len(loader.bad_records), path)
+
+
+def _scorer(
+    config: TrainConfig, classes: Sequence[str], devices: list[Any], stop: StopSignal
+) -> Callable[[Any], Scored] | None:
+    if not config.val:
+        return None
+    loader = ValLoader(
+        expand_paths(config.val),
+        batch_size=config.batch_size,
+        data_shape=config.data_shape,
+        ctx=devices,
+        num_threads=config.num_workers or "auto",
+        on_bad=config.on_bad,
+        max_bad=config.max_bad,
+        coordinates=config.coordinates,
+        num_classes=len(classes),
+        recipe=config.recipe,
+    )
+    return lambda net: evaluate(net, stop.guard(loader), classes, config.data_shape)
+
+
+def _identity(config: TrainConfig, classes: Sequence[str], workers: Workers) -> dict[str, Any]:
+    """What must not change between a checkpoint and the run that goes on from it; the loader checks its own part."""
+    names = ("network", "data_shape", "batch_size", "seed", "amp")
+    return {name: getattr(config, name) for name in names} | {"classes": list(classes), "processes": workers.size}
+
+
+def _checkpoint(config: TrainConfig, prefix: str) -> Path | None:
+    """Find the checkpoint to go on from, if any."""
+    if config.resume == "auto":
+        found = find_checkpoints(prefix)
+        return found[-1] if found else None
+    if not config.resume or config.resume.endswith(PARAMETERS):
+        return None
+    if config.start_epoch:
+        raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
+    return Path(config.resume)

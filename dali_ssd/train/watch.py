@@ -1,0 +1,87 @@
+"""Reads the losses of a step after the next one was started, and stops a training whose loss is not finite.
+
+Reading a loss waits for the forward pass behind it. Read one step late, it is there already: MXNet has the next step
+to compute meanwhile, and no synchronization is added to the one inside GluonCV's loss. The price is that one more
+update is made before the training stops, which costs nothing: those weights are not saved, because the loop reads
+everything (`flush`) before it saves or scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dali_ssd.errors import TrainingError
+
+__all__ = ["LossWatch"]
+
+_NAMED_RECORDS = 64
+"""Records that an error message lists at most."""
+
+
+@dataclass(frozen=True)
+class _Pending:
+    step: int
+    lr: float
+    losses: Sequence[Any]
+    batch: Any
+
+
+class LossWatch:
+    """Holds one step's losses, and hands (cross entropy, smooth L1) to `report` when the next ones come."""
+
+    def __init__(self, report: Callable[[float, float], None], classes: int) -> None:
+        self._report = report
+        self._classes = classes
+        self._pending: _Pending | None = None
+
+    def push(self, step: int, lr: float, losses: Sequence[Any], batch: Any) -> None:
+        """Take a step's losses, one NDArray of (3,) for each device, and read those of the step before.
+
+        They are cross entropy and smooth L1, sums over the device's images divided by the number of positive anchors
+        of the whole batch, and the batch's highest class target. Raises TrainingError if the losses of the step before
+        are not finite, or if its batch has a class that the network does not (MXNet takes it for the last one).
+        """
+        previous, self._pending = self._pending, _Pending(step, lr, losses, batch)
+        if previous is not None:
+            self._read(previous)
+
+    def flush(self) -> None:
+        """Read what is left; raises TrainingError if it is not finite."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._read(pending)
+
+    def _read(self, pending: _Pending) -> None:
+        values = np.stack([loss.asnumpy() for loss in pending.losses])
+        cross_entropy, smooth_l1, _ = (float(value) for value in values.sum(axis=0))
+        highest = int(values[:, 2].max()) - 1
+        if highest >= self._classes:
+            raise TrainingError(
+                f"class id {highest} at step {pending.step}, but there are only {self._classes} class names; "
+                f"see --classes. The batch's records: {_records(pending.batch)}"
+            )
+        if not (math.isfinite(cross_entropy) and math.isfinite(smooth_l1)):
+            raise TrainingError(_explain(pending, cross_entropy, smooth_l1))
+        self._report(cross_entropy, smooth_l1)
+
+
+def _explain(pending: _Pending, cross_entropy: float, smooth_l1: float) -> str:
+    return (
+        f"the loss is not finite at step {pending.step} (CrossEntropy={cross_entropy}, SmoothL1={smooth_l1}, "
+        f"lr={pending.lr:g}). Go on from the last checkpoint with a smaller --lr, or look at the batch's records "
+        f"with `dali-ssd check` and `dali-ssd show`: {_records(pending.batch)}"
+    )
+
+
+def _records(batch: Any) -> str:
+    name = getattr(batch, "records", None)
+    if name is None:
+        return "not known, this loader does not name them"
+    places = [str(place) for place in name()]
+    more = f" and {len(places) - _NAMED_RECORDS} more" if len(places) > _NAMED_RECORDS else ""
+    return "; ".join(places[:_NAMED_RECORDS]) + more

@@ -1,0 +1,127 @@
+"""`dali-ssd bench` as a user runs it, on a handful of drawn images; the numbers do not matter here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dali_ssd.bench.resources import process_tree
+from dali_ssd.bench.steps import STEPS
+from dali_ssd.synthetic import write_shapes
+
+COMMAND = [sys.executable, "-m", "dali_ssd", "bench"]
+SHORT = ("--rounds", "1", "--seconds", "0.1", "--warmup", "2", "--min-batches", "2", "--batch-sizes", "4")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pattern that means two shards."""
+    folder = tmp_path_factory.mktemp("shapes")
+    write_shapes(folder, "train", 12, seed=1, num_shards=2)
+    return folder / "train-*.rec"
+
+
+def bench(*options: object) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *SHORT, "--device", "cpu", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+
+
+def runs_of(path: Path) -> dict[str, dict[str, Any]]:
+    return {run["trial"]["contender"]: run["outcome"] for run in json.loads(path.read_text())["runs"]}
+
+
+def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_path: Path):
+    saved, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    done = bench(shards, "--contenders", "dali_ssd,decode", "--threads", "1", "--json", saved, "--plot", plot)
+    assert done.returncode == 0, done.stderr
+    assert "12 records" in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    runs = runs_of(saved)
+    assert set(runs) == {"dali_ssd", "decode"}
+    for outcome in runs.values():
+        assert outcome["error"] == ""
+        assert outcome["images"] >= 8
+        assert outcome["images_per_second"] > 0
+        assert outcome["peak_memory_mb"] > 50
+        assert outcome["startup_s"] > 0
+
+
+def test_the_steps_of_the_pipeline(shards: Path, tmp_path: Path):
+    done = bench(shards, "--steps", "--json", tmp_path / "steps.json")
+    assert done.returncode == 0, done.stderr
+    runs = runs_of(tmp_path / "steps.json")
+    assert list(runs) == list(STEPS)
+    assert [outcome["error"] for outcome in runs.values()] == [""] * len(STEPS)
+
+
+def test_training_from_shards_and_from_a_constant_batch(shards: Path, tmp_path: Path):
+    options = ("--train", "--data-shape", "128", "--contenders", "dali_ssd,synthetic")
+    done = bench(shards, *options, "--json", tmp_path / "train.json")
+    assert done.returncode == 0, done.stderr
+    assert {outcome["error"] for outcome in runs_of(tmp_path / "train.json").values()} == {""}
+
+
+def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path):
+    from dali_ssd.records.dataset import open_dataset
+    from dali_ssd.records.recordio import pack
+    from dali_ssd.records.writer import ShardWriter
+
+    (good,) = write_shapes(tmp_path, "good", 4, seed=1)
+    with ShardWriter(tmp_path, "bad") as writer:
+        for i in range(4):
+            header, payload = open_dataset(good).read(i)
+            writer.write(pack(header, payload[:200] + b"\0" * 50))
+    done = bench(writer.paths[0], "--contenders", "decode,synthetic", "--json", tmp_path / "bench.json")
+    assert done.returncode == 0, done.stderr
+    runs = runs_of(tmp_path / "bench.json")
+    assert runs["decode"]["error"]
+    assert runs["synthetic"]["error"] == ""
+    assert "failed: decode" in done.stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100])
+def test_a_shard_without_records_is_one_line(tmp_path: Path, content: bytes):
+    (tmp_path / "a.rec").write_bytes(content)
+    done = bench(tmp_path / "a.rec")
+    assert done.returncode == 2
+    assert done.stderr.startswith("dali-ssd: error: ")
+    assert "a.rec" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_interrupting_ends_everything_at_once(shards: Path):
+    command = [*COMMAND, str(shards), "--contenders", "synthetic", "--seconds", "300", "--device", "cpu"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while len(process_tree(process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        children = process_tree(process.pid)[1:]
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "dali-ssd: interrupted" in errors
+    assert "Traceback" not in errors
+    assert children
+    assert not [pid for pid in children if is_running(pid)]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process still runs after a moment; one that only waits for its exit code to be read does not."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        if state == "Z":
+            return False
+        time.sleep(0.1)
+    return True

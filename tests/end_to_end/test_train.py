@@ -1,0 +1,290 @@
+"""Training, scoring and drawing from the command line, on small drawn shards."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dali_ssd.cli.main import main
+from dali_ssd.draw import class_color
+from dali_ssd.synthetic import SHAPES, write_shapes
+from dali_ssd.train.checkpoint import find_checkpoints, read_checkpoint
+from dali_ssd.train.history import read_history
+
+NAME = "ssd_128_mobilenet0.25_custom"
+SMALL = ["--network", "mobilenet0.25", "--data-shape", "128", "--gpus", ""]
+TRAIN = [*SMALL, "--batch-size", "8", "--lr", "0.01", "--pretrained-base", "no", "-j", "2", "--log-interval", "2"]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shapes")
+    write_shapes(folder, "train", 32, seed=0, num_shards=2)
+    write_shapes(folder, "val", 10, seed=0)
+    return folder
+
+
+def train(shards: Path, out: Path, *more: str) -> int:
+    files = ["--train", str(shards / "train-*.rec"), "--val", str(shards / "val.rec")]
+    return main(["train", *files, *TRAIN, "--save-prefix", f"{out}/", *more])
+
+
+@pytest.fixture(scope="module")
+def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    assert train(shards, out, "--epochs", "2", "--save-interval", "1", "--checkpoint-every", "3") == 0
+    return out
+
+
+def weights(checkpoint: Path) -> dict[str, np.ndarray]:
+    return read_checkpoint(checkpoint)[0]
+
+
+def test_a_training_leaves_what_it_promises(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert {f"{NAME}_train.log", f"{NAME}_metrics.jsonl", f"{NAME}_curve.png"} <= names
+    assert any(re.fullmatch(rf"{NAME}_0001_\d\.\d{{4}}\.params", name) for name in names)
+    log = (trained / f"{NAME}_train.log").read_text()
+    assert re.search(r"\[Epoch 1\]\[Batch 3\], Speed: [\d.]+ samples/sec, CrossEntropy=[\d.]+, SmoothL1=[\d.]+\n", log)
+    assert re.search(r"\[Epoch 1\] Validation: \ncircle=.*\nsquare=.*\ntriangle=.*\nstar=.*\nmAP=", log)
+    epochs = [entry for entry in read_history(trained / f"{NAME}_metrics.jsonl") if entry["kind"] == "epoch"]
+    assert [entry["step"] for entry in epochs] == [4, 8]
+    with Image.open(trained / f"{NAME}_curve.png") as curve:
+        assert curve.format == "PNG"
+
+
+def test_the_same_seed_trains_the_same_network(shards: Path, trained: Path, tmp_path: Path) -> None:
+    assert train(shards, tmp_path, "--epochs", "2", "--save-interval", "0") == 0
+    first, again = (weights(find_checkpoints(f"{folder}/{NAME}")[-1]) for folder in (trained, tmp_path))
+    assert all((first[name] == again[name]).all() for name in first)
+
+
+def test_resuming_gives_the_same_network(shards: Path, trained: Path, tmp_path: Path) -> None:
+    inside = find_checkpoints(f"{trained}/{NAME}")[0]
+    assert int(inside.stem[-8:]) == 6
+    assert train(shards, tmp_path, "--epochs", "2", "--save-interval", "0", "--resume", str(inside)) == 0
+    first, again = (weights(find_checkpoints(f"{folder}/{NAME}")[-1]) for folder in (trained, tmp_path))
+    assert all((first[name] == again[name]).all() for name in first)
+    steps = [entry["step"] for entry in read_history(tmp_path / f"{NAME}_metrics.jsonl")]
+    assert steps == [2, 4, 4, 6, 8, 8]
+
+
+def test_resume_auto_begins_or_goes_on(shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert train(shards, tmp_path, "--epochs", "1", "--resume", "auto") == 0
+    assert "Going on from" not in capfd.readouterr().err
+    assert train(shards, tmp_path, "--epochs", "2", "--resume", "auto") == 0
+    err = capfd.readouterr().err
+    assert f"Going on from {tmp_path}/{NAME}_00000004.ckpt: [Epoch 1][Batch 0]" in err
+    assert "Start training from [Epoch 1]" in err
+
+
+def test_parameters_resume_with_a_start_epoch(
+    shards: Path, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    [parameters] = trained.glob(f"{NAME}_0001_*.params")
+    options = ["--epochs", "3", "--start-epoch", "2", "--lr-decay-epoch", "1", "--resume", str(parameters)]
+    assert train(shards, tmp_path, *options) == 0
+    err = capfd.readouterr().err
+    assert "Start training from [Epoch 2]" in err
+    assert "[Epoch 2] Set learning rate to 0.001" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch-size", "4"], "batch_size was 8 and is 4"),
+        (["--seed", "1"], "seed was 233 and is 1"),
+        (["--classes", "a,b,c,d"], "classes was"),
+        (["--start-epoch", "1"], "a checkpoint knows its epoch"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(
+    shards: Path, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    checkpoint = find_checkpoints(f"{trained}/{NAME}")[-1]
+    assert train(shards, tmp_path, "--epochs", "3", "--resume", str(checkpoint), *options) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_a_checkpoint_of_other_shards_is_refused(
+    shards: Path, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = find_checkpoints(f"{trained}/{NAME}")[-1]
+    options = ["--epochs", "3", "--train", str(shards / "val.rec"), "--resume", str(checkpoint)]
+    assert train(shards, tmp_path, *options) == 2
+    assert "the shards" in capfd.readouterr().err
+
+
+def test_sigterm_saves_and_the_resumed_training_is_the_same(shards: Path, trained: Path, tmp_path: Path) -> None:
+    files = ["--train", str(shards / "train-*.rec"), "--val", str(shards / "val.rec")]
+    command = [sys.executable, "-m", "dali_ssd", "train", *files, *TRAIN, "--save-prefix", f"{tmp_path}/"]
+    options = ["--epochs", "2", "--save-interval", "0", "--checkpoint-every", "1", "--checkpoint-keep", "1"]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300  # kernels may have to be compiled first
+    while not find_checkpoints(f"{tmp_path}/{NAME}") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 128 + signal.SIGTERM)
+    if process.returncode:
+        assert re.search(r"SIGTERM: stopped after step \d; saved .*\.ckpt; go on with --resume", err)
+        assert train(shards, tmp_path, *options, "--resume", "auto") == 0
+    first, again = (weights(find_checkpoints(f"{folder}/{NAME}")[-1]) for folder in (trained, tmp_path))
+    assert all((first[name] == again[name]).all() for name in first)
+
+
+def test_eval_scores_parameters_and_checkpoints_alike(
+    shards: Path, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    [parameters] = trained.glob(f"{NAME}_0001_*.params")
+    checkpoint = find_checkpoints(f"{trained}/{NAME}")[-1]
+    records = []
+    for file in (parameters, checkpoint):
+        json_file, picture = tmp_path / "scores.json", tmp_path / "found.png"
+        options = ["--json", str(json_file), "--draw", str(picture), "--batch-size", "4", "--min-score", "0.01"]
+        assert main(["eval", "--params", str(file), "--val", str(shards / "val.rec"), *SMALL, *options]) == 0
+        out = capfd.readouterr().out
+        assert out.startswith("10 images\n")
+        assert all(re.search(rf"^{name} +\d\.\d{{3}}$", out, re.MULTILINE) for name in (*SHAPES, "AP50"))
+        assert re.search(r"^mAP \(VOC07\) +\d\.\d{3}$", out, re.MULTILINE)
+        with Image.open(picture) as drawn:
+            assert drawn.width > 1000
+        records.append(json.loads(json_file.read_text()) | {"params": ""})
+    assert records[0] == records[1]
+    assert set(records[0]["ap"]) == set(SHAPES)
+    scored = [entry["map"] for entry in read_history(trained / f"{NAME}_metrics.jsonl") if entry["kind"] == "epoch"]
+    assert records[0]["map"] == pytest.approx(scored[-1])
+
+
+@pytest.mark.parametrize("augmented", [False, True], ids=["stored", "augmented"])
+def test_show_draws_records(shards: Path, tmp_path: Path, augmented: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "x.png"
+    options = ["--out", str(out), "--images", "6", "--columns", "3"] + ["--augmented"] * augmented
+    assert main(["show", str(shards / "train-*.rec"), *options]) == 0
+    assert capfd.readouterr().out == f"{out}\n"
+    with Image.open(out) as picture:
+        assert picture.width == 3 * 310 + 10
+        pixels = np.asarray(picture)
+    assert any((pixels == class_color(number)).all(axis=2).any() for number in range(len(SHAPES)))
+
+
+def test_show_needs_no_class_names(shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.rec").write_bytes((shards / "val.rec").read_bytes())
+    assert main(["show", str(tmp_path / "a.rec"), "--out", str(tmp_path / "x.png"), "--images", "2"]) == 0
+
+
+def test_demo_in_small(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    options = ["--epochs", "1", "--train-images", "24", "--val-images", "8", "--batch-size", "8"]
+    assert main(["demo", "--out", str(tmp_path), *options]) == 0
+    out = capfd.readouterr().out
+    assert re.search(r"training +\d+ images/s over 24 images", out)
+    assert re.search(r"loader +\d+ images/s alone", out)
+    assert re.search(r"mAP@0.5 +\d\.\d{3}", out)
+    pictures = [line.rpartition(": ")[2] for line in out.splitlines()[-4:]]
+    assert all(Path(path).is_file() for path in pictures)
+    assert sum(path.endswith(".png") for path in pictures) == 3
+
+
+def fails(argv: list[str], capfd: pytest.CaptureFixture[str], message: str, code: int = 2) -> None:
+    try:
+        assert main(argv) == code
+    except SystemExit as exit_:  # tyro reports options that cannot work itself
+        assert exit_.code == code
+    err = capfd.readouterr().err
+    assert "Traceback" not in err
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "no training shards; give them with --train"),
+        (["--train", "none-*.rec"], "none-*.rec"),
+        (["--train", "EMPTY", "--classes", "a"], "empty.rec"),
+        (["--train", "VAL", "--network", "alexnet"], "no SSD with --network alexnet"),
+        (["--train", "VAL", "--gpus", "7"], "MXNet finds no GPU 7"),
+        (["--train", "VAL", "--classes", "no/names.txt"], "no/names.txt"),
+        (["--train", "VAL", "--classes", "only,two"], "class id"),
+        (["--train", "VAL", "--resume", "none.params"], "there is no parameter file none.params"),
+        (["--train", "VAL", "--resume", "none.ckpt"], "there is no checkpoint none.ckpt"),
+        (["--train", "VAL", "--lr-decay-epoch", "soon"], "--lr-decay-epoch"),
+        (["--train", "VAL", "--epochs", "0"], "epochs must be greater than 0"),
+        (["--train", "VAL", "--val", "none.rec"], "none.rec"),
+        (["--train", "VAL", "--amp"], "--amp needs a GPU"),
+    ],
+)
+def test_train_says_what_is_wrong(
+    shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    (tmp_path / "empty.rec").touch()
+    replaced = {"EMPTY": str(tmp_path / "empty.rec"), "VAL": str(shards / "val.rec")}
+    options = [replaced.get(option, option) for option in options]
+    out = ["--save-prefix", f"{tmp_path}/out/"]
+    fails(["train", *TRAIN, *out, *options], capfd, message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--params", "none.params"], "there is no parameter file none.params"),
+        (["--params", "none.ckpt"], "there is no checkpoint none.ckpt"),
+        (["--params", "GARBAGE"], "does not fit this network"),
+        (["--params", "PARAMS", "--val", "none.rec"], "none.rec"),
+        (["--params", "PARAMS", "--val", "EMPTY"], "no objects"),
+        (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "does not fit this network"),
+        (["--params", "PARAMS", "--json", "no/folder/x.json"], "--json no/folder/x.json: there is no folder"),
+    ],
+)
+def test_eval_says_what_is_wrong(
+    shards: Path,
+    trained: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setattr("dali_ssd.synthetic.EMPTY", 1.0)
+    [empty] = write_shapes(tmp_path, "empty", 2, seed=0)
+    (tmp_path / "garbage.params").write_bytes(b"garbage")
+    [parameters] = trained.glob(f"{NAME}_0001_*.params")
+    replaced = {"PARAMS": str(parameters), "EMPTY": str(empty), "GARBAGE": str(tmp_path / "garbage.params")}
+    options = [replaced.get(option, option) for option in options]
+    val = [] if "--val" in options else ["--val", str(shards / "val.rec")]
+    fails(["eval", *SMALL, *val, *options], capfd, message)
+
+
+@pytest.mark.parametrize("augmented", [[], ["--augmented"]], ids=["stored", "augmented"])
+def test_show_says_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str], augmented: list[str]) -> None:
+    out = ["--out", str(tmp_path / "x.png"), *augmented]
+    (tmp_path / "empty.rec").touch()
+    (tmp_path / "garbage.rec").write_bytes(b"garbage!" * 100)
+    fails(["show", str(tmp_path / "none.rec"), *out], capfd, "none.rec")
+    fails(["show", str(tmp_path / "empty.rec"), *out], capfd, "empty.rec")
+    fails(["show", str(tmp_path / "garbage.rec"), *out], capfd, "garbage.rec")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_show_names_the_image_that_cannot_be_decoded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from dali_ssd.records.labels import build_label
+    from dali_ssd.records.recordio import Header, pack
+    from dali_ssd.records.writer import ShardWriter
+
+    with ShardWriter(tmp_path, "bad") as writer:
+        writer.write(pack(Header(build_label([[0.1, 0.1, 0.5, 0.5]], [0]), 0, 0), b"no jpeg"), key=41)
+    fails(["show", str(tmp_path / "bad.rec"), "--out", str(tmp_path / "x.png")], capfd, "record 41")
+
+
+def test_demo_where_nothing_can_be_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    fails(["demo", "--out", str(tmp_path / "file"), "--train-images", "8"], capfd, "file")

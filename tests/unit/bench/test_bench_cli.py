@@ -1,0 +1,109 @@
+"""`dali-ssd bench` without measuring: options, earlier records, output files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dali_ssd.bench import session
+from dali_ssd.bench.child import Request
+from dali_ssd.bench.record import read_record
+from dali_ssd.bench.runner import Outcome
+from dali_ssd.cli.main import main
+
+SPEEDS = {"dali_ssd": 1000.0, "gluoncv": 50.0}
+
+
+@pytest.fixture(autouse=True)
+def fake_children(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """No process is started: contenders have the speeds above, and any other fails."""
+    asked: list[Request] = []
+
+    def run_child(request: Request, timeout: float) -> Outcome:
+        asked.append(request)
+        speed = SPEEDS.get(request.contender)
+        return Outcome(speed) if speed else Outcome(error="ValueError: no")
+
+    monkeypatch.setattr(session, "run_child", run_child)
+    return asked
+
+
+def bench(*options: object) -> int:
+    return main(["bench", *map(str, options), "--device", "cpu"])
+
+
+def test_measures_prints_and_writes(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    saved, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--json", saved, "--plot", plot) == 0
+    assert "20.0x" in capsys.readouterr().out
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    record = read_record(saved)
+    assert record.command[:3] == ["dali-ssd", "bench", str(shard)]
+    assert record.data.records == 4
+    assert len(record.runs) == 6
+
+
+def test_an_earlier_record_is_shown_without_measuring(
+    shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fake_children: list[Request]
+):
+    saved = tmp_path / "bench.json"
+    bench(shard, "--contenders", "dali_ssd,gluoncv", "--rounds", 1, "--json", saved)
+    first, asked = capsys.readouterr().out, len(fake_children)
+    assert main(["bench", "--record", str(saved)]) == 0
+    assert capsys.readouterr().out == first
+    assert len(fake_children) == asked
+
+
+def test_contenders_get_the_same_work(shard: Path, fake_children: list[Request]):
+    settings = ("--threads", "1,2", "--batch-sizes", "4,8", "--rounds", 1, "--seed", 7)
+    bench(shard, "--contenders", "dali_ssd,gluoncv", *settings)
+    works = {name: [asked.work for asked in fake_children if asked.contender == name] for name in SPEEDS}
+    assert works["dali_ssd"] == works["gluoncv"]
+    assert {(work.threads, work.batch_size) for work in works["dali_ssd"]} == {(1, 4), (1, 8), (2, 4), (2, 8)}
+    assert {work.shards for work in works["dali_ssd"]} == {(str(shard.resolve()),)}
+    assert {work.seed for work in works["dali_ssd"]} == {7}
+
+
+def test_training_names_its_network(shard: Path, fake_children: list[Request], capsys: pytest.CaptureFixture[str]):
+    bench(shard, "--train", "--rounds", 1)
+    assert {asked.network for asked in fake_children} == {"mobilenet0.25"}
+    assert "train mobilenet0.25 at 300 px" in capsys.readouterr().out
+
+
+def test_without_shards_some_are_drawn(fake_children: list[Request], capsys: pytest.CaptureFixture[str]):
+    assert bench("--draw", 3, "--contenders", "dali_ssd", "--rounds", 1) == 0
+    assert "3 records" in capsys.readouterr().out
+    (work,) = (asked.work for asked in fake_children)
+    assert not Path(work.shards[0]).exists()
+
+
+@pytest.mark.parametrize(("contenders", "code"), [("gluoncv,stock", 0), ("dali_ssd,stock", 0), ("stock", 1)])
+def test_a_peer_that_fails_is_a_finding(shard: Path, contenders: str, code: int):
+    assert bench(shard, "--contenders", contenders, "--rounds", 1) == code
+
+
+def test_our_own_failure_fails(shard: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(SPEEDS, "dali_ssd")
+    assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--rounds", 1) == 1
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+def test_output_that_cannot_be_written_is_refused_before_measuring(
+    shard: Path, tmp_path: Path, option: str, fake_children: list[Request], capsys: pytest.CaptureFixture[str]
+):
+    assert bench(shard, option, tmp_path / "none" / "file") == 2
+    assert f"{option} {tmp_path}" in capsys.readouterr().err
+    assert fake_children == []
+
+
+def test_unknown_contenders_are_listed(shard: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        bench(shard, "--contenders", "fast")
+    assert caught.value.code == 2
+    assert "no contender fast" in " ".join(capsys.readouterr().err.split())
+
+
+def test_missing_shards_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert bench(tmp_path / "none.rec") == 2
+    assert "none.rec" in capsys.readouterr().err

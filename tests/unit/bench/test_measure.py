@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from dali_ssd.bench.measure import Window, measure
+from dali_ssd.bench.work import Batch
+
+
+@dataclass
+class Time:
+    now: float = 100.0
+
+
+@dataclass
+class Array:
+    """Takes a tenth of a second to be ready, which only waiting for it shows."""
+
+    time: Time
+    waits: list[float] = field(default_factory=list)
+
+    def wait_to_read(self) -> None:
+        self.time.now += 0.1
+        self.waits.append(self.time.now)
+
+
+def stream(time: Time, seconds: float, array: Array | None = None) -> Iterator[Batch]:
+    time.now += 5.0
+    while True:
+        time.now += seconds
+        yield Batch(32, [array] if array else [])
+
+
+def measured(window: Window, seconds: float, array: Array | None = None, time: Time | None = None):
+    time = time or Time()
+    return measure(stream(time, seconds, array), window, clock=lambda: time.now, cpu_clock=lambda: 2 * time.now)
+
+
+def test_the_window_is_as_long_as_asked_and_ends_with_a_batch():
+    result = measured(Window(warmup=3, seconds=2.0, min_batches=1), seconds=0.3)
+    assert result.images == 7 * 32
+    assert result.seconds == pytest.approx(2.1)
+    assert result.cpu_seconds == pytest.approx(4.2)
+
+
+def test_first_batch_and_warm_up_are_outside_of_the_window():
+    result = measured(Window(warmup=3, seconds=2.0, min_batches=1), seconds=0.5)
+    assert result.first_batch == pytest.approx(105.5)
+    assert result.began == pytest.approx(106.5)
+    assert result.ended == pytest.approx(108.5)
+
+
+def test_slow_contenders_get_their_least_number_of_batches():
+    assert measured(Window(warmup=1, seconds=1.0, min_batches=5), seconds=2.0).images == 5 * 32
+
+
+def test_a_contender_that_takes_no_time_ends_after_the_most_batches():
+    assert measured(Window(warmup=1, seconds=1.0, min_batches=5, max_batches=50), seconds=0.0).images == 50 * 32
+
+
+def test_batches_are_waited_for():
+    time = Time()
+    array = Array(time)
+    result = measured(Window(warmup=2, seconds=0.1, min_batches=4), 0.0, array, time)
+    assert len(array.waits) == 6
+    assert result.seconds == pytest.approx(0.4)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from dali_ssd.bench.contenders import CONTENDERS
+from dali_ssd.bench.options import BenchConfig
+from dali_ssd.config import available_cores
+from dali_ssd.errors import ConfigError
+
+
+def test_defaults_measure_everything_on_all_cores():
+    config = BenchConfig()
+    assert config.contender_names == list(CONTENDERS)
+    assert config.thread_counts == [available_cores()]
+    assert config.sizes == [32]
+
+
+def test_training_takes_those_that_make_targets():
+    assert BenchConfig(train=True).contender_names == ["dali_ssd", "gluoncv", "synthetic"]
+
+
+def test_lists_are_separated_by_commas():
+    config = BenchConfig(contenders="stock, decode", threads="1,2,4", batch_sizes="8,")
+    assert config.contender_names == ["stock", "decode"]
+    assert config.thread_counts == [1, 2, 4]
+    assert config.sizes == [8]
+
+
+def test_a_contender_of_ones_own_is_a_module():
+    assert BenchConfig(contenders="dali_ssd,mine.loader").contender_names == ["dali_ssd", "mine.loader"]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1;2", "1.5", "1 2"])
+def test_numbers_must_be_numbers(text: str):
+    with pytest.raises(ConfigError, match="threads must be whole numbers"):
+        BenchConfig(threads=text)
+
+
+def test_all_faults_are_reported_at_once():
+    with pytest.raises(ConfigError) as caught:
+        BenchConfig(contenders="fast", batch_sizes="x", rounds=0, data_shape=301, record="a.json", steps=True)
+    for part in ("no contender fast", "batch_sizes", "rounds must be greater than 0, not 0", "300 or 512", "earlier"):
+        assert part in str(caught.value)
+
+
+def test_what_makes_no_targets_cannot_train():
+    with pytest.raises(ConfigError, match="mxnet, decode cannot train"):
+        BenchConfig(train=True, contenders="mxnet,dali_ssd,decode")
+
+
+def test_training_may_have_any_shape_a_network_has():
+    assert BenchConfig(train=True, data_shape=128).data_shape == 128

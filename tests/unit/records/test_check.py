@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dali_ssd.cli import check as command
+from dali_ssd.cli.main import main
+from dali_ssd.config import CheckConfig
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
+from dali_ssd.records import check as module
+from dali_ssd.records.check import Checked, check
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.fix import fix
+from dali_ssd.records.labels import parse_label
+from dali_ssd.records.quarantine import quarantine
+from dali_ssd.records.recordio import MAGIC, frame
+from dali_ssd.records.writer import ShardFile
+
+from .conftest import BOX, Write, encoded, record, starts
+
+GOOD = [record([(0.1, 0.1, 0.2 + i / 40, 0.5)], [i % 3]) for i in range(12)]
+
+
+def look(shard: Path, **options: object) -> Checked:
+    return check(CheckConfig((str(shard),), workers=1, **options))  # type: ignore[arg-type]
+
+
+def kinds(checked: Checked) -> list[str]:
+    return [found.kind for found in checked.findings]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def faulty(write: Write) -> Path:
+    """Twelve good records and seven that are not; the shard's end is cut off."""
+    bad = [
+        record(image=b"text"),
+        record(image=encoded()[:-9]),
+        record([BOX, (0.5, 0.2, 0.1, 0.6)]),
+        record([(4, 3, 20, 15)]),
+        record([BOX, (0.5, 0.5, 1.5, 0.9), (0.1, 0.2, 0.1, 0.6)]),
+        record(label=[2, 5, 1]),
+        record(),
+    ]
+    shard = write([*GOOD, *bad])
+    shard.write_bytes(shard.read_bytes()[:-40])
+    return shard
+
+
+FAULTS = [
+    "truncated-shard", "index-misfit", "not-an-image", "truncated-image", "inverted-box", "overhanging-box",
+    "zero-area-box", "bad-label", "pixel-coordinates",
+]  # fmt: skip
+
+
+def test_clean(write: Write) -> None:
+    checked = look(write(GOOD))
+    assert (checked.findings, checked.exit_code, checked.records) == ((), 0, 12)
+
+
+def test_all_findings_not_the_first(faulty: Path) -> None:
+    checked = look(faulty)
+    assert sorted(kinds(checked)) == sorted(FAULTS)
+    assert checked.exit_code == 1 and checked.records == 18
+    for found in checked.findings:
+        assert found.place.shard == faulty and found.place.offset is not None
+
+
+def test_notes_do_not_fail(write: Write) -> None:
+    odd = [encoded("PNG"), encoded("PNG"), encoded("JPEG", "L"), encoded(orientation=6)]
+    checked = look(write([*GOOD, *[record(image=image) for image in odd], record([])]))
+    assert sorted(kinds(checked)) == ["exif-rotation", "no-objects", "unusual-image", "unusual-image"]
+    assert checked.exit_code == 0
+
+
+def test_pixels_where_fractions_belong(write: Write) -> None:
+    pixels, both = write([record([(4, 3, 20, 15)])] * 5), write([record([(4, 3, 20, 15)])] * 5 + GOOD, "b")
+    assert kinds(look(pixels)) == ["pixel-coordinates"] * 5
+    assert kinds(look(pixels, coordinates="pixel")) == []
+    assert kinds(look(both, coordinates="pixel")) == ["fraction-coordinates"] * 12
+
+
+def test_classes(write: Write, tmp_path: Path) -> None:
+    shard = write(GOOD)
+    assert kinds(look(shard, classes="2")) == ["bad-class"] * 4
+    assert kinds(look(shard, classes="a,b,c")) == []
+    (shard.parent / "classes.txt").write_text("a\n")
+    assert kinds(look(shard)) == ["bad-class"] * 8
+    with pytest.raises(ConfigError, match="at least 1"):
+        look(shard, classes="0")
+
+
+def test_unreadable_shard_does_not_stop_the_rest(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = write([record(image=b"")]), write(GOOD, "b")
+    inspect = module.inspect_shard
+
+    def refuse(shard: Path, workers: int) -> object:
+        if shard == second:
+            raise DatasetError(f"cannot read {shard}: Permission denied")
+        return inspect(shard, workers)
+
+    monkeypatch.setattr(module, "inspect_shard", refuse)
+    checked = check(CheckConfig((str(first), str(second)), workers=1))
+    assert kinds(checked) == ["unreadable", "not-an-image"] and checked.exit_code == 2
+
+
+def test_workers_find_the_same(write: Write) -> None:
+    shard = write([*GOOD, record(image=b"")] * 40)
+    assert look(shard).findings == check(CheckConfig((str(shard),), workers=2)).findings
+
+
+def test_decode_finds_what_the_structure_hides(write: Write) -> None:
+    image = encoded(size=(200, 150))
+    half = len(image) // 2
+    flipped = image[:half] + bytes(400) + image[half + 400 :]
+    png = bytearray(encoded("PNG"))
+    png[len(png) // 2] ^= 1
+    shard = write([*GOOD, record(image=flipped), record(image=bytes(png)), record(image=b"")])
+    assert sorted(kinds(look(shard))) == ["not-an-image", "unusual-image"]
+    checked = look(shard, decode=True)
+    assert [(f.kind, f.place.key) for f in checked.findings if f.kind in ("damaged-image", "undecodable-image")] == [
+        ("damaged-image", 12), ("undecodable-image", 13)
+    ]  # fmt: skip
+    assert "Corrupt JPEG" in next(f.message for f in checked.findings if f.kind == "damaged-image")
+
+
+def test_command(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(faulty.parent)
+    assert command.run([str(faulty), "--json", str(tmp_path / "f.json"), "--show", "1"]) == 1
+    printed = capsys.readouterr().out
+    for kind in FAULTS:
+        assert kind in printed
+    assert "1 shards, 18 records: 7 errors, 2 warnings, 0 notes" in printed
+    assert (
+        f"{faulty}, record 14, byte {starts([*GOOD, record(image=b'text'), record(image=encoded()[:-9])])[14]}"
+        in printed
+    )
+    data = json.loads((tmp_path / "f.json").read_text())
+    assert (data["records"], data["errors"], len(data["findings"])) == (18, 7, 9)
+    assert {"kind", "severity", "shard", "key", "offset", "object", "message", "advice"} == set(data["findings"][0])
+    assert snapshot(faulty.parent) == before
+
+
+def test_command_exit_codes(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(write(GOOD))]) == 0
+    assert main(["check", str(tmp_path / "none.rec")]) == 2
+    assert "dali-ssd: error: there is no file" in capsys.readouterr().err
+
+
+def test_fix(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(faulty.parent)
+    assert command.run([str(faulty), "--fix", str(tmp_path / "out")]) == 1
+    assert "15 records kept (3 mended), 3 left out" in capsys.readouterr().out
+    assert snapshot(faulty.parent) == before
+    shard = tmp_path / "out" / "a.rec"
+    checked = look(shard, decode=True)
+    assert kinds(checked) == [] and checked.records == 15
+    dataset = open_dataset(shard)
+    assert [dataset.place(i).key for i in range(15)] == [*range(12), 14, 15, 16]
+    assert [len(parse_label(dataset.read(i)[0].label)) for i in range(12, 15)] == [1, 1, 2]
+    old, new = open_dataset(_without_end(faulty)), dataset
+    assert [old.read(i)[1] for i in range(12)] == [new.read(i)[1] for i in range(12)]
+    text = (tmp_path / "out" / "fixed.txt").read_text()
+    for expected in (
+        "record 12, ",
+        "dropped, not-an-image",
+        "object 1 removed",
+        "pixel coordinates converted",
+        ": lost",
+    ):
+        assert expected in text
+
+
+def _without_end(shard: Path) -> Path:
+    """The same shard with an index of the first twelve records."""
+    lines = shard.with_suffix(".idx").read_text().splitlines(keepends=True)
+    shard.with_suffix(".idx").write_text("".join(lines[:12]))
+    return shard
+
+
+def test_quarantine(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(faulty.parent)
+    assert command.run([str(faulty), "--quarantine", str(tmp_path / "out")]) == 1
+    assert "13 records kept (0 mended), 5 left out" in capsys.readouterr().out
+    assert snapshot(faulty.parent) == before
+    shard = tmp_path / "out" / "a.rec"
+    assert len(open_dataset(shard)) == 13
+    checked = look(shard)
+    assert set(kinds(checked)) == {"left-out", "overhanging-box", "zero-area-box"}
+    assert "not-an-image" in (tmp_path / "out" / "a.left-out.txt").read_text()
+
+
+def test_fix_brings_back_what_damage_hides(write: Write, tmp_path: Path) -> None:
+    shard = write(GOOD)
+    data = shard.read_bytes()
+    shard.write_bytes(data[: starts(GOOD)[3] - 6] + data[starts(GOOD)[3] :])
+    checked = look(shard)
+    assert "misaligned" in kinds(checked) and checked.exit_code == 1
+    fix(checked.reports, checked.findings, tmp_path / "out", "fraction", None)
+    assert kinds(look(tmp_path / "out" / "a.rec")) == []
+    assert len(open_dataset(tmp_path / "out" / "a.rec")) >= 10
+
+
+def test_index_of_another_file_is_no_loss(write: Write, tmp_path: Path) -> None:
+    shard, other = write(GOOD), write([record(image=encoded(size=(60, 50)))] * 3, "b")
+    other.with_suffix(".idx").rename(shard.with_suffix(".idx"))
+    checked = look(shard)
+    assert kinds(checked) == ["index-foreign"]
+    fix(checked.reports, checked.findings, tmp_path / "out", "fraction", None)
+    assert len(open_dataset(tmp_path / "out" / "a.rec")) == 12
+
+
+@pytest.mark.parametrize("repair", ["fix", "quarantine"])
+def test_repairs_never_touch_what_is_there(faulty: Path, repair: str) -> None:
+    with pytest.raises(DaliSsdError, match="exists already"):
+        command.run([str(faulty), f"--{repair}", str(faulty.parent)])
+
+
+@pytest.mark.parametrize("repair", ["fix", "quarantine"])
+def test_nothing_to_keep(write: Write, tmp_path: Path, repair: str) -> None:
+    shard = write([record(image=b"")])
+    with pytest.raises(DatasetError, match="nothing was written"):
+        command.run([str(shard), f"--{repair}", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_shards_of_one_name(write: Write, tmp_path: Path) -> None:
+    shard = write([*GOOD, record(image=b"")])
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.rec").write_bytes(shard.read_bytes())
+    checked = check(CheckConfig((str(shard), str(tmp_path / "more" / "a.rec")), workers=1))
+    with pytest.raises(DaliSsdError, match="same name"):
+        quarantine(checked.reports, checked.findings, tmp_path / "out")
+
+
+def test_full_disk_while_fixing(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = write(GOOD), write(GOOD, "b")
+    checked = check(CheckConfig((str(first), str(second)), workers=1))
+    plain = ShardFile.write
+
+    def full(self: ShardFile, key: int, framed: bytes) -> None:
+        if self.targets[0].name == "b.rec" and key == 5:
+            raise OSError(28, "No space left on device")
+        plain(self, key, framed)
+
+    monkeypatch.setattr(ShardFile, "write", full)
+    with pytest.raises(DaliSsdError, match="No space left"):
+        fix(checked.reports, checked.findings, tmp_path / "out", "fraction", None)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_faults_of_options_come_together() -> None:
+    with pytest.raises(ConfigError, match=r"workers.*show.*coordinates"):
+        CheckConfig(("a",), workers=-1, show=-1, coordinates="miles")  # type: ignore[arg-type]
+
+
+SHARD = b"".join(map(frame, [*GOOD[:3], record([(4, 3, 20, 15)]), record(image=encoded("PNG", "P"))]))
+INDEX = "".join(f"{i}\t{at}\n" for i, at in enumerate(starts([*GOOD[:3], record([(4, 3, 20, 15)])]))).encode()
+edits = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "cut", "insert", "repeat", "word", "swap"]),
+        st.integers(0, len(SHARD)),
+        st.integers(0, 200),
+        st.binary(max_size=12) | st.just(struct.pack("<I", MAGIC)),
+    ),
+    max_size=4,
+)
+
+
+def damage(data: bytes, how: str, at: int, count: int, insert: bytes) -> bytes:
+    if how == "flip":
+        return data[:at] + bytes(byte ^ 0x41 for byte in data[at : at + 1]) + data[at + 1 :]
+    if how == "cut":
+        return data[:at] + data[at + count :]
+    if how == "insert":
+        return data[:at] + insert + data[at:]
+    if how == "repeat":
+        return data[: at + count] + data[at:]
+    if how == "word":
+        at -= at % 4
+        return data[:at] + struct.pack("<f", (0.5, -1, 5, 1e9, float("nan"))[count % 5]) + data[at + 4 :]
+    return data[at:] + data[:at]
+
+
+@settings(max_examples=int(os.environ.get("DALI_SSD_FUZZ", "150")))
+@given(edits, st.none() | st.binary(max_size=60) | st.tuples(st.integers(0, 40), st.binary(max_size=4)))
+def test_check_ends_and_what_it_fixes_is_clean(changes: list[tuple[str, int, int, bytes]], index: object) -> None:
+    data, entries = SHARD, INDEX
+    for how, at, count, insert in changes:
+        data = damage(data, how, at, count, insert)
+    if isinstance(index, tuple):
+        entries = entries[: index[0]] + index[1] + entries[index[0] + 1 :]
+    with TemporaryDirectory() as name:
+        shard, out = Path(name) / "a.rec", Path(name) / "out"
+        shard.write_bytes(data)
+        if index is not None:
+            shard.with_suffix(".idx").write_bytes(index if isinstance(index, bytes) else entries)
+        checked = look(shard)
+        assert checked.exit_code in (0, 1)
+        assert json.dumps(checked.as_json())
+        try:
+            fix(checked.reports, checked.findings, out, "fraction", None)
+        except DatasetError:
+            return
+        again = look(out / "a.rec")
+        assert {found.severity for found in again.findings} <= {"note"}
+        assert len(open_dataset(out / "a.rec")) == again.records

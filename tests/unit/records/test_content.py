@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dali_ssd.errors import Place
+from dali_ssd.records import content as module
+from dali_ssd.records.content import check_record
+from dali_ssd.records.findings import KINDS, finding, from_json, summary, to_json
+
+from .conftest import BOX, encoded, record
+
+PLACE = Place(Path("a.rec"), 7, 64)
+
+
+def kinds(data: bytes) -> list[tuple[str, int | None]]:
+    return [(found.kind, found.place.object) for found in check_record(data, PLACE).findings]
+
+
+def test_good_record() -> None:
+    content = check_record(record([BOX, (0, 0, 1, 1)], [3, 19]), PLACE)
+    assert (content.findings, content.scale, content.top_class) == ([], "fraction", 19)
+    assert (content.image, content.pixels) == ("", 1200)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([BOX, (0.5, 0.2, 0.1, 0.6)], [("inverted-box", 1)]),
+        ([(0.1, 0.6, 0.5, 0.2)], [("inverted-box", 0)]),
+        ([(0.1, 0.2, 0.1, 0.6), BOX, (0.1, 0.6, 0.5, 0.6)], [("zero-area-box", 0), ("zero-area-box", 2)]),
+        ([(1.1, 0.2, 1.5, 0.6)], [("outside-box", 0)]),
+        ([(-0.5, 0.2, -0.1, 0.6)], [("outside-box", 0)]),
+        ([(-0.1, 0.2, 0.5, 0.6), (0.1, 0.2, 0.5, 1.2)], [("overhanging-box", 0), ("overhanging-box", 1)]),
+        ([(-1e-6, 0, 1 + 1e-6, 1)], []),
+        ([(0.1, np.nan, 0.5, 0.6), (0.1, 0.2, np.inf, 0.6)], [("not-finite", 0), ("not-finite", 1)]),
+    ],
+)
+def test_boxes(boxes: Any, expected: Any) -> None:
+    assert kinds(record(boxes)) == expected
+
+
+def test_pixel_boxes_are_judged_by_the_image() -> None:
+    boxes = [(1, 2, 40, 30), (1, 2, 45, 20), (50, 2, 60, 20), (9, 2, 3, 20), (1, 2, 1, 20)]
+    assert kinds(record(boxes)) == [
+        ("inverted-box", 3), ("zero-area-box", 4), ("outside-box", 2), ("overhanging-box", 1)
+    ]  # fmt: skip
+    assert check_record(record(boxes), PLACE).scale == "pixel"
+    assert kinds(record(boxes, image=b"text")) == [("not-an-image", None), ("inverted-box", 3), ("zero-area-box", 4)]
+
+
+@pytest.mark.parametrize(("class_id", "bad"), [(0.5, True), (2.0**25, True), (2.0**24, False), (0, False)])
+def test_class_ids(class_id: float, bad: bool) -> None:
+    content = check_record(record([BOX, BOX], [1, class_id]), PLACE)
+    assert [found.kind for found in content.findings] == (["bad-class"] if bad else [])
+    assert content.top_class == (1 if bad else max(1, class_id))
+
+
+@pytest.mark.parametrize("label", [[2, 5], [3], [2, 5, -1, 0, 0, 0, 0], [4, 6, 1, 1]])
+def test_no_objects(label: list[float]) -> None:
+    content = check_record(record(label=label), PLACE)
+    assert [found.kind for found in content.findings] == ["no-objects"]
+    assert (content.scale, content.top_class) == ("none", -1)
+
+
+@pytest.mark.parametrize("label", [[1, 5], [2, 4], [2, 5, 1], [np.nan, 5], [2, 1e9], [900, 5]])
+def test_labels_that_cannot_be(label: list[float]) -> None:
+    assert kinds(record(label=label)) == [("bad-label", None)]
+
+
+@pytest.mark.parametrize("data", [b"", bytes(23), struct.pack("<IfQQ", 9, 0, 0, 0)])
+def test_short_records(data: bytes) -> None:
+    assert kinds(data) == [("bad-header", None)]
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (b"", ["not-an-image"]),
+        (b"not an image at all", ["not-an-image"]),
+        (encoded()[:20], ["truncated-image"]),
+        (encoded()[:-2], ["truncated-image"]),
+        (encoded()[: len(encoded()) // 2], ["truncated-image"]),
+        (encoded("PNG")[:-12], ["truncated-image"]),
+        (encoded("GIF"), ["unknown-format"]),
+        (encoded(orientation=6), ["exif-rotation"]),
+        (encoded("PNG"), []),
+    ],
+)
+def test_images(image: bytes, expected: list[str]) -> None:
+    assert [kind for kind, _ in kinds(record(image=image))] == expected
+
+
+def test_huge_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PIXELS", 1199)
+    assert kinds(record()) == [("huge-image", None)]
+
+
+def test_unusual_images_are_told() -> None:
+    assert check_record(record(image=encoded("JPEG", "CMYK")), PLACE).image == "JPEG CMYK"
+    assert check_record(record(image=encoded("PNG", "RGBA")), PLACE).image == "PNG RGBA"
+
+
+words = st.one_of(st.integers(-1, 9).map(float), st.floats(width=32), st.floats(0, 1, width=32))
+
+
+@given(st.lists(words, max_size=30), st.binary(max_size=80), st.integers(0, 900), st.binary(max_size=30))
+def test_arbitrary_records(label: list[float], garbage: bytes, cut: int, start: bytes) -> None:
+    for data in (
+        garbage,
+        record(label=label, image=garbage),
+        record(label=label)[:cut],
+        start + record(label=label)[cut:],
+    ):
+        content = check_record(data, PLACE)
+        assert all(found.place.shard == PLACE.shard and found.place.offset == 64 for found in content.findings)
+        assert len({(f.kind, f.place.object) for f in content.findings}) == len(content.findings)
+
+
+def test_findings_survive_json_and_are_explained() -> None:
+    found = [finding(kind, Place(Path("a.rec"), 1, 2, 3), "it is so") for kind in KINDS]
+    assert [from_json(to_json(one)) for one in found] == found
+    assert all(to_json(one)["advice"] and to_json(one)["severity"] for one in found)
+    lines = list(summary([one for one in found for _ in range(3)], 2))
+    assert len(lines) == 4 * len(KINDS) and "    ... and 1 more (--show 0 prints all, --json FILE writes all)" in lines
+    assert len(list(summary(found * 3, 0))) == 4 * len(KINDS)
+    with pytest.raises(KeyError):
+        finding("no-such-kind", Place(), "")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.train.network import (
+    anchors_of,
+    available_networks,
+    build_network,
+    for_scoring,
+    for_training,
+    initialize,
+    network_name,
+)
+
+
+def test_the_zoo_is_there_and_the_small_one() -> None:
+    assert set(available_networks()) == {
+        ("mobilenet0.25", 128),
+        ("mobilenet0.25", 300),
+        ("mobilenet1.0", 512),
+        ("mobilenet1.0_lite", 300),
+        ("resnet101_v2", 512),
+        ("resnet152_v2", 512),
+        ("resnet18_v1", 512),
+        ("resnet34_v1b", 300),
+        ("resnet50_v1", 512),
+        ("vgg16_atrous", 300),
+        ("vgg16_atrous", 512),
+    }
+
+
+@pytest.mark.parametrize(("network", "data_shape"), [("mobilenet0.25", 512), ("resnet18", 512)])
+def test_what_is_not_there_is_answered_with_what_is(network: str, data_shape: int) -> None:
+    with pytest.raises(ConfigError, match=rf"--network {network} --data-shape {data_shape}.*vgg16_atrous 300"):
+        build_network(network, data_shape, ["a"])
+
+
+def test_a_network_needs_classes() -> None:
+    with pytest.raises(ConfigError, match="class name"):
+        build_network("mobilenet0.25", 128, [])
+
+
+# One with a builder for own classes, one without, and one without and with other predictors.
+@pytest.mark.parametrize(
+    ("network", "data_shape"), [("mobilenet0.25", 300), ("resnet101_v2", 512), ("mobilenet1.0_lite", 300)]
+)
+def test_networks_have_the_classes_asked_for(network: str, data_shape: int) -> None:
+    net = build_network(network, data_shape, ["a", "b", "c"])
+    initialize(net, [mx.cpu()], data_shape)
+    assert list(net.classes) == ["a", "b", "c"]
+    image = mx.nd.random.normal(shape=(1, 3, data_shape, data_shape))
+    with mx.autograd.train_mode():
+        classes, boxes, anchors = net(image)
+    assert classes.shape == (*boxes.shape[:2], 4)
+    np.testing.assert_array_equal(anchors_of(net, data_shape).asnumpy(), anchors.asnumpy())
+    ids, scores, found = net(image)
+    assert ids.shape == scores.shape == (*found.shape[:2], 1)
+
+
+def test_anchors_do_not_touch_the_running_means() -> None:
+    net = build_network("mobilenet0.25", 128, ["a"])
+    initialize(net, [mx.cpu()], 128)
+    means = [p for name, p in net.collect_params().items() if name.endswith("running_mean")]
+    anchors_of(net, 128)
+    assert means
+    assert all((mean.data().asnumpy() == 0).all() for mean in means)
+
+
+def test_anchors_of_the_small_network_cover_the_image() -> None:
+    net = build_network("mobilenet0.25", 128, ["a"])
+    initialize(net, [mx.cpu()], 128)
+    centers = anchors_of(net, 128).asnumpy()[0, :, :2]
+    assert centers.min() == 4
+    assert centers.max() == 124
+
+
+def test_training_and_scoring_in_turns(make_net: object) -> None:
+    net = build_network("mobilenet0.25", 128, ["a"])
+    initialize(net, [mx.cpu()], 128)
+    image = mx.nd.zeros((1, 3, 128, 128))
+    for _ in range(2):
+        for_training(net)
+        with mx.autograd.record():
+            assert net(image)[0].shape[2] == 2
+        for_scoring(net)
+        assert net(image)[0].shape == (1, 100, 1)
+
+
+def test_names_are_gluoncvs() -> None:
+    assert network_name("vgg16_atrous", 512) == "ssd_512_vgg16_atrous_custom"

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tyro
+
+from dali_ssd.config import TrainConfig
+from dali_ssd.errors import ConfigError
+from dali_ssd.train.options import DemoConfig, EvalConfig, ShowConfig
+
+
+def test_gluoncvs_command_line_is_understood() -> None:
+    config = tyro.cli(
+        TrainConfig,
+        args=[
+            *("--network", "mobilenet1.0", "--data-shape", "512", "--batch-size", "16", "-j", "8", "--gpus", "0,1"),
+            *("--epochs", "9", "--resume", "x.params", "--start-epoch", "3", "--lr", "0.01", "--lr-decay", "0.5"),
+            *("--lr-decay-epoch", "4,6", "--momentum", "0.8", "--wd", "0.1", "--log-interval", "5"),
+            *("--save-prefix", "out/", "--save-interval", "2", "--val-interval", "4", "--seed", "1"),
+            *("--syncbn", "--amp", "--horovod", "--train", "a.rec", "b.rec", "--val", "c.rec", "--classes", "x,y"),
+        ],
+    )
+    assert config == TrainConfig(
+        ("a.rec", "b.rec"), ("c.rec",), "x,y", "mobilenet1.0", 512, batch_size=16, num_workers=8, gpus="0,1", epochs=9,
+        resume="x.params", start_epoch=3, lr=0.01, lr_decay=0.5, lr_decay_epoch="4,6", momentum=0.8, wd=0.1,
+        log_interval=5, save_prefix="out/", save_interval=2, val_interval=4, seed=1, syncbn=True, amp=True,
+        horovod=True,
+    )  # fmt: skip
+
+
+def test_defaults_are_gluoncvs() -> None:
+    config = TrainConfig()
+    assert (config.network, config.data_shape, config.batch_size, config.epochs) == ("vgg16_atrous", 300, 32, 240)
+    assert (config.lr, config.lr_decay, config.lr_decay_epoch) == (0.001, 0.1, "160,200")
+    assert (config.momentum, config.wd, config.seed) == (0.9, 0.0005, 233)
+    assert (config.log_interval, config.save_interval, config.val_interval) == (100, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (TrainConfig, {"epochs": 0, "lr": -1.0, "wd": -1.0}, "epochs .* not 0; lr .* not -1.0; wd .* not -1.0"),
+        (EvalConfig, {"params": "x", "val": (), "batch_size": 0}, "batch_size must be greater than 0, not 0"),
+        (ShowConfig, {"shards": (), "images": 0, "seed": -1}, "images .* not 0; seed must not be negative, not -1"),
+        (DemoConfig, {"epochs": 0, "num_workers": -2}, "epochs .* not 0; num_workers must not be negative, not -2"),
+    ],
+)
+def test_all_faults_are_told_at_once(make: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{make.__name__}: {message}$"):
+        make(**options)
