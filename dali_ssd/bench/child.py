@@ -1,0 +1,83 @@
+"""The process that measures one contender once: `python -m dali_ssd.bench.child REQUEST RESULT PARENT`.
+
+REQUEST and RESULT are JSON files, PARENT is the process that waits. The result goes to a file, since the libraries that
+are measured print what they like.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dali_ssd.bench import contenders
+from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.bench.measure import Window, measure
+from dali_ssd.bench.work import Batch, Work
+
+__all__ = ["Request", "main"]
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a child is asked to measure."""
+
+    contender: str
+    work: Work
+    window: Window
+    network: str = ""
+    """Backbone to train with the contender's batches; empty: only load."""
+
+    @classmethod
+    def read(cls, path: Path) -> Request:
+        """Read what `asdict` and JSON have made of a request."""
+        fields = json.loads(path.read_text())
+        work, window = fields.pop("work"), fields.pop("window")
+        work["shards"] = tuple(work["shards"])
+        return cls(work=Work(**work), window=Window(**window), **fields)
+
+
+def _batches(request: Request) -> Iterator[Batch]:
+    contender = contenders.load(request.contender)
+    if not request.network:
+        return contender.batches(request.work, vgg_anchors(request.work.data_shape))
+    from dali_ssd.bench.training import trained_batches
+
+    return trained_batches(contender, request.work, request.network)
+
+
+def main(request: Path, result: Path) -> int:
+    """Measure and write `{"measured": ...}`, or `{"error": one line}` if the contender fails; return the exit code."""
+    try:
+        asked = Request.read(request)
+        answer: dict[str, object] = {"measured": asdict(measure(_batches(asked), asked.window))}
+    except Exception as error:
+        traceback.print_exc()
+        lines = str(error).strip().splitlines() or [""]
+        answer = {"error": f"{type(error).__name__}: {lines[0]}"}
+    result.write_text(json.dumps(answer))
+    return 1 if "error" in answer else 0
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let the kernel end this process when the one that started it dies, in whatever way."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    _end_with_parent(int(sys.argv[3]))
+    code = main(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is measured and written: what libraries do at exit, such as waiting for workers, is nobody's concern.
+    os._exit(code)

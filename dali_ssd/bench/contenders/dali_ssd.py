@@ -1,0 +1,31 @@
+"""This package's TrainLoader, as a training uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.bench.contenders.device import context
+from dali_ssd.bench.work import Batch, Work
+from dali_ssd.loader import TrainLoader
+
+__all__ = ["batches"]
+
+
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+    """Yield the batches of a TrainLoader, epoch after epoch."""
+    loader = TrainLoader(
+        work.shards,
+        anchors=anchors[None],
+        batch_size=work.batch_size,
+        data_shape=work.data_shape,
+        ctx=[context(work)],
+        seed=work.seed,
+        num_threads=work.threads,
+        recipe="ssd512" if work.data_shape == 512 else "ssd300",
+    )
+    while True:
+        for data, cls_targets, box_targets in loader:
+            yield Batch(sum(part.shape[0] for part in data), data, cls_targets, box_targets)

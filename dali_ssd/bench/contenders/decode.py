@@ -1,0 +1,31 @@
+"""DALI decoding whole images and nothing else: on the CPU libjpeg-turbo, on a GPU nvJPEG. The limit of any loader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from nvidia.dali import fn, pipeline_def, types
+
+from dali_ssd.bench.contenders.reader import pipeline_options, records
+from dali_ssd.bench.work import Batch, Work
+
+__all__ = ["batches"]
+
+
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+    """Yield batches that hold nothing: the images differ in size, and only their decoding is timed."""
+    pipeline = _pipeline(work, **pipeline_options(work))
+    pipeline.build()
+    while True:
+        # Without a stream of ours, the results are complete when this returns, on a GPU too.
+        (images,) = pipeline.run()
+        yield Batch(len(images))
+
+
+@pipeline_def
+def _pipeline(work: Work) -> object:
+    jpegs, _ = records(work)
+    device = "mixed" if work.device == "gpu" else "cpu"
+    return fn.decoders.image(jpegs, device=device, output_type=types.RGB, adjust_orientation=False)

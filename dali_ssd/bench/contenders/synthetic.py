@@ -1,0 +1,27 @@
+"""One constant batch again and again, as if data cost nothing: what is left is the loop around a loader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import mxnet as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.bench.contenders.device import context
+from dali_ssd.bench.work import Batch, Work
+
+__all__ = ["batches"]
+
+
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+    """Yield the same batch for ever: noise as data, and a few positive anchors an image so that every loss has work."""
+    rng = np.random.default_rng(work.seed)
+    shape = (work.batch_size, len(anchors))
+    cls_targets = (rng.random(shape) < 0.003).astype(np.float32)
+    box_targets = rng.normal(size=(*shape, 4)).astype(np.float32) * cls_targets[..., None]
+    data = rng.normal(size=(work.batch_size, 3, work.data_shape, work.data_shape)).astype(np.float32)
+    arrays = [[mx.nd.array(array, ctx=context(work), dtype="float32")] for array in (data, cls_targets, box_targets)]
+    batch = Batch(work.batch_size, *arrays)
+    while True:
+        yield batch

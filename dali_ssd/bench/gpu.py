@@ -1,0 +1,50 @@
+"""What `nvidia-smi` says about the GPUs; nothing where there is none."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+__all__ = ["GpuReading", "gpu_names", "read_gpu"]
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """The first GPU at one moment."""
+
+    utilization: float
+    """Percent of the time in which a kernel ran, as `nvidia-smi` reports it."""
+    memory_mb: float
+    """Memory in use, by all processes."""
+
+
+def _query(fields: str) -> list[list[str]]:
+    """Ask for `fields` of every GPU; an empty list where there is none or the tool does not answer."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
+
+
+def gpu_names() -> list[str]:
+    """Name, memory and driver version of each GPU, as one text each."""
+    return [
+        f"{name}, {memory} MiB, driver {driver}" for name, memory, driver in _query("name,memory.total,driver_version")
+    ]
+
+
+def read_gpu() -> GpuReading | None:
+    """Read utilization and memory of the first GPU; None where it does not say."""
+    for row in _query("utilization.gpu,memory.used"):
+        try:
+            utilization, memory = map(float, row)
+            return GpuReading(utilization, memory)
+        except ValueError:  # "[N/A]", such as on a GPU that is split into parts
+            return None
+    return None

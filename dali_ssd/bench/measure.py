@@ -1,0 +1,63 @@
+"""Time an endless stream of batches: first batch, warm-up, then a window that ends with a batch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dali_ssd.bench.resources import cpu_seconds
+from dali_ssd.bench.work import Batch
+
+__all__ = ["Measured", "Window", "measure"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How long a contender is measured."""
+
+    warmup: int = 8
+    """Batches before the window: enough to use up what was prepared ahead."""
+    seconds: float = 8.0
+    """Least length of the window."""
+    min_batches: int = 16
+    """Least batches in the window; workers deliver in bursts, which a short window would count wrongly."""
+    max_batches: int = 5000
+    """Most batches in the window; ends it for a contender that takes no time at all."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a contender did in its window."""
+
+    images: int
+    seconds: float
+    cpu_seconds: float
+    """CPU seconds of the process and its workers."""
+    first_batch: float
+    """Time of the first batch on the machine's monotonic clock, in seconds."""
+    began: float
+    """Begin of the window on the same clock."""
+    ended: float
+
+
+def measure(
+    batches: Iterator[Batch],
+    window: Window,
+    clock: Callable[[], float] = time.monotonic,
+    cpu_clock: Callable[[], float] = lambda: cpu_seconds(os.getpid()),
+) -> Measured:
+    """Draw from `batches` until the window is full, waiting for each batch to be complete."""
+    next(batches).wait()
+    first_batch = clock()
+    for _ in range(window.warmup - 1):
+        next(batches).wait()
+    cpu, began = cpu_clock(), clock()
+    images = count = 0
+    ended = began
+    while count < window.max_batches and (count < window.min_batches or ended - began < window.seconds):
+        batch = next(batches)
+        batch.wait()
+        images, count, ended = images + batch.size, count + 1, clock()
+    return Measured(images, ended - began, cpu_clock() - cpu, first_batch, began, ended)

@@ -1,0 +1,112 @@
+"""The options of the benchmark, checked before anything is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from dali_ssd.bench.anchors import VGG_SHAPES
+from dali_ssd.bench.contenders import CONTENDERS, NO_TARGETS
+from dali_ssd.bench.measure import Window
+from dali_ssd.config import available_cores
+from dali_ssd.errors import ConfigError
+
+__all__ = ["BenchConfig"]
+
+_TRAINING = ("dali_ssd", "gluoncv", "synthetic")
+_POSITIVE = ("rounds", "seconds", "warmup", "min_batches", "timeout", "draw")
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """Compare loaders on the same work, each in a fresh process, in interleaved rounds."""
+
+    shards: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Shards: paths or patterns such as 'data/*.rec'. Without any, the benchmark draws its own."""
+    contenders: str = ""
+    """Names separated by commas; default: dali_ssd, gluoncv, mxnet, stock, decode, synthetic, and with --train those
+    that make targets and can be compared: dali_ssd, gluoncv, synthetic. A name with a dot is a module of your own with
+    the function `batches` that dali_ssd.bench.work.Contender describes."""
+    threads: str = ""
+    """Threads, or worker processes, of each contender: numbers separated by commas; default: all cores."""
+    batch_sizes: str = "32"
+    """Images a batch: numbers separated by commas."""
+    data_shape: int = 300
+    """Side of the network input in pixels: 300 or 512, with the anchors of GluonCV's VGG16 SSD of that size."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where batches must end up; auto: a GPU that MXNet can use, else the CPU."""
+    rounds: int = 3
+    """How often each contender is measured."""
+    seconds: float = 8.0
+    """Least length of a measurement."""
+    warmup: int = 8
+    """Batches before each measurement."""
+    min_batches: int = 16
+    """Least batches in a measurement."""
+    timeout: float = 600.0
+    """Seconds after which a contender is given up."""
+    train: bool = False
+    """Measure training, not just loading: each contender feeds the same network."""
+    network: str = "mobilenet0.25"
+    """Backbone for --train."""
+    steps: bool = False
+    """Measure the steps of dali_ssd's pipeline one after the other instead, on one thread."""
+    json: str = ""
+    """Write the record of the experiment to this file."""
+    plot: str = ""
+    """Draw the result into this PNG."""
+    record: str = ""
+    """Measure nothing: show, and plot, the record that --json has written before."""
+    draw: int = 512
+    """Images to draw when no shards are given."""
+    seed: int = 233
+
+    def __post_init__(self) -> None:
+        low = [name for name in _POSITIVE if not getattr(self, name) > 0]
+        faults = [f"{name} must be greater than 0, not {getattr(self, name)!r}" for name in low]
+        faults += _number_faults("threads", self.threads) + _number_faults("batch_sizes", self.batch_sizes)
+        unknown = [name for name in self.contender_names if name not in CONTENDERS and "." not in name]
+        if unknown:
+            faults.append(f"there is no contender {', '.join(unknown)}; there are {', '.join(CONTENDERS)}")
+        if not self.train and self.data_shape not in VGG_SHAPES:
+            faults.append(f"data_shape must be {' or '.join(map(str, VGG_SHAPES))}, not {self.data_shape!r}")
+        without = [name for name in self.contender_names if name in NO_TARGETS] if self.train else []
+        if without:
+            faults.append(f"{', '.join(without)} cannot train a network: no targets")
+        if self.steps and (self.train or self.contenders or self.threads):
+            faults.append("steps are dali_ssd's own on one thread, so without --train, --contenders and --threads")
+        if self.record and (self.shards or self.train or self.steps):
+            faults.append("record shows an earlier result, so it goes with --plot only")
+        if faults:
+            raise ConfigError("bench: " + "; ".join(faults))
+
+    @property
+    def contender_names(self) -> list[str]:
+        """Contenders to measure; training needs targets, so not all of them can feed it."""
+        return _words(self.contenders) or list(_TRAINING if self.train else CONTENDERS)
+
+    @property
+    def thread_counts(self) -> list[int]:
+        """Numbers of threads to measure with."""
+        return [int(word) for word in _words(self.threads)] or [available_cores()]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Batch sizes to measure with."""
+        return [int(word) for word in _words(self.batch_sizes)]
+
+    @property
+    def window(self) -> Window:
+        """How long each contender is measured."""
+        return Window(self.warmup, self.seconds, self.min_batches)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _number_faults(name: str, text: str) -> list[str]:
+    wrong = [word for word in _words(text) if not (word.isdecimal() and int(word) > 0)]
+    return [f"{name} must be whole numbers above 0 separated by commas, not {text!r}"] if wrong else []

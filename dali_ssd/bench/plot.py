@@ -1,0 +1,131 @@
+"""The result as PNG: bars with their spread, and curves over threads and batch sizes where there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.bench.record import Record
+from dali_ssd.bench.steps import StepCost, step_costs
+from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
+from dali_ssd.bench.table import format_number
+from dali_ssd.errors import DatasetError
+from dali_ssd.files import atomic_path
+
+__all__ = ["plot_record"]
+
+_MINE, _OTHERS, _INK = "#2563eb", "#9ca3af", "#374151"
+_CURVES = ("#ea8a12", "#15803d", "#9333ea", "#dc2626", "#0891b2")
+_FREE = "synthetic"
+"""Costs nothing, so in a picture of loading it would only push the others to the axis."""
+
+
+def plot_record(record: Record, path: Path) -> None:
+    """Draw the record and replace the PNG at `path`. Raises DatasetError if it holds nothing to draw."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    if record.task == "steps":
+        _fill_with_steps(figure, [step for step in step_costs(record.runs) if step.cost is not None])
+    else:
+        _fill_with_contenders(figure, [row for row in summarize(record.runs) if _is_shown(row, record.task)])
+    figure.suptitle(_title(record), fontsize=10, x=0.01, ha="left")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _is_shown(row: Row, task: str) -> bool:
+    return row.speed is not None and (row.trial.contender != _FREE or task != "load")
+
+
+def _fill_with_contenders(figure: Any, rows: Sequence[Row]) -> None:
+    _check_any(rows)
+    settings = [setting for setting in ("threads", "batch_size") if len(_values(rows, setting)) > 1]
+    figure.set_size_inches(9, 5 if settings else 1.6 + 0.5 * len(rows))
+    for number, setting in enumerate(settings):
+        _draw_curves(figure.add_subplot(1, len(settings), number + 1), rows, setting)
+    if not settings:
+        _draw_bars(figure.add_subplot(), rows)
+
+
+def _fill_with_steps(figure: Any, steps: Sequence[StepCost]) -> None:
+    _check_any(steps)
+    figure.set_size_inches(9, 1.6 + 0.5 * len(steps))
+    axes = figure.add_subplot()
+    bars = [(step.step, step.cost, format_number(step.cost.median)) for step in steps if step.cost is not None]
+    _draw_spreads(axes, bars, [_MINE] * len(bars))
+    axes.set_xlabel("CPU ms an image on one thread (median; lines: lowest to highest)")
+
+
+def _check_any(shown: Sequence[object]) -> None:
+    if not shown:
+        raise DatasetError("nothing gave numbers, so there is nothing to plot")
+
+
+def _title(record: Record) -> str:
+    data, machine = record.data, record.machine
+    size = f"{data.mean_width:.0f} x {data.mean_height:.0f} px"
+    what = f"{data.records} records of {size}, {data.mean_objects:.1f} objects"
+    where = ", ".join([machine.cpu, f"{machine.cores} cores", *machine.gpus])
+    return f"{record.task} at {record.data_shape} px: {what}\n{where}"
+
+
+def _values(rows: Sequence[Row], axis: str) -> list[int]:
+    return sorted({getattr(row.trial, axis) for row in rows})
+
+
+def _draw_bars(axes: Any, rows: Sequence[Row]) -> None:
+    bars = [(row.trial.contender, row.speed, _label(row)) for row in rows if row.speed is not None]
+    _draw_spreads(axes, bars, [_MINE if name == REFERENCE else _OTHERS for name, _, _ in bars])
+    axes.set_xlabel("images/s (median; lines: lowest to highest)")
+
+
+def _draw_spreads(axes: Any, bars: Sequence[tuple[str, Spread, str]], colors: Sequence[str]) -> None:
+    """Draw one bar each for (name, spread, label), the first on top."""
+    spreads = [spread for _, spread, _ in bars]
+    errors = [[it.median - it.low for it in spreads], [it.high - it.median for it in spreads]]
+    medians = [it.median for it in spreads]
+    axes.barh(range(len(bars)), medians, xerr=errors, color=colors, ecolor=_INK, capsize=3)
+    for place, (_, spread, label) in enumerate(bars):
+        axes.annotate(label, (spread.high, place), (8, 0), textcoords="offset points", va="center", color=_INK)
+    axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
+    axes.invert_yaxis()
+    axes.set_xlim(min([0.0, *medians]), 1.45 * max(it.high for it in spreads))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _label(row: Row) -> str:
+    speed = format_number(row.speed.median) if row.speed else ""
+    if row.ratio is None or row.trial.contender == REFERENCE:
+        return speed
+    return f"{speed}  ({REFERENCE} is {format_number(row.ratio.median)}x)"
+
+
+def _draw_curves(axes: Any, rows: Sequence[Row], axis: str) -> None:
+    """Speed over one setting, at the largest value of the other."""
+    other = "batch_size" if axis == "threads" else "threads"
+    fixed = _values(rows, other)[-1]
+    names = dict.fromkeys(row.trial.contender for row in rows)
+    colors = dict(zip([name for name in names if name != REFERENCE], _CURVES, strict=False))
+    for name in names:
+        chosen = [row for row in rows if row.trial.contender == name and getattr(row.trial, other) == fixed]
+        _draw_curve(axes, sorted(chosen, key=lambda row: int(getattr(row.trial, axis))), axis, colors.get(name, _MINE))
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(_values(rows, axis))
+    axes.set_xlabel(f"{axis.replace('_', ' ')} ({other.replace('_', ' ')} {fixed})")
+    axes.set_ylabel("images/s")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _draw_curve(axes: Any, rows: Sequence[Row], axis: str, color: str) -> None:
+    points = [(getattr(row.trial, axis), row.speed) for row in rows if row.speed is not None]
+    if not points:
+        return
+    places = [place for place, _ in points]
+    axes.plot(places, [speed.median for _, speed in points], "o-", color=color, label=rows[0].trial.contender)
+    axes.fill_between(places, [speed.low for _, speed in points], [speed.high for _, speed in points],
+                      color=color, alpha=0.2)  # fmt: skip

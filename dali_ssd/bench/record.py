@@ -1,0 +1,64 @@
+"""The record of an experiment: everything a reader needs to judge the numbers, or to repeat them, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.bench.datasets import Description
+from dali_ssd.bench.experiment import Run, Trial
+from dali_ssd.bench.machine import Machine
+from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.summary import summarize
+from dali_ssd.errors import DatasetError
+from dali_ssd.files import atomic_open
+
+__all__ = ["Record", "read_record", "write_record"]
+
+_FORMAT = "dali-ssd bench 1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One experiment."""
+
+    command: list[str]
+    """The command line that made it."""
+    date: str
+    """When it began, in ISO format with the time zone."""
+    task: str
+    """What was measured: `load`, `train` and the network, or `steps`."""
+    data_shape: int
+    device: str
+    versions: dict[str, str]
+    machine: Machine
+    data: Description
+    runs: list[Run]
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record, with its summary for readers that do not want to compute it, whole or not at all."""
+    rows = [asdict(row) for row in summarize(record.runs)]
+    with atomic_open(path, "w") as file:
+        json.dump({"format": _FORMAT, **asdict(record), "summary": rows}, file, indent=1)
+        file.write("\n")
+
+
+def read_record(path: Path) -> Record:
+    """Read what `write_record` wrote. Raises DatasetError if the file is missing or something else."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if fields.pop("format") != _FORMAT:
+            raise KeyError(f"the format is not {_FORMAT!r}")
+        return _restored(fields)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DatasetError(f"{path} is no record of `dali-ssd bench --json`: {error}") from error
+
+
+def _restored(fields: dict[str, Any]) -> Record:
+    del fields["summary"]
+    runs = [Run(Trial(**run["trial"]), run["round"], Outcome(**run["outcome"])) for run in fields.pop("runs")]
+    machine, data = Machine(**fields.pop("machine")), Description(**fields.pop("data"))
+    return Record(machine=machine, data=data, runs=runs, **fields)

@@ -1,0 +1,97 @@
+"""One experiment from its options to its record."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from dali_ssd.bench.child import Request
+from dali_ssd.bench.datasets import MakeConfig, describe, make_set
+from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
+from dali_ssd.bench.machine import describe_machine, versions
+from dali_ssd.bench.options import BenchConfig
+from dali_ssd.bench.record import Record
+from dali_ssd.bench.runner import Outcome, run_child
+from dali_ssd.bench.steps import CONTENDER, STEPS
+from dali_ssd.bench.work import Work
+from dali_ssd.optional import require
+from dali_ssd.progress import Progress
+from dali_ssd.records.dataset import Dataset, open_dataset
+
+__all__ = ["open_data", "run_session"]
+
+
+@contextmanager
+def open_data(config: BenchConfig) -> Iterator[Dataset]:
+    """Open the shards that were given, or else draw some into a temporary folder."""
+    if config.shards:
+        yield open_dataset(config.shards)
+        return
+    with tempfile.TemporaryDirectory(prefix="dali-ssd-bench-") as folder:
+        yield open_dataset(_draw(Path(folder), config))
+
+
+def _draw(folder: Path, config: BenchConfig) -> Path:
+    """Draw shapes as the demo does, in photos of the size that Pascal VOC has."""
+    from dali_ssd.synthetic import write_shapes
+
+    (small,) = write_shapes(folder, "small", config.draw, seed=config.seed)
+    drawn = folder / "drawn.rec"
+    make_set(MakeConfig(str(small), drawn, longest_side=500))
+    return drawn
+
+
+def run_session(config: BenchConfig, command: list[str]) -> Record:
+    """Measure what `config` asks for; `command` is the command line for the record."""
+    date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    machine, device = describe_machine(), _device(config)
+    with open_data(config) as dataset:
+        data = describe(dataset)
+        runs = _measure(config, dataset, device)
+    task = "steps" if config.steps else f"train {config.network}" if config.train else "load"
+    return Record(command, date, task, config.data_shape, device, versions(), machine, data, runs)
+
+
+def _device(config: BenchConfig) -> Literal["cpu", "gpu"]:
+    if config.device != "auto":
+        return config.device
+    return "gpu" if require("mxnet").context.num_gpus() else "cpu"
+
+
+def _measure(config: BenchConfig, dataset: Dataset, device: Literal["cpu", "gpu"]) -> list[Run]:
+    trials = _trials(config)
+    shards = tuple(str(shard.resolve()) for shard in dataset.shards)
+
+    def run(trial: Trial) -> Outcome:
+        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, device, config.seed)
+        return run_child(_request(config, trial, work), config.timeout)
+
+    with Progress("measuring", len(trials) * config.rounds) as progress:
+
+        def report(done: Run) -> None:
+            progress.log(f"round {done.round}: {done.trial}: {_brief(done.outcome)}")
+            progress.advance()
+
+        return run_rounds(trials, config.rounds, run, report)
+
+
+def _trials(config: BenchConfig) -> list[Trial]:
+    """Steps are measured one after the other on one thread, so that nothing hides behind something else."""
+    if config.steps:
+        return plan(list(STEPS), [1], config.sizes[:1])
+    return plan(config.contender_names, config.thread_counts, config.sizes)
+
+
+def _request(config: BenchConfig, trial: Trial, work: Work) -> Request:
+    if config.steps:
+        return Request(CONTENDER, replace(work, until=trial.contender), config.window)
+    return Request(trial.contender, work, config.window, config.network if config.train else "")
+
+
+def _brief(outcome: Outcome) -> str:
+    return f"failed: {outcome.error}" if outcome.error else f"{outcome.images_per_second:,.0f} images/s"

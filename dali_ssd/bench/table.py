@@ -1,0 +1,114 @@
+"""The result as text: a table on a terminal, the same in plain columns where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from dali_ssd.bench.contenders import CONTENDERS
+from dali_ssd.bench.record import Record
+from dali_ssd.bench.steps import STEPS, StepCost, step_costs
+from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
+
+__all__ = ["format_number", "print_record"]
+
+_WIDTH = 160
+"""Columns of the table in a log, where no terminal says how many there are."""
+
+
+def print_record(record: Record, stream: TextIO) -> None:
+    """Print the setting, the table, and what the contenders are, to `stream`."""
+    console = Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
+    for line in _setting(record):
+        console.print(line, markup=False, soft_wrap=True)
+    table = _new_table(plain=not stream.isatty())
+    if record.task == "steps":
+        notes = _fill_steps(table, step_costs(record.runs))
+    else:
+        notes = _fill(table, summarize(record.runs))
+    console.print(table)
+    for line in notes:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _setting(record: Record) -> list[str]:
+    data, machine = record.data, record.machine
+    gpus = f", {'; '.join(machine.gpus)}" if machine.gpus else ""
+    return [
+        f"{record.task} at {record.data_shape} px on the {record.device}, {data.records} records of about "
+        f"{data.mean_width:.0f} x {data.mean_height:.0f} px with {data.mean_objects:.1f} objects",
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb:.0f} GB{gpus}; load before: {machine.load:.1f}",
+        ", ".join(f"{name} {version.partition(' ')[0]}" for name, version in record.versions.items()),
+    ]
+
+
+def _new_table(plain: bool) -> Table:
+    return Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
+
+
+def _fill(table: Table, rows: Sequence[Row]) -> list[str]:
+    """Put the contenders into the table and return what is to be said below it."""
+    _add_columns(table, "contender", _titles(rows))
+    for row in rows:
+        table.add_row(row.trial.contender, *_cells(row, rows))
+    return _notes(rows)
+
+
+def _fill_steps(table: Table, steps: Sequence[StepCost]) -> list[str]:
+    """The same for the steps of the pipeline."""
+    _add_columns(table, "step", ["CPU ms/image", "low - high", "with all before", "images/s up to here"])
+    for step in steps:
+        ends = [format_number(spread.median) if spread else "" for spread in (step.total, step.speed)]
+        table.add_row(step.step, *(_spread(step.cost) if step.cost else ["failed", ""]), *ends)
+    notes = [f"{step.step}: {STEPS[step.step]}" for step in steps]
+    return notes + [f"failed: {step.step}: {step.error}" for step in steps if step.error]
+
+
+def _add_columns(table: Table, first: str, titles: Sequence[str]) -> None:
+    table.add_column(first, no_wrap=True)
+    for title in titles:
+        table.add_column(title, justify="right")
+
+
+def _gpu(rows: Sequence[Row]) -> bool:
+    return any(row.gpu_utilization is not None for row in rows)
+
+
+def _titles(rows: Sequence[Row]) -> list[str]:
+    titles = ["threads", "batch", "images/s", "low - high", f"{REFERENCE} is", "low - high", "CPU ms/image"]
+    titles += ["cores busy", "peak MB", "first batch s"]
+    return titles + (["GPU %", "GPU MB"] if _gpu(rows) else [])
+
+
+def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
+    cells = [str(row.trial.threads), str(row.trial.batch_size)]
+    if row.speed is None:
+        return [*cells, "failed"]
+    cells += [*_spread(row.speed), *(["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x"))]
+    values = [row.cpu_ms_per_image, row.cores, row.peak_memory_mb, row.startup_s]
+    values += [row.gpu_utilization, row.gpu_memory_mb] if _gpu(rows) else []
+    return cells + ["" if value is None else format_number(value) for value in values]
+
+
+def _spread(spread: Spread | None, unit: str = "") -> list[str]:
+    if spread is None:
+        return ["", ""]
+    return [format_number(spread.median) + unit, f"{format_number(spread.low)} - {format_number(spread.high)}"]
+
+
+def format_number(value: float) -> str:
+    """Write a number with three digits that count, and as many zeros as it takes."""
+    if value >= 1000:
+        return f"{round(value, 3 - len(str(int(value)))):,.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    names = dict.fromkeys(row.trial.contender for row in rows)
+    notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
+    failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
+    return notes + failures

@@ -1,0 +1,46 @@
+"""End to end: a contender's batches train a network, in the step that `dali-ssd train` uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mxnet import gluon
+
+from dali_ssd.bench.contenders.device import context
+from dali_ssd.bench.work import Batch, Contender, Work
+from dali_ssd.train.network import anchors_of, build_network, for_training, initialize
+from dali_ssd.train.step import TrainStep
+
+__all__ = ["trained_batches"]
+
+_CLASSES = tuple(f"class {number}" for number in range(20))
+"""As many as Pascal VOC has: what the head of the network costs should not depend on the data at hand."""
+_TRAINER = {"learning_rate": 1e-4, "momentum": 0.9, "wd": 5e-4}
+
+
+def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[Batch]:
+    """Yield each batch of `contender` after a network with the backbone `network` was trained on it.
+
+    The step's losses are read one step late, as a training loop does it that keeps its device busy.
+    """
+    net = build_network(network, work.data_shape, _CLASSES)
+    initialize(net, [context(work)], work.data_shape)
+    anchors = anchors_of(net, work.data_shape).asnumpy()[0]
+    for_training(net)
+    step = TrainStep(net, gluon.Trainer(net.collect_params(), "sgd", _TRAINER))
+    losses: list[Any] = []
+    for batch in contender.batches(work, anchors):
+        on_device = _moved(batch, context(work))
+        previous, losses = losses, step(on_device)
+        for loss in previous:
+            loss.wait_to_read()
+        yield on_device
+
+
+def _moved(batch: Batch, device: Any) -> Batch:
+    """Bring a batch to the network, as `split_and_load` does: Gluon's workers deliver in memory of their own kind."""
+    data, classes, boxes = (
+        [array.as_in_context(device) for array in part] for part in (batch.data, batch.cls_targets, batch.box_targets)
+    )
+    return Batch(batch.size, data, classes, boxes)
