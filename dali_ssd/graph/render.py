@@ -30,8 +30,9 @@ _fast = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz", 
 
 @numba.njit(error_model="numpy", forceinline=True)
 def _each_pixel(line, source, row_at, first, weights, begin, end, taps):  # type: ignore[no-untyped-def]
-    for x in range(begin, end):
-        sum_pixels(line, x, source, row_at + 3 * first[x], weights, x * taps, taps)
+    shown = first[begin:end]  # indices from 0: one that could be negative costs a comparison a pixel
+    for i in range(shown.size):
+        sum_pixels(line, begin + i, source, row_at + 3 * shown[i], weights, (begin + i) * taps, taps)
 
 
 @inner

@@ -69,8 +69,10 @@ def _resize(pixels: Any, visible: Any, source_low: Any, source_high: Any, plans:
 
 
 def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any, Any]:
-    """Where the region comes to lie, and how large, in whole network pixels (y, x); what part of it that is, in its own
-    pixels; and 1, or 0 for a view that shows none of the image.
+    """Find where the region comes to lie.
+
+    Returns, each (y, x): its low edge and its size in whole network pixels; the low and high edge of what that shows,
+    in the region's own pixels; and a number, 1 or 0 for a view that shows none of the image.
 
     A network pixel shows the image if its center does. So no filter is ever centered outside of the region, where
     `fn.resize` reads memory that is not the image's.

@@ -1,0 +1,79 @@
+"""Filter tables against dense weight matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dali_ssd.config import INTERPOLATIONS
+from dali_ssd.graph.filters import axis_table, filter_weight
+from tests.graph import oracle
+
+
+def dense(table: tuple, size: int, length: int) -> np.ndarray:
+    first, weights, *_ = table
+    matrix = np.zeros((size, length))
+    for i in range(size):
+        matrix[i, first[i] : first[i] + weights.shape[1]] = weights[i]
+    return matrix
+
+
+@given(
+    kind=st.sampled_from(INTERPOLATIONS),
+    size=st.integers(1, 40),
+    low=st.integers(-60, 30),
+    extent=st.integers(1, 120),
+    length=st.integers(1, 60),
+    mirrored=st.booleans(),
+)
+def test_a_table_is_the_dense_matrix_cut_to_the_region(
+    kind: str, size: int, low: int, extent: int, length: int, mirrored: bool
+) -> None:
+    high = low + extent
+    table = axis_table(INTERPOLATIONS.index(kind), size, low, high, length, mirrored)
+    first, weights, cover, begin, end = table
+    assert first.shape == cover.shape == (size,)
+    assert (first >= 0).all() and (first + weights.shape[1] <= length).all()
+
+    wanted = np.zeros((size, length))
+    matrix = oracle.weight_matrix(kind, size, extent, low)
+    if mirrored:
+        matrix = matrix[::-1]
+    inside = np.arange(max(low, 0), min(high, length))
+    wanted[:, inside] = matrix[:, inside - low]
+    np.testing.assert_allclose(dense(table, size, length), wanted, atol=2e-6)
+    np.testing.assert_allclose(cover, wanted.sum(axis=1), atol=2e-6)
+    shown = np.flatnonzero(np.abs(wanted).max(axis=1) > 1e-6)
+    if shown.size:
+        assert begin <= shown[0] and shown[-1] < end
+    assert not np.abs(dense(table, size, length)[:begin]).any() and not np.abs(dense(table, size, length)[end:]).any()
+
+
+@pytest.mark.parametrize("kind", INTERPOLATIONS)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_first_pixels_of_an_unmirrored_table_never_go_back(kind: str, mirrored: bool) -> None:
+    first, *_ = axis_table(INTERPOLATIONS.index(kind), 50, -13, 170, 120, mirrored)
+    steps = np.diff(first) * (-1 if mirrored else 1)
+    assert (steps >= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic", "area", "lanczos"])
+def test_weights_are_the_published_filters(kind: str) -> None:
+    for scale in (0.5, 1.0, 3.7):
+        radius = {"linear": 1.0, "cubic": 2.0, "area": max(scale, 1.0), "lanczos": 3.0}[kind]
+        distances = np.linspace(-4, 4, 161)
+        found = [filter_weight(INTERPOLATIONS.index(kind), distance, radius) for distance in distances]
+        np.testing.assert_allclose(found, oracle.filter_values(kind, distances, scale), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", INTERPOLATIONS)
+def test_same_size_is_the_identity(kind: str) -> None:
+    table = axis_table(INTERPOLATIONS.index(kind), 20, 0, 20, 20, False)
+    np.testing.assert_allclose(dense(table, 20, 20), np.eye(20), atol=1e-6)
+
+
+def test_only_area_widens_when_it_shrinks() -> None:
+    taps = {kind: axis_table(code, 10, 0, 100, 100, False)[1].shape[1] for code, kind in enumerate(INTERPOLATIONS)}
+    assert taps == {"nearest": 1, "linear": 2, "cubic": 4, "area": 20, "lanczos": 6}

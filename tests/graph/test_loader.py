@@ -1,0 +1,419 @@
+"""`TrainLoader` and `ValLoader` on one and two CPU contexts, which stand in for GPUs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_ssd import TrainLoader, ValLoader
+from dali_ssd.config import AugmentConfig
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, Place
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.labels import parse_label
+from tests.graph.pipes import ANCHORS
+from tests.graph.shards import encoded, write, write_random
+
+mx = pytest.importorskip("mxnet")
+
+COUNT = 10
+ONE, TWO = [mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("shards")
+    write_random(folder, COUNT, num_shards=3)
+    return str(folder / "*.rec")
+
+
+def train(shards: Any, **options: Any) -> TrainLoader:
+    return TrainLoader(shards, **{"anchors": ANCHORS, "batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
+
+
+def val(shards: Any, **options: Any) -> ValLoader:
+    return ValLoader(shards, **{"batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
+
+
+def keys(places: list[Place]) -> list[int]:
+    return [place.key for place in places if place.key is not None]
+
+
+def values(batch: Any) -> list[np.ndarray]:
+    return [array.asnumpy() for part in batch for array in part]
+
+
+def same(first: Any, second: Any) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(values(first), values(second), strict=True))
+
+
+# ---------------------------------------------------------------------------------------------------- training batches
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize(("layout", "dtype"), [("NCHW", "float32"), ("NHWC", "float16")])
+def test_shapes_types_and_devices(shards: str, ctx: list[Any], layout: str, dtype: str) -> None:
+    each = 4 // len(ctx)
+    for batch in train(shards, ctx=ctx, layout=layout, dtype=dtype):
+        assert len(batch.data) == len(batch.cls_targets) == len(batch.box_targets) == len(ctx)
+        for data, classes, offsets in zip(*batch, strict=True):
+            assert data.shape == (each, 3, 64, 64) if layout == "NCHW" else (each, 64, 64, 3)
+            assert data.dtype == np.dtype(dtype)
+            assert classes.shape == (each, len(ANCHORS)) and offsets.shape == (each, len(ANCHORS), 4)
+            assert classes.dtype == offsets.dtype == np.float32
+            assert {array.context.device_type for array in (data, classes, offsets)} == {"cpu"}
+
+
+def test_a_batch_unpacks_and_indexes(shards: str) -> None:
+    batch = next(iter(train(shards)))
+    data, cls_targets, box_targets = batch
+    assert data is batch[0] is batch.data
+    assert cls_targets is batch[1] is batch.cls_targets
+    assert box_targets is batch[2] is batch.box_targets
+    assert len(batch) == 3
+    with pytest.raises(IndexError):
+        batch[3]
+
+
+def test_it_takes_the_place_of_split_and_load(shards: str) -> None:
+    """The shapes are those that `split_and_load` gives the same batch."""
+    batch = next(iter(train(shards, ctx=TWO)))
+    for part in batch:
+        whole = mx.nd.concat(*part, dim=0)
+        split = mx.gluon.utils.split_and_load(whole, ctx_list=TWO, batch_axis=0)
+        assert [array.shape for array in split] == [array.shape for array in part]
+
+
+def test_arrays_stay_as_they_are_when_more_batches_come(shards: str) -> None:
+    loader = train(shards)
+    batches = [batch for _ in range(2) for batch in loader]
+    copies = [values(batch) for batch in batches]
+    for _ in range(4):
+        list(loader)
+    loader.close()
+    del loader
+    for batch, copy in zip(batches, copies, strict=True):
+        for array, before in zip(values(batch), copy, strict=True):
+            np.testing.assert_array_equal(array, before)
+
+
+def test_arrays_can_be_computed_with(shards: str) -> None:
+    """Also in place, and with gradients: what a training loop does to its input."""
+    batch = next(iter(train(shards)))
+    data = batch.data[0]
+    before = data.asnumpy()
+    data += 1
+    np.testing.assert_allclose(data.asnumpy(), before + 1, rtol=1e-6)
+    data.attach_grad()
+    with mx.autograd.record():
+        loss = (data * data).sum()
+    loss.backward()
+    np.testing.assert_allclose(data.grad.asnumpy(), 2 * (before + 1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(1, 10), (3, 3), (4, 2), (10, 1), (32, 1)])
+def test_length(shards: str, batch_size: int, batches: int) -> None:
+    loader = train(shards, batch_size=batch_size)
+    assert loader.num_records == COUNT
+    assert len(loader) == batches == sum(1 for _ in loader)
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("initial_fill", [1, 4096])
+def test_epochs_roll_over_and_no_record_is_dropped(shards: str, ctx: list[Any], initial_fill: int) -> None:
+    """Ten records in batches of four: five epochs of two batches are four passes."""
+    loader = train(shards, ctx=ctx, initial_fill=initial_fill)
+    seen: Counter[int] = Counter()
+    for epoch in range(5):
+        assert loader.epoch == epoch
+        for batch in loader:
+            seen.update(keys(batch.records()))
+    assert seen == {key: 4 for key in range(COUNT)}
+
+
+def test_each_pass_is_shuffled_anew(shards: str) -> None:
+    loader = train(shards, batch_size=10)
+    orders = [tuple(keys(batch.records())) for _ in range(4) for batch in loader]
+    assert all(sorted(order) == list(range(COUNT)) for order in orders)
+    assert len(set(orders)) == 4 and tuple(range(COUNT)) not in orders
+
+
+def test_each_device_has_records_of_its_own_in_a_pass(tmp_path: Path) -> None:
+    paths = write_random(tmp_path, 12)
+    loader = train(paths, ctx=TWO)
+    for _ in range(3):
+        parts: tuple[set[int], set[int]] = (set(), set())
+        for batch in loader:
+            found = keys(batch.records())
+            parts[0].update(found[:2])
+            parts[1].update(found[2:])
+        assert len(parts[0]) == len(parts[1]) == 6
+        assert parts[0] | parts[1] == set(range(12))
+
+
+def test_the_devices_change_parts_with_each_pass(tmp_path: Path) -> None:
+    """So that no device, and no step of batch normalization, sees but half of the data for ever."""
+    loader = train(write_random(tmp_path, 12), ctx=TWO, initial_fill=1)
+    first = [{key for batch in loader for key in keys(batch.records())[:2]} for _ in range(2)]
+    assert first[0] | first[1] == set(range(12))
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+def test_one_seed_makes_identical_batches(shards: str, ctx: list[Any]) -> None:
+    loaders = [train(shards, ctx=ctx, seed=5, num_threads=threads) for threads in (2, 4)]
+    for _ in range(3):
+        for first, second in zip(*loaders, strict=True):
+            assert same(first, second)
+            assert first.records() == second.records()
+
+
+def test_another_seed_makes_others(shards: str) -> None:
+    first, second = (next(iter(train(shards, seed=seed))) for seed in (5, 6))
+    assert not same(first, second)
+
+
+def test_devices_draw_different_numbers(tmp_path: Path) -> None:
+    """One and the same image for both: the views must differ."""
+    rng = np.random.default_rng(0)
+    label, payload = (
+        np.float32([2, 5, 0, 0.2, 0.2, 0.8, 0.8]),
+        encoded(rng.integers(0, 256, (50, 60, 3)).astype(np.uint8)),
+    )
+    batch = next(iter(train(write(tmp_path, [(label, payload)] * 8), ctx=TWO)))
+    assert not np.array_equal(batch.data[0].asnumpy(), batch.data[1].asnumpy())
+
+
+def test_records_name_shard_key_and_byte(shards: str) -> None:
+    dataset = open_dataset(shards)
+    known = {dataset.place(i) for i in range(len(dataset))}
+    for batch in train(shards):
+        places = batch.records()
+        assert len(places) == 4 and set(places) <= known
+
+
+def test_augmentation_can_be_turned_off(shards: str) -> None:
+    still = AugmentConfig(
+        color_probability=0, expand_probability=0, mirror_probability=0, crop_min_iou=(), interpolations=("linear",)
+    )
+    dataset = open_dataset(shards)
+    with_objects = {i for i in range(COUNT) if len(parse_label(dataset.read(i)[0].label))}
+    epochs = []
+    for seed in (1, 2):
+        (batch,) = train(shards, augment=still, batch_size=COUNT, seed=seed)
+        epochs.append(dict(zip(keys(batch.records()), batch.data[0].asnumpy(), strict=True)))
+    assert with_objects
+    for i in with_objects:  # an image without objects is cropped all the same, as GluonCV does it
+        key = dataset.place(i).key
+        assert key is not None
+        np.testing.assert_array_equal(epochs[0][key], epochs[1][key])
+
+
+def test_stats_count_batches_and_time(shards: str) -> None:
+    loader = train(shards)
+    for number, _ in enumerate(loader, start=1):
+        assert loader.stats.batches == number
+        assert 0 < loader.stats.waited <= loader.stats.total
+        assert 0 < loader.stats.waited_share <= 1
+
+
+class Network(mx.gluon.Block):
+    """Answers as a GluonCV SSD does in train mode: predictions, predictions, anchors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = self.params.get("scale", shape=(1,))
+
+    def forward(self, x: Any) -> tuple[Any, ...]:
+        assert mx.autograd.is_training() and x.shape == (1, 3, 64, 64)
+        return x, x, mx.nd.array(ANCHORS[None]) * self.scale.data()
+
+
+def test_anchors_may_come_as_array_ndarray_or_network(shards: str) -> None:
+    network = Network()
+    network.initialize(mx.init.One())
+    given = [ANCHORS, ANCHORS[None], mx.nd.array(ANCHORS[None]), network]
+    first, *others = (next(iter(train(shards, anchors=anchors))) for anchors in given)
+    assert all(same(first, other) for other in others)
+
+
+# -------------------------------------------------------------------------------------------------- validation batches
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("count", [2, 7, 8, 9, 10])
+@pytest.mark.parametrize("batch_size", [2, 4, 6, 40])
+def test_validation_yields_every_record_once(tmp_path: Path, ctx: list[Any], count: int, batch_size: int) -> None:
+    dataset = open_dataset(list(write_random(tmp_path, count, num_shards=2)))
+    loader = val(list(dataset.shards), ctx=ctx, batch_size=batch_size)
+    for _ in range(2):
+        batches = list(loader)
+        assert len(batches) == len(loader)
+        seen: list[int] = []
+        for batch in batches:
+            places, lengths = batch.records(), [len(data) for data in batch.data]
+            assert lengths == [len(labels) for labels in batch.labels]
+            assert sum(lengths) == len(places) and max(lengths) <= batch_size // len(ctx) and min(lengths) > 0
+            seen += keys(places)
+        assert sorted(seen) == list(range(count))
+
+
+def test_validation_labels_are_those_of_the_records(shards: str) -> None:
+    dataset = open_dataset(shards)
+    by_key = {dataset.place(i).key: parse_label(dataset.read(i)[0].label) for i in range(len(dataset))}
+    for batch in val(shards):
+        data, labels = batch
+        assert data is batch[0] and labels is batch[1] and len(batch) == 2
+        for key, rows in zip(keys(batch.records()), labels[0].asnumpy(), strict=True):
+            wanted = by_key[key]
+            np.testing.assert_allclose(rows[: len(wanted), :4], wanted.boxes * 64, rtol=1e-5)
+            np.testing.assert_array_equal(rows[: len(wanted), 4], wanted.class_ids)
+            assert (rows[len(wanted) :] == -1).all()
+
+
+def test_validation_is_in_file_order_and_the_same_each_time(shards: str) -> None:
+    dataset, loader = open_dataset(shards), val(shards)
+    wanted = [dataset.place(i) for i in range(len(dataset))]
+    first, second = list(loader), list(loader)
+    assert [place for batch in first for place in batch.records()] == wanted
+    assert all(same(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+def test_a_validation_that_was_broken_off_begins_anew(shards: str, ctx: list[Any]) -> None:
+    loader = val(shards, ctx=ctx)
+    next(iter(loader))
+    for _ in range(2):
+        assert sorted(key for batch in loader for key in keys(batch.records())) == list(range(COUNT))
+
+
+# -------------------------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size .*0"),
+        ({"batch_size": -4}, "batch_size .*-4"),
+        ({"batch_size": 5, "ctx": TWO}, r"\(2\), not 5"),
+        ({"ctx": [mx.cpu(), mx.gpu()]}, "ctx .*gpu"),
+        ({"ctx": []}, "ctx"),
+        ({"data_shape": 5}, "data_shape .*5"),
+        ({"dtype": "int8"}, "dtype .*int8"),
+        ({"layout": "HWCN"}, "layout .*HWCN"),
+        ({"num_threads": 0}, "num_threads .*0"),
+        ({"num_threads": -3}, "num_threads .*-3"),
+        ({"num_threads": "many"}, "num_threads .*many"),
+        ({"device": "tpu"}, "device .*tpu"),
+        ({"prefetch": 0}, "prefetch .*0"),
+        ({"recipe": "ssd9000"}, "ssd9000"),
+        ({"coordinates": "miles"}, "coordinates .*miles"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("make", [train, val])
+def test_wrong_options_are_named(shards: str, make: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make(shards, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"targets": "magic"}, "targets .*magic"),
+        ({"initial_fill": 0}, "initial_fill .*0"),
+        ({"seed": -1}, "seed .*-1"),
+        ({"anchors": np.ones((3, 5))}, r"anchors .*\(3, 5\)"),
+        ({"shard_id": 2, "num_shards": 2}, "shard_id .*2"),
+        ({"shard_id": -1}, "shard_id .*-1"),
+    ],
+    ids=str,
+)
+def test_wrong_options_of_training_are_named(shards: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(shards, **options)
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_missing_empty_and_truncated_shards(tmp_path: Path, make: Any) -> None:
+    with pytest.raises(DatasetError, match=r"missing\.rec"):
+        make(tmp_path / "missing.rec")
+    with pytest.raises(DatasetError, match="no file matches"):
+        make(str(tmp_path / "none-*.rec"))
+    (tmp_path / "empty.rec").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"empty\.rec"):
+        make(tmp_path / "empty.rec")
+    (path,) = write_random(tmp_path, 5)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(DatasetError, match=r"s\.rec"):
+        make(path)
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_an_image_that_no_decoder_takes_is_named(tmp_path: Path, make: Any) -> None:
+    payloads = [encoded(np.zeros((30, 30, 3), np.uint8), "JPEG")] * 3 + [b"no image at all"]
+    label = np.float32([2, 5, 0, 0.2, 0.2, 0.8, 0.8])
+    paths = write(tmp_path, [(label, payload) for payload in payloads])
+    with pytest.raises(DaliSsdError, match="record 3"):
+        for _ in make(paths):
+            pass
+
+
+def test_too_few_records_for_the_devices(tmp_path: Path) -> None:
+    for make in (train, val):
+        with pytest.raises(DatasetError, match="1 records are too few for 2"):
+            make(write_random(tmp_path / make.__name__, 1), ctx=TWO)
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_a_closed_loader_says_so(shards: str, make: Any) -> None:
+    with make(shards) as loader:
+        batch = next(iter(loader))
+    with pytest.raises(ConfigError, match="closed"):
+        next(iter(loader))
+    assert np.isfinite(batch.data[0].asnumpy()).all()
+    loader.close()
+
+
+# --------------------------------------------------------------------------------------------------------- many at once
+
+
+def test_many_loaders_at_once_do_not_meet(shards: str) -> None:
+    alone = [values(batch) for batch in train(shards, seed=3)]
+    loaders = [train(shards, seed=3) for _ in range(4)] + [val(shards) for _ in range(2)]
+    for number, batches in enumerate(zip(*loaders, strict=False)):
+        for batch in batches[:4]:
+            assert all(np.array_equal(a, b) for a, b in zip(values(batch), alone[number], strict=True))
+    assert number == len(alone) - 1
+
+
+PROGRAM = """
+import sys, zlib, numpy as np
+from dali_ssd import TrainLoader
+from tests.graph.pipes import ANCHORS
+loader = TrainLoader(sys.argv[1], anchors=ANCHORS, batch_size=4, data_shape=64, seed=11, num_threads=2)
+print(zlib.crc32(b"".join(array.asnumpy().tobytes() for batch in loader for part in batch for array in part)))
+"""
+
+
+def test_processes_beside_each_other_get_the_same(tmp_path: Path) -> None:
+    """Each builds the index that is missing; neither disturbs the other."""
+    (path,) = write_random(tmp_path, COUNT)
+    path.with_suffix(".idx").unlink()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(path)],
+            cwd=Path(__file__).resolve().parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
+    assert len({output for output, _ in outputs}) == 1
