@@ -136,8 +136,9 @@ class _Loader:
 class TrainLoader(_Loader):
     """Augmented batches and their targets, without end; each `iter()` gives the next epoch of `len(self)` batches.
 
-    The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches that fit into one
-    pass, and the next goes on where it ended (what GluonCV calls `rollover`): nothing is dropped.
+    The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches of one pass and of
+    what earlier ones left over (what Gluon's `DataLoader` calls `rollover`): nothing is dropped, and k epochs are as
+    many steps as with GluonCV.
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
@@ -234,7 +235,10 @@ class TrainLoader(_Loader):
             pipeline.build()
 
     def __len__(self) -> int:
-        return max(1, len(self._dataset) // (self.batch_size * self._num_processes))
+        """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
+        step = self.batch_size * self._num_processes
+        before, after = (passes * len(self._dataset) // step for passes in (self.epoch, self.epoch + 1))
+        return max(1, after - before)
 
     def __iter__(self) -> Iterator[Batch]:
         """One epoch; after `load_state_dict` the rest of the one that was interrupted."""

@@ -34,6 +34,9 @@ _COPY = "copy/"
 
 def parameter_arrays(net: Any) -> dict[str, NDArray[Any]]:
     """Copy the parameters of a network, running means included, of which each device has its own."""
+    # MXNet's batch normalization writes running means in its backward pass without telling the engine, so that
+    # reading them alone would not wait for it.
+    mx.nd.waitall()
     arrays = {}
     for name, parameter in _named(net):
         first, *others = parameter.list_data()

@@ -140,6 +140,8 @@ class Fitting:
                         return False
                     self._save_if_due(watch)
                 watch.flush()
+                # Scoring must not begin before the last step's running means are written; see `capture`.
+                mx.nd.waitall()
         finally:
             self._clock.pause()
         if not at.batch:

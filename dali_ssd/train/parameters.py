@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import mxnet as mx
 from mxnet.base import MXNetError
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
@@ -25,6 +26,7 @@ def periodic_path(prefix: str, epoch: int, mean_ap: float) -> Path:
 
 def save_parameters(net: Any, path: Path) -> None:
     """Write the parameters of a network; raises DaliSsdError where that fails."""
+    mx.nd.waitall()  # for the running means, see `capture.parameter_arrays`
     try:
         with atomic_path(path) as temporary:
             net.save_parameters(str(temporary))

@@ -97,7 +97,7 @@ def test_targets_are_gluoncvs(real_sets: dict[str, Dataset], name: str, network:
         worst = max(worst, float(np.abs(offsets[both] - their_offsets[both]).max(initial=0)))
         ours_lost += lost(classes, len(objects))
         theirs_lost += lost(their_classes, len(objects))
-    print(f"{name}, {network}: {len(images)} images, {differing} of {positives} positives differ, offsets by {worst:.1e}")
+    print(f"{name}, {network}: {len(images)} images, {differing} of {positives} differ, offsets by {worst:.1e}")
     assert positives > 1000
     assert differing <= positives / 5000, (differing, positives)
     assert worst <= 1e-4

@@ -113,3 +113,16 @@ def test_tiny_regions() -> None:
         for window in ((0, 0, shape[1], shape[0]), (-7, -9, shape[1] + 5, shape[0] + 3)):
             cases.append(View(image, window, "linear", True, random_color(rng)))
     check(cases, RenderConfig(data_shape=33), TOLERANCE)
+
+
+def test_any_window_whatever() -> None:
+    """Also windows that show a sliver of the image, or nothing: `fn.resize` must not be led out of its input."""
+    rng = np.random.default_rng(4)
+    cases = []
+    for number in range(300):
+        height, width = (int(side) for side in rng.integers(1, 40, 2))
+        x0, y0 = int(rng.integers(-80, width + 5)), int(rng.integers(-80, height + 5))
+        window = (x0, y0, x0 + int(rng.integers(1, 160)), y0 + int(rng.integers(1, 160)))
+        kind = INTERPOLATIONS[number % len(INTERPOLATIONS)]
+        cases.append(View(noisy(rng, height, width), window, kind, bool(number % 2), random_color(rng)))
+    check(cases, RenderConfig(data_shape=24), TOLERANCE)

@@ -99,6 +99,7 @@ def make_loader(make_batch: Callable[..., FakeBatch]) -> Callable[..., FakeLoade
 @pytest.fixture
 def weights_of() -> Callable[[Any], dict[str, Any]]:
     def weights(net: Any) -> dict[str, Any]:
+        mx.nd.waitall()  # see dali_ssd.train.capture
         return {name: array.data().asnumpy() for name, array in net._collect_params_with_prefix().items()}
 
     return weights

@@ -72,6 +72,7 @@ def test_the_first_step_counts_in_the_running_means_of_every_device(make_net: An
     step = TrainStep(net, OneWorker().trainer(net, SGD))
     for_training(net)
     step(make_batch(devices=2))
+    mx.nd.waitall()
     means = [p for name, p in net.collect_params().items() if name.endswith("running_mean")]
     assert means
     assert all(np.abs(copy.asnumpy()).max() > 0 for mean in means for copy in mean.list_data())
