@@ -16,7 +16,15 @@ from mxnet.gluon import nn
 
 from dali_ssd.errors import ConfigError
 
-__all__ = ["anchors_of", "available_networks", "build_network", "for_scoring", "for_training", "network_name"]
+__all__ = [
+    "anchors_of",
+    "available_networks",
+    "build_network",
+    "for_scoring",
+    "for_training",
+    "initialize",
+    "network_name",
+]
 
 NMS_THRESHOLD = 0.45
 """IoU above which the lower-scored of two detections is dropped; GluonCV's scoring setting."""

@@ -11,7 +11,7 @@ from dali_ssd.train.meter import LossMeter, TimeShare
 from dali_ssd.train.plot import plot_history
 from dali_ssd.train.position import Position
 
-__all__ = ["ADVICE", "Report", "Scored"]
+__all__ = ["ADVICE", "Report", "Scored", "curve_path"]
 
 ADVICE = (
     "give the loader more threads (-j), or put smaller images into the shards; "

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from dali_ssd import config
 from dali_ssd.config import (
     AugmentConfig,
+    CheckConfig,
     CocoConfig,
     ConvertConfig,
     PipelineConfig,
+    RecordsConfig,
     RenderConfig,
     TargetConfig,
     TrainConfig,
@@ -27,7 +29,12 @@ from dali_ssd.config import (
 from dali_ssd.errors import ConfigError
 
 PATHS: dict[str, Any] = {"src": Path("in"), "out": Path("out")}
-REQUIRED: dict[type, dict[str, Any]] = {ConvertConfig: PATHS, VocConfig: PATHS, CocoConfig: PATHS}
+REQUIRED: dict[type, dict[str, Any]] = {
+    CheckConfig: {"shards": ("a.rec",)},
+    ConvertConfig: PATHS,
+    VocConfig: PATHS,
+    CocoConfig: PATHS,
+}
 NAN = math.nan
 
 
@@ -66,6 +73,16 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "prefetch": [0],
         "initial_fill": [0, -1],
         "num_threads": [0, -2],
+    },
+    RecordsConfig: {
+        "on_bad": ["ignore", ""],
+        "max_bad": [-0.1, 1.1, NAN],
+        "coordinates": ["guess"],
+    },
+    CheckConfig: {
+        "workers": [-1],
+        "show": [-1],
+        "coordinates": ["auto", ""],
     },
     TrainConfig: {
         **repeat(("data_shape", "batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
