@@ -80,30 +80,12 @@ def build_network(
         return networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **norm)
 
 
-class _FromScratch(mx.init.Xavier):  # type: ignore[misc]
-    """First weights where there are no pretrained ones: what GluonCV gives SSD's own layers.
-
-    MXNet's default, uniform within 0.07, is four times too small for a small backbone: its first steps then blow the
-    weights up a hundredfold, after which batch normalization leaves them next to no gradient. And it draws the scales
-    of SSD's own normalization layers from there as well, which begin with 1 here.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(rnd_type="gaussian", factor_type="out", magnitude=2)
-
-    def _init_weight(self, name: Any, arr: Any) -> None:
-        if arr.ndim > 1:
-            super()._init_weight(name, arr)
-        else:
-            arr[:] = 1 if name.endswith("gamma") else 0
-
-
 def initialize(net: Any, ctx: Sequence[Any], data_shape: int) -> None:
     """Give every parameter that has no value one, on the devices `ctx`, the shapes found by one forward pass."""
     with warnings.catch_warnings():
         # A pretrained base has its values already, and MXNet remarks upon each of them.
         warnings.filterwarnings("ignore", message=".*is already initialized")
-        net.initialize(_FromScratch(), ctx=list(ctx))
+        net.initialize(ctx=list(ctx))
     net.collect_params().reset_ctx(list(ctx))
     for device in ctx:
         net(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=device))
