@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path):
     with ShardWriter(tmp_path, "bad") as writer:
         for i in range(4):
             header, payload = open_dataset(good).read(i)
-            writer.write(pack(header, payload[:200] + b"\0" * 50))
+            head = payload[: payload.index(b"\xff\xda") + 14]  # up to where the pixels begin
+            writer.write(pack(header, head + b"\0" * 50))
     done = bench(writer.paths[0], "--contenders", "decode,synthetic", "--json", tmp_path / "bench.json")
     assert done.returncode == 0, done.stderr
     runs = runs_of(tmp_path / "bench.json")
@@ -99,7 +101,11 @@ def test_a_shard_without_records_is_one_line(tmp_path: Path, content: bytes):
 
 def test_interrupting_ends_everything_at_once(shards: Path):
     command = [*COMMAND, str(shards), "--contenders", "synthetic", "--seconds", "300", "--device", "cpu"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    # A shell that runs the tests in the background has children ignore SIGINT.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed
+    ) as process:
         deadline = time.monotonic() + 60
         while len(process_tree(process.pid)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -126,11 +126,12 @@ def test_length(shards: str, batch_size: int, batches: int) -> None:
 @pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
 @pytest.mark.parametrize("initial_fill", [1, 4096])
 def test_epochs_roll_over_and_no_record_is_dropped(shards: str, ctx: list[Any], initial_fill: int) -> None:
-    """Ten records in batches of four: five epochs of two batches are four passes."""
+    """Ten records in batches of four: epochs of two, three, two and three batches are four passes."""
     loader = train(shards, ctx=ctx, initial_fill=initial_fill)
     seen: Counter[int] = Counter()
-    for epoch in range(5):
+    for epoch, batches in enumerate((2, 3, 2, 3)):
         assert loader.epoch == epoch
+        assert len(loader) == batches
         for batch in loader:
             seen.update(keys(batch.records()))
     assert seen == {key: 4 for key in range(COUNT)}
