@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,30 @@ def as_ndarray(tensors: Any) -> Any:
     return mx.nd.from_dlpack(tensors.as_tensor().__dlpack__())
 
 
+class _Parts(ABC):
+    """Lets a batch be indexed and unpacked like the tuple of its parts."""
+
+    find_places: Callable[[], list[Place]]
+
+    @abstractmethod
+    def _parts(self) -> tuple[list[Any], ...]: ...
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return iter(self._parts())
+
+    def __getitem__(self, part: int) -> list[Any]:
+        return self._parts()[part]
+
+    def __len__(self) -> int:
+        return len(self._parts())
+
+    def records(self) -> list[Place]:
+        """Which records these are, device by device; looked up only when somebody asks."""
+        return self.find_places()
+
+
 @dataclass(frozen=True)
-class Batch:
+class Batch(_Parts):
     """A training batch: for each device what `gluon.utils.split_and_load` would have put there.
 
     Indexes and unpacks as `(data, cls_targets, box_targets)`.
@@ -36,22 +59,12 @@ class Batch:
     """(B, N, 4) float32: 0 where not positive."""
     find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)
 
-    def __iter__(self) -> Iterator[list[Any]]:
-        return iter((self.data, self.cls_targets, self.box_targets))
-
-    def __getitem__(self, part: int) -> list[Any]:
-        return (self.data, self.cls_targets, self.box_targets)[part]
-
-    def __len__(self) -> int:
-        return 3
-
-    def records(self) -> list[Place]:
-        """Which records these are, device by device; looked up only when somebody asks."""
-        return self.find_places()
+    def _parts(self) -> tuple[list[Any], ...]:
+        return self.data, self.cls_targets, self.box_targets
 
 
 @dataclass(frozen=True)
-class ValBatch:
+class ValBatch(_Parts):
     """A validation batch. Indexes and unpacks as `(data, labels)`."""
 
     data: list[Any]
@@ -60,15 +73,5 @@ class ValBatch:
     """(B, M, 6) float32 xmin ymin xmax ymax id difficult in network pixels, rows of -1 after the last object."""
     find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)
 
-    def __iter__(self) -> Iterator[list[Any]]:
-        return iter((self.data, self.labels))
-
-    def __getitem__(self, part: int) -> list[Any]:
-        return (self.data, self.labels)[part]
-
-    def __len__(self) -> int:
-        return 2
-
-    def records(self) -> list[Place]:
-        """Which records these are, device by device; looked up only when somebody asks."""
-        return self.find_places()
+    def _parts(self) -> tuple[list[Any], ...]:
+        return self.data, self.labels
