@@ -1,4 +1,4 @@
-"""SSD networks of GluonCV's zoo by backbone and input size, and one small one of our own for CPUs."""
+"""SSD networks by backbone and input size: GluonCV's zoo, and the small ones of `small` for CPUs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import mxnet as mx
 from gluoncv.model_zoo.ssd import presets
-from gluoncv.model_zoo.ssd.ssd import get_ssd
 from gluoncv.nn.predictor import ConvPredictor
 from mxnet.gluon import nn
 
 from dali_ssd.errors import ConfigError
+from dali_ssd.train.small import SMALL_NETWORKS
 
 __all__ = [
     "anchors_of",
@@ -43,12 +43,12 @@ def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
             # Functions cannot be called mobilenet0.25, so they are called mobilenet0_25.
             backbone = re.sub(r"(?<=mobilenet\d)_", ".", match[2])
             found.setdefault((backbone, int(match[1])), {})[match[3]] = function
-    networks: dict[tuple[str, int], Callable[..., Any]] = {("mobilenet0.25", 128): _mobilenet_128}
+    networks: dict[tuple[str, int], Callable[..., Any]] = {}
     for key, functions in found.items():
         kind = next(kind for kind in _PREFERENCE if kind in functions)
         preset = getattr(presets, functions[kind])
         networks[key] = preset if kind == "custom" else functools.partial(_with_classes, preset)
-    return dict(sorted(networks.items()))
+    return dict(sorted((networks | SMALL_NETWORKS).items()))
 
 
 def network_name(network: str, data_shape: int) -> str:
@@ -128,22 +128,3 @@ def _with_classes(preset: Callable[..., Any], *, classes: list[str], **options: 
         net.class_predictors = heads
         net.cls_decoder = type(net.cls_decoder)(len(classes) + 1, thresh=0.01)
     return net
-
-
-def _mobilenet_128(*, classes: list[str], **options: Any) -> Any:
-    """MobileNet 0.25 at 128 pixels, for CPUs and tests: about five times as fast as the zoo's at 300.
-
-    Anchors lie on the true strides 8 to 128, the smallest 2.5 times its stride wide, as in SSD300.
-    """
-    return get_ssd(
-        "mobilenet0.25",
-        128,
-        features=["relu10_fwd", "relu22_fwd", "relu26_fwd"],
-        filters=[128, 128],
-        sizes=[20, 40, 72, 96, 112, 128],
-        ratios=[[1, 2, 0.5]] + [[1, 2, 0.5, 3, 1 / 3]] * 3 + [[1, 2, 0.5]],
-        steps=[8, 16, 32, 64, 128],
-        classes=classes,
-        dataset="",
-        **options,
-    )

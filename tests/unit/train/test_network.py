@@ -16,7 +16,7 @@ from dali_ssd.train.network import (
 )
 
 
-def test_the_zoo_is_there_and_the_small_one() -> None:
+def test_the_zoo_is_there_and_the_small_ones() -> None:
     assert set(available_networks()) == {
         ("mobilenet0.25", 128),
         ("mobilenet0.25", 300),
@@ -69,12 +69,13 @@ def test_anchors_do_not_touch_the_running_means() -> None:
     assert all((mean.data().asnumpy() == 0).all() for mean in means)
 
 
-def test_anchors_of_the_small_network_cover_the_image() -> None:
-    net = build_network("mobilenet0.25", 128, ["a"])
-    initialize(net, [mx.cpu()], 128)
-    centers = anchors_of(net, 128).asnumpy()[0, :, :2]
-    assert centers.min() == 4
-    assert centers.max() == 124
+@pytest.mark.parametrize(("data_shape", "last"), [(128, 124), (300, 304)])
+def test_anchors_of_the_small_networks_cover_the_image(data_shape: int, last: int) -> None:
+    net = build_network("mobilenet0.25", data_shape, ["a"])
+    initialize(net, [mx.cpu()], data_shape)
+    centers = anchors_of(net, data_shape).asnumpy()[0, :, :2]
+    assert (centers.min(axis=0) == 4).all()
+    assert (centers.max(axis=0) == last).all()
 
 
 def test_training_and_scoring_in_turns(make_net: object) -> None:
