@@ -13,10 +13,13 @@ import numpy as np
 
 from dali_ssd.config import INTERPOLATIONS
 from dali_ssd.graph.kernel import inner
+from dali_ssd.graph.simd import GROUP
 
-__all__ = ["axis_table", "filter_weight"]
+__all__ = ["axis_table", "filter_weight", "lanczos_weights"]
 
 _NEAREST, _LINEAR, _CUBIC, _AREA, _LANCZOS = range(len(INTERPOLATIONS))
+_SINES = np.sin(np.pi / 3 * np.arange(6))
+_COSINES = np.cos(np.pi / 3 * np.arange(6))
 
 
 @inner
@@ -33,9 +36,9 @@ def _radius(kind, scale):  # type: ignore[no-untyped-def]
 
 @inner
 def filter_weight(kind, distance, radius):  # type: ignore[no-untyped-def]
-    """Weight of a source pixel whose center is `distance` source pixels away.
+    """Weight of a source pixel whose center is `distance` source pixels away; not for Lanczos.
 
-    Cubic is Keys' with a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981), Lanczos has 3 lobes.
+    Cubic is Keys' with a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981).
     """
     x = abs(distance)
     if x >= radius:
@@ -44,12 +47,22 @@ def filter_weight(kind, distance, radius):  # type: ignore[no-untyped-def]
         if x < 1.0:
             return (1.5 * x - 2.5) * x * x + 1.0
         return ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    if kind == _LANCZOS:
-        if x < 1e-9:
-            return 1.0
-        angle = math.pi * x
-        return 3.0 * math.sin(angle) * math.sin(angle / 3.0) / (angle * angle)
     return 1.0 - x / radius
+
+
+@inner
+def lanczos_weights(raw, distance):  # type: ignore[no-untyped-def]
+    """raw (6,) = the weights of Lanczos' filter of 3 lobes, 3 sin(pi x) sin(pi x / 3) / (pi x)^2, for x = distance + k.
+
+    The sines of the sum come from three of `distance` alone: sines for each pixel would cost half as much as the image.
+    """
+    sine = math.sin(math.pi * distance)
+    third_sine, third_cosine = math.sin(math.pi / 3 * distance), math.cos(math.pi / 3 * distance)
+    for k in range(raw.size):
+        x = distance + k
+        turned = third_sine * _COSINES[k] + third_cosine * _SINES[k]
+        near, far = abs(x) < 1e-9, abs(x) >= 3.0
+        raw[k] = 1.0 if near else 0.0 if far else 3.0 * (1 - 2 * (k % 2)) * sine * turned / (math.pi * x) ** 2
 
 
 @inner
@@ -61,7 +74,8 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
     canvas and gets no weight.
 
     Returns:
-        first `(size,) int64`: the first of k source pixels, all of them in the region; weights `(size, k) float32`;
+        first `(n,) int64`: the first of k source pixels, all of them in the region; weights `(n, k) float32`; n is
+        size filled up to whole groups of `sum_pixels`, with weights of 0;
         cover `(size,) float32`: the sum of the weights, below 1 where canvas shows; begin and end of the output pixels
         that show any of the region.
     """
@@ -69,7 +83,9 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
     radius = _radius(kind, scale)
     reach = 1 if kind == _NEAREST else int(math.ceil(2.0 * radius))
     taps = min(reach, length)
-    first, weights, cover = np.zeros(size, np.int64), np.zeros((size, taps), np.float32), np.zeros(size, np.float32)
+    filled = -(-size // GROUP) * GROUP
+    first, weights = np.zeros(filled, np.int64), np.zeros((filled, taps), np.float32)
+    cover = np.zeros(size, np.float32)
     raw = np.empty(reach)
     begin, end = size, 0
     for i in range(size):
@@ -77,8 +93,13 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
         start = int(math.floor(center)) if kind == _NEAREST else int(math.floor(center - radius + 0.5))
         first[i] = min(max(start, 0), length - taps)
         total = 0.0
+        if kind == _LANCZOS:
+            lanczos_weights(raw, start + 0.5 - center)
         for k in range(reach):
-            raw[k] = 1.0 if kind == _NEAREST else filter_weight(kind, start + k + 0.5 - center, radius)
+            if kind == _NEAREST:
+                raw[k] = 1.0
+            elif kind != _LANCZOS:
+                raw[k] = filter_weight(kind, start + k + 0.5 - center, radius)
             total += raw[k]
         for k in range(reach):
             pixel = min(max(start + k, low), high - 1)

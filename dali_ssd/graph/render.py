@@ -19,7 +19,7 @@ from dali_ssd.config import RenderConfig
 from dali_ssd.graph.filters import axis_table
 from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, vector
 from dali_ssd.graph.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
-from dali_ssd.graph.simd import sum_pixels
+from dali_ssd.graph.simd import GROUP, sum_pixels
 
 __all__ = ["render", "render_kernel"]
 
@@ -28,116 +28,96 @@ __all__ = ["render", "render_kernel"]
 _fast = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
 
 
+@_fast
+def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
+    """row (n,) float32 = the weighted sum of rows of source (height, n) uint8, from `first` on."""
+    taps = weights.size
+    a, wa = source[first], weights[0]
+    if taps == 1:
+        for x in range(a.size):
+            row[x] = wa * np.float32(a[x])
+        return
+    b, wb = source[first + 1], weights[1]
+    for x in range(a.size):
+        row[x] = wa * np.float32(a[x]) + wb * np.float32(b[x])
+    # Two taps a pass: each pass reads and writes the row.
+    for k in range(2, taps - 1, 2):
+        a, wa = source[first + k], weights[k]
+        b, wb = source[first + k + 1], weights[k + 1]
+        for x in range(a.size):
+            row[x] += wa * np.float32(a[x]) + wb * np.float32(b[x])
+    if taps % 2 == 1:
+        a, wa = source[first + taps - 1], weights[taps - 1]
+        for x in range(a.size):
+            row[x] += wa * np.float32(a[x])
+
+
 @numba.njit(error_model="numpy", forceinline=True)
-def _each_pixel(line, source, row_at, first, weights, begin, end, taps):  # type: ignore[no-untyped-def]
-    shown = first[begin:end]  # indices from 0: one that could be negative costs a comparison a pixel
-    for i in range(shown.size):
-        sum_pixels(line, begin + i, source, row_at + 3 * shown[i], weights, (begin + i) * taps, taps)
+def _each_group(line, row, first, weights, begin, end, taps):  # type: ignore[no-untyped-def]
+    for x in range(begin - begin % GROUP, end, GROUP):
+        sum_pixels(line, x, row, first, weights, taps)
 
 
 @inner
-def _resample_row(line, source, row_at, first, weights, begin, end, taps):  # type: ignore[no-untyped-def]
-    """line (3, size) float32 = one source row at the output's columns; loops of known length for the usual filters."""
+def _resample_row(line, row, first, weights, begin, end):  # type: ignore[no-untyped-def]
+    """line (3, size) float32 = a row at the output's columns; loops of known length for the usual filters."""
+    taps = weights.shape[1]
     # nearest 1, linear 2, area of little shrinking 3, cubic 4, Lanczos 6
     if taps == 1:
-        _each_pixel(line, source, row_at, first, weights, begin, end, 1)
+        _each_group(line, row, first, weights, begin, end, 1)
     elif taps == 2:
-        _each_pixel(line, source, row_at, first, weights, begin, end, 2)
+        _each_group(line, row, first, weights, begin, end, 2)
     elif taps == 3:
-        _each_pixel(line, source, row_at, first, weights, begin, end, 3)
+        _each_group(line, row, first, weights, begin, end, 3)
     elif taps == 4:
-        _each_pixel(line, source, row_at, first, weights, begin, end, 4)
+        _each_group(line, row, first, weights, begin, end, 4)
     elif taps == 6:
-        _each_pixel(line, source, row_at, first, weights, begin, end, 6)
+        _each_group(line, row, first, weights, begin, end, 6)
     else:
-        _each_pixel(line, source, row_at, first, weights, begin, end, taps)
+        _each_group(line, row, first, weights, begin, end, taps)
 
 
 @_fast
-def _color_row(row, line, color, cover, begin, end):  # type: ignore[no-untyped-def]
-    """row (3, size) = the resampled row in the network's colors."""
-    # Slices, so that each index starts at 0: one that could be negative keeps a loop from being vectorized.
-    red, green, blue, share = line[0, begin:end], line[1, begin:end], line[2, begin:end], cover[begin:end]
-    for c in range(3):
-        plane = row[c, begin:end]
-        m0, m1, m2, offset = color[4 * c], color[4 * c + 1], color[4 * c + 2], color[4 * c + 3]
-        for x in range(plane.size):
-            plane[x] = m0 * red[x] + m1 * green[x] + m2 * blue[x] + offset * share[x]
+def _color_row(plane, line, color, share, cover):  # type: ignore[no-untyped-def]
+    """plane (size,) = one channel of a resampled line; `share` of the row is image, not canvas.
 
-
-@_fast
-def _blend_rows(target, ring, channel, taps, slot, weights):  # type: ignore[no-untyped-def]
-    """target (size,) = the weighted sum of `taps` rows of ring (slots, 3, size), from `slot` on and around."""
-    slots = ring.shape[0]
-    a, wa = ring[slot, channel], weights[0]
-    if taps == 1:
-        for x in range(target.size):
-            target[x] = wa * a[x]
-        return
-    b, wb = ring[(slot + 1) % slots, channel], weights[1]
-    for x in range(target.size):
-        target[x] = wa * a[x] + wb * b[x]
-    # Two taps a pass: each pass reads and writes the target.
-    for k in range(2, taps - 1, 2):
-        a, wa = ring[(slot + k) % slots, channel], weights[k]
-        b, wb = ring[(slot + k + 1) % slots, channel], weights[k + 1]
-        for x in range(target.size):
-            target[x] += wa * a[x] + wb * b[x]
-    if taps % 2:
-        a, wa = ring[(slot + taps - 1) % slots, channel], weights[taps - 1]
-        for x in range(target.size):
-            target[x] += wa * a[x]
-
-
-@inner
-def _padded_last_row(pixels):  # type: ignore[no-untyped-def]
-    """The last row and one byte more, which `sum_pixels` may read."""
-    height, width = pixels.shape[0], pixels.shape[1]
-    row = np.zeros(3 * width + 1, np.uint8)
-    row[: 3 * width] = pixels[height - 1].ravel()
-    return row
+    A channel a call: with three results in one loop, LLVM gives up proving that no array overlaps another.
+    """
+    red, green, blue = line[0], line[1], line[2]
+    m0, m1, m2, offset = color[0], color[1], color[2], color[3] * share
+    for x in range(plane.size):
+        plane[x] = m0 * red[x] + m1 * green[x] + m2 * blue[x] + offset * cover[x]
 
 
 @inner
 def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyped-def]
-    """Each source row is resampled and colored once, into a ring of as many rows as the vertical filter is high."""
+    """Row by row: blend source rows, which lie as the processor likes it, then resample that one row, then color it."""
     height, width = pixels.shape[0], pixels.shape[1]
     size = out.shape[1]
     top, left = region[0], region[1]
     kind, mirrored, color = int(plan[FILTER]), plan[MIRROR] > 0, plan[COLOR:PLAN_SIZE]
     x0, y0 = int(plan[WINDOW]) - left, int(plan[WINDOW + 1]) - top
     x1, y1 = int(plan[WINDOW + 2]) - left, int(plan[WINDOW + 3]) - top
-    first_x, weights_x, cover, begin, end = axis_table(kind, size, x0, x1, width, mirrored)
-    first_y, weights_y, _, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
-    taps_x, taps_y = weights_x.shape[1], weights_y.shape[1]
-    source, last_row = pixels.ravel(), _padded_last_row(pixels)
-    line, flat_weights = np.zeros((3, size), np.float32), weights_x.ravel()
-    ring = np.zeros((taps_y, 3, size), np.float32)
-    blended = np.empty(size, np.float32)
-    ready = 0
+    first_x, weights_x, cover_x, begin_x, end_x = axis_table(kind, size, x0, x1, width, mirrored)
+    first_y, weights_y, cover_y, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
+    source = pixels.reshape(height, 3 * width)
+    row = np.zeros(3 * width + 1, np.float32)  # `sum_pixels` may read one more
+    line = np.zeros((3, first_x.size), np.float32)
+    planes = np.empty((3, size), np.float32)
     for y in range(size):
-        if y < begin_y or y >= end_y or begin >= end:
+        if y < begin_y or y >= end_y or begin_x >= end_x:
             if channels_first:
                 out[:, y] = 0
             else:
                 out[y] = 0
             continue
-        ready = max(ready, first_y[y])
-        while ready < first_y[y] + taps_y:
-            # One call, whichever row it is: the compiler copies the loops to each place they are called from.
-            last = ready == height - 1
-            row_source, row_at = (last_row, 0) if last else (source, 3 * width * ready)
-            _resample_row(line, row_source, row_at, first_x, flat_weights, begin, end, taps_x)
-            _color_row(ring[ready % taps_y], line, color, cover, begin, end)
-            ready += 1
-        slot = first_y[y] % taps_y
+        _blend_rows(row, source, first_y[y], weights_y[y])
+        _resample_row(line, row, first_x, weights_x, begin_x, end_x)
         for c in range(3):
-            if channels_first:
-                _blend_rows(out[c, y], ring, c, taps_y, slot, weights_y[y])
-            else:
-                _blend_rows(blended, ring, c, taps_y, slot, weights_y[y])
-                for x in range(size):
-                    out[y, x, c] = blended[x]
+            plane = out[c, y] if channels_first else planes[c]
+            _color_row(plane, line, color[4 * c : 4 * c + 4], cover_y[y], cover_x)
+        if not channels_first:
+            out[y] = planes.T
 
 
 @functools.cache

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.config import INTERPOLATIONS
-from dali_ssd.graph.filters import axis_table, filter_weight
+from dali_ssd.graph.filters import axis_table, filter_weight, lanczos_weights
+from dali_ssd.graph.simd import GROUP
 from tests.graph import oracle
 
 
 def dense(table: tuple, size: int, length: int) -> np.ndarray:
     first, weights, *_ = table
     matrix = np.zeros((size, length))
+    assert not weights[size:].any() and len(weights) % GROUP == 0 and len(weights) - size < GROUP
     for i in range(size):
         matrix[i, first[i] : first[i] + weights.shape[1]] = weights[i]
     return matrix
@@ -34,7 +36,7 @@ def test_a_table_is_the_dense_matrix_cut_to_the_region(
     high = low + extent
     table = axis_table(INTERPOLATIONS.index(kind), size, low, high, length, mirrored)
     first, weights, cover, begin, end = table
-    assert first.shape == cover.shape == (size,)
+    assert first.shape == weights.shape[:1] and cover.shape == (size,)
     assert (first >= 0).all() and (first + weights.shape[1] <= length).all()
 
     wanted = np.zeros((size, length))
@@ -55,17 +57,25 @@ def test_a_table_is_the_dense_matrix_cut_to_the_region(
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_first_pixels_of_an_unmirrored_table_never_go_back(kind: str, mirrored: bool) -> None:
     first, *_ = axis_table(INTERPOLATIONS.index(kind), 50, -13, 170, 120, mirrored)
-    steps = np.diff(first) * (-1 if mirrored else 1)
+    steps = np.diff(first[:50]) * (-1 if mirrored else 1)
     assert (steps >= 0).all()
 
 
-@pytest.mark.parametrize("kind", ["linear", "cubic", "area", "lanczos"])
+@pytest.mark.parametrize("kind", ["linear", "cubic", "area"])
 def test_weights_are_the_published_filters(kind: str) -> None:
     for scale in (0.5, 1.0, 3.7):
-        radius = {"linear": 1.0, "cubic": 2.0, "area": max(scale, 1.0), "lanczos": 3.0}[kind]
+        radius = {"linear": 1.0, "cubic": 2.0, "area": max(scale, 1.0)}[kind]
         distances = np.linspace(-4, 4, 161)
         found = [filter_weight(INTERPOLATIONS.index(kind), distance, radius) for distance in distances]
         np.testing.assert_allclose(found, oracle.filter_values(kind, distances, scale), atol=1e-12)
+
+
+@given(distance=st.floats(-3, -2))
+def test_lanczos_weights_are_the_published_filter(distance: float) -> None:
+    found = np.empty(6)
+    lanczos_weights(found, distance)
+    wanted = oracle.filter_values("lanczos", distance + np.arange(6), 1.0)
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", INTERPOLATIONS)
