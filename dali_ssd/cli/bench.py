@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def _check_outputs(config: BenchConfig) -> None:
         name = getattr(config, option)
         if name and (not Path(name).parent.is_dir() or Path(name).is_dir()):
             raise ConfigError(f"--{option} {name}: not a file name in a folder that exists")
+        if name and not os.access(Path(name).parent, os.W_OK):
+            raise ConfigError(f"--{option} {name}: user {os.getuid()} may not write to {Path(name).parent}")
 
 
 def _plot(config: BenchConfig, record: Record) -> None:

@@ -13,6 +13,7 @@ import mxnet as mx
 from dali_ssd.config import TrainConfig
 from dali_ssd.errors import TrainingError
 from dali_ssd.train.distributed import OneWorker, Workers
+from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.history import History
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.meter import LossMeter, StepClock, TimeShare
@@ -65,6 +66,7 @@ class Fitting:
         workers: Workers | None = None,
         stop: StopSignal | None = None,
         log: TrainLog | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self.config = config
         self._workers: Workers = workers or OneWorker()
@@ -72,6 +74,7 @@ class Fitting:
         self._score = score
         self._stop = stop or StopSignal()
         self._log = log or TrainLog(quiet=True)
+        self._heartbeat = heartbeat or Heartbeat()
         self._report = Report(self._log, self._prefix, silent=self._workers.rank > 0)
         self._clock = StepClock(settle=mx.nd.waitall)
         self._decay_epochs = parse_decay_epochs(config.lr_decay_epoch)
@@ -151,6 +154,7 @@ class Fitting:
     def _make_step(self, batch: Any, watch: LossWatch) -> None:
         at = self._now.position
         losses = self._train_step(batch)
+        self._heartbeat.beat()
         at.batch += 1
         at.step += 1
         watch.push(at.step, self._lr, losses, batch)

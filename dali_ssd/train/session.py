@@ -20,6 +20,7 @@ from dali_ssd.records.dataset import expand_paths
 from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.devices import devices_of
 from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers
+from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import FitResult, Fitting
 from dali_ssd.train.network import anchors_of, initialize, network_name
@@ -41,7 +42,7 @@ def train(config: TrainConfig) -> FitResult:
     shards = expand_paths(config.train)
     classes = class_names(config.classes, shards)
     prefix = config.save_prefix + network_name(config.network, config.data_shape)
-    stop = StopSignal()
+    stop, heartbeat = StopSignal(), Heartbeat.from_environment()
     with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
         log.logger.info("%s", config)
         log.logger.info("Training on %s", ", ".join(map(str, devices)))
@@ -50,15 +51,25 @@ def train(config: TrainConfig) -> FitResult:
         with _train_loader(config, shards, anchors, devices, classes, workers) as loader:
             if workers.rank == 0:
                 _tell_bad_records(loader, prefix, log)
-            score = _scorer(config, classes, devices, stop) if workers.rank == 0 else None
+            score = _scorer(config, classes, devices, stop, heartbeat) if workers.rank == 0 else None
             identity = _identity(config, classes, workers)
             fitting = Fitting(
-                net, loader, config, prefix=prefix, score=score, identity=identity, workers=workers, stop=stop, log=log
+                net,
+                loader,
+                config,
+                prefix=prefix,
+                score=score,
+                identity=identity,
+                workers=workers,
+                stop=stop,
+                log=log,
+                heartbeat=heartbeat,
             )
             checkpoint = _checkpoint(config, prefix)
             if checkpoint is not None:
                 fitting.resume(checkpoint)
-            return fitting.run()
+            with heartbeat:
+                return fitting.run()
 
 
 def class_names(classes: str, shards: Sequence[Path]) -> tuple[str, ...]:
@@ -141,7 +152,7 @@ def _tell_bad_records(loader: TrainLoader, prefix: str, log: TrainLog) -> None:
 
 
 def _scorer(
-    config: TrainConfig, classes: Sequence[str], devices: list[Any], stop: StopSignal
+    config: TrainConfig, classes: Sequence[str], devices: list[Any], stop: StopSignal, heartbeat: Heartbeat
 ) -> Callable[[Any], Scored] | None:
     if not config.val:
         return None
@@ -157,7 +168,7 @@ def _scorer(
         num_classes=len(classes),
         recipe=config.recipe,
     )
-    return lambda net: evaluate(net, stop.guard(loader), classes, config.data_shape)
+    return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)
 
 
 def _identity(config: TrainConfig, classes: Sequence[str], workers: Workers) -> dict[str, Any]:

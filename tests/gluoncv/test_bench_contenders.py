@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from dali_ssd.bench.anchors import VGG_SHAPES, vgg_anchors
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.work import Batch, Work
+from dali_ssd.errors import ConfigError
 from dali_ssd.synthetic import SHAPES, write_shapes
 
 ANCHORS = vgg_anchors(300)
@@ -117,3 +119,10 @@ def test_anchors_are_those_that_gluoncv_generates(data_shape: int):
         make = SSDAnchorGenerator(index, (data_shape,) * 2, level.sizes, level.ratios, level.step, alloc_size=cells)
         anchors.append(make.anchors.value.asnumpy().reshape(-1, 4))
     np.testing.assert_array_equal(vgg_anchors(data_shape), np.concatenate(anchors))
+
+
+def test_gluoncv_says_how_much_shared_memory_its_workers_need(batches, monkeypatch: pytest.MonkeyPatch):
+    full = shutil.disk_usage("/dev/shm")._replace(free=64 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(ConfigError, match=r"need 120 MB in /dev/shm, which has 67 MB free; .* --shm-size 1g"):
+        batches("gluoncv", 1, size=32)

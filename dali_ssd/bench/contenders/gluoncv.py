@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,17 @@ from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders.device import to_device
 from dali_ssd.bench.work import Batch, Work
+from dali_ssd.errors import ConfigError
 from dali_ssd.records.index import ensure_index
 
 __all__ = ["batches"]
 
+_SHARED_MEMORY = Path("/dev/shm")
+
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     """Yield the batches of a Gluon DataLoader with `work.threads` worker processes, epoch after epoch."""
+    _check_shared_memory(work, len(anchors))
     transform = SSDDefaultTrainTransform(work.data_shape, work.data_shape, mx.nd.array(anchors[None]))
     loader = gluon.data.DataLoader(
         _Chain([RecordFileDetection(str(path)) for path in _stage(work)]).transform(transform),
@@ -35,6 +40,19 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     while True:
         for data, cls_targets, box_targets in loader:
             yield to_device(work, data, cls_targets, box_targets)
+
+
+def _check_shared_memory(work: Work, anchors: int) -> None:
+    """Raise ConfigError where batches do not fit into shared memory: a worker would die, and MXNet wait for it."""
+    pixels, targets = 3 * work.data_shape**2, 5 * anchors
+    # A worker is asked for two batches ahead, and the consumer holds one.
+    needed = (2 * work.threads + 1) * work.batch_size * (pixels + targets) * 4
+    free = shutil.disk_usage(_SHARED_MEMORY).free
+    if free < needed:
+        raise ConfigError(
+            f"its workers need {needed // 10**6} MB in {_SHARED_MEMORY}, which has {free // 10**6} MB free; "
+            f"a container gets more by --shm-size {-(-needed // 2**30)}g"
+        )
 
 
 class _Chain(gluon.data.Dataset):  # type: ignore[misc]

@@ -97,6 +97,22 @@ def test_output_that_cannot_be_written_is_refused_before_measuring(
     assert fake_children == []
 
 
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+def test_a_folder_that_may_not_be_written_to_is_refused_before_measuring(
+    shard: Path,
+    tmp_path: Path,
+    option: str,
+    fake_children: list[Request],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    # Permissions do not stop root, who may run the tests.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert bench(shard, option, tmp_path / "file") == 2
+    assert f"may not write to {tmp_path}" in capsys.readouterr().err
+    assert fake_children == []
+
+
 def test_unknown_contenders_are_listed(shard: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as caught:
         bench(shard, "--contenders", "fast")
