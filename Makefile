@@ -18,10 +18,11 @@ demo: $(STAMP) ## Draw a data set, train on it, score it; leaves pictures (about
 test: $(STAMP) ## Run the tests; ARGS='-k name tests/unit' picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(STAMP) ## Check style, format and types
+lint: $(STAMP) ## Check style, format, types and the Dockerfile
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/hadolint docker/Dockerfile
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix

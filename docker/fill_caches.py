@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""Compile all kernels into Numba's cache and list the fonts into matplotlib's, so that no run has to wait for it."""
+
+import matplotlib.font_manager  # noqa: F401
+
+from dali_ssd.graph.plan import training_kernel, whole_image_kernel
+from dali_ssd.graph.render import render_kernel
+from dali_ssd.graph.targets import target_kernel
+
+for kernel in (training_kernel, whole_image_kernel, render_kernel, target_kernel):
+    kernel()
