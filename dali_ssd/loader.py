@@ -107,6 +107,14 @@ class _Loader:
             raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
         return Shard(self._dataset.shards, self._index, number, count)
 
+    def _start(self, pipelines: list[Any]) -> None:
+        """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""
+        self.close()
+        self._dataset.require_sizes()  # DALI 2.4 crashes where it is to read a shard that has become empty
+        for pipeline in pipelines:
+            pipeline.build()
+        self._pipelines = pipelines
+
     def _device_id(self, ctx: Any) -> int | None:
         return int(ctx.device_id) if self._device == "gpu" else None
 
@@ -214,7 +222,7 @@ class TrainLoader(_Loader):
 
     def _build(self, checkpoints: Sequence[bytes | None]) -> None:
         first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
-        self._pipelines = [
+        pipelines = [
             self._definition(
                 self._shard(first + number, count),
                 **self._options,
@@ -231,8 +239,7 @@ class TrainLoader(_Loader):
             )
             for number, (ctx, checkpoint) in enumerate(zip(self._ctx, checkpoints, strict=True))
         ]
-        for pipeline in self._pipelines:
-            pipeline.build()
+        self._start(pipelines)
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -350,7 +357,7 @@ class ValLoader(_Loader):
         self._build()
 
     def _build(self) -> None:
-        self._pipelines = [
+        pipelines = [
             self._definition(
                 self._shard(number, len(self._ctx)),
                 self._image,
@@ -364,8 +371,7 @@ class ValLoader(_Loader):
             )
             for number, ctx in enumerate(self._ctx)
         ]
-        for pipeline in self._pipelines:
-            pipeline.build()
+        self._start(pipelines)
 
     def __len__(self) -> int:
         return int(-(-max(self._sizes) // self._each))
