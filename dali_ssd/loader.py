@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class _Loader:
         cores = available_cores() if num_threads == "auto" else num_threads
         self._threads = max(1, cores // len(self._ctx))
         self._index = dataset.merged_index()
+        self._home = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
 
@@ -122,6 +124,8 @@ class _Loader:
         """One batch of each pipeline; counts the time that the caller waits."""
         if not self._pipelines:
             raise ConfigError("the loader is closed")
+        if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
+            raise ConfigError("the loader was made in another process; make one in each process that reads")
         begin = time.perf_counter()
         try:
             return [pipeline.run() for pipeline in self._pipelines]
@@ -300,7 +304,8 @@ class TrainLoader(_Loader):
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
         settings = (self._device, self.config.initial_fill, self.config.upright)
-        code = Path(inspect.getfile(self._definition)).read_bytes() + source_digest().encode()
+        file = inspect.getfile(inspect.unwrap(self._definition))  # else it is that of DALI's decorator
+        code = Path(file).read_bytes() + source_digest().encode()
         return {
             "the number of records": str(len(self._dataset)),
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
