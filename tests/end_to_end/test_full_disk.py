@@ -111,3 +111,12 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Pat
         write_checkpoint(tmp_path / "a.ckpt", {"weights": np.zeros(1000)}, {"step": 2})
     assert (tmp_path / "a.ckpt").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.ckpt"]
+
+
+def test_fixed_shards_go_with_the_list_that_cannot_be_written(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dali_ssd.records.fix.FIX_LIST", "no folder/list.txt")
+    with pytest.raises(DaliSsdError, match=r"cannot write .*list\.txt"):
+        write_fixed(shard, tmp_path)
+    assert os.listdir(tmp_path) == []
