@@ -183,7 +183,7 @@ class PipelineConfig:
     prefetch: int = 2
     """Batches prepared ahead."""
     initial_fill: int = 4096
-    """Records the shuffle draws from. They stay in the page cache (mmap), so a large window costs no memory."""
+    """Records the shuffle draws from. They lie in memory: 4096 of 50 KB are 200 MB."""
     upright: bool = False
     """Turn images by their EXIF orientation. Off: labels refer to what MXNet's `imdecode` returns, which does not."""
     seed: int = 233

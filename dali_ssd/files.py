@@ -9,14 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, overload
 
 from dali_ssd.errors import DaliSsdError, DatasetError
 
-__all__ = ["atomic_open", "atomic_path", "cache_folder", "file_identity", "replace", "sync_file", "temporary_name"]
+__all__ = [
+    "atomic_open",
+    "atomic_path",
+    "cache_folder",
+    "file_identity",
+    "new_files",
+    "replace",
+    "sync_file",
+    "temporary_name",
+]
 
 
 def temporary_name(path: Path) -> Path:
@@ -82,6 +91,18 @@ def _atomic_open(path: Path, mode: str) -> Iterator[IO[Any]]:
     encoding = None if "b" in mode else "utf-8"
     with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
         yield file
+
+
+@contextmanager
+def new_files(paths: Iterable[Path]) -> Iterator[None]:
+    """Files that belong together: if the block fails, those of `paths` that it has created are deleted."""
+    new = [path for path in paths if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class _Loader:
         cores = available_cores() if num_threads == "auto" else num_threads
         self._threads = max(1, cores // len(self._ctx))
         self._index = dataset.merged_index()
+        self._home = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
 
@@ -107,6 +109,14 @@ class _Loader:
             raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
         return Shard(self._dataset.shards, self._index, number, count)
 
+    def _start(self, pipelines: list[Any]) -> None:
+        """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""
+        self.close()
+        self._dataset.require_sizes()  # DALI 2.4 crashes where it is to read a shard that has become empty
+        for pipeline in pipelines:
+            pipeline.build()
+        self._pipelines = pipelines
+
     def _device_id(self, ctx: Any) -> int | None:
         return int(ctx.device_id) if self._device == "gpu" else None
 
@@ -114,6 +124,8 @@ class _Loader:
         """One batch of each pipeline; counts the time that the caller waits."""
         if not self._pipelines:
             raise ConfigError("the loader is closed")
+        if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
+            raise ConfigError("the loader was made in another process; make one in each process that reads")
         begin = time.perf_counter()
         try:
             return [pipeline.run() for pipeline in self._pipelines]
@@ -214,7 +226,7 @@ class TrainLoader(_Loader):
 
     def _build(self, checkpoints: Sequence[bytes | None]) -> None:
         first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
-        self._pipelines = [
+        pipelines = [
             self._definition(
                 self._shard(first + number, count),
                 **self._options,
@@ -231,8 +243,7 @@ class TrainLoader(_Loader):
             )
             for number, (ctx, checkpoint) in enumerate(zip(self._ctx, checkpoints, strict=True))
         ]
-        for pipeline in self._pipelines:
-            pipeline.build()
+        self._start(pipelines)
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -293,7 +304,8 @@ class TrainLoader(_Loader):
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
         settings = (self._device, self.config.initial_fill, self.config.upright)
-        code = Path(inspect.getfile(self._definition)).read_bytes() + source_digest().encode()
+        file = inspect.getfile(inspect.unwrap(self._definition))  # else it is that of DALI's decorator
+        code = Path(file).read_bytes() + source_digest().encode()
         return {
             "the number of records": str(len(self._dataset)),
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
@@ -350,7 +362,7 @@ class ValLoader(_Loader):
         self._build()
 
     def _build(self) -> None:
-        self._pipelines = [
+        pipelines = [
             self._definition(
                 self._shard(number, len(self._ctx)),
                 self._image,
@@ -364,8 +376,7 @@ class ValLoader(_Loader):
             )
             for number, ctx in enumerate(self._ctx)
         ]
-        for pipeline in self._pipelines:
-            pipeline.build()
+        self._start(pipelines)
 
     def __len__(self) -> int:
         return int(-(-max(self._sizes) // self._each))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from dali_ssd.convert.report import Report
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError
-from dali_ssd.files import atomic_open
+from dali_ssd.files import atomic_open, new_files
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.classes import CLASSES_FILE, read_classes
@@ -72,20 +72,18 @@ def convert(config: ConvertConfig) -> Converted:
     report.add(notes)
     stem = config.stem or config.split or "data"
     builder = Builder(classes, config.exif, config.drop_empty)
-    with ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
+    texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")
+    with new_files(texts), ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
         built = ordered_map(builder, samples, config.workers)
         for result in track(built, f"writing {stem}", len(samples)):
             _take(result, writer, report)
         if not report.images:
             raise AnnotationError("\n".join([f"nothing to write from {config.src}:", *report.lines()]))
-        report_file = _write_texts(config.out, stem, classes, report)
-    return Converted(writer.paths, classes, report, report_file)
+        _write_lines(texts[0], classes)
+        _write_lines(texts[1], report.lines(examples=None))
+    return Converted(writer.paths, classes, report, texts[1])
 
 
-def _write_texts(folder: Path, stem: str, classes: Sequence[str], report: Report) -> Path:
-    with atomic_open(folder / CLASSES_FILE, "w") as file:
-        file.write("".join(f"{name}\n" for name in classes))
-    path = folder / f"{stem}.report.txt"
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
     with atomic_open(path, "w") as file:
-        file.write("".join(f"{line}\n" for line in report.lines(examples=None)))
-    return path
+        file.writelines(f"{line}\n" for line in lines)

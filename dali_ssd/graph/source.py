@@ -43,6 +43,11 @@ def read(shard: Shard, *, shuffle: bool, initial_fill: int = 1) -> tuple[Any, An
         initial_fill=initial_fill,
         stick_to_shard=not shuffle,
         pad_last_batch=not shuffle,
+        # A shard that becomes shorter under a memory map kills the interpreter (SIGBUS); a plain read only fails, and
+        # the loader can name the shard. Cost, against mmap over a shard of 98 MB in 16 paired epochs: none that shows
+        # (1.00 of the CPU time an image, quartiles 0.97 and 1.03); the shuffle's window lies in memory instead of in
+        # the page cache (561 MB against 309 MB that are not a file's, at 4096 records of 50 KB).
+        dont_use_mmap=True,
         name=READER,
     )
     return images, labels

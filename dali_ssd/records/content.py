@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
-from dali_ssd.records.labels import MAX_CLASS_ID, split_label
+from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
 from dali_ssd.records.recordio import unpack
 
 __all__ = ["FRACTION_LIMIT", "OVERHANG", "Content", "Scale", "check_record", "scale_of"]
@@ -41,8 +41,7 @@ class Content:
 
 def scale_of(rows: NDArray[np.float32]) -> Scale:
     """What the coordinates of label rows (n, B) look like."""
-    boxes = rows[~(rows[:, 0] < 0), 1:5]
-    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    boxes = rows[~(rows[:, 0] < 0) & believable(rows), 1:5]
     if not len(boxes):
         return "none"
     return "pixel" if np.abs(boxes).max() > FRACTION_LIMIT else "fraction"
@@ -111,7 +110,7 @@ def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raste
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))
         return
-    finite = np.isfinite(rows[:, :5]).all(axis=1)
+    finite = believable(rows)
     ids = np.where(finite, rows[:, 0], 0)
     fitting = (ids == np.floor(ids)) & (ids <= MAX_CLASS_ID)
     content.top_class = int(ids[real & fitting].max(initial=-1))

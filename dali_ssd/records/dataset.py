@@ -114,6 +114,16 @@ class Dataset:
         assert place.shard is not None and place.offset is not None  # `place` always sets both
         return unpack(read_record(place.shard, place.offset), place)
 
+    def require_sizes(self) -> None:
+        """Raise `DatasetError` unless each shard still has the size with which its records were found."""
+        for shard, size in zip(self.shards, np.diff(self.starts), strict=True):
+            try:
+                now = shard.stat().st_size
+            except OSError as error:
+                raise DatasetError(f"cannot read {shard}: {error.strerror}; it was there when the run began") from error
+            if now != size:
+                raise DatasetError(f"{shard} has changed from {size} bytes to {now} since the run began")
+
     def without(self, records: Iterable[int]) -> Dataset:
         """The same dataset with some records left out, and shards that lose all of theirs."""
         keep = np.ones(len(self), bool)

@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
     "left-out": Kind("note", "damage that the index leaves out", "nothing; it is not read"),
     "bad-header": Kind("error", "a record too short for its header and label", _FIX),
     "bad-label": Kind("error", "label lengths that cannot be true", _FIX),
-    "not-finite": Kind("error", "NaN or infinite numbers in a label", _FIX_OBJECT),
+    "not-finite": Kind("error", "NaN, infinite or absurd numbers in a label", _FIX_OBJECT),
     "bad-class": Kind(
         "error", "class ids that are not whole or too large", f"give the right class names; or {_FIX_OBJECT}"
     ),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open
+from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.image import read_raster
@@ -62,16 +62,16 @@ def fix(
     repaired = Repaired(prepare(reports, out))
     hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
     files: list[ShardFile] = []
-    with _all_or_none(files, out):
+    with new_files([out / FIX_LIST]), _all_or_none(files, out):
         for report, target in zip(reports, repaired.paths, strict=True):
             files.append(ShardFile(target))
             files[-1].open()
             _fix_shard(report, hopeless.get(report.shard, {}), files[-1], repaired, (coordinates, num_classes))
         if not repaired.kept:
             raise DatasetError("no record can be kept, so nothing was written")
-    lost = [str(found) for found in findings if found.severity == "error" and found.place.key is None]
-    with atomic_open(out / FIX_LIST, "w") as file:
-        file.writelines(f"{line}\n" for line in [*repaired.changes, *(f"{text}: lost" for text in lost)])
+        lost = [str(found) for found in findings if found.severity == "error" and found.place.key is None]
+        with atomic_open(out / FIX_LIST, "w") as file:
+            file.writelines(f"{line}\n" for line in [*repaired.changes, *(f"{text}: lost" for text in lost)])
     return repaired
 
 

@@ -17,7 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from dali_ssd.errors import Place, RecordError
 
-__all__ = ["MAX_CLASS_ID", "MAX_HEADER", "MAX_WIDTH", "Objects", "build_label", "parse_label", "split_label"]
+__all__ = [
+    "MAX_CLASS_ID",
+    "MAX_COORDINATE",
+    "MAX_HEADER",
+    "MAX_WIDTH",
+    "Objects",
+    "believable",
+    "build_label",
+    "parse_label",
+    "split_label",
+]
 
 MAX_HEADER = 1024
 """Longest label header that is believed; anything above is damage."""
@@ -25,6 +35,8 @@ MAX_WIDTH = 256
 """Widest object that is believed."""
 MAX_CLASS_ID = 2**24
 """Float32 holds whole numbers exactly up to here."""
+MAX_COORDINATE = 2.0**24
+"""Largest coordinate that is believed: no image is so wide, and a larger one overflows once it is scaled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +87,17 @@ def split_label(
     return label[2:start], label[start:].reshape(-1, width)
 
 
+def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: label rows (n, B) whose class id is finite, and whose coordinates are not absurd either."""
+    with np.errstate(invalid="ignore"):  # NaN compares false
+        good: NDArray[np.bool_] = np.isfinite(rows[:, 0]) & (np.abs(rows[:, 1:5]) <= MAX_COORDINATE).all(axis=1)
+    return good
+
+
 def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: Place) -> None:
     ids = rows[:, 0]
     for bad, what in (
-        (~np.isfinite(rows[:, :5]).all(axis=1), "has a NaN or infinite number"),
+        (~believable(rows), "has a NaN, infinite or absurd number"),
         ((ids != np.floor(ids)) | (ids > MAX_CLASS_ID), "has a class id that is not a whole number in range"),
     ):
         if bad.any():
@@ -90,7 +109,7 @@ def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: Place) 
 def parse_label(label: NDArray[np.float32], place: Place | None = None) -> Objects:
     """Objects of a label. Raises `RecordError` on lengths that cannot be true, NaN, and class ids that are not whole.
 
-    Coordinates are not judged beyond being finite: what is out of 0..1 or inverted comes out as stored.
+    Coordinates are not judged beyond being believable: what is out of 0..1 or inverted comes out as stored.
     """
     header, rows = split_label(label, place)
     numbers = np.flatnonzero(~(rows[:, 0] < 0))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dali_ssd.records.content import OVERHANG, scale_of
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.image import Raster
-from dali_ssd.records.labels import MAX_CLASS_ID, split_label
+from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
 
 __all__ = ["mend_label"]
 
@@ -72,7 +72,7 @@ def _usable(
     """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
     ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
-    proper = (ids == np.floor(ids)) & (ids <= top) & np.isfinite(rows[:, :5]).all(axis=1)
+    proper = (ids == np.floor(ids)) & (ids <= top) & believable(rows)
     usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return usable
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open
+from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import Index, index_path, write_index
-from dali_ssd.records.repair import Repaired, prepare, reasons_where
+from dali_ssd.records.repair import Repaired, outputs, prepare, reasons_where
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
 from dali_ssd.records.structure import left_out_path
 
@@ -23,7 +23,7 @@ def _unfit(found: Finding) -> bool:
 
 
 def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out: Path) -> Repaired:
-    """Put a link to each shard into `out`, with an index of its good records and a list of what that leaves out.
+    """Put a link to each shard into `out`, with an index of its good records and a list of the others; all or none.
 
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
@@ -34,10 +34,11 @@ def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out:
         raise DatasetError("every record has an error, so nothing was written")
     repaired = Repaired(prepare(reports, out), kept=kept)
     repaired.dropped = sum(len(report.records) for report in reports) - kept
-    for report, target, records in zip(reports, repaired.paths, good, strict=True):
-        left_out = reasons.get(report.shard, {})
-        repaired.changes += [f"{report.shard}, byte {at}: left out, {left_out[at]}" for at in sorted(left_out)]
-        _write(report.shard, target, records, left_out)
+    with new_files(path for target in repaired.paths for path in outputs(target)):
+        for report, target, records in zip(reports, repaired.paths, good, strict=True):
+            left_out = reasons.get(report.shard, {})
+            repaired.changes += [f"{report.shard}, byte {at}: left out, {left_out[at]}" for at in sorted(left_out)]
+            _write(report.shard, target, records, left_out)
     return repaired
 
 

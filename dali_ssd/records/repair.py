@@ -17,7 +17,7 @@ from dali_ssd.records.index import index_path
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.structure import left_out_path
 
-__all__ = ["Reasons", "Repaired", "prepare", "reasons_where"]
+__all__ = ["Reasons", "Repaired", "outputs", "prepare", "reasons_where"]
 
 Reasons = dict[Path, dict[int, str]]
 """Why the record at a byte offset of a shard cannot stay."""
@@ -36,6 +36,11 @@ class Repaired:
     """One line for each record that was mended or dropped."""
 
 
+def outputs(target: Path) -> tuple[Path, ...]:
+    """Files that a repaired shard may consist of."""
+    return target, index_path(target), left_out_path(target)
+
+
 def prepare(reports: Sequence[ShardReport], out: Path) -> list[Path]:
     """Where the repaired shards go, in a folder that exists then.
 
@@ -45,7 +50,7 @@ def prepare(reports: Sequence[ShardReport], out: Path) -> list[Path]:
     if len(set(targets)) < len(targets):
         raise DaliSsdError("two shards have the same name; repair them one by one into different folders")
     for target in targets:
-        there = [path for path in (target, index_path(target), left_out_path(target)) if path.exists()]
+        there = [path for path in outputs(target) if path.exists()]
         if there:
             raise DaliSsdError(f"{there[0]} exists already; choose an empty folder, the input is never changed")
     try:

@@ -24,7 +24,7 @@ from dali_ssd.records.structure import left_out_path, shard_structure
 
 __all__ = ["RecordFacts", "ShardReport", "Task", "cached_report", "inspect_shard", "report_identity", "tasks_of"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""

@@ -18,12 +18,9 @@ from PIL import Image
 from dali_ssd.cli.main import main
 from dali_ssd.draw import class_color
 from dali_ssd.synthetic import SHAPES, write_shapes
-from dali_ssd.train.checkpoint import find_checkpoints, read_checkpoint
+from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.history import read_history
-
-NAME = "ssd_128_mobilenet0.25_custom"
-SMALL = ["--network", "mobilenet0.25", "--data-shape", "128", "--gpus", ""]
-TRAIN = [*SMALL, "--batch-size", "8", "--lr", "0.01", "--pretrained-base", "no", "-j", "2", "--log-interval", "2"]
+from tests.end_to_end.training import NAME, SMALL, TRAIN, same_weights
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +43,6 @@ def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def weights(checkpoint: Path) -> dict[str, np.ndarray]:
-    return read_checkpoint(checkpoint)[0]
-
-
 def test_a_training_leaves_what_it_promises(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
     assert {f"{NAME}_train.log", f"{NAME}_metrics.jsonl", f"{NAME}_curve.png"} <= names
@@ -65,16 +58,14 @@ def test_a_training_leaves_what_it_promises(trained: Path) -> None:
 
 def test_the_same_seed_trains_the_same_network(shards: Path, trained: Path, tmp_path: Path) -> None:
     assert train(shards, tmp_path, "--epochs", "2", "--save-interval", "0") == 0
-    first, again = (weights(find_checkpoints(f"{folder}/{NAME}")[-1]) for folder in (trained, tmp_path))
-    assert all((first[name] == again[name]).all() for name in first)
+    assert same_weights(*(find_checkpoints(f"{folder}/{NAME}")[-1] for folder in (trained, tmp_path)))
 
 
 def test_resuming_gives_the_same_network(shards: Path, trained: Path, tmp_path: Path) -> None:
     inside = find_checkpoints(f"{trained}/{NAME}")[0]
     assert int(inside.stem[-8:]) == 6
     assert train(shards, tmp_path, "--epochs", "2", "--save-interval", "0", "--resume", str(inside)) == 0
-    first, again = (weights(find_checkpoints(f"{folder}/{NAME}")[-1]) for folder in (trained, tmp_path))
-    assert all((first[name] == again[name]).all() for name in first)
+    assert same_weights(*(find_checkpoints(f"{folder}/{NAME}")[-1] for folder in (trained, tmp_path)))
     steps = [entry["step"] for entry in read_history(tmp_path / f"{NAME}_metrics.jsonl")]
     assert steps == [2, 4, 4, 6, 8, 8]
 
@@ -139,8 +130,7 @@ def test_sigterm_saves_and_the_resumed_training_is_the_same(shards: Path, traine
     if process.returncode:
         assert re.search(r"SIGTERM: stopped after step \d; saved .*\.ckpt; go on with --resume", err)
         assert train(shards, tmp_path, *options, "--resume", "auto") == 0
-    first, again = (weights(find_checkpoints(f"{folder}/{NAME}")[-1]) for folder in (trained, tmp_path))
-    assert all((first[name] == again[name]).all() for name in first)
+    assert same_weights(*(find_checkpoints(f"{folder}/{NAME}")[-1] for folder in (trained, tmp_path)))
 
 
 def test_eval_scores_parameters_and_checkpoints_alike(

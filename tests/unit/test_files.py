@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open, atomic_path, cache_folder, file_identity, temporary_name
+from dali_ssd.files import atomic_open, atomic_path, cache_folder, file_identity, new_files, temporary_name
 
 
 def test_atomic_open_replaces_whole_file(tmp_path: Path) -> None:
@@ -106,3 +106,16 @@ def test_identity_follows_content_changes(tmp_path: Path) -> None:
     second = file_identity(path)
     os.utime(path, ns=(2, 2))
     assert file_identity(path) != second
+
+
+def test_new_files_go_when_the_block_fails_and_old_ones_stay(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in ("old", "new", "other"))
+    old.write_text("1")
+    with pytest.raises(KeyboardInterrupt), new_files([old, new]):
+        for path in (old, new, other):
+            path.write_text("2")
+        raise KeyboardInterrupt
+    assert sorted(os.listdir(tmp_path)) == ["old", "other"]
+    with new_files([new]):
+        new.write_text("3")
+    assert new.exists()

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
-import struct
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dali_ssd.cli import check as command
 from dali_ssd.cli.main import main
@@ -20,7 +15,6 @@ from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.fix import fix
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.quarantine import quarantine
-from dali_ssd.records.recordio import MAGIC, frame
 from dali_ssd.records.writer import ShardFile
 
 from .conftest import BOX, Write, encoded, record, starts
@@ -262,56 +256,3 @@ def test_full_disk_while_fixing(write: Write, tmp_path: Path, monkeypatch: pytes
 def test_faults_of_options_come_together() -> None:
     with pytest.raises(ConfigError, match=r"workers.*show.*coordinates"):
         CheckConfig(("a",), workers=-1, show=-1, coordinates="miles")  # type: ignore[arg-type]
-
-
-SHARD = b"".join(map(frame, [*GOOD[:3], record([(4, 3, 20, 15)]), record(image=encoded("PNG", "P"))]))
-INDEX = "".join(f"{i}\t{at}\n" for i, at in enumerate(starts([*GOOD[:3], record([(4, 3, 20, 15)])]))).encode()
-edits = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "cut", "insert", "repeat", "word", "swap"]),
-        st.integers(0, len(SHARD)),
-        st.integers(0, 200),
-        st.binary(max_size=12) | st.just(struct.pack("<I", MAGIC)),
-    ),
-    max_size=4,
-)
-
-
-def damage(data: bytes, how: str, at: int, count: int, insert: bytes) -> bytes:
-    if how == "flip":
-        return data[:at] + bytes(byte ^ 0x41 for byte in data[at : at + 1]) + data[at + 1 :]
-    if how == "cut":
-        return data[:at] + data[at + count :]
-    if how == "insert":
-        return data[:at] + insert + data[at:]
-    if how == "repeat":
-        return data[: at + count] + data[at:]
-    if how == "word":
-        at -= at % 4
-        return data[:at] + struct.pack("<f", (0.5, -1, 5, 1e9, float("nan"))[count % 5]) + data[at + 4 :]
-    return data[at:] + data[:at]
-
-
-@settings(max_examples=int(os.environ.get("DALI_SSD_FUZZ", "150")))
-@given(edits, st.none() | st.binary(max_size=60) | st.tuples(st.integers(0, 40), st.binary(max_size=4)))
-def test_check_ends_and_what_it_fixes_is_clean(changes: list[tuple[str, int, int, bytes]], index: object) -> None:
-    data, entries = SHARD, INDEX
-    for how, at, count, insert in changes:
-        data = damage(data, how, at, count, insert)
-    if isinstance(index, tuple):
-        entries = entries[: index[0]] + index[1] + entries[index[0] + 1 :]
-    with TemporaryDirectory() as name:
-        shard, out = Path(name) / "a.rec", Path(name) / "out"
-        shard.write_bytes(data)
-        if index is not None:
-            shard.with_suffix(".idx").write_bytes(index if isinstance(index, bytes) else entries)
-        checked = look(shard)
-        assert checked.exit_code in (0, 1)
-        assert json.dumps(checked.as_json())
-        try:
-            fix(checked.reports, checked.findings, out, "fraction", None)
-        except DatasetError:
-            return
-        again = look(out / "a.rec")
-        assert {found.severity for found in again.findings} <= {"note"}
-        assert len(open_dataset(out / "a.rec")) == again.records

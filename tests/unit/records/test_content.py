@@ -40,6 +40,7 @@ def test_good_record() -> None:
         ([(-0.1, 0.2, 0.5, 0.6), (0.1, 0.2, 0.5, 1.2)], [("overhanging-box", 0), ("overhanging-box", 1)]),
         ([(-1e-6, 0, 1 + 1e-6, 1)], []),
         ([(0.1, np.nan, 0.5, 0.6), (0.1, 0.2, np.inf, 0.6)], [("not-finite", 0), ("not-finite", 1)]),
+        ([(0.1, 0.1, 0.5, 0.6), (-3e38, 0.2, 0.5, 0.6)], [("not-finite", 1)]),
     ],
 )
 def test_boxes(boxes: Any, expected: Any) -> None:

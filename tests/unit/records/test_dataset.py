@@ -90,6 +90,18 @@ def test_record_damaged_after_opening(folder: Path) -> None:
         dataset.read(1)
 
 
+def test_sizes_must_stay(folder: Path) -> None:
+    dataset = open_dataset(str(folder / "t-*.rec"))
+    dataset.require_sizes()
+    shard = folder / "t-00001-of-00003.rec"
+    shard.write_bytes(shard.read_bytes() + bytes(4))
+    with pytest.raises(DatasetError, match=r"t-00001-of-00003\.rec has changed from \d+ bytes to \d+"):
+        dataset.require_sizes()
+    shard.unlink()
+    with pytest.raises(DatasetError, match=r"cannot read .*t-00001-of-00003\.rec: No such file"):
+        dataset.require_sizes()
+
+
 def test_expand_sorts_and_accepts_all_forms(folder: Path) -> None:
     names = [f"t-0000{i}-of-00003.rec" for i in range(3)]
     expected = tuple(folder / name for name in names)

@@ -1,0 +1,26 @@
+"""A training small enough for tests: its options, and what it leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dali_ssd.train.checkpoint import read_checkpoint
+
+__all__ = ["NAME", "SMALL", "TRAIN", "same_weights", "weights"]
+
+NAME = "ssd_128_mobilenet0.25_custom"
+SMALL = ["--network", "mobilenet0.25", "--data-shape", "128", "--gpus", ""]
+TRAIN = [*SMALL, "--batch-size", "8", "--lr", "0.01", "--pretrained-base", "no", "-j", "2", "--log-interval", "2"]
+
+
+def weights(checkpoint: Path) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint: parameters and momentum."""
+    return read_checkpoint(checkpoint)[0]
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    """Whether two checkpoints hold the same arrays, to the bit."""
+    one, other = weights(first), weights(second)
+    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)

@@ -1,0 +1,130 @@
+"""The process that meets the damaged shards, so that its crash is a result: `python -m tests.fuzz.child`.
+
+It takes one request a line, a JSON list of a task's name and a folder, and answers each by a JSON line: the outcome,
+and this process's peak of memory in MB. Outcomes:
+
+    refused   there is no loader, but an error of `dali_ssd.errors`
+    loaded    batches with finite values in range, to the end of the epoch
+    named     likewise, until a `RecordError` named the record whose image cannot be decoded
+    failed    anything else, with what happened
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+
+from dali_ssd import TrainLoader, ValLoader
+from dali_ssd.config import CheckConfig
+from dali_ssd.errors import DaliSsdError, RecordError
+from dali_ssd.records import damage
+from dali_ssd.records.check import check
+from dali_ssd.records.dataset import Dataset
+from dali_ssd.records.decode_worker import _Decoder
+from dali_ssd.records.labels import MAX_COORDINATE
+from tests.graph.pipes import ANCHORS
+
+SIDE = 64
+HEADROOM = 4 << 30
+"""Bytes of address space beyond those at the start: asking for more fails, and the machine keeps its memory."""
+
+_OPTIONS: dict[str, Any] = {"data_shape": SIDE, "num_threads": 1, "prefetch": 1, "ctx": [mx.cpu()]}
+
+
+def _train(shards: Any, **options: Any) -> TrainLoader:
+    return TrainLoader(shards, anchors=ANCHORS, batch_size=2, initial_fill=4, **_OPTIONS, **options)
+
+
+def _val(shards: Any, **options: Any) -> ValLoader:
+    return ValLoader(shards, batch_size=2, **_OPTIONS, **options)
+
+
+def _within(array: np.ndarray, low: float, high: float) -> None:
+    assert np.isfinite(array).all(), "a value is not finite"
+    assert array.size == 0 or (array.min() >= low and array.max() <= high), f"{array.min()} to {array.max()}"
+
+
+def _look_at(batch: Any) -> None:
+    _within(batch.data[0].asnumpy(), -30, 30)  # colors are not clipped: brightness, contrast and saturation add up
+    if hasattr(batch, "labels"):
+        _within(batch.labels[0].asnumpy(), -MAX_COORDINATE * SIDE, MAX_COORDINATE * SIDE)  # not clipped either
+        return
+    classes = batch.cls_targets[0].asnumpy()
+    _within(classes, 0, 2**24 + 1)
+    assert (classes == np.floor(classes)).all()
+    _within(batch.box_targets[0].asnumpy(), -1000, 1000)
+
+
+def _load(make: Callable[[], Any]) -> str:
+    try:
+        loader = make()
+    except DaliSsdError:
+        return "refused"
+    with loader:
+        try:
+            for batch in loader:
+                _look_at(batch)
+        except RecordError:
+            return "named"
+    return "loaded"
+
+
+def _undecodable_here(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
+    """What `decoding.undecodable` tells, without a process of its own for it, which takes a second to start."""
+    decoder = _Decoder(1)
+    faults = {number: decoder.fault([dataset.read(number)[1]]) for number in numbers}
+    return {number: why for number, why in faults.items() if why is not None}
+
+
+def _structure(shard: Path) -> Iterator[str]:
+    """Check, training and validation of one shard; whatever a loader refuses, check has something to say about."""
+    found = check(CheckConfig((str(shard),), workers=1)).findings
+    for make in (_train, _val):
+        outcome = _load(lambda make=make: make(shard))
+        assert outcome != "refused" or found, "check has nothing to say about a shard that the loader refuses"
+        yield outcome
+
+
+def _decoded(folder: Path) -> Iterator[str]:
+    """All shards of a folder at once, bad records left out: none is left that could be named later."""
+    shards = sorted(folder.glob("*.rec"))
+    assert check(CheckConfig(tuple(map(str, shards)), decode=True, workers=1)).exit_code in (0, 1)
+    for make in (_train, _val):
+        outcome = _load(lambda make=make: make(shards, on_bad="skip", max_bad=1, coordinates="fraction"))
+        assert outcome != "named", "a record got through that cannot be decoded"
+        yield outcome
+
+
+def _answer(task: str, folder: Path) -> tuple[str, str]:
+    os.environ["DALI_SSD_CACHE"] = str(folder / "cache")
+    try:
+        return "+".join(_decoded(folder) if task == "decoded" else _structure(folder / "a.rec")), ""
+    except Exception:
+        return "failed", traceback.format_exc()
+
+
+def main() -> None:
+    """Answer requests until there are no more. What libraries print goes to stderr."""
+    damage.undecodable = _undecodable_here
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + HEADROOM, resource.RLIM_INFINITY))
+    for line in sys.stdin:
+        task, folder = json.loads(line)
+        outcome, why = _answer(task, Path(folder))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        print(json.dumps([outcome, why, peak]), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

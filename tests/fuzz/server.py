@@ -1,0 +1,85 @@
+"""Keeps one child process for many cases, and starts another where a case has killed it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import IO
+
+__all__ = ["Died", "Server"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LIMITS = {"structure": 60.0, "decoded": 600.0}
+"""Seconds that an answer may take: a hundred times what it takes on a machine that is not busy."""
+_START = 600.0
+"""Seconds for the first answer: kernels may have to be compiled."""
+
+
+class Died(AssertionError):
+    """The child crashed, or did not answer in time."""
+
+
+class Server:
+    """Hands cases to a child process and counts how they ended."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.seconds = self.slowest = 0.0
+        self.peak = 0
+        """Memory of the child at its highest, in MB."""
+        self._child: subprocess.Popen[str] | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+
+    def ask(self, task: str, folder: Path) -> tuple[str, str]:
+        """Outcome and reason. Raises `Died` where there is no answer; the next question starts a new child."""
+        child = self._child or self._start()
+        begin = time.monotonic()
+        outcome, why, peak = self._exchange(child, task, str(folder), _LIMITS[task])
+        self.seconds += time.monotonic() - begin
+        self.slowest = max(self.slowest, time.monotonic() - begin)
+        self.peak = max(self.peak, peak)
+        self.outcomes[f"{task}: {outcome}"] += 1
+        return outcome, why
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+        self._log.close()
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz.child"]
+        pipe = subprocess.PIPE
+        self._child = subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=self._log, text=True)
+        with tempfile.TemporaryDirectory() as name:
+            (Path(name) / "a.rec").touch()
+            self._exchange(self._child, "structure", name, _START)
+        return self._child
+
+    def _exchange(self, child: subprocess.Popen[str], task: str, folder: str, limit: float) -> tuple[str, str, int]:
+        assert child.stdin is not None and child.stdout is not None  # asked for when it was started
+        child.stdin.write(json.dumps([task, folder]) + "\n")
+        child.stdin.flush()
+        ready = select.select([child.stdout], [], [], limit)[0]
+        line = child.stdout.readline() if ready else ""
+        if line:
+            outcome, why, peak = json.loads(line)
+            return outcome, why, peak
+        child.kill()
+        child.communicate()
+        self._child = None
+        self.outcomes[f"{task}: died"] += 1
+        raise Died(f"no answer for {limit:g} s" if not ready else f"died of {child.returncode}: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - 2000))
+        return self._log.read().decode("utf-8", "replace")

@@ -1,0 +1,77 @@
+"""Damaged shards, thousands of them: no crash, no hang, no endless memory, and never a bare error.
+
+`DALI_SSD_FUZZ=20000 python -m pytest tests/fuzz` tries more than the 2,000 that a usual run does.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dali_ssd.config import CheckConfig
+from dali_ssd.errors import DatasetError
+from dali_ssd.records.check import check
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.fix import fix
+from tests.fuzz.cases import Case, arbitrary, cases, how_many
+from tests.fuzz.server import Died, Server
+
+MEMORY = 1500
+"""MB that the child may take at most; it begins with about 400."""
+_GROUP = 50
+"""Shards that are decoded together: what costs is to start the processes that do it."""
+
+
+def ask(server: Server, task: str, *given_cases: Case) -> None:
+    """Let the child meet some cases. A failure keeps their files."""
+    with tempfile.TemporaryDirectory() as name:
+        for number, case in enumerate(given_cases):
+            case.write(Path(name), "a" if task == "structure" else f"{number:03d}")
+        try:
+            outcome, why = server.ask(task, Path(name))
+        except Died as death:
+            outcome, why = "failed", str(death)
+    if outcome == "failed" or server.peak > MEMORY:
+        kept = Path(tempfile.mkdtemp(prefix="dali-ssd-fuzz-"))
+        for number, case in enumerate(given_cases):
+            case.write(kept, f"{number:03d}")
+        raise AssertionError(f"{why or f'{server.peak} MB of memory'}\nthe shards are in {kept}")
+
+
+@settings(max_examples=how_many(0.65))
+@given(case=cases())
+def test_loaders_refuse_name_or_load(server: Server, case: Case) -> None:
+    ask(server, "structure", case)
+
+
+@settings(max_examples=how_many(0.05))
+@given(case=arbitrary)
+def test_loaders_refuse_what_is_no_shard(server: Server, case: Case) -> None:
+    ask(server, "structure", case)
+
+
+@settings(max_examples=how_many(0.05 / _GROUP))
+@given(group=st.lists(cases(), min_size=_GROUP, max_size=_GROUP))
+def test_nothing_bad_gets_through_where_bad_records_are_skipped(server: Server, group: list[Case]) -> None:
+    ask(server, "decoded", *group)
+
+
+@settings(max_examples=how_many(0.25))
+@given(case=cases() | arbitrary)
+def test_check_ends_and_what_it_fixes_is_clean(case: Case) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        shard, out = case.write(Path(name)), Path(name) / "out"
+        checked = check(CheckConfig((str(shard),), workers=1))
+        assert checked.exit_code in (0, 1)
+        assert json.dumps(checked.as_json())
+        try:
+            fix(checked.reports, checked.findings, out, "fraction", None)
+        except DatasetError:
+            return
+        again = check(CheckConfig((str(out / "a.rec"),), workers=1))
+        assert {found.severity for found in again.findings} <= {"note"}
+        assert len(open_dataset(out / "a.rec")) == again.records

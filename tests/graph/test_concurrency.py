@@ -1,0 +1,140 @@
+"""Many loaders at once over the same shards, in one process and in many."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dali_ssd import TrainLoader, ValLoader
+from dali_ssd.errors import ConfigError, DatasetError
+from dali_ssd.records.index import index_path
+from tests.graph.pipes import ANCHORS
+from tests.graph.shards import write_random
+
+pytest.importorskip("mxnet")
+
+NOBODY = 65534
+
+
+def train(shards: Any) -> TrainLoader:
+    return TrainLoader(shards, anchors=ANCHORS, batch_size=4, data_shape=64, seed=3, num_threads=2)
+
+
+def digest(shards: Any) -> int:
+    """Check sum of an epoch of training and one of validation."""
+    result = 0
+    for loader in (train(shards), ValLoader(shards, batch_size=4, data_shape=64, num_threads=2)):
+        for batch in loader:
+            result = zlib.crc32(b"".join(array.asnumpy().tobytes() for part in batch for array in part), result)
+    return result
+
+
+def in_processes(method: str, count: int, function: Any, *arguments: Any) -> list[Any]:
+    """What the function answers in each of some processes."""
+    context = multiprocessing.get_context(method)
+    answers = context.SimpleQueue()
+    processes = [context.Process(target=_put, args=(answers, function, *arguments)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+    assert [process.exitcode for process in processes] == [0] * count
+    return [answers.get() for _ in range(count)]
+
+
+def _put(answers: Any, function: Any, *arguments: Any) -> None:
+    answers.put(function(*arguments))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_read_the_same_and_leave_nothing(tmp_path: Path, method: str) -> None:
+    """While this process reads as well, with its readers in the middle of the shards when it forks."""
+    shards = [str(path) for path in write_random(tmp_path, 10, num_shards=3)]
+    expected, before = digest(shards), set(os.listdir("/dev/shm"))
+    loader = train(shards)
+    epoch = iter(loader)
+    next(epoch)
+    assert in_processes(method, 3, digest, shards) == [expected] * 3
+    assert len(list(epoch)) == 1
+    own = {name for name in set(os.listdir("/dev/shm")) - before if name.startswith(("dali", "mx", "psm", "torch"))}
+    assert own == set()
+
+
+def test_threads_read_the_same(tmp_path: Path) -> None:
+    shards = write_random(tmp_path, 10)
+    expected = digest(shards)
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(digest(shards))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(300)
+    assert found == [expected] * 4
+
+
+def test_a_loader_of_another_process_says_so(tmp_path: Path) -> None:
+    """Its threads were not forked along: without a word, it would wait for them for ever."""
+    loader = train(write_random(tmp_path, 8))
+    (message,) = in_processes("fork", 1, _message, loader)
+    assert "made in another process" in message
+    assert len(list(loader)) == len(loader)
+
+
+def _message(loader: TrainLoader) -> str:
+    try:
+        next(iter(loader))
+    except ConfigError as error:
+        return str(error)
+    return "no error"
+
+
+def test_processes_build_index_and_cache_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+    (shard,) = write_random(tmp_path, 10)
+    index_path(shard).unlink()
+    assert len(set(in_processes("fork", 4, digest, shard))) == 1
+    assert [path for path in tmp_path.rglob("*") if ".tmp" in path.name] == []
+    assert index_path(shard).exists() and len(list((tmp_path / "cache" / "verified").iterdir())) >= 1
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach; pytest's own are private."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+def _as_nobody(folder: Path, cache: str) -> str:
+    """What a user who can write nothing but the cache sees. Modes do not count for root, so root becomes nobody."""
+    if os.geteuid() == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    os.environ["DALI_SSD_CACHE"] = cache
+    try:
+        return str(digest(folder / "s.rec"))
+    except DatasetError as error:
+        return str(error)
+
+
+def test_read_only_data(open_folder: Path) -> None:
+    (shard,) = write_random(open_folder, 10)
+    expected = digest(shard)
+    index_path(shard).unlink()
+    cache = open_folder / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+    open_folder.chmod(0o555)
+    assert in_processes("fork", 1, _as_nobody, open_folder, str(cache)) == [str(expected)]
+    assert not index_path(shard).exists() and len(list((cache / "index").iterdir())) == 1
+    (message,) = in_processes("fork", 1, _as_nobody, open_folder, str(open_folder / "none"))
+    assert "set DALI_SSD_CACHE to one you can write to" in message
+    open_folder.chmod(0o755)

@@ -1,0 +1,89 @@
+"""A loader that goes on where another one was, and what it refuses to go on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_ssd import TrainLoader
+from dali_ssd.errors import CheckpointError
+from pipelines import ssd
+from tests.graph.pipes import ANCHORS
+from tests.graph.shards import write_random
+
+mx = pytest.importorskip("mxnet")
+
+COUNT = 10
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    return write_random(tmp_path_factory.mktemp("shards"), COUNT, num_shards=2)
+
+
+def train(shards: Any, **options: Any) -> TrainLoader:
+    return TrainLoader(shards, **{"anchors": ANCHORS, "batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
+
+
+def batches(loader: TrainLoader, epochs: int) -> list[bytes]:
+    return [
+        b"".join(array.asnumpy().tobytes() for part in batch for array in part)
+        for _ in range(epochs)
+        for batch in loader
+    ]
+
+
+@pytest.mark.parametrize("ctx", [[mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]], ids=["one", "two"])
+@pytest.mark.parametrize("taken", range(6))
+def test_the_rest_is_the_same_to_the_bit(shards: Any, ctx: list[Any], taken: int) -> None:
+    """Epochs of two, three and two batches, left after any number of them."""
+    whole = batches(train(shards, ctx=ctx), 3)
+    first = train(shards, ctx=ctx)
+    epoch = iter(first)
+    for _ in range(taken):
+        if next(epoch, None) is None:
+            epoch = iter(first)
+            next(epoch)
+    state = first.state_dict()
+    second = train(shards, ctx=ctx)
+    second.load_state_dict(state)
+    assert batches(second, 3 - state["epoch"]) == whole[taken:]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 5}, "batch_size was 4 and is 5"),
+        ({"seed": 1}, "seed was 233 and is 1"),
+        ({"ctx": [mx.cpu(0), mx.cpu(1)]}, "the number of devices was 1 x 1 and is 1 x 2"),
+        ({"data_shape": 96}, "the options was"),
+        ({"anchors": ANCHORS + np.float32(1)}, "the options was"),
+    ],
+    ids=str,
+)
+def test_other_options_are_refused(shards: Any, options: dict[str, Any], message: str) -> None:
+    state = train(shards).state_dict()
+    with pytest.raises(CheckpointError, match=message):
+        train(shards, **options).load_state_dict(state)
+
+
+def test_other_shards_are_refused(shards: Any, tmp_path: Path) -> None:
+    state = train(shards).state_dict()
+    for others in (shards[:1], write_random(tmp_path, COUNT, seed=1, num_shards=2)):
+        with pytest.raises(CheckpointError, match="the shards was"):
+            train(others).load_state_dict(state)
+
+
+def test_other_code_of_the_pipeline_is_refused(shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "own_recipe.py"
+    recipe.write_text(Path(ssd.__file__).read_text() + "\naugment = AugmentConfig()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    loader = train(shards, recipe="own_recipe")
+    state = loader.state_dict()
+    loader.load_state_dict(state)
+    recipe.write_text(recipe.read_text().replace("fill_value=-1", "fill_value=-2"))
+    with pytest.raises(CheckpointError, match="the pipeline's code was"):
+        loader.load_state_dict(state)
