@@ -226,11 +226,13 @@ class TrainLoader(_Loader):
 
     def _build(self, checkpoints: Sequence[bytes | None]) -> None:
         first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
+        # The reader fills up a larger window with further copies of its records, which changes nothing.
+        window = min(self.config.initial_fill, -(-len(self._dataset) // count))
         pipelines = [
             self._definition(
                 self._shard(first + number, count),
                 **self._options,
-                initial_fill=self.config.initial_fill,
+                initial_fill=window,
                 upright=self.config.upright,
                 device=self._device,
                 batch_size=self.config.batch_size,
