@@ -183,8 +183,8 @@ class PipelineConfig:
     prefetch: int = 2
     """Batches prepared ahead."""
     initial_fill: int = 2048
-    """Records that the shuffle draws from, or all there are if they are fewer. They lie in memory: 2048 of 250 KB, as large
-    photos have, are 0.5 GB."""
+    """Records that the shuffle draws from, or all there are if they are fewer. They lie in memory: 2048 large photos of
+    250 KB are 0.5 GB."""
     upright: bool = False
     """Turn images by their EXIF orientation. Off: labels refer to what MXNet's `imdecode` returns, which does not."""
     seed: int = 233

@@ -2,8 +2,8 @@
 
 GluonCV's zoo has a `ssd_300_mobilenet0.25` as well. Its first feature has the stride 16, yet its anchors are laid out
 in steps of VGG's 8, so that they lie in the upper left quarter of the image, and small objects elsewhere have none. On
-BCCD, 60 epochs from scratch, it reached a mAP of 0.14 (0.21 with the steps mended alone) where this one reaches 0.61, with
-GluonCV's loader and the same seed.
+BCCD, 60 epochs from scratch, it reached a mAP of 0.14 (0.21 with the steps mended alone) where this one reaches 0.61,
+with GluonCV's loader and the same seed.
 """
 
 from __future__ import annotations
