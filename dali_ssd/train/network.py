@@ -17,6 +17,7 @@ from gluoncv.nn.predictor import ConvPredictor
 from mxnet.gluon import nn
 
 from dali_ssd.errors import ConfigError
+from dali_ssd.train.concat import join_without_leak
 
 __all__ = [
     "anchors_of",
@@ -94,7 +95,9 @@ def build_network(
     with warnings.catch_warnings():
         # GluonCV infers the types of a graph whose input has none yet, which MXNet remarks upon.
         warnings.filterwarnings("ignore", message="Cannot decide type for the following arguments")
-        return networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **norm)
+        net = networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **norm)
+    join_without_leak(net)
+    return net
 
 
 def initialize(net: Any, ctx: Sequence[Any], data_shape: int) -> None:
