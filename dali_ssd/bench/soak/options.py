@@ -39,7 +39,7 @@ class SoakConfig:
     sample_every: int = 50
     """Batches between two samples of memory and open files."""
     max_memory: float = 1.0
-    """Most growth of the resident memory, in 10^6 bytes for every 1,000 batches."""
+    """Most growth of the process's own resident memory, in 10^6 bytes for every 1,000 batches."""
     max_files: float = 0.1
     """Most growth of the number of open files for every 1,000 batches."""
     num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0

@@ -28,7 +28,7 @@ def plot_soak(result: Soaked, path: Path) -> None:
     files.plot(batches, [sample.files for sample in result.samples], color=_ORANGE)
     memory.axvline(settled(result.samples)[0].batch, color=_GRAY, linewidth=0.8, linestyle=":")
     memory.set_xlabel("batches (growth is measured to the right of the dotted line)")
-    memory.set_ylabel("resident memory, MB", color=_BLUE)
+    memory.set_ylabel("memory of its own, MB", color=_BLUE)
     files.set_ylabel("open files", color=_ORANGE)
     for axes, name in ((memory, "memory"), (files, "files")):
         axes.set_ylim(0, 1.2 * max(getattr(sample, name) for sample in result.samples))

@@ -31,7 +31,7 @@ def report(result: Soaked, command: Sequence[str], date: str, picture: str = "")
         _table(_setting(command, date), "run"),
         _table(_done(result), "done"),
         _table(_held(result), "held"),
-        f"![Resident memory and open files over the batches]({picture})" if picture else "",
+        f"![Memory and open files over the batches]({picture})" if picture else "",
         _table(_waits(result), "waits for a batch, ms"),
         "## What was planted",
         _table(_records(result), "records"),
@@ -93,7 +93,7 @@ def _held(result: Soaked) -> dict[str, str]:
     late = settled(result.samples)
     memory, files = [sample.memory for sample in late], [sample.files for sample in late]
     return {
-        "resident memory": f"{memory[0]:.0f} MB at batch {late[0].batch:,}, {memory[-1]:.0f} MB at the end, "
+        "memory of its own": f"{memory[0]:.0f} MB at batch {late[0].batch:,}, {memory[-1]:.0f} MB at the end, "
         f"{min(memory):.0f} to {max(memory):.0f} MB between",
         "its growth": f"{growth(result.samples, 'memory'):+.3f} MB for every 1,000 batches, "
         f"at most {result.config.max_memory:g} allowed",

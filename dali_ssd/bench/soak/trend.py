@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-
-from dali_ssd.bench.resources import resident_bytes
 
 __all__ = ["SETTLING", "Sample", "growth", "settled", "take_sample"]
 
@@ -22,14 +21,19 @@ class Sample:
 
     batch: int
     memory: float
-    """Resident, mapped pages of the shards included, in 10^6 bytes."""
+    """Resident and the process's own, in 10^6 bytes: pages of mapped files come and go with the page cache."""
     files: int
     """Open file descriptors."""
 
 
 def take_sample(batch: int) -> Sample:
-    """Look at this process, and what it has started, now."""
-    return Sample(batch, resident_bytes(os.getpid()) / 1e6, len(os.listdir("/proc/self/fd")))
+    """Look at this process now."""
+    return Sample(batch, _own_bytes() / 1e6, len(os.listdir("/proc/self/fd")))
+
+
+def _own_bytes() -> int:
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem"))
 
 
 def settled(samples: Sequence[Sample]) -> list[Sample]:
