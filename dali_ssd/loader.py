@@ -113,7 +113,7 @@ class _Loader:
     def _run(self) -> list[Any]:
         """One batch of each pipeline; counts the time that the caller waits."""
         if not self._pipelines:
-            raise ConfigError("the loader is closed")
+            raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
         begin = time.perf_counter()
         try:
             return [pipeline.run() for pipeline in self._pipelines]
