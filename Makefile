@@ -7,7 +7,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 
 bench: $(STAMP) ## Compare loaders on the same work; ARGS are those of dali-ssd bench
 	@$(BIN)/dali-ssd bench $(ARGS)
+
+soak: $(STAMP) ## Load, train and score for half an hour on damaged shards: nothing may grow; ARGS='--batches 2000'
+	@$(BIN)/python -m dali_ssd.bench.soak $(ARGS)
 
 clean: ## Remove .venv and what the tools left
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -123,7 +123,7 @@ class _Loader:
     def _run(self) -> list[Any]:
         """One batch of each pipeline; counts the time that the caller waits."""
         if not self._pipelines:
-            raise ConfigError("the loader is closed")
+            raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
         if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
         begin = time.perf_counter()

@@ -94,7 +94,7 @@ def _split_ids(src: Path, split: str) -> list[str]:
         raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
     ids = [line.split()[0] for line in lines if line.strip()]  # a class's split has a second column
     if not ids:
-        raise AnnotationError(f"the split {path} is empty")
+        raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
     return list(dict.fromkeys(ids))
 
 

@@ -15,10 +15,10 @@ CLASSES_FILE = "classes.txt"
 
 def _checked(names: list[str], source: str) -> tuple[str, ...]:
     if not names:
-        raise DatasetError(f"no class names in {source}")
+        raise DatasetError(f"no class names in {source}; it takes one a line, or names separated by commas")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DatasetError(f"class names more than once in {source}: {', '.join(twice)}")
+        raise DatasetError(f"class names more than once in {source}: {', '.join(twice)}; each id needs its own")
     return tuple(names)
 
 

@@ -83,7 +83,10 @@ class _Run:
         if ended:
             self.open = None
         elif not begun:
-            raise DatasetError(f"the process that decodes images died with code {process.returncode} before it began")
+            raise DatasetError(
+                f"the process that decodes images died with code {process.returncode} before it began; "
+                f"does `{sys.executable} -c 'import nvidia.dali'` work?"
+            )
 
 
 def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:

@@ -68,7 +68,9 @@ def fix(
             files[-1].open()
             _fix_shard(report, hopeless.get(report.shard, {}), files[-1], repaired, (coordinates, num_classes))
         if not repaired.kept:
-            raise DatasetError("no record can be kept, so nothing was written")
+            raise DatasetError(
+                "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
+            )
         lost = [str(found) for found in findings if found.severity == "error" and found.place.key is None]
         with atomic_open(out / FIX_LIST, "w") as file:
             file.writelines(f"{line}\n" for line in [*repaired.changes, *(f"{text}: lost" for text in lost)])

@@ -31,7 +31,7 @@ def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out:
     good = [[r for r in report.records if r.offset not in reasons.get(report.shard, {})] for report in reports]
     kept = sum(map(len, good))
     if not kept:
-        raise DatasetError("every record has an error, so nothing was written")
+        raise DatasetError("every record has an error, so nothing was written; `dali-ssd check` lists them")
     repaired = Repaired(prepare(reports, out), kept=kept)
     repaired.dropped = sum(len(report.records) for report in reports) - kept
     with new_files(path for target in repaired.paths for path in outputs(target)):

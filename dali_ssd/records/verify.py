@@ -70,7 +70,7 @@ class Verified:
             raise DatasetError("\n".join([limit, *_listing(self.errors)]))
         left = self.dataset.without(self.bad)
         if not len(left):
-            raise DatasetError("no records are left")
+            raise DatasetError("every record is bad, so no records are left; `dali-ssd check` explains what is wrong")
         return left
 
     def write_list(self, path: str | Path) -> None:

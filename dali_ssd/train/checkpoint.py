@@ -80,7 +80,9 @@ def read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
     except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, RuntimeError) as error:
         raise CheckpointError(f"{path} is not a whole checkpoint ({error}); use an older one") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} has another format than this version reads ({FORMAT})")
+        raise CheckpointError(
+            f"{path} has another format than this version reads ({FORMAT}); go on with the version that wrote it"
+        )
     return arrays, _unpack(content["meta"])
 
 

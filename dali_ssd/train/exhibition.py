@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dali_ssd.config import TrainConfig
 from dali_ssd.draw import Tile
-from dali_ssd.errors import DatasetError
 from dali_ssd.graph.targets import as_center_anchors
 from dali_ssd.loader import TrainLoader
 from dali_ssd.records.classes import CLASSES_FILE
@@ -33,8 +32,6 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
     if config.augmented:
         return classes, augmented_images(shards, config.data_shape, config.images, config.seed)
     dataset = open_dataset(shards)
-    if not len(dataset):
-        raise DatasetError(f"no records in {', '.join(map(str, shards))}")
     count = min(config.images, len(dataset))
     numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
     return classes, stored_tiles(dataset, sorted(int(number) for number in numbers))

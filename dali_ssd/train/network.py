@@ -6,7 +6,9 @@ import functools
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import mxnet as mx
 from gluoncv.model_zoo.ssd import presets
@@ -14,6 +16,7 @@ from gluoncv.nn.predictor import ConvPredictor
 from mxnet.gluon import nn
 
 from dali_ssd.errors import ConfigError
+from dali_ssd.train.concat import join_without_leak
 from dali_ssd.train.small import SMALL_NETWORKS
 
 __all__ = [
@@ -30,8 +33,23 @@ NMS_THRESHOLD = 0.45
 """IoU above which the lower-scored of two detections is dropped; GluonCV's scoring setting."""
 NMS_TOPK = 400
 """Detections of an image that enter the suppression; GluonCV's scoring setting."""
+_GRAPH = ("_cached_graph", "_cached_op", "_cached_op_args", "_in_format", "_out_format")
+"""Attributes of a block of MXNet 1.9.1, the last release, that make up its compiled graph."""
 _ZOO_NAME = re.compile(r"ssd_(\d+)_(.+)_(custom|voc|coco)")
 _PREFERENCE = ("custom", "voc", "coco")
+
+
+@dataclass
+class _Graphs:
+    """The compiled graphs of a network."""
+
+    mode: str = ""
+    """The mode whose graph is in place; empty: neither."""
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Graphs by mode, as they were when that mode was left."""
+
+
+_graphs: WeakKeyDictionary[Any, _Graphs] = WeakKeyDictionary()
 
 
 def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
@@ -77,7 +95,9 @@ def build_network(
     with warnings.catch_warnings():
         # GluonCV infers the types of a graph whose input has none yet, which MXNet remarks upon.
         warnings.filterwarnings("ignore", message="Cannot decide type for the following arguments")
-        return networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **norm)
+        net = networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **norm)
+    join_without_leak(net)
+    return net
 
 
 def initialize(net: Any, ctx: Sequence[Any], data_shape: int) -> None:
@@ -105,14 +125,33 @@ def anchors_of(net: Any, data_shape: int) -> Any:
 
 
 def for_training(net: Any) -> None:
-    """Make the network compile anew: a hybridized SSD keeps the graph of the mode that it ran in first."""
-    net.hybridize(static_alloc=True, static_shape=True)
+    """Have the network return what the loss takes: class and box predictions, and anchors."""
+    _enter(net, "training")
 
 
 def for_scoring(net: Any) -> None:
-    """Make the network compile anew for detection, with GluonCV's suppression settings."""
-    net.set_nms(nms_thresh=NMS_THRESHOLD, nms_topk=NMS_TOPK)
+    """Have the network return detections, with GluonCV's suppression settings."""
+    if _enter(net, "scoring"):
+        net.set_nms(nms_thresh=NMS_THRESHOLD, nms_topk=NMS_TOPK)
+
+
+def _enter(net: Any, mode: str) -> bool:
+    """Put the graph of a mode into place; True where there is none yet, so that the next call compiles it.
+
+    A hybridized SSD goes on with the graph of the mode that it ran in first. GluonCV's script compiles it anew at each
+    change, which frees and takes hundreds of megabytes in other pieces every time, and malloc gives ever less of them
+    back: at 300 px the process grew from 1.0 to 2.1 GB in 60 epochs. So both graphs are kept, and exchanged.
+    """
+    graphs = _graphs.setdefault(net, _Graphs())
+    if graphs.mode == mode:
+        return False
+    graphs.kept[graphs.mode] = {name: net.__dict__[name] for name in _GRAPH}
+    graphs.mode = mode
+    if mode in graphs.kept:
+        net.__dict__.update(graphs.kept[mode])
+        return False
     net.hybridize(static_alloc=True, static_shape=True)
+    return True
 
 
 def _with_classes(preset: Callable[..., Any], *, classes: list[str], **options: Any) -> Any:

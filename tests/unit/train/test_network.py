@@ -78,16 +78,39 @@ def test_anchors_of_the_small_networks_cover_the_image(data_shape: int, last: in
     assert (centers.max(axis=0) == last).all()
 
 
-def test_training_and_scoring_in_turns(make_net: object) -> None:
+def test_training_and_scoring_in_turns_compile_once_each() -> None:
     net = build_network("mobilenet0.25", 128, ["a"])
     initialize(net, [mx.cpu()], 128)
     image = mx.nd.zeros((1, 3, 128, 128))
-    for _ in range(2):
+    graphs = []
+    for _ in range(3):
         for_training(net)
         with mx.autograd.record():
             assert net(image)[0].shape[2] == 2
+        graphs.append(net._cached_op)
         for_scoring(net)
         assert net(image)[0].shape == (1, 100, 1)
+        graphs.append(net._cached_op)
+    assert graphs == graphs[:2] * 3
+    assert graphs[0] is not graphs[1]
+
+
+def test_scoring_sees_what_training_has_changed() -> None:
+    net = build_network("mobilenet0.25", 128, ["a"])
+    initialize(net, [mx.cpu()], 128)
+    image = mx.nd.random.normal(shape=(1, 3, 128, 128))
+    for_scoring(net)
+    before = net(image)[1].asnumpy()
+    for_training(net)
+    with mx.autograd.record():
+        net(image)[0].wait_to_read()
+    for parameter in net.collect_params(".*weight").values():
+        parameter.set_data(parameter.data() * 2)
+    for_scoring(net)
+    after = net(image)[1].asnumpy()
+    net.hybridize(active=False)
+    np.testing.assert_array_equal(after, net(image)[1].asnumpy())
+    assert (before != after).any()
 
 
 def test_names_are_gluoncvs() -> None:

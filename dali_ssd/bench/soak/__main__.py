@@ -1,0 +1,60 @@
+"""`python -m dali_ssd.bench.soak`: run, write the report, and say how it went."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+
+from dali_ssd.bench.soak.faults import plant
+from dali_ssd.bench.soak.options import SoakConfig
+from dali_ssd.bench.soak.plot import plot_soak
+from dali_ssd.bench.soak.report import report
+from dali_ssd.bench.soak.run import Soaked, soak
+from dali_ssd.errors import ConfigError, DaliSsdError
+from dali_ssd.files import atomic_open
+from dali_ssd.train.stop import StopSignal
+
+__all__ = ["main"]
+
+_PROGRAM = "python -m dali_ssd.bench.soak"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Soak and return the exit code that `SoakConfig` describes; 2 for options that cannot work."""
+    options = list(sys.argv[1:] if argv is None else argv)
+    try:
+        config = tyro.cli(SoakConfig, args=options, prog=_PROGRAM)
+        return _run(config, [*_PROGRAM.split(), *options])
+    except DaliSsdError as error:
+        print(f"soak: error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _run(config: SoakConfig, command: list[str]) -> int:
+    out = Path(config.out)
+    if not out.absolute().parent.is_dir():
+        raise ConfigError(f"--out {config.out}: there is no folder {out.absolute().parent}")
+    date = datetime.date.today().isoformat()
+    stop = StopSignal()
+    with tempfile.TemporaryDirectory(prefix="dali-ssd-soak-") as folder:
+        result = soak(config, plant(Path(folder), config.records, config.copies, config.seed), stop)
+    _write(result, out, command, date)
+    print(f"{out}: {'; '.join(result.failures) or 'all is well'}")
+    return stop.exit_code or (1 if result.failures else 0)
+
+
+def _write(result: Soaked, out: Path, command: list[str], date: str) -> None:
+    picture = out.with_suffix(".png")
+    if result.samples:
+        plot_soak(result, picture)
+    with atomic_open(out, "w") as file:
+        file.write(report(result, command, date, picture.name if result.samples else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

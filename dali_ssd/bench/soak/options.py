@@ -1,0 +1,57 @@
+"""The options of the soak, checked before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from dali_ssd.errors import ConfigError
+
+__all__ = ["SoakConfig"]
+
+_POSITIVE = ("batches", "batch_size", "data_shape", "records", "sample_every", "max_memory", "max_files")
+_NOT_NEGATIVE = ("copies", "train_every", "score_every", "num_workers", "seed")
+
+
+@dataclass(frozen=True)
+class SoakConfig:
+    """Load, train and score for a long time over shards with bad records, and see that nothing grows and none gets in.
+
+    Exit code 0: all is well; 1: something grew, or a bad record got in; 128 + its number after a signal.
+    """
+
+    batches: int = 20_000
+    """Batches to load."""
+    batch_size: int = 8
+    """Images a batch."""
+    data_shape: int = 128
+    """Side of the network input in pixels: 128 or 300."""
+    records: int = 600
+    """Records to draw, before some of them are damaged."""
+    copies: int = 3
+    """Records that are given each kind of damage."""
+    train_every: int = 4
+    """Train a step on every so many batches; 0: load only."""
+    score_every: int = 1000
+    """Batches between two scorings of the network; 0: none."""
+    sample_every: int = 50
+    """Batches between two samples of memory and open files."""
+    max_memory: float = 1.0
+    """Most growth of the process's own resident memory, in 10^6 bytes for every 1,000 batches."""
+    max_files: float = 0.1
+    """Most growth of the number of open files for every 1,000 batches."""
+    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    """Loader threads; 0 takes what the machine has."""
+    out: str = "soak.md"
+    """Report to write; a picture goes beside it."""
+    seed: int = 233
+
+    def __post_init__(self) -> None:
+        faults = [f"{name} must be greater than 0, not {getattr(self, name)!r}" for name in _POSITIVE
+                  if not getattr(self, name) > 0]  # fmt: skip
+        faults += [f"{name} must not be negative, not {getattr(self, name)!r}" for name in _NOT_NEGATIVE
+                   if not getattr(self, name) >= 0]  # fmt: skip
+        if faults:
+            raise ConfigError("soak: " + "; ".join(faults))

@@ -1,0 +1,183 @@
+"""The soak itself: load, train, score, and watch what the process holds and what it is given."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+
+from dali_ssd.batch import Batch
+from dali_ssd.bench.soak.faults import Planted
+from dali_ssd.bench.soak.options import SoakConfig
+from dali_ssd.bench.soak.trend import Sample, growth, take_sample
+from dali_ssd.errors import Place, TrainingError
+from dali_ssd.evaluate import evaluate
+from dali_ssd.loader import TrainLoader, ValLoader
+from dali_ssd.progress import Progress
+from dali_ssd.synthetic import SHAPES
+from dali_ssd.train.distributed import OneWorker
+from dali_ssd.train.network import anchors_of, build_network, for_training, initialize
+from dali_ssd.train.step import TrainStep
+from dali_ssd.train.stop import StopRequested, StopSignal
+from dali_ssd.train.watch import LossWatch
+
+__all__ = ["Soaked", "soak"]
+
+_NETWORK = "mobilenet0.25"
+_OPTIMIZER = {"learning_rate": 0.005, "momentum": 0.9, "wd": 5e-4}
+_MAX_BAD = 0.5
+"""Far more is planted than any real data has."""
+_PASSES = 3
+"""Passes over the records after which each good one must have come."""
+
+
+@dataclass
+class Soaked:
+    """What came of a soak."""
+
+    config: SoakConfig
+    planted: Planted
+    records: int = 0
+    """Records that the loader kept."""
+    batches: int = 0
+    steps: int = 0
+    scorings: int = 0
+    seconds: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    """Seconds that each batch was waited for."""
+    delivered: set[tuple[str, int | None]] = field(default_factory=set)
+    """Records that were in some batch."""
+    not_finite: int = 0
+    """Batches with NaN or infinite numbers."""
+    losses: list[float] = field(default_factory=list)
+    """Sum of both losses of each training step."""
+    mean_ap: float = float("nan")
+    """Of the last scoring."""
+    error: str = ""
+    """What ended it before its time, a signal or an error; empty if nothing did."""
+
+    @property
+    def failures(self) -> list[str]:
+        """Everything that is not as it should be."""
+        config, planted = self.config, self.planted
+        memory, files = growth(self.samples, "memory"), growth(self.samples, "files")
+        got_in = sorted(name for record, name in planted.bad.items() if record in self.delivered)
+        missing = planted.good - self.delivered if self.batches * config.batch_size > _PASSES * self.records else ()
+        checks = {
+            f"memory grew by {memory:.2f} MB for every 1,000 batches, more than {config.max_memory:g}":
+                memory > config.max_memory,
+            f"open files grew by {files:.2f} for every 1,000 batches, more than {config.max_files:g}":
+                files > config.max_files,
+            f"{len(got_in)} bad records were delivered: {', '.join(got_in)}": bool(got_in),
+            f"{len(missing)} good records were never delivered": bool(missing),
+            f"{self.records} records were kept, {len(planted.good)} are good": self.records != len(planted.good),
+            f"{self.not_finite} batches had numbers that are not finite": self.not_finite > 0,
+            f"it ended early: {self.error}": bool(self.error),
+        }  # fmt: skip
+        return [text for text, failed in checks.items() if failed]
+
+
+def soak(config: SoakConfig, planted: Planted, stop: StopSignal) -> Soaked:
+    """Run over planted shards until all batches were loaded, a signal comes, or the training must not go on."""
+    result = Soaked(config, planted)
+    net = build_network(_NETWORK, config.data_shape, SHAPES)
+    mx.random.seed(config.seed)
+    np.random.seed(config.seed)
+    initialize(net, [mx.cpu()], config.data_shape)
+    options: dict[str, Any] = {
+        "batch_size": config.batch_size,
+        "data_shape": config.data_shape,
+        "num_threads": config.num_workers or "auto",
+        "on_bad": "skip",
+        "max_bad": _MAX_BAD,
+        "num_classes": len(SHAPES),
+    }
+    with (
+        TrainLoader(planted.shards, anchors=anchors_of(net, config.data_shape), seed=config.seed, **options) as loader,
+        ValLoader(planted.shards, **options) as val_loader,
+        Progress("soaking", config.batches) as progress,
+        stop,
+    ):
+        result.records = loader.num_records
+        started = time.perf_counter()
+        try:
+            _Soak(result, net, val_loader, stop, progress).run(loader)
+        except StopRequested:
+            result.error = stop.received.name if stop.received else ""
+        except TrainingError as error:
+            result.error = str(error)
+        result.seconds = time.perf_counter() - started
+    return result
+
+
+class _Soak:
+    """What is done with each batch."""
+
+    def __init__(self, result: Soaked, net: Any, val_loader: Any, stop: StopSignal, progress: Progress) -> None:
+        self._result, self._net, self._val_loader = result, net, val_loader
+        self._stop, self._progress = stop, progress
+        self._step = TrainStep(net, OneWorker().trainer(net, _OPTIMIZER))
+        self._watch = LossWatch(lambda *losses: result.losses.append(sum(losses)), net.num_classes)
+
+    def run(self, loader: TrainLoader) -> None:
+        """Raises StopRequested after a signal, TrainingError where a loss is not finite."""
+        for_training(self._net)
+        batches = itertools.islice(self._timed(_endless(loader)), self._result.config.batches)
+        for batch in self._stop.guard(batches):
+            self._result.batches += 1
+            self._look_at(batch)
+            if _due(self._result.batches, self._result.config.train_every):
+                self._train(batch)
+            if _due(self._result.batches, self._result.config.score_every):
+                self._score()
+            if _due(self._result.batches, self._result.config.sample_every):
+                self._result.samples.append(take_sample(self._result.batches))
+            self._progress.advance()
+        self._watch.flush()
+
+    def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for _ in itertools.count():
+            before = time.perf_counter()
+            batch = next(batches)
+            self._result.waits.append(time.perf_counter() - before)
+            yield batch
+
+    def _look_at(self, batch: Batch) -> None:
+        self._result.delivered.update(map(_record, batch.records()))
+        if not all(np.isfinite(array.asnumpy()).all() for part in batch for array in part):
+            self._result.not_finite += 1
+
+    def _train(self, batch: Batch) -> None:
+        self._result.steps += 1
+        self._watch.push(self._result.steps, _OPTIMIZER["learning_rate"], self._step(batch), batch)
+
+    def _score(self) -> None:
+        self._watch.flush()
+        mx.nd.waitall()  # for the running means, see `train.capture`
+        scores = evaluate(self._net, self._stop.guard(self._val_loader), SHAPES, self._result.config.data_shape)
+        for_training(self._net)
+        self._result.scorings += 1
+        self._result.mean_ap = scores.mean_ap
+        sample = take_sample(self._result.batches)
+        self._progress.log(
+            f"batch {sample.batch}: {sample.memory:.0f} MB, {sample.files} open files, mAP {scores.mean_ap:.3f}"
+        )
+
+
+def _due(batch: int, every: int) -> bool:
+    return every > 0 and batch % every == 0
+
+
+def _endless(loader: TrainLoader) -> Iterator[Batch]:
+    while True:
+        yield from loader
+
+
+def _record(place: Place) -> tuple[str, int | None]:
+    return place.shard.name if place.shard else "", place.key

@@ -1,0 +1,84 @@
+"""`dali-ssd convert`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.cli.convert import run
+from dali_ssd.config import CocoConfig, VocConfig
+from dali_ssd.convert.run import convert
+from dali_ssd.parallel import ordered_map
+from tests.unit.convert.conftest import Coco, Voc
+
+from .cases import Case
+
+GOOD = ("cat", 10, 10, 40, 40)
+
+
+def voc(change: Callable[[Voc], object], **options: Any) -> Case:
+    """Convert a VOC folder of one good image after a change."""
+
+    def case(folder: Path, _: object) -> object:
+        source = Voc(folder / "voc")
+        source.add("good", [GOOD])
+        change(source)
+        return convert(VocConfig(source.root, folder / "out", workers=1, **options))
+
+    return case
+
+
+def coco(change: Callable[[Coco], object], **options: Any) -> Case:
+    """Convert a COCO folder of one good image after a change."""
+
+    def case(folder: Path, _: object) -> object:
+        source = Coco(folder / "coco")
+        source.categories(cat=1)
+        source.image(1)
+        source.box(1, 1, [10, 10, 20, 20])
+        change(source)
+        (folder / "coco" / "instances.json").exists() or source.save()
+        return convert(CocoConfig(source.root, folder / "out", annotations="instances.json", workers=1, **options))
+
+    return case
+
+
+def an_object(text: str) -> Case:
+    return voc(lambda source: source.xml("good", f"<annotation><object>{text}</object></annotation>"))
+
+
+def other_classes(folder: Path, _: object) -> object:
+    (folder / "out").mkdir()
+    (folder / "out" / "classes.txt").write_text("dog\n")
+    return voc(lambda _: None)(folder, None)  # type: ignore[arg-type]
+
+
+def die(_: int) -> None:
+    os._exit(1)
+
+
+CASES: dict[str, Case] = {
+    "cannot convert": lambda *_: run(["yolo"]),
+    "no .xml files": voc(lambda source: (source.root / "Annotations" / "good.xml").unlink()),
+    "cannot read the annotation {path}": voc(lambda source: source.xml("good", "<annotation>")),
+    "<{element}> is missing": an_object("<name>cat</name>"),
+    "<{element}> {problem}": an_object("<name>cat</name><bndbox><xmin>left</xmin></bndbox>"),
+    "cannot read the split": voc(lambda _: None, split="none"),
+    "the split {path} is empty": voc(lambda source: source.split("val"), split="val"),
+    "no COCO annotations": lambda folder, _: convert(CocoConfig(folder, folder / "out")),
+    "cannot read the annotations {path}": coco(lambda s: (s.root / "instances.json").write_text("{")),
+    "not a COCO instances file": coco(lambda s: (s.root / "instances.json").write_text("{}")),
+    "{place}: {key} is {problem}": coco(lambda source: source.content["images"].append({"file_name": "a.jpg"})),
+    "two {kind} have the id": coco(lambda source: source.image(1)),
+    "not four numbers": coco(lambda source: source.box(1, 1, [1, 2])),
+    "a number that is too large": coco(lambda source: source.box(1, 1, [10**400, 2, 3, 4])),
+    "two categories have the same name": coco(
+        lambda source: source.content["categories"].append({"id": 2, "name": "cat"})
+    ),
+    "lists other classes": other_classes,
+    "have no objects, so no classes": voc(lambda source: source.add("good", [])),
+    "nothing to write from": voc(lambda source: source.add("good", [GOOD], image=b"text")),
+    "a worker process died": lambda *_: list(ordered_map(die, list(range(1000)), 2)),
+}

@@ -1,0 +1,102 @@
+"""The loaders, targets and kernels, and what they need."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from dali_ssd import TrainLoader, encode_targets
+from dali_ssd.config import RenderConfig
+from dali_ssd.graph.targets import target_kernel
+from dali_ssd.loader import ValLoader
+from dali_ssd.optional import require
+from dali_ssd.records.damage import find_damage
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.registry import find_pipeline
+
+from .cases import Case, raising, write
+
+ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
+
+
+def loader(folder: Path, **options: Any) -> TrainLoader:
+    return TrainLoader(write(folder), **({"anchors": ANCHORS, "batch_size": 2, "data_shape": 64} | options))
+
+
+def option(**options: Any) -> Case:
+    return lambda folder, _: loader(folder, **options)
+
+
+def gone_bad(folder: Path, _: object) -> object:
+    shard = write(folder)
+    dataset = open_dataset(shard)
+    shard.write_bytes(bytes(shard.stat().st_size))
+    raise find_damage(dataset, "Critical error in readers.mxnet")
+
+
+def stopped(message: str) -> Case:
+    def case(folder: Path, _: object) -> object:
+        raise find_damage(open_dataset(write(folder)), message)
+
+    return case
+
+
+def closed(folder: Path, _: object) -> object:
+    with loader(folder) as one:
+        pass
+    return next(iter(one))
+
+
+def other_state(folder: Path, _: object) -> object:
+    with loader(folder) as one, loader(folder / "other", seed=1) as other:
+        return one.load_state_dict(other.state_dict())
+
+
+def missing_package(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "horovod", None)
+    return require("horovod.mxnet")
+
+
+def broken_import(error: Exception) -> Case:
+    def case(folder: Path, patch: pytest.MonkeyPatch) -> object:
+        patch.setattr("dali_ssd.optional.importlib.import_module", raising(error))
+        return require("mxnet")
+
+    return case
+
+
+def targets(boxes: Any, ids: Any) -> Case:
+    return lambda *_: encode_targets(np.array(boxes, np.float32), np.array(ids), ANCHORS)
+
+
+CASES: dict[str, Case] = {
+    "ctx must be": option(ctx=[]),
+    "device must be cpu or gpu": option(device="tpu"),
+    "batch_size must be a multiple": option(batch_size=3, ctx=[mx.cpu(0), mx.cpu(1)]),
+    "records are too few": lambda folder, _: ValLoader(
+        write(folder), batch_size=5, ctx=[mx.cpu(number) for number in range(5)]
+    ),
+    "shard_id must be": option(shard_id=2, num_shards=2),
+    "anchors must have the shape": option(anchors=np.zeros((2, 3))),
+    "anchors must be finite": option(anchors=np.zeros((2, 4))),
+    "no pipeline {name}": lambda *_: find_pipeline("none"),
+    "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
+    "{name} is not installed": missing_package,
+    "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),
+    "needs an older NumPy": broken_import(AttributeError("module 'numpy' has no attribute 'bool'.")),
+    "the record has gone bad": gone_bad,
+    "was a shard replaced?": stopped("Critical error in readers.mxnet"),
+    "the pipeline stopped: {cause}": stopped("out of memory"),
+    "the loader is closed": closed,
+    "the loader's state belongs": other_state,
+    "boxes must be (M, 4)": targets([[1, 2, 3, 4]], [1, 2]),
+    "boxes must be finite": targets([[3, 4, 1, 2]], [1]),
+    "class ids must be 0": targets([[1, 2, 3, 4]], [-1]),
+    "the kernel takes": lambda *_: target_kernel().on_arrays(ANCHORS),
+    "array {number} must be": lambda *_: target_kernel().on_arrays(*[np.zeros(1, "U1")] * len(target_kernel()._ins)),
+}

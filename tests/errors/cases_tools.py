@@ -1,0 +1,81 @@
+"""The command line, pictures, drawing, and the benchmark."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.bench.datasets import MakeConfig, describe
+from dali_ssd.bench.experiment import Run, Trial
+from dali_ssd.bench.options import BenchConfig
+from dali_ssd.bench.plot import plot_record
+from dali_ssd.bench.record import read_record
+from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.soak.__main__ import main as soak
+from dali_ssd.bench.soak.options import SoakConfig
+from dali_ssd.cli.bench import run as bench
+from dali_ssd.cli.eval import run as evaluate
+from dali_ssd.cli.inspect import run as inspect
+from dali_ssd.cli.main import main
+from dali_ssd.draw import tile_grid
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.synthetic import write_shapes
+
+from .cases import Case, record, write
+
+
+def printed(*argv: str) -> Case:
+    """What `dali-ssd` prints for these arguments."""
+
+    def case(folder: Path, _: object) -> str:
+        with contextlib.redirect_stderr(io.StringIO()) as stream:
+            assert main(list(argv)) == 2
+        return stream.getvalue()
+
+    return case
+
+
+def soak_into_nowhere(folder: Path, _: object) -> str:
+    with contextlib.redirect_stderr(io.StringIO()) as stream:
+        assert soak(["--out", str(folder / "none" / "soak.md")]) == 2
+    return stream.getvalue()
+
+
+def all_failed(folder: Path, _: object) -> None:
+    from dali_ssd.bench.datasets import Description
+    from dali_ssd.bench.machine import Machine
+    from dali_ssd.bench.record import Record
+
+    failed = Run(Trial("dali_ssd", 2, 32), 1, Outcome(error="failed"))
+    machine, data = Machine("A CPU", 2, 24.0, 0.5, "Linux"), Description(["a.rec"], 1, 1, 1, 1, 1)
+    plot_record(Record([], "", "load", 300, "cpu", {}, machine, data, [failed]), folder / "a.png")
+
+
+def foreign_record(folder: Path, _: object) -> object:
+    path = folder / "a.json"
+    path.write_text("{}")
+    return read_record(path)
+
+
+CASES: dict[str, Case] = {
+    "no command {name}": printed("frobnicate"),
+    "the command comes before its options": printed("--epochs"),
+    "there is no record {number}": lambda folder, _: inspect([str(write(folder)), "--record", "99"]),
+    "there are no images to draw": lambda *_: tile_grid([], []),
+    "the number of images must be": lambda folder, _: write_shapes(folder, "a", 0, seed=1),
+    "{option} {path}: there is no folder": lambda folder, _: evaluate(
+        ["--params", "a.params", "--val", "a.rec", "--json", str(folder / "none" / "a.json")]
+    ),
+    "not a file name in a folder": lambda folder, _: bench(["--json", str(folder / "none" / "a.json")]),
+    "bench: {faults}": lambda *_: BenchConfig(rounds=0),
+    "for the benchmark": lambda *_: vgg_anchors(128),
+    "is no record of": foreign_record,
+    "nothing gave numbers": all_failed,
+    "no readable image": lambda folder, _: describe(open_dataset(write(folder, [record(image=b"")]))),
+    "longest_side and min_records": lambda *_: MakeConfig("a.rec", Path("b.rec"), quality=0),
+    "must end in .rec": lambda *_: MakeConfig("a.rec", Path("b.txt")),
+    "soak: {faults}": lambda *_: SoakConfig(batches=0),
+    "--out {path}": soak_into_nowhere,
+}

@@ -1,0 +1,171 @@
+"""Training and scoring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from dali_ssd.config import TrainConfig
+from dali_ssd.evaluate import evaluate
+from dali_ssd.train.checkpoint import read_checkpoint, write_checkpoint
+from dali_ssd.train.devices import devices_of
+from dali_ssd.train.distributed import HorovodWorkers
+from dali_ssd.train.history import read_history
+from dali_ssd.train.log import TrainLog
+from dali_ssd.train.loop import Fitting
+from dali_ssd.train.network import build_network, initialize
+from dali_ssd.train.options import EvalConfig
+from dali_ssd.train.parameters import load_parameters, save_parameters
+from dali_ssd.train.schedule import parse_decay_epochs
+from dali_ssd.train.scoring import score_file
+from dali_ssd.train.session import train
+from dali_ssd.train.watch import LossWatch
+
+from .cases import Case, labeled, write
+
+SMALL: dict[str, Any] = {"network": "mobilenet0.25", "data_shape": 128, "pretrained_base": "no", "gpus": ""}
+
+
+def network(*classes: str) -> Any:
+    net = build_network("mobilenet0.25", 128, classes or ("a",))
+    initialize(net, [mx.cpu()], 128)
+    return net
+
+
+def config(folder: Path, **options: Any) -> TrainConfig:
+    given = {"train": (str(write(folder / "data")),), "classes": "a,b", "save_prefix": f"{folder}/"}
+    return TrainConfig(**(SMALL | given | options))
+
+
+def training(**options: Any) -> Case:
+    return lambda folder, _: train(config(folder, **options))
+
+
+def fitting(folder: Path, **options: Any) -> Fitting:
+    return Fitting(network(), (), TrainConfig(epochs=1), prefix=str(folder / "net"), **options)
+
+
+def checkpoint(folder: Path, **changes: Any) -> Path:
+    """A checkpoint of a training that has not begun, some of its state changed."""
+    one = fitting(folder)
+    path = one._now.save(str(folder / "net"), 1)
+    arrays, meta = read_checkpoint(path)
+    write_checkpoint(path, arrays, meta | changes)
+    return path
+
+
+def inside_epoch(folder: Path, _: object) -> None:
+    fitting(folder).resume(checkpoint(folder, position={"epoch": 0, "batch": 1, "step": 1}))
+
+
+def other_training(folder: Path, _: object) -> None:
+    fitting(folder, identity={"seed": 2}).resume(checkpoint(folder, identity={"seed": 1}))
+
+
+def other_network(folder: Path, _: object) -> None:
+    path = checkpoint(folder)
+    Fitting(network("a", "b"), (), TrainConfig()).resume(path)
+
+
+def other_format(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    path = folder / "a.ckpt"
+    with patch.context() as before:
+        before.setattr("dali_ssd.train.checkpoint.FORMAT", 99)
+        write_checkpoint(path, {}, {})
+    return read_checkpoint(path)
+
+
+def text_file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def other_parameters(folder: Path, _: object) -> None:
+    save_parameters(network("a", "b"), folder / "a.params")
+    load_parameters(network(), folder / "a.params", mx.cpu())
+
+
+def watched(*values: float) -> None:
+    watch = LossWatch(lambda *_: None, 2)
+    watch.push(7, 0.1, [mx.nd.array(values)], None)
+    watch.flush()
+
+
+def horovod(rank: int) -> HorovodWorkers:
+    workers = HorovodWorkers.__new__(HorovodWorkers)
+    workers.rank = workers.local_rank = rank
+    workers.size = 3
+    return workers
+
+
+def one_gpu(_: object, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(mx.context, "num_gpus", lambda: 1)
+    return horovod(1).device()
+
+
+def three_processes(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr("dali_ssd.train.session.HorovodWorkers", lambda: horovod(0))
+    return train(config(folder, horovod=True, batch_size=32))
+
+
+def unknown_class(folder: Path, _: object) -> object:
+    batch = [mx.nd.zeros((1, 3, 128, 128))], [mx.nd.array([[[1, 1, 9, 9, 5, 0]]])]
+    one = type("Batch", (), {"data": batch[0], "labels": batch[1]})
+    return evaluate(network(), [one], ("a",), 128)
+
+
+def score(folder: Path, records: list[bytes]) -> object:
+    shard = write(folder, records)
+    save_parameters(network(), folder / "a.params")
+    return score_file(
+        replace(
+            EvalConfig(params=str(folder / "a.params"), val=(str(shard),), classes="a"),
+            **{name: value for name, value in SMALL.items() if name != "pretrained_base"},
+        )
+    )
+
+
+CASES: dict[str, Case] = {
+    "no training shards": lambda *_: train(TrainConfig()),
+    "no shards to score on": lambda *_: score_file(EvalConfig(params="a.params", val=())),
+    "no SSD with": lambda *_: build_network("resnet18", 300, ["a"]),
+    "a network needs at least one class name": lambda *_: build_network("mobilenet0.25", 128, []),
+    "no pretrained base": lambda folder, patch: (
+        patch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9/"),
+        patch.setenv("MXNET_HOME", str(folder)),
+        train(config(folder, pretrained_base="yes")),
+    ),
+    "--gpus must be numbers": lambda *_: devices_of("first"),
+    "MXNet finds no GPU": lambda *_: devices_of("99"),
+    "a GPU is named twice": lambda _, patch: (
+        patch.setattr(mx.context, "num_gpus", lambda: 2),
+        devices_of("0,0"),
+    ),
+    "--amp needs a GPU": training(amp=True),
+    "cannot be divided among": three_processes,
+    "Horovod processes on a machine": one_gpu,
+    "--lr-decay-epoch must be": lambda *_: parse_decay_epochs("ten"),
+    "choose another --save-prefix": lambda folder, _: TrainLog(
+        text_file(folder / "file", "") / "train.log"
+    ).__enter__(),
+    "--start-epoch goes with": training(resume="a.ckpt", start_epoch=3),
+    "there is no checkpoint": lambda folder, _: read_checkpoint(folder / "none.ckpt"),
+    "is not a whole checkpoint": lambda folder, _: read_checkpoint(text_file(folder / "a.ckpt", "text")),
+    "has another format": other_format,
+    "{path} belongs to another training": other_training,
+    "was taken inside an epoch": inside_epoch,
+    "the checkpoint belongs to another network": other_network,
+    "there is no parameter file": lambda folder, _: load_parameters(None, folder / "none.params", None),
+    "does not fit this network": other_parameters,
+    "class id {id} at step": lambda *_: watched(1, 1, 9),
+    "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
+    "no batch in epoch": lambda folder, _: fitting(folder).run(),
+    "a label has class id": unknown_class,
+    "no objects in {shards}": lambda folder, _: score(folder, [labeled(2, 5)] * 2),
+    "is no metrics file": lambda folder, _: read_history(text_file(folder / "a.jsonl", "text\n")),
+}
