@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,22 @@ def closed(folder: Path, _: object) -> object:
     return next(iter(one))
 
 
+def carried_over(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    with loader(folder) as one:
+        patch.setattr("dali_ssd.loader.os.getpid", lambda: -1)
+        return next(iter(one))
+
+
+def changed(change: Callable[[Path], object]) -> Case:
+    def case(folder: Path, _: object) -> object:
+        shard = write(folder)
+        dataset = open_dataset(shard)
+        change(shard)
+        return dataset.require_sizes()
+
+    return case
+
+
 def other_state(folder: Path, _: object) -> object:
     with loader(folder) as one, loader(folder / "other", seed=1) as other:
         return one.load_state_dict(other.state_dict())
@@ -93,6 +110,9 @@ CASES: dict[str, Case] = {
     "was a shard replaced?": stopped("Critical error in readers.mxnet"),
     "the pipeline stopped: {cause}": stopped("out of memory"),
     "the loader is closed": closed,
+    "the loader was made in another process": carried_over,
+    "has changed from": changed(lambda shard: shard.write_bytes(b"")),
+    "it was there when the run began": changed(Path.unlink),
     "the loader's state belongs": other_state,
     "boxes must be (M, 4)": targets([[1, 2, 3, 4]], [1, 2]),
     "boxes must be finite": targets([[3, 4, 1, 2]], [1]),

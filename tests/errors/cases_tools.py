@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.datasets import MakeConfig, describe
@@ -15,6 +19,7 @@ from dali_ssd.bench.record import read_record
 from dali_ssd.bench.runner import Outcome
 from dali_ssd.bench.soak.__main__ import main as soak
 from dali_ssd.bench.soak.options import SoakConfig
+from dali_ssd.bench.work import Work
 from dali_ssd.cli.bench import run as bench
 from dali_ssd.cli.eval import run as evaluate
 from dali_ssd.cli.inspect import run as inspect
@@ -53,6 +58,18 @@ def all_failed(folder: Path, _: object) -> None:
     plot_record(Record([], "", "load", 300, "cpu", {}, machine, data, [failed]), folder / "a.png")
 
 
+def locked_folder(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr("dali_ssd.cli.bench.os.access", lambda *_: False)  # root may write everywhere
+    return bench(["--json", str(folder / "a.json")])
+
+
+def little_shared_memory(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    from dali_ssd.bench.contenders.gluoncv import batches
+
+    patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**26))
+    return next(batches(Work((str(write(folder)),), batch_size=32), vgg_anchors(300)))
+
+
 def foreign_record(folder: Path, _: object) -> object:
     path = folder / "a.json"
     path.write_text("{}")
@@ -69,6 +86,8 @@ CASES: dict[str, Case] = {
         ["--params", "a.params", "--val", "a.rec", "--json", str(folder / "none" / "a.json")]
     ),
     "not a file name in a folder": lambda folder, _: bench(["--json", str(folder / "none" / "a.json")]),
+    "may not write to": locked_folder,
+    "its workers need": little_shared_memory,
     "bench: {faults}": lambda *_: BenchConfig(rounds=0),
     "for the benchmark": lambda *_: vgg_anchors(128),
     "is no record of": foreign_record,

@@ -15,6 +15,7 @@ from dali_ssd.evaluate import evaluate
 from dali_ssd.train.checkpoint import read_checkpoint, write_checkpoint
 from dali_ssd.train.devices import devices_of
 from dali_ssd.train.distributed import HorovodWorkers
+from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.history import read_history
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import Fitting
@@ -166,6 +167,7 @@ CASES: dict[str, Case] = {
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
     "no batch in epoch": lambda folder, _: fitting(folder).run(),
     "a label has class id": unknown_class,
+    "must name a file that can be": lambda folder, _: Heartbeat(folder / "none" / "beat").__enter__(),
     "no objects in {shards}": lambda folder, _: score(folder, [labeled(2, 5)] * 2),
     "is no metrics file": lambda folder, _: read_history(text_file(folder / "a.jsonl", "text\n")),
 }
