@@ -199,6 +199,11 @@ class PipelineConfig:
         _raise_all(self, faults)
 
 
+def check_random_seed(seed: int) -> list[str]:
+    """Faults of a seed that NumPy's and MXNet's generators get as well."""
+    return [] if seed < 2**32 else [f"seed must be below 2^32, not {seed!r}"]
+
+
 OnBad = Literal["raise", "skip"]
 AnyCoordinates = Literal["auto", "fraction", "pixel"]
 
@@ -208,7 +213,8 @@ class RecordsConfig:
     """What to do about records that cannot be used."""
 
     on_bad: OnBad = "raise"
-    """raise: name all bad records before the first batch; skip: decode every image once and leave the bad ones out."""
+    """raise: name all records with bad framing, labels or image headers before the first batch; skip: decode every
+    image once, too, and leave the bad ones out."""
     max_bad: float = 0.01
     """Largest share of records that skip may leave out."""
     coordinates: AnyCoordinates = "auto"
@@ -236,7 +242,7 @@ class TrainConfig:
     network: str = "vgg16_atrous"
     """Backbone of the SSD in GluonCV's model zoo."""
     data_shape: int = 300
-    """Side of the network input in pixels: 300 or 512, as the backbone has it in the zoo."""
+    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25."""
     on_bad: OnBad = "raise"
     """Bad records; raise: name them all before training begins; skip: leave them out and list them in a file."""
     max_bad: float = 0.01
@@ -271,7 +277,7 @@ class TrainConfig:
     save_prefix: str = ""
     """What names of saved files begin with: a folder with a slash at its end, or more; the network's name follows."""
     save_interval: int = 10
-    """Epochs between two parameter files; 0 leaves them out. The best parameters are saved always."""
+    """Epochs between two parameter files; 0 leaves them out. With --val, the best are saved always."""
     val_interval: int = 1
     """Epochs between two validations."""
     checkpoint_every: int = 0
@@ -298,6 +304,11 @@ class TrainConfig:
             )
             if not getattr(self, name) >= 0
         ]  # fmt: skip
+        faults += check_random_seed(self.seed)
+        if not self.lr < float("inf"):
+            faults.append(f"lr must be finite, not {self.lr!r}")
+        if self.start_epoch >= max(self.epochs, 1):
+            faults.append(f"start_epoch {self.start_epoch} leaves nothing to do of {self.epochs} epochs")
         _raise_all(self, faults)
 
 

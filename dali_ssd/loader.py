@@ -12,7 +12,7 @@ import inspect
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -206,11 +206,11 @@ class TrainLoader(_Loader):
 
         if not 0 <= shard_id < num_shards:
             raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id}")
-        image = RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout)
+        found = find_pipeline(recipe)
+        image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
         verified, dataset = _good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
-        found = find_pipeline(recipe)
         self.epoch = 0
         self._batch = self._resume_at = 0
         self._num_processes, self._process = num_shards, shard_id
@@ -219,7 +219,7 @@ class TrainLoader(_Loader):
             "anchors": as_center_anchors(_ask_for_anchors(anchors, data_shape)),
             "augment": augment or found.augment,
             "image": image,
-            "targets": TargetConfig(targets=targets),
+            "targets": replace(found.targets, targets=targets),
             "in_pixels": verified.coordinates == "pixel",
         }
         self._build([None] * len(self._ctx))
@@ -351,12 +351,13 @@ class ValLoader(_Loader):
         recipe: str = "ssd300",
     ) -> None:
         require("nvidia.dali")
+        found = find_pipeline(recipe)
+        self._image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
         verified, dataset = _good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         self._each = batch_size // len(self._ctx)
         self.config = PipelineConfig(self._each, self._threads, prefetch, upright=upright)
-        self._definition = find_pipeline(recipe).val
-        self._image = RenderConfig(data_shape=data_shape, dtype=dtype, layout=layout)
+        self._definition = found.val
         self._batch = 0
         # The reader's own division of n records among k pipelines.
         edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
@@ -410,7 +411,10 @@ def _good_records(shards: Paths, config: RecordsConfig, num_classes: int | None)
     """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
     skip = config.on_bad == "skip"
     verified = verify(shards, coordinates=config.coordinates, num_classes=num_classes, decode=skip)
-    return verified, verified.without_bad(config.max_bad) if skip else verified.require_clean()
+    if skip:
+        return verified, verified.without_bad(config.max_bad)
+    verified.require_classes(num_classes)
+    return verified, verified.require_clean()
 
 
 def _digest(array: Any) -> str:

@@ -43,8 +43,8 @@ COMMANDS = {
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
     "index": Command("dali_ssd.cli.index", "rebuild the .idx of a shard"),
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
-    "show": Command("dali_ssd.cli.show", "draw the training images that the pipeline makes, with their boxes"),
-    "inspect": Command("dali_ssd.cli.inspect", "print what a data set, a record or a pipeline holds"),
+    "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as a training sees them"),
+    "inspect": Command("dali_ssd.cli.inspect", "print what a data set or a record holds"),
 }
 
 

@@ -58,6 +58,15 @@ class Verified:
             raise DatasetError("\n".join(_listing(errors)))
         return self.dataset
 
+    def require_classes(self, num_classes: int | None) -> None:
+        """Raise `DatasetError` where all that is wrong is that there are more classes than names."""
+        bad = [found for found in self.errors if found.kind == "bad-class"]
+        if bad and len(bad) == len(self.errors):
+            raise DatasetError(
+                f"{len(bad)} records have class ids that {num_classes} class names do not reach, such as {bad[0]}; "
+                "see --classes, or num_classes of a loader"
+            )
+
     def without_bad(self, max_bad: float = 0.01) -> Dataset:
         """The dataset without its bad records.
 

@@ -32,7 +32,7 @@ __all__ = [
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 SUFFIX = ".ckpt"
-FORMAT = 1
+FORMAT = 2
 """Number of the layout; a reader refuses others."""
 _META = "meta.json"
 

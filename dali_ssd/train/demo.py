@@ -12,6 +12,7 @@ from dali_ssd.draw import save_grid
 from dali_ssd.evaluate import Scores
 from dali_ssd.loader import TrainLoader
 from dali_ssd.synthetic import SHAPES, write_shapes
+from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.exhibition import augmented_images, grid_anchors
 from dali_ssd.train.loop import FitResult
 from dali_ssd.train.network import network_name
@@ -53,10 +54,12 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     speed = _loader_speed(config, train_shards)
     say(f"The loader alone makes {speed:.0f} images/s ready to train on")
     training = _training(config, train_shards, val_shards)
+    prefix = training.save_prefix + network_name(NETWORK, DATA_SHAPE)
+    for earlier in find_checkpoints(prefix):
+        earlier.unlink()
     fit = train(training)
     if fit.exit_code:
         return DemoResult(fit, speed, None, files)
-    prefix = training.save_prefix + network_name(NETWORK, DATA_SHAPE)
     parameters = best_path(prefix)
     if not fit.best_map:
         parameters = periodic_path(prefix, training.epochs - 1, fit.best_map)

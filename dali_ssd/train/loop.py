@@ -86,7 +86,7 @@ class Fitting:
             amp.init_trainer(trainer)
         history = History(Path(f"{prefix}_metrics.jsonl") if self._prefix else None)
         start = Position(epoch=config.start_epoch)
-        self._now = Training(net, trainer, batches, identity or {}, config.seed, start, LossMeter(), history)
+        self._now = Training(net, trainer, batches, identity or {}, config.seed, config.lr, start, LossMeter(), history)
         self._train_step = TrainStep(net, trainer, amp=config.amp)
 
     def resume(self, checkpoint: Path) -> None:

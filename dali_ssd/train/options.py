@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
+from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, TrainConfig, check_random_seed
 from dali_ssd.errors import ConfigError
 
 __all__ = ["DemoConfig", "EvalConfig", "ShowConfig"]
 
 
-def _check(config: object, *, above_zero: tuple[str, ...] = (), not_negative: tuple[str, ...] = ()) -> None:
+def _check(
+    config: object,
+    *,
+    above_zero: tuple[str, ...] = (),
+    not_negative: tuple[str, ...] = (),
+    more: Sequence[str] = (),
+) -> None:
     faults = [f"{name} must be greater than 0, not {getattr(config, name)!r}" for name in above_zero
               if not getattr(config, name) > 0]  # fmt: skip
     faults += [f"{name} must not be negative, not {getattr(config, name)!r}" for name in not_negative
                if not getattr(config, name) >= 0]  # fmt: skip
+    faults += more
     if faults:
         raise ConfigError(f"{type(config).__name__}: " + "; ".join(faults))
 
@@ -49,6 +58,14 @@ class EvalConfig:
     """Images to draw."""
     min_score: float = 0.4
     """Score from which a detection is drawn."""
+    on_bad: OnBad = RecordsConfig.on_bad
+    """As in training: bad records are named and nothing is scored, or left out."""
+    max_bad: float = RecordsConfig.max_bad
+    """Largest share of bad records that skip may leave out."""
+    coordinates: AnyCoordinates = RecordsConfig.coordinates
+    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
+    recipe: str = TrainConfig.recipe
+    """The recipe that the parameters were trained with."""
 
     def __post_init__(self) -> None:
         _check(self, above_zero=("data_shape", "batch_size", "images"), not_negative=("num_workers", "min_score"))
@@ -98,4 +115,5 @@ class DemoConfig:
             self,
             above_zero=("epochs", "train_images", "val_images", "batch_size"),
             not_negative=("num_workers", "seed"),
+            more=check_random_seed(self.seed),
         )

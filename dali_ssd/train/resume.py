@@ -37,6 +37,8 @@ class Training:
     identity: Mapping[str, Any]
     """What must be the same in the run that goes on: network, classes, batch size and the like."""
     seed: int
+    lr: float
+    """The learning rate that was asked for; decays make the trainer's of it."""
     position: Position
     meter: LossMeter
     history: History
@@ -55,7 +57,8 @@ class Training:
         _check_identity(path, meta["identity"], self.identity)
         restore_arrays(self.net, self.trainer, arrays)
         self._load_loader(path, meta["loader"], inside_epoch=meta["position"]["batch"] > 0)
-        self.trainer.set_learning_rate(meta["lr"])
+        # Decayed as it was, from what is asked for now: a training may go on at a smaller one.
+        self.trainer.set_learning_rate(meta["lr"] * (self.lr / meta["asked_lr"]))
         self._load_loss_scale(meta["loss_scale"])
         self.position = Position(**meta["position"])
         self.meter = LossMeter(**meta["meter"])
@@ -68,6 +71,7 @@ class Training:
             "version": __version__,
             "identity": dict(self.identity),
             "lr": self.trainer.learning_rate,
+            "asked_lr": self.lr,
             "loss_scale": {name: getattr(scaler, name) for name in _LOSS_SCALE} if scaler else None,
             "position": asdict(self.position),
             "meter": asdict(self.meter),

@@ -52,7 +52,11 @@ def score_file(config: EvalConfig) -> Scoring:
         data_shape=config.data_shape,
         ctx=devices,
         num_threads=config.num_workers or "auto",
+        on_bad=config.on_bad,
+        max_bad=config.max_bad,
+        coordinates=config.coordinates,
         num_classes=len(classes),
+        recipe=config.recipe,
     ) as loader:
         scores = evaluate(net, track(loader, "scoring"), classes, config.data_shape)
         if all(value != value for value in scores.ap):

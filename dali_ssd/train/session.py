@@ -11,7 +11,7 @@ import mxnet as mx
 import numpy as np
 
 from dali_ssd.config import TrainConfig
-from dali_ssd.errors import CheckpointError, ConfigError
+from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.evaluate import evaluate
 from dali_ssd.files import atomic_open
 from dali_ssd.loader import TrainLoader, ValLoader
@@ -27,6 +27,7 @@ from dali_ssd.train.network import anchors_of, initialize, network_name
 from dali_ssd.train.parameters import load_parameters
 from dali_ssd.train.pretrained import build_with_base
 from dali_ssd.train.report import Scored
+from dali_ssd.train.schedule import parse_decay_epochs
 from dali_ssd.train.stop import StopSignal
 
 __all__ = ["class_names", "train"]
@@ -38,10 +39,15 @@ def train(config: TrainConfig) -> FitResult:
     """Train as the options say. Raises DaliSsdError's children for what cannot work, before the first step."""
     if not config.train:
         raise ConfigError("no training shards; give them with --train")
+    parse_decay_epochs(config.lr_decay_epoch)  # what cannot work is said before anything is read
     workers, devices = _workers(config)
-    shards = expand_paths(config.train)
+    shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
     classes = class_names(config.classes, shards)
+    _check_val_classes(config.classes, classes, val_shards)
     prefix = config.save_prefix + network_name(config.network, config.data_shape)
+    checkpoint = _checkpoint(config, prefix)
+    if checkpoint is None:
+        _check_fresh(prefix)
     stop, heartbeat = StopSignal(), Heartbeat.from_environment()
     with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
         log.logger.info("%s", config)
@@ -51,7 +57,7 @@ def train(config: TrainConfig) -> FitResult:
         with _train_loader(config, shards, anchors, devices, classes, workers) as loader:
             if workers.rank == 0:
                 _tell_bad_records(loader, prefix, log)
-            score = _scorer(config, classes, devices, stop, heartbeat) if workers.rank == 0 else None
+            score = _scorer(config, val_shards, classes, devices, stop, heartbeat) if workers.rank == 0 else None
             identity = _identity(config, classes, workers)
             fitting = Fitting(
                 net,
@@ -65,7 +71,6 @@ def train(config: TrainConfig) -> FitResult:
                 log=log,
                 heartbeat=heartbeat,
             )
-            checkpoint = _checkpoint(config, prefix)
             if checkpoint is not None:
                 fitting.resume(checkpoint)
             with heartbeat:
@@ -151,13 +156,43 @@ def _tell_bad_records(loader: TrainLoader, prefix: str, log: TrainLog) -> None:
     log.logger.warning("%d records are bad and left out; %s lists them", len(loader.bad_records), path)
 
 
+def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:
+    """Raise ConfigError where the validation's own names are others: its ids would count as other classes."""
+    if option or not val_shards:
+        return
+    try:
+        theirs = find_classes(val_shards)
+    except DatasetError:
+        return  # no names beside them: those of the training hold
+    if tuple(theirs) != tuple(classes):
+        raise ConfigError(
+            f"the classes beside the validation shards are {', '.join(theirs)}, those of the training shards "
+            f"{', '.join(classes)}; convert both with the same --classes, or say which hold by --classes"
+        )
+
+
+def _check_fresh(prefix: str) -> None:
+    """Raise ConfigError where another training's checkpoints are: this one would mix with them."""
+    there = find_checkpoints(prefix)
+    if there:
+        raise ConfigError(
+            f"checkpoints of an earlier training are there, the newest is {there[-1]}; go on with --resume auto, "
+            "choose another --save-prefix, or delete them"
+        )
+
+
 def _scorer(
-    config: TrainConfig, classes: Sequence[str], devices: list[Any], stop: StopSignal, heartbeat: Heartbeat
+    config: TrainConfig,
+    shards: Sequence[Path],
+    classes: Sequence[str],
+    devices: list[Any],
+    stop: StopSignal,
+    heartbeat: Heartbeat,
 ) -> Callable[[Any], Scored] | None:
-    if not config.val:
+    if not shards:
         return None
     loader = ValLoader(
-        expand_paths(config.val),
+        shards,
         batch_size=config.batch_size,
         data_shape=config.data_shape,
         ctx=devices,
@@ -179,11 +214,13 @@ def _identity(config: TrainConfig, classes: Sequence[str], workers: Workers) -> 
 
 def _checkpoint(config: TrainConfig, prefix: str) -> Path | None:
     """Find the checkpoint to go on from, if any."""
+    if config.start_epoch and not config.resume.endswith(PARAMETERS):
+        raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
     if config.resume == "auto":
         found = find_checkpoints(prefix)
         return found[-1] if found else None
     if not config.resume or config.resume.endswith(PARAMETERS):
         return None
-    if config.start_epoch:
-        raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
+    if not Path(config.resume).is_file():
+        raise CheckpointError(f"there is no checkpoint {config.resume}")
     return Path(config.resume)

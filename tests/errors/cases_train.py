@@ -47,6 +47,13 @@ def training(**options: Any) -> Case:
     return lambda folder, _: train(config(folder, **options))
 
 
+def other_names(folder: Path, _: object) -> object:
+    shards = [write(folder / "train"), write(folder / "val")]
+    for shard, names in zip(shards, ("a\nb\n", "b\na\n"), strict=True):
+        text_file(shard.parent / "classes.txt", names)
+    return train(config(folder, train=(str(shards[0]),), val=(str(shards[1]),), classes=""))
+
+
 def fitting(folder: Path, **options: Any) -> Fitting:
     return Fitting(network(), (), TrainConfig(epochs=1), prefix=str(folder / "net"), **options)
 
@@ -134,6 +141,10 @@ def score(folder: Path, records: list[bytes]) -> object:
 CASES: dict[str, Case] = {
     "no training shards": lambda *_: train(TrainConfig()),
     "no shards to score on": lambda *_: score_file(EvalConfig(params="a.params", val=())),
+    "the classes beside the validation shards": other_names,
+    "checkpoints of an earlier training": lambda folder, _: train(
+        config(text_file(folder / "ssd_128_mobilenet0.25_custom_00000007.ckpt", "").parent)
+    ),
     "no SSD with": lambda *_: build_network("resnet18", 300, ["a"]),
     "a network needs at least one class name": lambda *_: build_network("mobilenet0.25", 128, []),
     "no pretrained base": lambda folder, patch: (
@@ -151,7 +162,7 @@ CASES: dict[str, Case] = {
     "cannot be divided among": three_processes,
     "Horovod processes on a machine": one_gpu,
     "--lr-decay-epoch must be": lambda *_: parse_decay_epochs("ten"),
-    "choose another --save-prefix": lambda folder, _: TrainLog(
+    "{reason}; choose another --save-prefix": lambda folder, _: TrainLog(
         text_file(folder / "file", "") / "train.log"
     ).__enter__(),
     "--start-epoch goes with": training(resume="a.ckpt", start_epoch=3),
