@@ -33,6 +33,7 @@ __all__ = [
     "TrainConfig",
     "VocConfig",
     "available_cores",
+    "check_random_seed",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from dali_ssd.bench.accuracy import main as accuracy
 from dali_ssd.bench.resources import process_tree
 from dali_ssd.bench.steps import STEPS
-from dali_ssd.synthetic import write_shapes
+from dali_ssd.synthetic import SHAPES, write_shapes
 
 COMMAND = [sys.executable, "-m", "dali_ssd", "bench"]
 SHORT = ("--rounds", "1", "--seconds", "0.1", "--warmup", "2", "--min-batches", "2", "--batch-sizes", "4")
@@ -131,3 +132,17 @@ def is_running(pid: int) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+@pytest.mark.parametrize("loader", ["dali_ssd", "gluoncv"])
+def test_accuracy_trains_and_scores_with_either_loader(
+    loader: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, val = (write_shapes(tmp_path, name, 20, seed=seed)[0] for seed, name in enumerate(("train", "val")))
+    small = ["--data-shape", "128", "--batch-size", "8", "--epochs", "2", "--workers", "1"]
+    accuracy([str(train), str(val), "--loader", loader, *small])
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["loader"] == loader
+    assert 0 <= result["mAP"] <= 1
+    assert result["AP"].keys() == set(SHAPES)
+    assert result["images a second"] > 0
