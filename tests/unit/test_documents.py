@@ -18,7 +18,10 @@ from dali_ssd.config import TrainConfig
 from dali_ssd.loader import TrainLoader
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md")]
+DOCUMENTS = [
+    ROOT / name
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "docs/errors.md", "docs/soak.md")
+]
 
 
 def read(path: Path) -> str:
