@@ -114,6 +114,7 @@ def _answer(task: str, folder: Path) -> tuple[str, str]:
 
 def main() -> None:
     """Answer requests until there are no more. What libraries print goes to stderr."""
+    os.setpgid(0, 0)  # whoever kills this process can reach those that it starts
     damage.undecodable = _undecodable_here
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

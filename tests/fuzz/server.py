@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -51,9 +53,7 @@ class Server:
     def close(self) -> None:
         """End the child."""
         if self._child is not None:
-            self._child.kill()
-            self._child.communicate()
-            self._child = None
+            self._kill(self._child)
         self._log.close()
 
     def _start(self) -> subprocess.Popen[str]:
@@ -74,11 +74,17 @@ class Server:
         if line:
             outcome, why, peak = json.loads(line)
             return outcome, why, peak
-        child.kill()
-        child.communicate()
-        self._child = None
+        self._kill(child)
         self.outcomes[f"{task}: died"] += 1
         raise Died(f"no answer for {limit:g} s" if not ready else f"died of {child.returncode}: {self._last_words()}")
+
+    def _kill(self, child: subprocess.Popen[str]) -> None:
+        """End the child and the processes that it has started."""
+        self._child = None
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
+        child.communicate()
 
     def _last_words(self) -> str:
         self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - 2000))
