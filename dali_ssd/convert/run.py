@@ -64,12 +64,13 @@ def convert(config: ConvertConfig) -> Converted:
     output cannot be written. Then nothing is left behind.
     """
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
-    if not classes:
-        raise AnnotationError(f"the annotations in {config.src} have no objects, so no classes; give --classes")
-    _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
-    samples = _shuffled(samples, config.seed) if config.shuffle else samples
     report = Report()
     report.add(notes)
+    if not classes:
+        problem = f"the annotations in {config.src} have no objects, so no classes; give --classes"
+        raise AnnotationError("\n".join([problem, *(report.lines() if notes else ())]))
+    _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
+    samples = _shuffled(samples, config.seed) if config.shuffle else samples
     stem = config.stem or config.split or "data"
     builder = Builder(classes, config.exif, config.drop_empty)
     texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")
