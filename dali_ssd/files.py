@@ -21,6 +21,7 @@ __all__ = [
     "atomic_path",
     "cache_folder",
     "file_identity",
+    "make_folder",
     "new_files",
     "replace",
     "sync_file",
@@ -119,6 +120,17 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
             f"cannot create the cache folder {folder}: {error.strerror}; set DALI_SSD_CACHE to one you can write to"
         ) from error
     return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, if missing. Raises `DaliSsdError` where it cannot be, or nothing can be put there."""
+    probe = temporary_name(folder / "probe")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DaliSsdError(f"cannot create files in {folder}: {error.strerror}; choose another folder") from error
 
 
 def file_identity(path: Path) -> str:

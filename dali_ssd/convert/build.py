@@ -106,7 +106,7 @@ class Builder:
         overhang = np.maximum(-pixels, pixels - size)
         kept, notes = [], []
         for i, name in enumerate(sample.names):
-            where = f"{sample.source}, object {i}"
+            where = f"{sample.source}, object {i if sample.numbers is None else sample.numbers[i]}"
             fault = "unknown-class" if name not in self.classes else _fault(pixels[i], fractions[i])
             if fault is not None:
                 detail = name if fault == "unknown-class" else f"{name} {_numbers(sample.boxes[i])}"

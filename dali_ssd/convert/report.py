@@ -11,6 +11,7 @@ __all__ = ["KINDS", "Report"]
 
 KINDS = {
     "no-annotation": "images left out: listed in the split, but there is no annotation file",
+    "broken-annotation": "images left out: the annotation file cannot be read",
     "missing-image": "images left out: the file is missing",
     "unreadable-image": "images left out: the file cannot be read",
     "not-an-image": "images left out: the file is empty or not an image",
@@ -18,6 +19,7 @@ KINDS = {
     "empty-left-out": "images left out: no objects",
     "unknown-image": "objects left out: their image is not in the annotation file",
     "crowd": "objects left out: crowd regions (--crowd keeps them, marked difficult)",
+    "broken-object": "objects left out: no name, or no box of four numbers",
     "unknown-class": "objects left out: a class that is not in the list",
     "not-finite": "objects left out: a coordinate is NaN or infinite",
     "inverted": "objects left out: left and right, or top and bottom, are exchanged",

@@ -14,7 +14,7 @@ from dali_ssd.convert.report import Report
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError
-from dali_ssd.files import atomic_open, new_files
+from dali_ssd.files import atomic_open, make_folder, new_files
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.classes import CLASSES_FILE, read_classes
@@ -63,13 +63,15 @@ def convert(config: ConvertConfig) -> Converted:
     Raises `AnnotationError` for annotations that cannot be read or leave nothing to write, `DaliSsdError` where the
     output cannot be written. Then nothing is left behind.
     """
+    make_folder(config.out)  # first: reading many annotations takes minutes
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
-    if not classes:
-        raise AnnotationError(f"the annotations in {config.src} have no objects, so no classes; give --classes")
-    _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
-    samples = _shuffled(samples, config.seed) if config.shuffle else samples
     report = Report()
     report.add(notes)
+    if not classes:
+        problem = f"the annotations in {config.src} have no objects, so no classes; give --classes"
+        raise AnnotationError("\n".join([problem, *(report.lines() if notes else ())]))
+    _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
+    samples = _shuffled(samples, config.seed) if config.shuffle else samples
     stem = config.stem or config.split or "data"
     builder = Builder(classes, config.exif, config.drop_empty)
     texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")

@@ -39,6 +39,8 @@ class Sample:
     """(n,) whether an object is difficult (or a crowd); None where the annotations do not tell."""
     notes: tuple[Note, ...] = ()
     """What was found while reading the annotation."""
+    numbers: tuple[int, ...] | None = None
+    """(n,) place of each object in its annotation, from 0; None: none was left out."""
 
 
 def plausible_size(width: float, height: float) -> tuple[int, int] | None:

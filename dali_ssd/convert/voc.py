@@ -9,9 +9,10 @@ pixel column is not covered by its box); `one_based=False` takes the numbers as 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,30 +28,52 @@ _SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png", ".PNG", ".bmp", ".webp", 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def _number(element: ElementTree.Element, name: str, path: Path, where: str) -> float:
+def _number(element: ElementTree.Element, name: str) -> float:
     text = element.findtext(name)
     try:
         return float((text or "").strip())
     except ValueError:
         found = "is missing" if text is None else f"is {text!r}, not a number"
-        raise AnnotationError(f"{path}, {where}: <{name}> {found}") from None
+        raise ValueError(f"<{name}> {found}") from None
 
 
-def _declared_size(root: ElementTree.Element, path: Path) -> tuple[int, int] | None:
+def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
+    """The size that the annotation gives; it is only compared, so one that is no size is as good as none."""
     size = root.find("size")
     if size is None:
         return None
-    width, height = (_number(size, name, path, "<size>") for name in ("width", "height"))
-    return plausible_size(width, height)
+    try:
+        return plausible_size(_number(size, "width"), _number(size, "height"))
+    except ValueError:
+        return None
 
 
-def _object(element: ElementTree.Element, path: Path, number: int) -> tuple[str, list[float], bool]:
-    where = f"object {number}"
+class _Object(NamedTuple):
+    number: int
+    """Its place in the annotation, from 0."""
+    name: str
+    box: list[float]
+    difficult: bool
+
+
+def _object(number: int, element: ElementTree.Element) -> _Object:
+    """One object. Raises ValueError that says what is wrong with it."""
     name, box = (element.findtext("name") or "").strip(), element.find("bndbox")
     if not name or box is None:
-        raise AnnotationError(f"{path}, {where}: <{'name' if not name else 'bndbox'}> is missing")
+        raise ValueError(f"<{'name' if not name else 'bndbox'}> is missing")
     difficult = (element.findtext("difficult") or "").strip() not in ("", "0")
-    return name, [_number(box, corner, path, where) for corner in _CORNERS], difficult
+    return _Object(number, name, [_number(box, corner) for corner in _CORNERS], difficult)
+
+
+def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], list[Note]]:
+    """The objects that can be used, and notes on the others."""
+    objects, notes = [], []
+    for number, element in enumerate(root.iter("object")):
+        try:
+            objects.append(_object(number, element))
+        except ValueError as error:
+            notes.append(Note("broken-object", f"{source}, object {number}", str(error)))
+    return objects, notes
 
 
 @dataclass(frozen=True)
@@ -61,21 +84,22 @@ class VocParser:
     """Folder of the images."""
     one_based: bool = True
 
-    def __call__(self, path: Path) -> Sample:
-        """The sample of an annotation file. Raises `AnnotationError` naming the file and what is wrong in it."""
+    def __call__(self, path: Path) -> Sample | Note:
+        """The sample of an annotation file, or a note that says why the file cannot be read."""
         try:
             root = ElementTree.parse(path).getroot()
         except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
-            raise AnnotationError(f"cannot read the annotation {path}: {error}") from error
-        objects = [_object(element, path, i) for i, element in enumerate(root.iter("object"))]
-        boxes = np.array([box for _, box, _ in objects], np.float64).reshape(-1, 4) - self.one_based
+            return Note("broken-annotation", str(path), str(error))
+        objects, notes = _objects(root, str(path))
         return Sample(
             self._image(path.stem, (root.findtext("filename") or "").strip()),
             str(path),
-            _declared_size(root, path),
-            boxes,
-            tuple(name for name, _, _ in objects),
-            tuple(difficult for _, _, difficult in objects),
+            _declared_size(root),
+            np.array([one.box for one in objects], np.float64).reshape(-1, 4) - self.one_based,
+            tuple(one.name for one in objects),
+            tuple(one.difficult for one in objects),
+            tuple(notes),
+            tuple(one.number for one in objects),
         )
 
     def _image(self, identity: str, filename: str) -> Path:
@@ -84,7 +108,13 @@ class VocParser:
         return next((path for path in [*named, self.images / Path(filename).name] if path.is_file()), named[0])
 
 
-def _split_ids(src: Path, split: str) -> list[str]:
+def _split_id(line: str, known: Container[str]) -> str:
+    """The id of a line, which may have spaces in it; a class's split has a second column."""
+    line = line.strip()
+    return line if line in known else line.split()[0]
+
+
+def _split_ids(src: Path, split: str, known: Container[str]) -> list[str]:
     path = src / "ImageSets" / "Main" / f"{split}.txt"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -92,7 +122,7 @@ def _split_ids(src: Path, split: str) -> list[str]:
         there = sorted(other.stem for other in path.parent.glob("*.txt"))
         hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
         raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
-    ids = [line.split()[0] for line in lines if line.strip()]  # a class's split has a second column
+    ids = [_split_id(line, known) for line in lines if line.strip()]
     if not ids:
         raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
     return list(dict.fromkeys(ids))
@@ -103,7 +133,7 @@ def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
 
 
 def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    """Samples of the split in its order, class names, and notes on ids without annotation.
+    """Samples of the split in its order, class names, and notes on ids without annotation or with a broken one.
 
     Class names default to all found in the annotations of *all* splits, sorted, so that splits converted one by one
     agree. Raises `AnnotationError`.
@@ -112,7 +142,7 @@ def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sam
     files = {path.stem: path for path in sorted(folder.glob("*.xml"))}
     if not files:
         raise AnnotationError(f"no .xml files in {folder}; --annotations names another folder in {config.src}")
-    ids = _split_ids(config.src, config.split) if config.split else list(files)
+    ids = _split_ids(config.src, config.split, files) if config.split else list(files)
     notes = [
         Note("no-annotation", identity, f"expected {folder / identity}.xml")
         for identity in ids
@@ -122,5 +152,8 @@ def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sam
     wanted = ids if classes else list(files)
     parser = VocParser(config.src / (config.images or "JPEGImages"), config.one_based)
     parsed = ordered_map(parser, [files[identity] for identity in wanted], config.workers)
-    samples = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))
-    return [samples[identity] for identity in ids], classes or _class_names(samples.values()), notes
+    found = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))
+    notes += [note for identity in ids if isinstance(note := found[identity], Note)]
+    samples = {identity: sample for identity, sample in found.items() if isinstance(sample, Sample)}
+    names = classes or _class_names(samples.values())
+    return [samples[identity] for identity in ids if identity in samples], names, notes

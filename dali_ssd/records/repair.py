@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError
+from dali_ssd.files import make_folder
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import index_path
 from dali_ssd.records.shard_report import ShardReport
@@ -44,7 +45,7 @@ def outputs(target: Path) -> tuple[Path, ...]:
 def prepare(reports: Sequence[ShardReport], out: Path) -> list[Path]:
     """Where the repaired shards go, in a folder that exists then.
 
-    Raises `DaliSsdError` where that would touch anything that is there already.
+    Raises `DaliSsdError` where that would touch anything that is there already, or where nothing can be written.
     """
     targets = [out / report.shard.name for report in reports]
     if len(set(targets)) < len(targets):
@@ -53,10 +54,7 @@ def prepare(reports: Sequence[ShardReport], out: Path) -> list[Path]:
         there = [path for path in outputs(target) if path.exists()]
         if there:
             raise DaliSsdError(f"{there[0]} exists already; choose an empty folder, the input is never changed")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DaliSsdError(f"cannot create {out}: {error.strerror}") from error
+    make_folder(out)
     return targets
 
 

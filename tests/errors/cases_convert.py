@@ -45,10 +45,6 @@ def coco(change: Callable[[Coco], object], **options: Any) -> Case:
     return case
 
 
-def an_object(text: str) -> Case:
-    return voc(lambda source: source.xml("good", f"<annotation><object>{text}</object></annotation>"))
-
-
 def other_classes(folder: Path, _: object) -> object:
     (folder / "out").mkdir()
     (folder / "out" / "classes.txt").write_text("dog\n")
@@ -62,9 +58,6 @@ def die(_: int) -> None:
 CASES: dict[str, Case] = {
     "cannot convert": lambda *_: run(["yolo"]),
     "no .xml files": voc(lambda source: (source.root / "Annotations" / "good.xml").unlink()),
-    "cannot read the annotation {path}": voc(lambda source: source.xml("good", "<annotation>")),
-    "<{element}> is missing": an_object("<name>cat</name>"),
-    "<{element}> {problem}": an_object("<name>cat</name><bndbox><xmin>left</xmin></bndbox>"),
     "cannot read the split": voc(lambda _: None, split="none"),
     "the split {path} is empty": voc(lambda source: source.split("val"), split="val"),
     "no COCO annotations": lambda folder, _: convert(CocoConfig(folder, folder / "out")),

@@ -159,7 +159,7 @@ CASES: dict[str, Case] = {
     "cannot write the shards": full_disk_in_writer,
     "two shards have the same name": lambda folder, _: repair(folder / "o", write(folder / "1"), write(folder / "2")),
     "choose an empty folder": lambda folder, _: repair(folder, write(folder)),
-    "cannot create {folder}": lambda folder, _: repair(file_of(folder / "file", "") / "out", write(folder)),
+    "cannot create files in {folder}": lambda folder, _: repair(file_of(folder / "file", "") / "out", write(folder)),
     "cannot write to {folder}": full_disk_in_fix,
     "cannot link": no_links,
     "no record can be kept": lambda folder, _: repair(folder / "out", write(folder, [record(image=b"")])),

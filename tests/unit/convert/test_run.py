@@ -86,6 +86,14 @@ def test_existing_shards_and_other_classes(voc: Voc, out: Path) -> None:
     assert (out / "classes.txt").read_text() == "dog\ncat\n"
 
 
+def test_place_for_the_result_is_looked_at_before_the_annotations(voc: Voc, out: Path) -> None:
+    out.write_text("a file")
+    for place in (out, out / "inside"):
+        with pytest.raises(DaliSsdError, match=rf"^cannot create files in {place}: .*; choose another folder$"):
+            convert(VocConfig(voc.root / "none", place))
+    assert out.read_text() == "a file"
+
+
 def test_faults_of_options_come_together(voc: Voc, out: Path) -> None:
     with pytest.raises(ConfigError, match=r"shards.*workers.*seed.*exif"):
         VocConfig(voc.root, out, shards=0, workers=-1, seed=-1, exif="sideways")  # type: ignore[arg-type]
