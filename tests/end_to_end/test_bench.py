@@ -139,7 +139,7 @@ def test_accuracy_trains_and_scores_with_either_loader(
     loader: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train, val = (write_shapes(tmp_path, name, 20, seed=seed)[0] for seed, name in enumerate(("train", "val")))
-    small = ["--data-shape", "128", "--batch-size", "8", "--epochs", "2", "--workers", "1"]
+    small = ["--data-shape", "128", "--batch-size", "8", "--epochs", "1", "--workers", "1"]
     accuracy([str(train), str(val), "--loader", loader, *small])
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["loader"] == loader
