@@ -18,10 +18,10 @@ _INSTALL = {
     "mxnet": "pip install 'dali-ssd[mxnet]' (with CUDA: mxnet-cu112 or mxnet-cu117)",
     "nvidia": "pip install 'dali-ssd[cuda13]' (for an older driver: cuda12)",
     "horovod": _HOROVOD,
-    "gluoncv": "pip install --force-reinstall dali-ssd",
+    "gluoncv": "pip install 'gluoncv>=0.10.5,<0.12'",
     "cv2": "pip install --force-reinstall opencv-python",
-    "numba": "pip install --force-reinstall dali-ssd",
-    "pycocotools": "pip install --force-reinstall dali-ssd",
+    "numba": "pip install 'numba>=0.57,<0.59'",
+    "pycocotools": "pip install 'pycocotools>=2.0.6'",
 }
 _NAMES = {"nvidia": "NVIDIA DALI", "mxnet": "MXNet", "gluoncv": "GluonCV", "horovod": "Horovod", "cv2": "OpenCV"}
 _SHARED_OBJECT = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")

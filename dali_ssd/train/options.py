@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
 import tyro
 
-from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, TrainConfig, check_random_seed
+from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig, TrainConfig, check_random_seed
 from dali_ssd.errors import ConfigError
 
 __all__ = ["DemoConfig", "EvalConfig", "ShowConfig"]
@@ -19,12 +20,15 @@ def _check(
     *,
     above_zero: tuple[str, ...] = (),
     not_negative: tuple[str, ...] = (),
+    at_most: Mapping[str, int] = MappingProxyType({}),
     more: Sequence[str] = (),
 ) -> None:
     faults = [f"{name} must be greater than 0, not {getattr(config, name)!r}" for name in above_zero
               if not getattr(config, name) > 0]  # fmt: skip
     faults += [f"{name} must not be negative, not {getattr(config, name)!r}" for name in not_negative
                if not getattr(config, name) >= 0]  # fmt: skip
+    faults += [f"{name} must be at most {most}, not {getattr(config, name)!r}" for name, most in at_most.items()
+               if getattr(config, name) > most]  # fmt: skip
     faults += more
     if faults:
         raise ConfigError(f"{type(config).__name__}: " + "; ".join(faults))
@@ -82,7 +86,7 @@ class ShowConfig:
     augmented: bool = False
     """Draw what the training pipeline makes of the records, boxes taken back from the training targets."""
     images: int = 16
-    """Images to draw."""
+    """Images to draw, at most 1000: all of them are in memory at once."""
     columns: int = 4
     classes: str = ""
     """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
@@ -92,7 +96,8 @@ class ShowConfig:
     """Which records are drawn, and how they are augmented."""
 
     def __post_init__(self) -> None:
-        _check(self, above_zero=("images", "columns", "data_shape"), not_negative=("seed",))
+        _check(self, above_zero=("images", "columns"), not_negative=("seed",), at_most={"images": 1000})
+        RenderConfig(data_shape=self.data_shape)
 
 
 @dataclass(frozen=True)

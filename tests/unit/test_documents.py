@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
 import sys
 from dataclasses import fields
 from importlib import import_module
@@ -15,7 +16,9 @@ import pytest
 
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.config import TrainConfig
+from dali_ssd.errors import MissingDependencyError
 from dali_ssd.loader import TrainLoader
+from dali_ssd.optional import require
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -70,9 +73,14 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def project() -> dict[str, Any]:
+def pyproject() -> dict[str, Any]:
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    found: dict[str, Any] = toml.loads(read(ROOT / "pyproject.toml"))["project"]
+    found: dict[str, Any] = toml.loads(read(ROOT / "pyproject.toml"))
+    return found
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = pyproject()["project"]
     return found
 
 
@@ -104,3 +112,32 @@ def test_everything_that_is_imported_is_declared() -> None:
     distribution = {"cv2": "opencv-python", "PIL": "pillow", "nvidia": "nvidia-dali-cuda130"}
     needed = {normal(distribution.get(name, name)) for name in imported() - by_user}
     assert needed <= requirements("cuda13", "mxnet")
+
+
+@pytest.mark.parametrize("name", ["gluoncv", "numba", "pycocotools"])
+def test_advice_for_a_missing_package_has_the_versions_of_the_project(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependencyError) as caught:
+        require(name)
+    required = re.search(r"pip install '(.*)'$", str(caught.value))
+    assert required and required[1] in project()["dependencies"]
+
+
+def test_package_data_is_there() -> None:
+    for package, names in pyproject()["tool"]["setuptools"]["package-data"].items():
+        assert all((ROOT / package / name).is_file() for name in names), package
+
+
+CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> )", re.MULTILINE)
+
+
+def test_no_conflict_of_a_merge_is_left() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    files = [ROOT / name for name in listed.decode().split("\0") if name]
+    there = {path: path.read_bytes() for path in files if path.is_file()}
+    texts = {path: data.decode("utf-8", "replace") for path, data in there.items() if b"\0" not in data}
+    assert texts and [str(path) for path, text in texts.items() if CONFLICT.search(text)] == []

@@ -49,3 +49,16 @@ def test_defaults_are_gluoncvs() -> None:
 def test_all_faults_are_told_at_once(make: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{make.__name__}: {message}$"):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"data_shape": 4}, "data_shape must be within 16..4096 pixels, not 4"), ({"images": 1001}, "at most 1000")],
+)
+def test_show_refuses_what_no_picture_can_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ShowConfig(("a.rec",), augmented=True, **options)
+
+
+def test_show_takes_the_most_images() -> None:
+    assert ShowConfig(("a.rec",), images=1000).images == 1000
