@@ -1,10 +1,14 @@
 # Everything sets itself up: the first target that needs it makes .venv and installs the project (see tools/setup-venv).
 # make EXTRAS=dev,mxnet,cuda12 test     other extras      make PYTHON=/path/to/python3.10 test     another interpreter
+# What was chosen once stays so: the stamp holds both, and .venv is made anew where another is asked for.
 
 SHELL := /bin/sh
-EXTRAS ?= dev,mxnet,cuda13
 BIN := .venv/bin
 STAMP := .venv/.installed
+INSTALLED := $(shell cat $(STAMP) 2>/dev/null)
+USUAL := dev,mxnet,cuda13
+EXTRAS ?= $(or $(word 1,$(INSTALLED)),$(USUAL))
+PYTHON ?= $(word 2,$(INSTALLED))
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench soak clean
@@ -38,5 +42,8 @@ clean: ## Remove .venv and what the tools left
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+ifneq ($(strip $(EXTRAS) $(PYTHON)),$(strip $(INSTALLED)))
+.PHONY: $(STAMP)
+endif
 $(STAMP): pyproject.toml constraints.txt tools/setup-venv
 	@PYTHON="$(PYTHON)" tools/setup-venv "$(EXTRAS)"
