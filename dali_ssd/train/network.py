@@ -145,7 +145,7 @@ def _enter(net: Any, mode: str) -> bool:
     graphs = _graphs.setdefault(net, _Graphs())
     if graphs.mode == mode:
         return False
-    graphs.kept[graphs.mode] = {name: net.__dict__[name] for name in _GRAPH}
+    graphs.kept[graphs.mode] = {name: net.__dict__[name] for name in _GRAPH if name in net.__dict__}
     graphs.mode = mode
     if mode in graphs.kept:
         net.__dict__.update(graphs.kept[mode])

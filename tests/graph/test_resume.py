@@ -79,7 +79,9 @@ def test_other_shards_are_refused(shards: Any, tmp_path: Path) -> None:
 
 def test_other_code_of_the_pipeline_is_refused(shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tmp_path / "own_recipe.py"
-    recipe.write_text(Path(ssd.__file__).read_text() + "\naugment = AugmentConfig()\n")
+    recipe.write_text(
+        Path(ssd.__file__).read_text() + "\naugment, image, targets = AugmentConfig(), RenderConfig(), TargetConfig()\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     loader = train(shards, recipe="own_recipe")
     state = loader.state_dict()
