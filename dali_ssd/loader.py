@@ -69,8 +69,8 @@ class _Loader:
         self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
         if self._device not in ("cpu", "gpu"):
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
-        PipelineConfig(num_threads=num_threads)  # refuses what is no number of threads
-        if batch_size < 1 or batch_size % len(self._ctx):
+        PipelineConfig(batch_size, num_threads)  # refuses what is no number
+        if batch_size % len(self._ctx):
             raise ConfigError(
                 f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
             )
@@ -204,8 +204,8 @@ class TrainLoader(_Loader):
         require("nvidia.dali")
         from dali_ssd.graph.targets import as_center_anchors
 
-        if not 0 <= shard_id < num_shards:
-            raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id}")
+        if shard_id not in range(num_shards):
+            raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id!r}")
         found = find_pipeline(recipe)
         image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
         verified, dataset = _good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
@@ -424,9 +424,9 @@ def _digest(array: Any) -> str:
 def _contexts(ctx: Any) -> list[Any]:
     mx = require("mxnet")
     contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx or mx.cpu()]
-    kinds = {context.device_type for context in contexts}
-    if not contexts or len(kinds) > 1:
-        raise ConfigError(f"ctx must be devices of one kind, not {contexts!r}")
+    kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
+    if len(kinds) != 1 or None in kinds:
+        raise ConfigError(f"ctx must be an mx.Context, or a list of them of one kind, not {ctx!r}")
     return contexts
 
 

@@ -23,7 +23,6 @@ from gluoncv.data.transforms.presets.ssd import SSDDefaultTrainTransform
 from mxnet import gluon
 
 from dali_ssd.batch import Batch
-from dali_ssd.config import TrainConfig
 from dali_ssd.evaluate import Scores, evaluate
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.records.classes import find_classes
@@ -31,6 +30,7 @@ from dali_ssd.records.dataset import expand_paths
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import Fitting
 from dali_ssd.train.network import anchors_of, build_network, initialize
+from dali_ssd.train.options import TrainConfig
 
 __all__ = ["AccuracyConfig", "compare", "main"]
 

@@ -10,8 +10,8 @@ import tyro
 from dali_ssd.bench.anchors import VGG_SHAPES
 from dali_ssd.bench.contenders import CONTENDERS, NO_TARGETS
 from dali_ssd.bench.measure import Window
+from dali_ssd.checks import check_positive, check_types, raise_all
 from dali_ssd.config import available_cores
-from dali_ssd.errors import ConfigError
 
 __all__ = ["BenchConfig"]
 
@@ -64,8 +64,8 @@ class BenchConfig:
     seed: int = 233
 
     def __post_init__(self) -> None:
-        low = [name for name in _POSITIVE if not getattr(self, name) > 0]
-        faults = [f"{name} must be greater than 0, not {getattr(self, name)!r}" for name in low]
+        check_types(self)
+        faults = check_positive(self, *_POSITIVE)
         faults += _number_faults("threads", self.threads) + _number_faults("batch_sizes", self.batch_sizes)
         unknown = [name for name in self.contender_names if name not in CONTENDERS and "." not in name]
         if unknown:
@@ -79,8 +79,7 @@ class BenchConfig:
             faults.append("steps are dali_ssd's own on one thread, so without --train, --contenders and --threads")
         if self.record and (self.shards or self.train or self.steps):
             faults.append("record shows an earlier result, so it goes with --plot only")
-        if faults:
-            raise ConfigError("bench: " + "; ".join(faults))
+        raise_all(self, faults)
 
     @property
     def contender_names(self) -> list[str]:

@@ -6,11 +6,11 @@ import json
 
 import tyro
 
-from dali_ssd.config import CheckConfig
 from dali_ssd.files import atomic_open
 from dali_ssd.records.check import Checked, check
 from dali_ssd.records.findings import summary
 from dali_ssd.records.fix import FIX_LIST, fix
+from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.repair import Repaired
 

@@ -6,7 +6,7 @@ import sys
 
 import tyro
 
-from dali_ssd.config import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import ConfigError
 

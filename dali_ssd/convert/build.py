@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.config import ExifRaster
+from dali_ssd.convert.options import ExifRaster
 from dali_ssd.convert.raster import turn_to_raw
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.records.image import FORMATS, Raster, read_raster

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dali_ssd.config import CocoConfig
+from dali_ssd.convert.options import CocoConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
 from dali_ssd.errors import AnnotationError
 

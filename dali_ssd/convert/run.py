@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.config import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.convert.build import Builder, Built
 from dali_ssd.convert.coco import read_coco
+from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.convert.report import Report
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.voc import read_voc

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.config import VocConfig
+from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
 from dali_ssd.errors import AnnotationError
 from dali_ssd.parallel import ordered_map

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.config import CheckConfig
 from dali_ssd.errors import ConfigError, DatasetError, MissingDependencyError, Place
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
@@ -25,6 +24,7 @@ from dali_ssd.records.coordinates import other_coordinates
 from dali_ssd.records.dataset import concatenate, expand_paths
 from dali_ssd.records.decoding import undecodable
 from dali_ssd.records.findings import Finding, finding, to_json
+from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.pixels import decode_task
 from dali_ssd.records.shard_report import ShardReport, Task, inspect_shard, tasks_of
 from dali_ssd.records.verify import class_findings, scales_of

@@ -2,7 +2,7 @@
 
 The files, in the order in which a training meets them:
 
-    options (config.TrainConfig)
+    options.TrainConfig
        |
     session   contexts, network, loaders, files; says what it does
        |

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.draw import save_grid
 from dali_ssd.evaluate import Scores
 from dali_ssd.loader import TrainLoader
@@ -16,7 +15,7 @@ from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.exhibition import augmented_images, grid_anchors
 from dali_ssd.train.loop import FitResult
 from dali_ssd.train.network import network_name
-from dali_ssd.train.options import DemoConfig, EvalConfig
+from dali_ssd.train.options import DemoConfig, EvalConfig, TrainConfig
 from dali_ssd.train.parameters import best_path, periodic_path
 from dali_ssd.train.report import curve_path
 from dali_ssd.train.scoring import score_file

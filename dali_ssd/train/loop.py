@@ -10,7 +10,6 @@ from typing import Any
 
 import mxnet as mx
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.errors import TrainingError
 from dali_ssd.train.distributed import OneWorker, Workers
 from dali_ssd.train.heartbeat import Heartbeat
@@ -18,6 +17,7 @@ from dali_ssd.train.history import History
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.meter import LossMeter, StepClock, TimeShare
 from dali_ssd.train.network import for_training
+from dali_ssd.train.options import TrainConfig
 from dali_ssd.train.parameters import periodic_path, save_best, save_parameters
 from dali_ssd.train.position import Position
 from dali_ssd.train.report import Report, Scored

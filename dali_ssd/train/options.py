@@ -1,37 +1,96 @@
-"""Options of the commands around a training; those of the training itself are `config.TrainConfig`."""
+"""The options of a training and of the commands around it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
-from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig, TrainConfig, check_random_seed
-from dali_ssd.errors import ConfigError
+from dali_ssd.checks import check_not_negative, check_positive, check_random_seed, check_types, raise_all
+from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
 
-__all__ = ["DemoConfig", "EvalConfig", "ShowConfig"]
+__all__ = ["DemoConfig", "EvalConfig", "ShowConfig", "TrainConfig"]
 
 
-def _check(
-    config: object,
-    *,
-    above_zero: tuple[str, ...] = (),
-    not_negative: tuple[str, ...] = (),
-    at_most: Mapping[str, int] = MappingProxyType({}),
-    more: Sequence[str] = (),
-) -> None:
-    faults = [f"{name} must be greater than 0, not {getattr(config, name)!r}" for name in above_zero
-              if not getattr(config, name) > 0]  # fmt: skip
-    faults += [f"{name} must not be negative, not {getattr(config, name)!r}" for name in not_negative
-               if not getattr(config, name) >= 0]  # fmt: skip
-    faults += [f"{name} must be at most {most}, not {getattr(config, name)!r}" for name, most in at_most.items()
-               if getattr(config, name) > most]  # fmt: skip
-    faults += more
-    if faults:
-        raise ConfigError(f"{type(config).__name__}: " + "; ".join(faults))
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training. Option names and defaults are those of GluonCV's `train_ssd.py` where it has them."""
+
+    train: tuple[str, ...] = ()
+    """Training shards: paths or globs."""
+    val: tuple[str, ...] = ()
+    """Validation shards: paths or globs; without them nothing is scored."""
+    classes: str = ""
+    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+    network: str = "vgg16_atrous"
+    """Backbone of the SSD in GluonCV's model zoo."""
+    data_shape: int = 300
+    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25."""
+    on_bad: OnBad = "raise"
+    """Bad records; raise: name them all before training begins; skip: leave them out and list them in a file."""
+    max_bad: float = 0.01
+    """Largest share of bad records that skip may leave out."""
+    coordinates: AnyCoordinates = "auto"
+    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
+    recipe: str = "ssd300"
+    """Augmentation and pipelines: a name from the entry points `dali_ssd.pipelines`, or module:attribute."""
+    pretrained_base: Literal["auto", "yes", "no"] = "auto"
+    """Start from the backbone's ImageNet weights; auto: if they can be downloaded."""
+    batch_size: int = 32
+    """Images a step, over all devices."""
+    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    """Loader threads over all devices; 0 takes what the machine has."""
+    gpus: str = "auto"
+    """GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU where there is none."""
+    epochs: int = 240
+    resume: str = ""
+    """Go on from a checkpoint (everything) or a .params file (parameters only); auto: the newest checkpoint, if any."""
+    start_epoch: int = 0
+    """First epoch when resuming from a .params file."""
+    lr: float = 0.001
+    lr_decay: float = 0.1
+    """Factor of the learning rate at each of the epochs of lr_decay_epoch."""
+    lr_decay_epoch: str = "160,200"
+    """Epochs at which the learning rate decays."""
+    momentum: float = 0.9
+    wd: float = 0.0005
+    """Weight decay."""
+    log_interval: int = 100
+    """Steps between two log lines; 0 leaves them out."""
+    save_prefix: str = ""
+    """What names of saved files begin with: a folder with a slash at its end, or more; the network's name follows."""
+    save_interval: int = 10
+    """Epochs between two parameter files; 0 leaves them out. With --val, the best are saved always."""
+    val_interval: int = 1
+    """Epochs between two validations."""
+    checkpoint_every: int = 0
+    """Steps between two checkpoints; 0: one at the end of each epoch."""
+    checkpoint_keep: int = 2
+    """Newest checkpoints to keep."""
+    seed: int = 233
+    syncbn: bool = False
+    """Normalize over the batches of all devices together."""
+    amp: bool = False
+    """Mixed precision by MXNet's AMP; needs a GPU."""
+    horovod: bool = False
+    """Train in Horovod's processes, one GPU each; gpus is ignored."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        faults = check_positive(
+            self, "data_shape", "batch_size", "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep"
+        )
+        faults += check_not_negative(
+            self,
+            "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval", "checkpoint_every", "seed",
+        )  # fmt: skip
+        faults += check_random_seed(self.seed)
+        if not self.lr < float("inf"):
+            faults.append(f"lr must be finite, not {self.lr!r}")
+        if self.start_epoch >= max(self.epochs, 1):
+            faults.append(f"start_epoch {self.start_epoch} leaves nothing to do of {self.epochs} epochs")
+        raise_all(self, faults)
 
 
 @dataclass(frozen=True)
@@ -72,7 +131,9 @@ class EvalConfig:
     """The recipe that the parameters were trained with."""
 
     def __post_init__(self) -> None:
-        _check(self, above_zero=("data_shape", "batch_size", "images"), not_negative=("num_workers", "min_score"))
+        check_types(self)
+        faults = check_positive(self, "data_shape", "batch_size", "images")
+        raise_all(self, faults + check_not_negative(self, "num_workers", "min_score"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +157,11 @@ class ShowConfig:
     """Which records are drawn, and how they are augmented."""
 
     def __post_init__(self) -> None:
-        _check(self, above_zero=("images", "columns"), not_negative=("seed",), at_most={"images": 1000})
+        check_types(self)
+        faults = check_positive(self, "images", "columns") + check_not_negative(self, "seed")
+        if self.images > 1000:
+            faults.append(f"images must be at most 1000, not {self.images!r}")
+        raise_all(self, faults)
         RenderConfig(data_shape=self.data_shape)
 
 
@@ -116,9 +181,7 @@ class DemoConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(
-            self,
-            above_zero=("epochs", "train_images", "val_images", "batch_size"),
-            not_negative=("num_workers", "seed"),
-            more=check_random_seed(self.seed),
-        )
+        check_types(self)
+        faults = check_positive(self, "epochs", "train_images", "val_images", "batch_size")
+        faults += check_not_negative(self, "num_workers", "seed")
+        raise_all(self, faults + check_random_seed(self.seed))

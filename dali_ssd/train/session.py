@@ -10,7 +10,6 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.evaluate import evaluate
 from dali_ssd.files import atomic_open
@@ -24,6 +23,7 @@ from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import FitResult, Fitting
 from dali_ssd.train.network import anchors_of, initialize, network_name
+from dali_ssd.train.options import TrainConfig
 from dali_ssd.train.parameters import load_parameters
 from dali_ssd.train.pretrained import build_with_base
 from dali_ssd.train.report import Scored

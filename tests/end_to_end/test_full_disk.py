@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dali_ssd.config import CheckConfig, VocConfig
+from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.records.check import check
 from dali_ssd.records.fix import fix
 from dali_ssd.records.index import ensure_index, index_path
+from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.verify import verify
 from dali_ssd.synthetic import write_shapes

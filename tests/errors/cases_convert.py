@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.cli.convert import run
-from dali_ssd.config import CocoConfig, VocConfig
+from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.parallel import ordered_map
 from tests.unit.convert.conftest import Coco, Voc

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.config import CheckConfig
 from dali_ssd.files import atomic_open, cache_folder
 from dali_ssd.records import decoding, recordio
 from dali_ssd.records.check import Checked, check
@@ -18,6 +17,7 @@ from dali_ssd.records.decoding import undecodable
 from dali_ssd.records.fix import fix
 from dali_ssd.records.index import build_index, read_index
 from dali_ssd.records.labels import parse_label
+from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import MAGIC, frame, frame_at, unpack
 from dali_ssd.records.verify import verify

@@ -13,12 +13,10 @@ import pytest
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.datasets import MakeConfig, describe
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.plot import plot_record
 from dali_ssd.bench.record import read_record
 from dali_ssd.bench.runner import Outcome
 from dali_ssd.bench.soak.__main__ import main as soak
-from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.work import Work
 from dali_ssd.cli.bench import run as bench
 from dali_ssd.cli.eval import run as evaluate
@@ -88,13 +86,11 @@ CASES: dict[str, Case] = {
     "not a file name in a folder": lambda folder, _: bench(["--json", str(folder / "none" / "a.json")]),
     "may not write to": locked_folder,
     "its workers need": little_shared_memory,
-    "bench: {faults}": lambda *_: BenchConfig(rounds=0),
     "for the benchmark": lambda *_: vgg_anchors(128),
     "is no record of": foreign_record,
     "nothing gave numbers": all_failed,
     "no readable image": lambda folder, _: describe(open_dataset(write(folder, [record(image=b"")]))),
     "longest_side and min_records": lambda *_: MakeConfig("a.rec", Path("b.rec"), quality=0),
     "must end in .rec": lambda *_: MakeConfig("a.rec", Path("b.txt")),
-    "soak: {faults}": lambda *_: SoakConfig(batches=0),
     "--out {path}": soak_into_nowhere,
 }

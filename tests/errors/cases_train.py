@@ -10,7 +10,6 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.evaluate import evaluate
 from dali_ssd.train.checkpoint import read_checkpoint, write_checkpoint
 from dali_ssd.train.devices import devices_of
@@ -20,7 +19,7 @@ from dali_ssd.train.history import read_history
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import Fitting
 from dali_ssd.train.network import build_network, initialize
-from dali_ssd.train.options import EvalConfig
+from dali_ssd.train.options import EvalConfig, TrainConfig
 from dali_ssd.train.parameters import load_parameters, save_parameters
 from dali_ssd.train.schedule import parse_decay_epochs
 from dali_ssd.train.scoring import score_file

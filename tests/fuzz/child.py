@@ -24,13 +24,13 @@ import mxnet as mx
 import numpy as np
 
 from dali_ssd import TrainLoader, ValLoader
-from dali_ssd.config import CheckConfig
 from dali_ssd.errors import DaliSsdError, RecordError
 from dali_ssd.records import damage
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.decode_worker import _Decoder
 from dali_ssd.records.labels import MAX_COORDINATE
+from dali_ssd.records.options import CheckConfig
 from tests.graph.pipes import ANCHORS
 
 SIDE = 64

@@ -12,11 +12,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dali_ssd.config import CheckConfig
 from dali_ssd.errors import DatasetError
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.fix import fix
+from dali_ssd.records.options import CheckConfig
 from tests.fuzz.cases import Case, arbitrary, cases, how_many
 from tests.fuzz.server import Died, Server
 

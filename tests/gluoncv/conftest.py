@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.config import CocoConfig, VocConfig
+from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.records.dataset import Dataset, open_dataset
 

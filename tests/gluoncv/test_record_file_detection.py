@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dali_ssd.config import CocoConfig, VocConfig
+from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.labels import build_label, parse_label

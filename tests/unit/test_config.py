@@ -6,27 +6,28 @@ import inspect
 import math
 from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_ssd import config
+import dali_ssd.config
+import dali_ssd.convert.options
+import dali_ssd.records.options
 from dali_ssd.config import (
     AugmentConfig,
-    CheckConfig,
-    CocoConfig,
-    ConvertConfig,
     PipelineConfig,
     RecordsConfig,
     RenderConfig,
     TargetConfig,
-    TrainConfig,
-    VocConfig,
     available_cores,
 )
+from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.errors import ConfigError
+from dali_ssd.records.options import CheckConfig
+from dali_ssd.train.options import TrainConfig
 
 PATHS: dict[str, Any] = {"src": Path("in"), "out": Path("out")}
 REQUIRED: dict[type, dict[str, Any]] = {
@@ -141,8 +142,28 @@ def test_what_has_no_default_is_listed_here(kind: type) -> None:
 
 
 def test_every_configuration_is_tested() -> None:
-    found = {kind for _, kind in inspect.getmembers(config, is_dataclass) if kind.__module__ == config.__name__}
-    assert found == set(BAD)
+    found = {
+        kind
+        for module in (dali_ssd.config, dali_ssd.convert.options, dali_ssd.records.options)
+        for _, kind in inspect.getmembers(module, is_dataclass)
+        if kind.__module__ == module.__name__
+    }
+    assert found | {TrainConfig} == set(BAD)
+
+
+NUMBERS = [(kind, name) for kind in BAD for name, hint in get_type_hints(kind).items() if hint in (int, float)]
+
+
+@pytest.mark.parametrize("value", ["3", None, True, [1]], ids=repr)
+@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=case_id)
+def test_what_is_no_number_is_named(kind: type, name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{kind.__name__}: {name} must be a (whole )?number, not "):
+        build(kind, **{name: value})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert PipelineConfig(batch_size=np.int32(4)).batch_size == 4
+    assert AugmentConfig(hue=np.float32(4)).hue == 4
 
 
 @pytest.mark.parametrize(

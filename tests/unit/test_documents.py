@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from dali_ssd.cli.main import COMMANDS
-from dali_ssd.config import TrainConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.optional import require
+from dali_ssd.train.options import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from dali_ssd.errors import ConfigError
+from dali_ssd.checks import check_not_negative, check_positive, check_types, raise_all
 
 __all__ = ["SoakConfig"]
 
@@ -49,9 +49,5 @@ class SoakConfig:
     seed: int = 233
 
     def __post_init__(self) -> None:
-        faults = [f"{name} must be greater than 0, not {getattr(self, name)!r}" for name in _POSITIVE
-                  if not getattr(self, name) > 0]  # fmt: skip
-        faults += [f"{name} must not be negative, not {getattr(self, name)!r}" for name in _NOT_NEGATIVE
-                   if not getattr(self, name) >= 0]  # fmt: skip
-        if faults:
-            raise ConfigError("soak: " + "; ".join(faults))
+        check_types(self)
+        raise_all(self, check_positive(self, *_POSITIVE) + check_not_negative(self, *_NOT_NEGATIVE))

@@ -10,8 +10,8 @@ import pytest
 from dali_ssd.cli import convert as command
 from dali_ssd.cli import index as index_command
 from dali_ssd.cli.main import main
-from dali_ssd.config import VocConfig
 from dali_ssd.convert import run as module
+from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.report import KINDS, Report
 from dali_ssd.convert.run import convert
 from dali_ssd.convert.sample import Note

@@ -7,13 +7,13 @@ import pytest
 
 from dali_ssd.cli import check as command
 from dali_ssd.cli.main import main
-from dali_ssd.config import CheckConfig
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
 from dali_ssd.records import check as module
 from dali_ssd.records.check import Checked, check
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.fix import fix
 from dali_ssd.records.labels import parse_label
+from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.writer import ShardFile
 

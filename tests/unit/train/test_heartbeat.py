@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("mxnet")
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.train.heartbeat import HEARTBEAT_VARIABLE, Heartbeat
 from dali_ssd.train.loop import Fitting
+from dali_ssd.train.options import TrainConfig
 
 LONG_AGO = 1000.0
 

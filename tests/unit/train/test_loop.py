@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.errors import CheckpointError, TrainingError
 from dali_ssd.train.history import read_history
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import Fitting
+from dali_ssd.train.options import TrainConfig
 from dali_ssd.train.stop import StopSignal
 
 CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", batch_size=2, log_interval=2, save_interval=2)

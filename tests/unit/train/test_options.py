@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 import tyro
 
-from dali_ssd.config import TrainConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.train.options import DemoConfig, EvalConfig, ShowConfig
+from dali_ssd.train.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig
 
 
 def test_gluoncvs_command_line_is_understood() -> None:

@@ -1,0 +1,79 @@
+"""Checks that option classes share: each returns faults as text; `raise_all` reports those of an object at once."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, get_type_hints
+
+from dali_ssd.errors import ConfigError
+
+__all__ = [
+    "check_not_negative",
+    "check_positive",
+    "check_probability",
+    "check_random_seed",
+    "check_range",
+    "check_types",
+    "raise_all",
+]
+
+
+def raise_all(config: object, faults: list[str]) -> None:
+    """Raise ConfigError if there are faults."""
+    if faults:
+        raise ConfigError(f"{type(config).__name__}: " + "; ".join(faults))
+
+
+_NUMBERS: dict[Any, tuple[type, str]] = {
+    int: (numbers.Integral, "a whole number"),
+    float: (numbers.Real, "a number"),
+}
+
+
+def check_types(config: object) -> None:
+    """Raise ConfigError for numbers that are none, before other checks compare them.
+
+    The command line parses its numbers; a caller in Python may give anything.
+    """
+    faults = []
+    for name, hint in get_type_hints(type(config)).items():
+        kind, what = _NUMBERS.get(hint, (object, ""))
+        value = getattr(config, name)
+        if not isinstance(value, kind) or (what and isinstance(value, bool)):
+            faults.append(f"{name} must be {what}, not {value!r}")
+    raise_all(config, faults)
+
+
+def check_range(name: str, value: tuple[float, float], low: float, high: float) -> list[str]:
+    """Faults of a pair that must be ascending and within limits."""
+    if len(value) == 2 and low <= value[0] <= value[1] <= high:
+        return []
+    return [f"{name} must be (low, high) within {low:g}..{high:g}, not {value!r}"]
+
+
+def check_probability(name: str, value: float) -> list[str]:
+    """Faults of a share."""
+    return [] if 0 <= value <= 1 else [f"{name} must be a probability within 0..1, not {value!r}"]
+
+
+def check_positive(config: object, *names: str) -> list[str]:
+    """Faults of attributes that must be greater than 0."""
+    return [
+        f"{name} must be greater than 0, not {getattr(config, name)!r}"
+        for name in names
+        if not getattr(config, name) > 0
+    ]
+
+
+def check_not_negative(config: object, *names: str) -> list[str]:
+    """Faults of attributes that must be 0 or greater."""
+    return [
+        f"{name} must not be negative, not {getattr(config, name)!r}"
+        for name in names
+        if not getattr(config, name) >= 0
+    ]
+
+
+def check_random_seed(seed: int) -> list[str]:
+    """Faults of a seed that NumPy's and MXNet's generators get as well."""
+    return [] if seed < 2**32 else [f"seed must be below 2^32, not {seed!r}"]

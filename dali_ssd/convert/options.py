@@ -1,0 +1,71 @@
+"""The options of `dali-ssd convert`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dali_ssd.checks import check_not_negative, check_positive, check_types, raise_all
+
+__all__ = ["CocoConfig", "ConvertConfig", "ExifRaster", "VocConfig"]
+
+ExifRaster = Literal["auto", "raw", "upright"]
+"""Which raster of an image with EXIF rotation an annotation refers to; auto: its width and height tell."""
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """A conversion of annotations to shards."""
+
+    src: Path
+    """Folder of the data."""
+    out: Path
+    """Folder for the shards, classes.txt and the report; made if missing."""
+    split: str = ""
+    """Which part of the data; empty: all of it."""
+    images: str = ""
+    """Folder of the images in SRC; empty: where the format has it."""
+    annotations: str = ""
+    """Folder (VOC) or file (COCO) of the annotations in SRC; empty: where the format has it."""
+    classes: str = ""
+    """A file with one class name a line, or names separated by commas; empty: the classes found in the data."""
+    shards: int = 1
+    """Number of shards; images are dealt out to them in turn."""
+    shuffle: bool = False
+    """Shuffle the images."""
+    seed: int = 233
+    """Seed of the shuffle."""
+    workers: int = 0
+    """Processes; 0: as many as there are cores. The shards are the same whatever their number."""
+    stem: str = ""
+    """Name of the shards; empty: the split's name, or "data"."""
+    exif: ExifRaster = "auto"
+    """Which raster of images with EXIF rotation the boxes refer to; auto: the annotation's width and height tell."""
+    drop_empty: bool = False
+    """Leave out images without objects; otherwise they are kept as background."""
+    overwrite: bool = False
+    """Replace shards of the same name, and classes.txt."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        faults = check_positive(self, "shards") + check_not_negative(self, "workers", "seed")
+        if self.exif not in ("auto", "raw", "upright"):
+            faults.append(f"exif must be auto, raw or upright, not {self.exif!r}")
+        raise_all(self, faults)
+
+
+@dataclass(frozen=True)
+class VocConfig(ConvertConfig):
+    """Convert Pascal VOC annotations (one XML file an image) to shards."""
+
+    one_based: bool = True
+    """Pixels count from 1, as VOC has it: 1 is subtracted from all coordinates, as GluonCV does."""
+
+
+@dataclass(frozen=True)
+class CocoConfig(ConvertConfig):
+    """Convert COCO annotations (one JSON file) to shards. SRC may also be the JSON file itself."""
+
+    crowd: bool = False
+    """Keep crowd regions, marked difficult; otherwise they are left out."""

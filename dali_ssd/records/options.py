@@ -1,0 +1,42 @@
+"""The options of `dali-ssd check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dali_ssd.checks import check_not_negative, check_types, raise_all
+
+__all__ = ["CheckConfig"]
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Find every damaged or doubtful record of some shards. Exit code 0: none; 1: some; 2: a shard cannot be read."""
+
+    shards: tuple[str, ...]
+    """Shards or patterns such as 'data/*.rec'."""
+    decode: bool = False
+    """Decode every image as well."""
+    coordinates: Literal["fraction", "pixel"] = "fraction"
+    """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels."""
+    classes: str = ""
+    """Class names, a file or a list, or their number; empty: classes.txt beside the shards, if there is one."""
+    json: Path | None = None
+    """Write all findings to this file."""
+    fix: Path | None = None
+    """Write clean shards into this folder: what can be mended mended, the rest left out. The input stays as it is."""
+    quarantine: Path | None = None
+    """Put links to the shards into this folder, with indexes that leave bad records out."""
+    workers: int = 0
+    """Processes; 0: as many as there are cores."""
+    show: int = 20
+    """Findings printed of each kind; 0: all."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        faults = check_not_negative(self, "workers", "show")
+        if self.coordinates not in ("fraction", "pixel"):
+            faults.append(f"coordinates must be fraction or pixel, not {self.coordinates!r}")
+        raise_all(self, faults)
