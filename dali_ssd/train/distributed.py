@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 import mxnet as mx
 
+from dali_ssd.config import available_cores
 from dali_ssd.errors import ConfigError
 from dali_ssd.optional import require
 
-__all__ = ["HorovodWorkers", "OneWorker", "Workers"]
+__all__ = ["HorovodWorkers", "OneWorker", "Workers", "loader_threads"]
 
 
 class Workers(Protocol):
@@ -19,6 +20,8 @@ class Workers(Protocol):
     """This process, from 0; rank 0 alone logs, scores and saves."""
     size: int
     """How many there are."""
+    local_size: int
+    """How many there are on this machine, which share its cores."""
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Make a Gluon trainer for an initialized network, the same weights in every process."""
@@ -27,11 +30,17 @@ class Workers(Protocol):
         """Say whether `flag` is set in some process, the same answer in all of them."""
 
 
+def loader_threads(asked: int, workers: Workers) -> int:
+    """Loader threads of this process: as many as asked for; for 0, its part of the cores."""
+    return asked or max(1, available_cores() // workers.local_size)
+
+
 class OneWorker:
     """A training in one process, on one device or many."""
 
     rank = 0
     size = 1
+    local_size = 1
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Make a trainer that updates on the devices, not in the key-value store.
@@ -64,6 +73,7 @@ class HorovodWorkers:
         self.rank: int = self._horovod.rank()
         self.size: int = self._horovod.size()
         self.local_rank: int = self._horovod.local_rank()
+        self.local_size: int = self._horovod.local_size()
 
     def device(self) -> Any:
         """Return the GPU that belongs to this process; the CPU where there is none at all."""

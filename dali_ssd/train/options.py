@@ -40,7 +40,7 @@ class TrainConfig:
     batch_size: int = 32
     """Images a step, over all devices."""
     num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
-    """Loader threads over all devices; 0 takes what the machine has."""
+    """Loader threads over all devices; 0: the cores there are, shared with Horovod's other processes here."""
     gpus: str = "auto"
     """GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU where there is none."""
     epochs: int = 240

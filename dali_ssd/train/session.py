@@ -18,7 +18,7 @@ from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.devices import devices_of
-from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers
+from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers, loader_threads
 from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import FitResult, Fitting
@@ -135,7 +135,7 @@ def _train_loader(
         data_shape=config.data_shape,
         ctx=devices,
         seed=config.seed,
-        num_threads=config.num_workers or "auto",
+        num_threads=loader_threads(config.num_workers, workers),
         num_shards=workers.size,
         shard_id=workers.rank,
         on_bad=config.on_bad,

@@ -8,7 +8,7 @@ import mxnet as mx
 import pytest
 
 from dali_ssd.errors import ConfigError, MissingDependencyError
-from dali_ssd.train.distributed import HorovodWorkers, OneWorker
+from dali_ssd.train.distributed import HorovodWorkers, OneWorker, loader_threads
 
 
 def test_without_horovod_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def horovod(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     calls: list[tuple[str, Any]] = []
     module: Any = ModuleType("horovod.mxnet")
     module.init = lambda: calls.append(("init", None))
-    module.rank, module.size, module.local_rank = (lambda: 3), (lambda: 4), (lambda: 1)
+    module.rank, module.size, module.local_rank, module.local_size = (lambda: 3), (lambda: 4), (lambda: 1), (lambda: 2)
     module.broadcast_parameters = lambda parameters, root_rank: calls.append(("broadcast", root_rank))
     module.DistributedTrainer = lambda parameters, name, options: (name, options)
     module.allreduce = lambda array, average, name: array + 1
@@ -62,3 +62,12 @@ def test_more_processes_than_gpus(horovod: list[tuple[str, Any]], monkeypatch: p
 def test_one_worker_answers_for_itself() -> None:
     assert OneWorker().any(True, 11)
     assert not OneWorker().any(False, 10)
+
+
+@pytest.mark.parametrize(("cores", "asked", "threads"), [(8, 0, 4), (8, 3, 3), (1, 0, 1)])
+def test_processes_on_one_machine_share_its_cores(
+    horovod: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch, cores: int, asked: int, threads: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    assert loader_threads(asked, HorovodWorkers()) == threads
+    assert loader_threads(asked, OneWorker()) == (asked or cores)
