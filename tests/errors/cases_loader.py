@@ -55,7 +55,7 @@ def closed(folder: Path, _: object) -> object:
 
 def carried_over(folder: Path, patch: pytest.MonkeyPatch) -> object:
     with loader(folder) as one:
-        patch.setattr("dali_ssd.loader.os.getpid", lambda: -1)
+        patch.setattr("dali_ssd.loader.base.os.getpid", lambda: -1)
         return next(iter(one))
 
 

@@ -1,0 +1,9 @@
+"""`TrainLoader` and `ValLoader`: shards in, batches of NDArrays on their devices out."""
+
+from __future__ import annotations
+
+from dali_ssd.loader.base import LoaderStats
+from dali_ssd.loader.train import TrainLoader
+from dali_ssd.loader.val import ValLoader
+
+__all__ = ["LoaderStats", "TrainLoader", "ValLoader"]

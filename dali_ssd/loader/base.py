@@ -1,0 +1,150 @@
+"""What the loaders share: devices and their pipelines, the look-up of records, and how long the consumer waits.
+
+Each device has its own DALI pipeline over its own part of the records, which prepares batches ahead in threads of its
+own; the loader only collects them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from typing_extensions import Self
+
+from dali_ssd.config import PipelineConfig, RecordsConfig, available_cores
+from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.optional import require
+from dali_ssd.records.damage import find_damage
+from dali_ssd.records.dataset import Dataset, Paths
+from dali_ssd.records.findings import Finding
+from dali_ssd.records.verify import Verified, verify
+
+__all__ = ["Loader", "LoaderStats", "good_records"]
+
+
+@dataclass
+class LoaderStats:
+    """How the loader kept up since the epoch began."""
+
+    batches: int = 0
+    waited: float = 0.0
+    """Seconds in which the consumer waited for a batch."""
+    total: float = 0.0
+    """Seconds from the epoch's begin to the last batch handed out."""
+
+    @property
+    def waited_share(self) -> float:
+        """Share of the time spent waiting for data, 0 to 1."""
+        return self.waited / self.total if self.total > 0 else 0.0
+
+
+class Loader:
+    """What the two loaders share: devices, their pipelines, and the look-up of records."""
+
+    def __init__(
+        self, verified: Verified, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any
+    ) -> None:
+        self._verified, self._dataset = verified, dataset
+        self._ctx = _contexts(ctx)
+        self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
+        if self._device not in ("cpu", "gpu"):
+            raise ConfigError(f"device must be cpu or gpu, not {device!r}")
+        PipelineConfig(batch_size, num_threads)  # refuses what is no number
+        if batch_size % len(self._ctx):
+            raise ConfigError(
+                f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
+            )
+        self.batch_size = batch_size
+        cores = available_cores() if num_threads == "auto" else num_threads
+        self._threads = max(1, cores // len(self._ctx))
+        self._index = dataset.merged_index()
+        self._home = os.getpid()
+        self._pipelines: list[Any] = []
+        self.stats = LoaderStats()
+
+    @property
+    def num_records(self) -> int:
+        """Records that are read; those that were left out as bad do not count."""
+        return len(self._dataset)
+
+    @property
+    def bad_records(self) -> tuple[Finding, ...]:
+        """What was found wrong with the records that `on_bad="skip"` left out."""
+        return self._verified.errors
+
+    def close(self) -> None:
+        """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
+        self._pipelines.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _shard(self, number: int, count: int) -> Any:
+        from dali_ssd.graph.source import Shard
+
+        if len(self._dataset) < count:
+            raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
+        return Shard(self._dataset.shards, self._index, number, count)
+
+    def _start(self, pipelines: list[Any]) -> None:
+        """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""
+        self.close()
+        self._dataset.require_sizes()  # DALI 2.4 crashes where it is to read a shard that has become empty
+        for pipeline in pipelines:
+            pipeline.build()
+        self._pipelines = pipelines
+
+    def _device_id(self, ctx: Any) -> int | None:
+        return int(ctx.device_id) if self._device == "gpu" else None
+
+    def _run(self) -> list[Any]:
+        """One batch of each pipeline; counts the time that the caller waits."""
+        if not self._pipelines:
+            raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
+        if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
+            raise ConfigError("the loader was made in another process; make one in each process that reads")
+        begin = time.perf_counter()
+        try:
+            return [pipeline.run() for pipeline in self._pipelines]
+        except RuntimeError as error:
+            self.close()  # DALI's pipelines are of no use after an error
+            raise find_damage(self._dataset, str(error)) from error
+        finally:
+            self.stats.waited += time.perf_counter() - begin
+
+    def _places(self, texts: Sequence[Any]) -> list[Place]:
+        """Places from what `graph.source.places` gives, `<file> at index <byte>`."""
+        found = []
+        for text in (np.asarray(tensor).tobytes().decode() for tensors in texts for tensor in tensors):
+            shard, _, offset = text.rpartition(" at index ")
+            number = self._dataset.find(shard, int(offset))
+            found.append(Place(Path(shard), None, int(offset)) if number is None else self._dataset.place(number))
+        return found
+
+
+def good_records(shards: Paths, config: RecordsConfig, num_classes: int | None) -> tuple[Verified, Dataset]:
+    """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
+    skip = config.on_bad == "skip"
+    verified = verify(shards, coordinates=config.coordinates, num_classes=num_classes, decode=skip)
+    if skip:
+        return verified, verified.without_bad(config.max_bad)
+    verified.require_classes(num_classes)
+    return verified, verified.require_clean()
+
+
+def _contexts(ctx: Any) -> list[Any]:
+    mx = require("mxnet")
+    contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx or mx.cpu()]
+    kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
+    if len(kinds) != 1 or None in kinds:
+        raise ConfigError(f"ctx must be an mx.Context, or a list of them of one kind, not {ctx!r}")
+    return contexts

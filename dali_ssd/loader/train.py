@@ -1,0 +1,221 @@
+"""`TrainLoader`: augmented batches and their targets, and the state from which they go on to the bit."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import inspect
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dali_ssd.batch import Batch, as_ndarray
+from dali_ssd.config import (
+    AnyCoordinates,
+    AugmentConfig,
+    OnBad,
+    PipelineConfig,
+    RecordsConfig,
+    RenderConfig,
+    TargetConfig,
+)
+from dali_ssd.errors import CheckpointError, ConfigError
+from dali_ssd.loader.base import Loader, LoaderStats, good_records
+from dali_ssd.optional import require
+from dali_ssd.records.dataset import Paths
+from dali_ssd.registry import find_pipeline
+
+__all__ = ["TrainLoader"]
+
+
+class TrainLoader(Loader):
+    """Augmented batches and their targets, without end; each `iter()` gives the next epoch of `len(self)` batches.
+
+    The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches of one pass and of
+    what earlier ones left over (what Gluon's `DataLoader` calls `rollover`): nothing is dropped, and k epochs are as
+    many steps as with GluonCV.
+
+    Args:
+        shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
+        anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
+        batch_size: images a batch over all devices.
+        data_shape: side of the square network input.
+        ctx: an `mx.Context` or a list of them; default: the CPU. Each gets an equal part of every batch.
+        seed: makes two runs identical.
+        num_threads: over all devices; `auto`: the cores this process may use.
+        device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
+        augment: what is drawn at random; default: the recipe's.
+        num_shards, shard_id: with several processes, how many there are and which this is.
+        on_bad: `raise`: name every bad record before training begins. `skip`: decode every image once, leave the bad
+            ones out (see `bad_records`), but no more than the share `max_bad`.
+        coordinates: what the labels hold; `auto`: what nearly all of them look like.
+        num_classes: number of classes, so that labels with higher ids count as bad.
+        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`; gives pipeline and augmentation.
+        dtype, layout, targets, prefetch, initial_fill, upright: see `dali_ssd.config`.
+
+    Raises:
+        ConfigError: an option that cannot work.
+        DatasetError: shards that are missing, empty or damaged; all that is wrong is named.
+    """
+
+    def __init__(
+        self,
+        shards: Paths,
+        *,
+        anchors: Any,
+        batch_size: int = PipelineConfig.batch_size,
+        data_shape: int = RenderConfig.data_shape,
+        ctx: Any = None,
+        seed: int = PipelineConfig.seed,
+        num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
+        device: Literal["cpu", "gpu"] | None = None,
+        dtype: Literal["float32", "float16"] = RenderConfig.dtype,
+        layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
+        augment: AugmentConfig | None = None,
+        targets: Literal["exact", "box_encoder"] = TargetConfig.targets,
+        prefetch: int = PipelineConfig.prefetch,
+        initial_fill: int = PipelineConfig.initial_fill,
+        upright: bool = PipelineConfig.upright,
+        num_shards: int = 1,
+        shard_id: int = 0,
+        on_bad: OnBad = RecordsConfig.on_bad,
+        max_bad: float = RecordsConfig.max_bad,
+        coordinates: AnyCoordinates = RecordsConfig.coordinates,
+        num_classes: int | None = None,
+        recipe: str = "ssd300",
+    ) -> None:
+        require("nvidia.dali")
+        from dali_ssd.graph.targets import as_center_anchors
+
+        if shard_id not in range(num_shards):
+            raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id!r}")
+        found = find_pipeline(recipe)
+        image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
+        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
+        super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
+        self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
+        self.epoch = 0
+        self._batch = self._resume_at = 0
+        self._num_processes, self._process = num_shards, shard_id
+        self._definition = found.train
+        self._options = {
+            "anchors": as_center_anchors(_ask_for_anchors(anchors, data_shape)),
+            "augment": augment or found.augment,
+            "image": image,
+            "targets": replace(found.targets, targets=targets),
+            "in_pixels": verified.coordinates == "pixel",
+        }
+        self._build([None] * len(self._ctx))
+
+    def _build(self, checkpoints: Sequence[bytes | None]) -> None:
+        first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
+        # The reader fills up a larger window with further copies of its records, which changes nothing.
+        window = min(self.config.initial_fill, -(-len(self._dataset) // count))
+        pipelines = [
+            self._definition(
+                self._shard(first + number, count),
+                **self._options,
+                initial_fill=window,
+                upright=self.config.upright,
+                device=self._device,
+                batch_size=self.config.batch_size,
+                num_threads=self.config.num_threads,
+                device_id=self._device_id(ctx),
+                seed=self.config.seed + first + number,
+                prefetch_queue_depth=self.config.prefetch,
+                enable_checkpointing=True,
+                checkpoint=checkpoint,
+            )
+            for number, (ctx, checkpoint) in enumerate(zip(self._ctx, checkpoints, strict=True))
+        ]
+        self._start(pipelines)
+
+    def __len__(self) -> int:
+        """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
+        step = self.batch_size * self._num_processes
+        before, after = (passes * len(self._dataset) // step for passes in (self.epoch, self.epoch + 1))
+        return max(1, after - before)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch; after `load_state_dict` the rest of the one that was interrupted."""
+        self.stats = LoaderStats()
+        self._batch, self._resume_at = self._resume_at, 0
+        begin = time.perf_counter()
+        while self._batch < len(self):
+            batch = self._next()
+            self._batch += 1
+            self.stats.batches += 1
+            self.stats.total = time.perf_counter() - begin
+            yield batch
+        self._batch = 0
+        self.epoch += 1
+
+    def _next(self) -> Batch:
+        images, cls_targets, box_targets, texts = zip(*self._run(), strict=True)
+        return Batch(
+            [as_ndarray(tensors) for tensors in images],
+            [as_ndarray(tensors) for tensors in cls_targets],
+            [as_ndarray(tensors) for tensors in box_targets],
+            lambda: self._places(texts),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader is, between any two batches; plain values that pickle and JSON can hold.
+
+        A loader with the same arguments that loads it goes on with the very next batch, to the bit.
+        """
+        states = [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
+        return {"epoch": self.epoch, "batch": self._batch, "pipelines": states, "identity": self._identity()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken.
+
+        Raises CheckpointError where it belongs to other data, options or code.
+        """
+        theirs, ours = state["identity"], self._identity()
+        differ = [
+            f"{name} was {theirs.get(name)} and is {ours[name]}" for name in ours if theirs.get(name) != ours[name]
+        ]
+        if differ:
+            raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
+        self._build([base64.b64decode(pipeline) for pipeline in state["pipelines"]])
+        self.epoch, self._batch, self._resume_at = state["epoch"], state["batch"], state["batch"]
+
+    def _identity(self) -> dict[str, str]:
+        """All that decides which batches come next."""
+        import nvidia.dali
+
+        from dali_ssd.graph.kernel import source_digest
+
+        options = {name: value for name, value in self._options.items() if name != "anchors"}
+        settings = (self._device, self.config.initial_fill, self.config.upright)
+        file = inspect.getfile(inspect.unwrap(self._definition))  # else it is that of DALI's decorator
+        code = Path(file).read_bytes() + source_digest().encode()
+        return {
+            "the number of records": str(len(self._dataset)),
+            "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
+            "batch_size": str(self.batch_size),
+            "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
+            "seed": str(self.config.seed),
+            "the options": f"{options} {settings} anchors {_digest(self._options['anchors'])}",
+            "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],
+            "the version of DALI": nvidia.dali.__version__,
+        }
+
+
+def _digest(array: Any) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
+
+
+def _ask_for_anchors(anchors: Any, data_shape: int) -> Any:
+    """The anchors themselves, or what a network answers in train mode to an empty image."""
+    if not hasattr(anchors, "collect_params"):
+        return anchors
+    mx = require("mxnet")
+    ctx = next(iter(anchors.collect_params().values())).list_ctx()[0]
+    with mx.autograd.train_mode():
+        return anchors(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=ctx))[2]

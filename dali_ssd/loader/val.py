@@ -1,0 +1,106 @@
+"""`ValLoader`: the whole images and their labels, each record once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from dali_ssd.batch import ValBatch, as_ndarray
+from dali_ssd.config import AnyCoordinates, OnBad, PipelineConfig, RecordsConfig, RenderConfig
+from dali_ssd.loader.base import Loader, LoaderStats, good_records
+from dali_ssd.optional import require
+from dali_ssd.records.dataset import Paths
+from dali_ssd.registry import find_pipeline
+
+__all__ = ["ValLoader"]
+
+
+class ValLoader(Loader):
+    """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
+
+    Args:
+        shards, batch_size, data_shape, ctx, num_threads, device, dtype, layout, recipe: as for `TrainLoader`.
+        on_bad, max_bad, coordinates, num_classes: likewise.
+
+    Raises:
+        ConfigError, DatasetError: as for `TrainLoader`.
+    """
+
+    def __init__(
+        self,
+        shards: Paths,
+        *,
+        batch_size: int = PipelineConfig.batch_size,
+        data_shape: int = RenderConfig.data_shape,
+        ctx: Any = None,
+        num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
+        device: Literal["cpu", "gpu"] | None = None,
+        dtype: Literal["float32", "float16"] = RenderConfig.dtype,
+        layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
+        prefetch: int = PipelineConfig.prefetch,
+        upright: bool = PipelineConfig.upright,
+        on_bad: OnBad = RecordsConfig.on_bad,
+        max_bad: float = RecordsConfig.max_bad,
+        coordinates: AnyCoordinates = RecordsConfig.coordinates,
+        num_classes: int | None = None,
+        recipe: str = "ssd300",
+    ) -> None:
+        require("nvidia.dali")
+        found = find_pipeline(recipe)
+        self._image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
+        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
+        super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
+        self._each = batch_size // len(self._ctx)
+        self.config = PipelineConfig(self._each, self._threads, prefetch, upright=upright)
+        self._definition = found.val
+        self._batch = 0
+        # The reader's own division of n records among k pipelines.
+        edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
+        self._sizes = np.diff(edges)
+        self._build()
+
+    def _build(self) -> None:
+        pipelines = [
+            self._definition(
+                self._shard(number, len(self._ctx)),
+                self._image,
+                upright=self.config.upright,
+                in_pixels=self._verified.coordinates == "pixel",
+                device=self._device,
+                batch_size=self._each,
+                num_threads=self._threads,
+                device_id=self._device_id(ctx),
+                prefetch_queue_depth=self.config.prefetch,
+            )
+            for number, ctx in enumerate(self._ctx)
+        ]
+        self._start(pipelines)
+
+    def __len__(self) -> int:
+        return int(-(-max(self._sizes) // self._each))
+
+    def __iter__(self) -> Iterator[ValBatch]:
+        if self._batch and self._pipelines:  # broken off last time: the readers are in the middle of the records
+            self._build()
+        self.stats = LoaderStats()
+        begin = time.perf_counter()
+        for number in range(len(self)):
+            batch = self._next(number)
+            self._batch = (number + 1) % len(self)
+            self.stats.batches += 1
+            self.stats.total = time.perf_counter() - begin
+            yield batch
+
+    def _next(self, number: int) -> ValBatch:
+        data, labels, texts = [], [], []
+        for (images, objects, places), size in zip(self._run(), self._sizes, strict=True):
+            count = min(self._each, int(size) - number * self._each)
+            if count > 0:  # the reader fills up its last batch with repetitions
+                data.append(as_ndarray(images)[:count])
+                labels.append(as_ndarray(objects)[:count])
+                texts.append(list(places)[:count])
+        return ValBatch(data, labels, lambda: self._places(texts))
