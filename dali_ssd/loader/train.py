@@ -198,6 +198,7 @@ class TrainLoader(Loader):
         return {
             "the number of records": str(len(self._dataset)),
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
+            "the labels": self._verified.labels,
             "batch_size": str(self.batch_size),
             "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
             "seed": str(self.config.seed),

@@ -79,10 +79,10 @@ def _num_classes(spec: str, shards: Sequence[Path]) -> int | None:
     return len(find_classes(shards)) if beside else None
 
 
-def _inspect(shards: Sequence[Path], workers: int) -> Iterator[ShardReport | Finding]:
+def _inspect(shards: Sequence[Path], workers: int, adopt: bool) -> Iterator[ShardReport | Finding]:
     for shard in shards:
         try:
-            yield inspect_shard(shard, workers)
+            yield inspect_shard(shard, workers, adopt=adopt)
         except DatasetError as error:
             yield finding("unreadable", Place(shard), str(error))
 
@@ -138,7 +138,7 @@ def check(config: CheckConfig) -> Checked:
     """All findings on some shards. Raises `DatasetError` where a path means no shard, `ConfigError` on bad classes."""
     shards = expand_paths(config.shards)
     num_classes = _num_classes(config.classes, shards)
-    inspected = list(_inspect(shards, config.workers))
+    inspected = list(_inspect(shards, config.workers, adopt=config.fix is not None))
     reports = tuple(item for item in inspected if isinstance(item, ShardReport))
     findings = [item for item in inspected if isinstance(item, Finding)]
     findings += [found for report in reports for found in report.findings]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -35,6 +36,8 @@ class Content:
     """Largest class id; -1 without objects."""
     image: str = ""
     """Format and channels of the image where they are not the usual: `PNG RGBA`, `JPEG CMYK`."""
+    label: int = 0
+    """CRC-32 of the label vector."""
     pixels: int = 0
     """Pixels of the image; 0 where its head cannot be read."""
 
@@ -55,6 +58,7 @@ def check_record(record: bytes, place: Place) -> Content:
     except RecordError as error:
         content.findings.append(finding("bad-header", place, error.problem))
         return content
+    content.label = zlib.crc32(header.label.tobytes())
     raster = _check_image(payload, place, content)
     try:
         _, rows = split_label(header.label, place)

@@ -120,7 +120,7 @@ def decode_findings(dataset: Dataset, numbers: Sequence[int], cache_dir: str | P
     for number in numbers:
         by_shard.setdefault(dataset.shard_of(int(dataset.offsets[number])), []).append(number)
     for shard, some in by_shard.items():
-        earlier = _read(_cache(dataset.shards[shard], cache_dir), _offsets(dataset, shard, some))
+        earlier = _read(dataset.shards[shard], cache_dir, _offsets(dataset, shard, some))
         known += earlier or []
         unknown += some if earlier is None else []
     failed = undecodable(dataset, unknown) if unknown else {}
@@ -140,11 +140,11 @@ def _cache(shard: Path, cache_dir: str | Path | None) -> Path:
     return cache_folder(cache_dir) / "decoded" / f"{report_identity(shard)}.json"
 
 
-def _read(path: Path, offsets: list[int]) -> list[Finding] | None:
+def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list[Finding] | None:
     """Findings of an earlier run on the same records; None if there was none or its file is damaged."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return [from_json(entry) for entry in data["findings"]] if data["offsets"] == offsets else None
+        data = json.loads(_cache(shard, cache_dir).read_text(encoding="utf-8"))
+        return [from_json(entry, shard) for entry in data["findings"]] if data["offsets"] == offsets else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

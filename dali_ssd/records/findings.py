@@ -126,9 +126,8 @@ def to_json(found: Finding) -> dict[str, Any]:
     return {"kind": found.kind, "severity": found.severity, **place, "message": found.message, "advice": found.advice}
 
 
-def from_json(data: dict[str, Any]) -> Finding:
-    """The finding that `to_json` was given."""
-    shard = None if data["shard"] is None else Path(data["shard"])
+def from_json(data: dict[str, Any], shard: Path) -> Finding:
+    """The finding about `shard` that `to_json` was given; the shard may go by another name than it did then."""
     return finding(data["kind"], Place(shard, data["key"], data["offset"], data["object"]), data["message"])
 
 

@@ -13,7 +13,8 @@ from dali_ssd.records.findings import Finding
 from dali_ssd.records.image import read_raster
 from dali_ssd.records.mend import mend_label
 from dali_ssd.records.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
-from dali_ssd.records.repair import Repaired, prepare, reasons_where
+from dali_ssd.records.repair import Repaired, copy_classes, prepare, reasons_where
+from dali_ssd.records.salvage import DAMAGE
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.writer import ShardFile
 
@@ -59,7 +60,7 @@ def fix(
 
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
-    repaired = Repaired(prepare(reports, out))
+    repaired = Repaired(prepare(reports, out, FIX_LIST))
     hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
     files: list[ShardFile] = []
     with new_files([out / FIX_LIST]), _all_or_none(files, out):
@@ -71,9 +72,11 @@ def fix(
             raise DatasetError(
                 "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
             )
-        lost = [str(found) for found in findings if found.severity == "error" and found.place.key is None]
+        lost = [str(found) for found in findings if found.kind in DAMAGE]
+        repaired.dropped += len(lost)
         with atomic_open(out / FIX_LIST, "w") as file:
             file.writelines(f"{line}\n" for line in [*repaired.changes, *(f"{text}: lost" for text in lost)])
+    copy_classes(reports, out)
     return repaired
 
 

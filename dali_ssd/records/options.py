@@ -39,4 +39,6 @@ class CheckConfig:
         faults = check_not_negative(self, "workers", "show")
         if self.coordinates not in ("fraction", "pixel"):
             faults.append(f"coordinates must be fraction or pixel, not {self.coordinates!r}")
+        if self.json is not None and self.json.suffix in (".rec", ".idx"):
+            faults.append(f"json must not be a shard or an index, not {str(self.json)!r}")
         raise_all(self, faults)

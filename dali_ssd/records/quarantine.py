@@ -11,7 +11,7 @@ from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import Index, index_path, write_index
-from dali_ssd.records.repair import Repaired, outputs, prepare, reasons_where
+from dali_ssd.records.repair import Repaired, copy_classes, outputs, prepare, reasons_where
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
 from dali_ssd.records.structure import left_out_path
 
@@ -19,7 +19,8 @@ __all__ = ["quarantine"]
 
 
 def _unfit(found: Finding) -> bool:
-    return found.severity == "error" or found.kind == "damaged-image"
+    """Whether the record itself is at fault: the index is written anew."""
+    return (found.severity == "error" and not found.kind.startswith("index-")) or found.kind == "damaged-image"
 
 
 def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out: Path) -> Repaired:
@@ -39,6 +40,7 @@ def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out:
             left_out = reasons.get(report.shard, {})
             repaired.changes += [f"{report.shard}, byte {at}: left out, {left_out[at]}" for at in sorted(left_out)]
             _write(report.shard, target, records, left_out)
+    copy_classes(reports, out)
     return repaired
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.files import make_folder
+from dali_ssd.files import atomic_open, make_folder
+from dali_ssd.records.classes import CLASSES_FILE
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import index_path
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.structure import left_out_path
 
-__all__ = ["Reasons", "Repaired", "outputs", "prepare", "reasons_where"]
+__all__ = ["Reasons", "Repaired", "copy_classes", "outputs", "prepare", "reasons_where"]
 
 Reasons = dict[Path, dict[int, str]]
 """Why the record at a byte offset of a shard cannot stay."""
@@ -42,20 +43,28 @@ def outputs(target: Path) -> tuple[Path, ...]:
     return target, index_path(target), left_out_path(target)
 
 
-def prepare(reports: Sequence[ShardReport], out: Path) -> list[Path]:
-    """Where the repaired shards go, in a folder that exists then.
+def prepare(reports: Sequence[ShardReport], out: Path, *lists: str) -> list[Path]:
+    """Where the repaired shards go, in a folder that exists then; `lists`: names of more files that are to be written.
 
     Raises `DaliSsdError` where that would touch anything that is there already, or where nothing can be written.
     """
     targets = [out / report.shard.name for report in reports]
     if len(set(targets)) < len(targets):
         raise DaliSsdError("two shards have the same name; repair them one by one into different folders")
-    for target in targets:
-        there = [path for path in outputs(target) if path.exists()]
-        if there:
-            raise DaliSsdError(f"{there[0]} exists already; choose an empty folder, the input is never changed")
+    for path in (*(path for target in targets for path in outputs(target)), *(out / name for name in lists)):
+        if path.exists():
+            raise DaliSsdError(f"{path} exists already; choose an empty folder, the input is never changed")
     make_folder(out)
     return targets
+
+
+def copy_classes(reports: Sequence[ShardReport], out: Path) -> None:
+    """Put the class names beside the repaired shards as well, where all shards have the same."""
+    names = {report.shard.parent / CLASSES_FILE for report in reports}
+    texts = {path.read_bytes() if path.is_file() else b"" for path in names}
+    if len(texts) == 1 and b"" not in texts and not (out / CLASSES_FILE).exists():
+        with atomic_open(out / CLASSES_FILE) as file:
+            file.write(texts.pop())
 
 
 def reasons_where(findings: Iterable[Finding], condition: Callable[[Finding], bool]) -> Reasons:

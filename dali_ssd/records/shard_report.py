@@ -24,7 +24,7 @@ from dali_ssd.records.structure import left_out_path, shard_structure
 
 __all__ = ["RecordFacts", "ShardReport", "Task", "cached_report", "inspect_shard", "report_identity", "tasks_of"]
 
-_FORMAT = 2
+_FORMAT = 3
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
@@ -45,6 +45,8 @@ class RecordFacts:
     image: str
     """Format and channels where unusual."""
     pixels: int
+    label: int
+    """CRC-32 of the label vector."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,21 @@ def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     with map_shard(shard) as buffer:
         for offset, key in records:
             content = check_record(join(buffer, frame_at(buffer, offset, shard)), Place(shard, key, offset))
-            facts.append(RecordFacts(offset, key, content.scale, content.top_class, content.image, content.pixels))
+            facts.append(
+                RecordFacts(offset, key, content.scale, content.top_class, content.image, content.pixels, content.label)
+            )
             findings += content.findings
     return facts, findings
 
 
-def inspect_shard(shard: Path, workers: int = 1) -> ShardReport:
-    """Look through a shard's framing, index and records. Raises `DatasetError` where it cannot be read."""
+def inspect_shard(shard: Path, workers: int = 1, *, adopt: bool = False) -> ShardReport:
+    """Look through a shard's framing, index and records. Raises `DatasetError` where it cannot be read.
+
+    `adopt`: also records that the index does not list, though not on purpose.
+    """
     structure = shard_structure(shard)
+    if adopt:
+        structure.adopt()
     tasks = tasks_of(shard, [(frame.offset, key) for frame, key in structure.listed()])
     facts: list[RecordFacts] = []
     findings = list(structure.findings)
@@ -125,7 +134,7 @@ def cached_report(shard: Path, cache_dir: str | Path | None = None) -> ShardRepo
 
 def _to_json(report: ShardReport) -> dict[str, Any]:
     records = [
-        [record.offset, record.key, record.scale, record.top_class, record.image, record.pixels]
+        [record.offset, record.key, record.scale, record.top_class, record.image, record.pixels, record.label]
         for record in report.records
     ]
     return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}
@@ -136,6 +145,6 @@ def _read(path: Path, shard: Path) -> ShardReport | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         records = tuple(RecordFacts(*cast("Sequence[Any]", row)) for row in data["records"])
-        return ShardReport(shard, data["size"], records, tuple(map(from_json, data["findings"])))
+        return ShardReport(shard, data["size"], records, tuple(from_json(entry, shard) for entry in data["findings"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -36,6 +36,13 @@ class Structure:
         """Records that readers see, with their keys."""
         return ((frame, key) for frame, key in zip(self.frames, self.keys, strict=True) if key is not None)
 
+    def adopt(self) -> None:
+        """Give keys to the records that the index does not list, but for those left out of it on purpose."""
+        meant, free = read_left_out(self.shard), 1 + max((key for key in self.keys if key is not None), default=-1)
+        for number, frame in enumerate(self.frames):
+            if self.keys[number] is None and frame.offset not in meant:
+                self.keys[number], free = free, free + 1
+
 
 def left_out_path(shard: Path) -> Path:
     """File beside a shard that tells which records its index leaves out on purpose: byte offset, tab, reason."""
@@ -63,40 +70,43 @@ def shard_structure(shard: Path) -> Structure:
                 structure.findings.append(item)
     if not structure.frames and not structure.findings:
         structure.findings.append(finding("empty-shard", Place(shard), "no records"))
-    _attach_index(structure)
+    indexed = _attach_index(structure)
     _report_misaligned(structure)
+    if indexed:
+        _left_out(structure)
     return structure
 
 
 def _report_misaligned(structure: Structure) -> None:
     for frame, key in zip(structure.frames, structure.keys, strict=True):
-        if frame.offset % 4:
+        if frame.offset % 4 and key is not None:
             place = Place(structure.shard, key, frame.offset)
             structure.findings.append(finding("misaligned", place, "the record begins at no multiple of 4"))
 
 
-def _attach_index(structure: Structure) -> None:
+def _attach_index(structure: Structure) -> bool:
+    """Take the keys from the index; whether it could be used."""
     path = index_path(structure.shard)
     structure.keys = list(range(len(structure.frames)))
     if not path.exists():
         structure.findings.append(finding("index-missing", Place(structure.shard), f"there is no {path.name}"))
-        return
+        return False
     try:
         index = read_index(path)
     except DatasetError as error:
         structure.findings.append(finding("index-unreadable", Place(structure.shard), str(error)))
-        return
+        return False
     offsets = np.array([frame.offset for frame in structure.frames], np.int64)
     fits = np.isin(index.offsets, offsets)
     if len(index) and fits.mean() < _FOREIGN:
         message = f"{len(index) - int(fits.sum())} of {len(index)} entries of {path.name} fit no record of the shard"
         structure.findings.append(finding("index-foreign", Place(structure.shard), message))
-        return
+        return False
     structure.findings += _misfits(structure.shard, index, fits)
     structure.findings += _duplicates(structure.shard, index)
     keys = dict(zip(index.offsets[fits].tolist(), index.keys[fits].tolist(), strict=True))
     structure.keys = [keys.get(frame.offset) for frame in structure.frames]
-    _left_out(structure)
+    return True
 
 
 def _misfits(shard: Path, index: Index, fits: NDArray[np.bool_]) -> Iterator[Finding]:
@@ -123,7 +133,7 @@ def _left_out(structure: Structure) -> None:
             structure.findings.append(finding(kind, place, f"a record of {frame.length} bytes is not in the index"))
     structure.findings = [
         finding("left-out", found.place, found.message)
-        if found.kind in (*DAMAGE, "misaligned") and found.place.offset in meant
+        if found.kind in DAMAGE and found.place.offset in meant
         else found
         for found in structure.findings
     ]

@@ -5,6 +5,7 @@ Each shard is looked through once; what was found is kept in the cache folder un
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Verified:
     findings: tuple[Finding, ...]
     coordinates: Coordinates
     """What the boxes of the labels mean."""
+    labels: str
+    """Digest of all labels, good or bad."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -43,13 +46,21 @@ class Verified:
 
     @property
     def bad(self) -> tuple[int, ...]:
-        """Numbers of the records of `dataset` that have errors, ascending."""
-        return tuple(sorted(set(_numbers(self.dataset, self.errors))))
+        """Numbers of the records of `dataset` that have errors, ascending; an index's faults are not the record's."""
+        about_records = (found for found in self.errors if not found.kind.startswith("index-"))
+        return tuple(sorted(set(_numbers(self.dataset, about_records))))
 
     @property
     def lost(self) -> int:
-        """Number of errors about shards, indexes, and records too damaged to be in `dataset`."""
-        return sum(number is None for number in _find(self.dataset, self.errors))
+        """Number of shards, indexes, and places in them, with errors that are not about records of `dataset`."""
+        numbers = _find(self.dataset, self.errors)
+        return len(
+            {
+                (found.place.shard, found.place.offset)
+                for found, number in zip(self.errors, numbers, strict=True)
+                if number is None
+            }
+        )
 
     def require_clean(self) -> Dataset:
         """The dataset. Raises `DatasetError` that names everything that is wrong if anything is."""
@@ -162,11 +173,14 @@ def verify(
         raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(findings)]))
     resolved = resolve_coordinates(scales, coordinates)
     findings += other_coordinates(scales, resolved) + class_findings(reports, num_classes)
-    verified = Verified(dataset, tuple(findings), resolved)
+    labels = hashlib.sha256(str([facts.label for report in reports for facts in report.records]).encode()).hexdigest()[
+        :16
+    ]
+    verified = Verified(dataset, tuple(findings), resolved, hashlib.sha256(labels.encode()).hexdigest()[:16])
     if not decode:
         return verified
     good = sorted(set(range(len(dataset))) - set(verified.bad))
-    return Verified(dataset, (*findings, *decode_findings(dataset, good, cache_dir)), resolved)
+    return Verified(dataset, (*findings, *decode_findings(dataset, good, cache_dir)), resolved, verified.labels)
 
 
 def bad_records(dataset: Dataset, decode: bool = False) -> list[Finding]:

@@ -153,7 +153,8 @@ def _tell_bad_records(loader: TrainLoader, prefix: str, log: TrainLog) -> None:
     path = f"{prefix}_bad_records.txt"
     with atomic_open(path, "w") as file:
         file.writelines(f"{found}\n" for found in loader.bad_records)
-    log.logger.warning("%d records are bad and left out; %s lists them", len(loader.bad_records), path)
+    records = {(found.place.shard, found.place.offset) for found in loader.bad_records}
+    log.logger.warning("%d records are bad and left out; %s lists them", len(records), path)
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:

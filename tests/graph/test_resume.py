@@ -12,7 +12,7 @@ from dali_ssd import TrainLoader
 from dali_ssd.errors import CheckpointError
 from pipelines import ssd
 from tests.graph.pipes import ANCHORS
-from tests.graph.shards import write_random
+from tests.graph.shards import random_record, write, write_random
 
 mx = pytest.importorskip("mxnet")
 
@@ -75,6 +75,17 @@ def test_other_shards_are_refused(shards: Any, tmp_path: Path) -> None:
     for others in (shards[:1], write_random(tmp_path, COUNT, seed=1, num_shards=2)):
         with pytest.raises(CheckpointError, match="the shards was"):
             train(others).load_state_dict(state)
+
+
+def test_other_labels_are_refused(tmp_path: Path) -> None:
+    """Records of the same names, keys, sizes and places, with another class."""
+    rng = np.random.default_rng(0)
+    records = [random_record(rng) for _ in range(COUNT)]
+    state = train(write(tmp_path, records)).state_dict()
+    changed = [(np.where(np.arange(len(label)) == 2, 1, label), image) for label, image in records]
+    others = write(tmp_path / "other", changed)
+    with pytest.raises(CheckpointError, match="the labels was"):
+        train(others).load_state_dict(state)
 
 
 def test_other_code_of_the_pipeline_is_refused(shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,10 +98,10 @@ def test_unreadable_shard_does_not_stop_the_rest(write: Write, monkeypatch: pyte
     first, second = write([record(image=b"")]), write(GOOD, "b")
     inspect = module.inspect_shard
 
-    def refuse(shard: Path, workers: int) -> object:
+    def refuse(shard: Path, workers: int, *, adopt: bool) -> object:
         if shard == second:
             raise DatasetError(f"cannot read {shard}: Permission denied")
-        return inspect(shard, workers)
+        return inspect(shard, workers, adopt=adopt)
 
     monkeypatch.setattr(module, "inspect_shard", refuse)
     checked = check(CheckConfig((str(first), str(second)), workers=1))
@@ -154,7 +154,7 @@ def test_command_exit_codes(write: Write, tmp_path: Path, capsys: pytest.Capture
 def test_fix(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = snapshot(faulty.parent)
     assert command.run([str(faulty), "--fix", str(tmp_path / "out")]) == 1
-    assert "15 records kept (3 mended), 3 left out" in capsys.readouterr().out
+    assert "15 records kept (3 mended), 4 left out" in capsys.readouterr().out
     assert snapshot(faulty.parent) == before
     shard = tmp_path / "out" / "a.rec"
     checked = look(shard, decode=True)
@@ -256,3 +256,64 @@ def test_full_disk_while_fixing(write: Write, tmp_path: Path, monkeypatch: pytes
 def test_faults_of_options_come_together() -> None:
     with pytest.raises(ConfigError, match=r"workers.*show.*coordinates"):
         CheckConfig(("a",), workers=-1, show=-1, coordinates="miles")  # type: ignore[arg-type]
+
+
+INDEX_FAULTS = {
+    "a record is not in it": lambda lines: lines[:5] + lines[6:],
+    "an entry points into the middle": lambda lines: [*lines[:5], "5\t40\n", *lines[6:]],
+    "a record twice": lambda lines: [*lines[:6], f"40\t{lines[5].split()[1]}\n", *lines[6:]],
+    "a key twice": lambda lines: [*lines[:5], f"4\t{lines[5].split()[1]}\n", *lines[6:]],
+    "it is empty": lambda lines: [],
+}
+
+
+@pytest.mark.parametrize("fault", INDEX_FAULTS)
+def test_no_record_is_lost_for_a_fault_of_the_index(write: Write, tmp_path: Path, fault: str) -> None:
+    index = write(GOOD).with_suffix(".idx")
+    index.write_text("".join(INDEX_FAULTS[fault](index.read_text().splitlines(keepends=True))))
+    assert command.run([str(index.with_suffix(".rec")), "--fix", str(tmp_path / "out")]) == 1
+    fixed = open_dataset(tmp_path / "out" / "a.rec")
+    original = open_dataset(write(GOOD, "b"))
+    assert [fixed.read(i)[1] for i in range(len(fixed))] == [original.read(i)[1] for i in range(12)]
+    assert "lost" not in (tmp_path / "out" / "fixed.txt").read_text()
+
+
+@pytest.mark.parametrize("fault", ["a record twice", "a key twice"])
+def test_quarantine_keeps_the_records_of_a_faulty_index(write: Write, tmp_path: Path, fault: str) -> None:
+    index = write(GOOD).with_suffix(".idx")
+    index.write_text("".join(INDEX_FAULTS[fault](index.read_text().splitlines(keepends=True))))
+    assert command.run([str(index.with_suffix(".rec")), "--quarantine", str(tmp_path / "out")]) == 1
+    assert len(open_dataset(tmp_path / "out" / "a.rec")) == 12
+    assert look(tmp_path / "out" / "a.rec").exit_code == 0
+
+
+def test_what_quarantine_has_left_out_is_not_found_again(write: Write, tmp_path: Path) -> None:
+    shard = write(GOOD)
+    data = shard.read_bytes()
+    shard.write_bytes(data[: starts(GOOD)[3] - 3] + data[starts(GOOD)[3] :])
+    assert command.run([str(shard), "--quarantine", str(tmp_path / "out")]) == 1
+    assert look(tmp_path / "out" / "a.rec").count("error") == 0
+
+
+@pytest.mark.parametrize("repair", ["fix", "quarantine"])
+def test_class_names_go_along(faulty: Path, tmp_path: Path, repair: str) -> None:
+    (faulty.parent / "classes.txt").write_text("cat\ndog\nowl\n")
+    assert command.run([str(faulty), f"--{repair}", str(tmp_path / "out")]) == 1
+    assert (tmp_path / "out" / "classes.txt").read_text() == "cat\ndog\nowl\n"
+
+
+def test_an_earlier_list_of_changes_is_not_replaced(write: Write, tmp_path: Path) -> None:
+    first, second = write([*GOOD, record(image=b"")]), write([*GOOD, record(image=b"")], "b")
+    command.run([str(first), "--fix", str(tmp_path / "out")])
+    with pytest.raises(DaliSsdError, match=r"fixed\.txt exists already"):
+        command.run([str(second), "--fix", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("name", ["a.rec", "a.idx"])
+def test_findings_are_not_written_over_a_shard(write: Write, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shard = write(GOOD)
+    before = snapshot(shard.parent)
+    with pytest.raises(SystemExit):
+        command.run([str(shard), "--json", str(shard.parent / name)])
+    assert "json must not be a shard or an index" in " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert snapshot(shard.parent) == before

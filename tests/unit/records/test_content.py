@@ -126,7 +126,7 @@ def test_arbitrary_records(label: list[float], garbage: bytes, cut: int, start: 
 
 def test_findings_survive_json_and_are_explained() -> None:
     found = [finding(kind, Place(Path("a.rec"), 1, 2, 3), "it is so") for kind in KINDS]
-    assert [from_json(to_json(one)) for one in found] == found
+    assert [from_json(to_json(one), Path("a.rec")) for one in found] == found
     assert all(to_json(one)["advice"] and to_json(one)["severity"] for one in found)
     lines = list(summary([one for one in found for _ in range(3)], 2))
     assert len(lines) == 4 * len(KINDS) and "    ... and 1 more (--show 0 prints all, --json FILE writes all)" in lines

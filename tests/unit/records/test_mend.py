@@ -71,3 +71,17 @@ def test_what_was_mended_has_nothing_left_to_find(rows: np.ndarray) -> None:
     assert content.scale in ("none", "fraction") and content.top_class < 3
     again, changes = mend_label(mended, RASTER, "fraction", 3)
     assert again is mended and changes == []
+
+
+@pytest.mark.parametrize(
+    ("odd", "kept"),
+    [
+        ((4, 3, 20, 15), [(0.1, 0.1, 0.5, 0.5)]),  # pixels: the fractions beside it may be pixels as well
+        ((-3, 0.1, 0.5, 0.5), [BOX, (0.3, 0.3, 0.9, 0.9)]),
+        ((0.1, 0.1, 0.5, 50), [BOX, (0.3, 0.3, 0.9, 0.9)]),
+    ],
+)
+def test_of_a_mixture_only_what_is_certain_is_kept(odd: tuple[float, ...], kept: list[tuple[float, ...]]) -> None:
+    mended, changes = mend_label(build_label([BOX, odd, (0.3, 0.3, 0.9, 0.9)], [0, 1, 2]), RASTER, "fraction", None)
+    np.testing.assert_allclose(parse_label(mended).boxes, np.float32(kept), rtol=1e-6)
+    assert sum("removed" in change for change in changes) == 3 - len(kept)

@@ -193,3 +193,41 @@ def test_nothing_usable(write: Write, tmp_path: Path) -> None:
     bad = write([record(image=encoded()[:50])], "b")
     with pytest.raises(DatasetError, match="no records are left"):
         verify(bad).without_bad(1)
+
+
+def test_what_is_known_of_a_shard_holds_under_its_other_names(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shard = write([*GOOD, record([BOX, (0.5, 0.2, 0.1, 0.6)])])
+    assert verify(shard).bad == (20,)
+    monkeypatch.chdir(shard.parent)
+    (tmp_path / "link.rec").symlink_to(shard)
+    (tmp_path / "link.idx").symlink_to(shard.with_suffix(".idx"))
+    for name in (Path(shard.name), tmp_path / "link.rec"):
+        verified = verify(name)
+        assert verified.bad == (20,) and verified.lost == 0
+        assert len(verified.without_bad(0.1)) == 20
+
+
+def test_a_place_with_two_errors_counts_once(write: Write) -> None:
+    shard = write(GOOD)
+    data = bytearray(shard.read_bytes())
+    data[starts(GOOD)[7]] ^= 1
+    shard.write_bytes(data)
+    verified = verify(shard)
+    assert len(verified.errors) == 2 and verified.lost == 1
+
+
+def test_a_fault_of_the_index_is_no_fault_of_the_record(write: Write) -> None:
+    shard = write(GOOD)
+    with shard.with_suffix(".idx").open("a") as index:
+        index.write(f"40\t{starts(GOOD)[7]}\n")
+    verified = verify(shard)
+    assert [found.kind for found in verified.errors] == ["index-duplicate-offset"]
+    assert len(verified.without_bad()) == 20
+
+
+def test_labels_have_a_digest(write: Write) -> None:
+    boxes = [(0.1, 0.2, 0.5, 0.6), (0.1, 0.2, 0.5, 0.61)]
+    digests = [verify(write([record([box])], f"s{i}")).labels for i, box in enumerate([*boxes, boxes[0]])]
+    assert digests[0] != digests[1] and digests[0] == digests[2]
