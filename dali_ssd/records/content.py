@@ -80,14 +80,14 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
     content.pixels = raster.width * raster.height
     if raster.format not in FORMATS:
         content.findings.append(finding("unknown-format", place, size))
+    elif (raster.format, raster.mode) != ("JPEG", "RGB"):
+        content.image = f"{raster.format} {raster.mode}"
     if content.pixels > MAX_PIXELS:
         content.findings.append(finding("huge-image", place, f"{size} in {len(data)} bytes"))
     if raster.fault is not None:
         content.findings.append(finding("truncated-image", place, f"{size}: {raster.fault}"))
     if raster.orientation != 1:
         content.findings.append(finding("exif-rotation", place, f"orientation {raster.orientation}, {size} raw"))
-    if (raster.format, raster.mode) != ("JPEG", "RGB"):
-        content.image = f"{raster.format} {raster.mode}"
     return raster
 
 

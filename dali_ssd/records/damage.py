@@ -31,8 +31,10 @@ def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
             f"the pipeline stopped ({text}), but every record reads and decodes now; was a shard replaced?"
         )
     more = f" ({len(damaged)} records are damaged in all)" if len(damaged) > 1 else ""
-    advice = "run `dali-ssd check --decode` on its shard"
-    return RecordError(f"the record has gone bad: {damaged[0].message}{more}; {advice}", damaged[0].place)
+    advice = "see `dali-ssd check --decode` of its shard; on_bad='skip' decodes all before, and leaves such records out"
+    return RecordError(
+        f"the record cannot be used, or has gone bad: {damaged[0].message}{more}; {advice}", damaged[0].place
+    )
 
 
 def _cause(message: str) -> str:

@@ -29,6 +29,8 @@ def _expand(path: str | Path) -> list[Path]:
     if Path(path).is_dir():
         raise DatasetError(f"{path} is a folder; give its shards, such as '{Path(path) / '*.rec'}'")
     if Path(path).exists():
+        if not Path(path).is_file():
+            raise DatasetError(f"{path} is a device or a pipe; shards are files, which are read in any order")
         return [Path(path)]
     found = sorted(Path(name) for name in glob.glob(str(Path(path).expanduser()), recursive=True))
     if not found:

@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from dali_ssd.errors import Place
 
 __all__ = ["KINDS", "Finding", "Kind", "Severity", "finding", "from_json", "summary", "to_json"]
 
 Severity = Literal["error", "warning", "note"]
+_WORST_FIRST: tuple[Severity, ...] = get_args(Severity)
 
 
 class Kind(NamedTuple):
@@ -30,7 +31,7 @@ class Kind(NamedTuple):
 
 _FIX = "`dali-ssd check --fix OUT` writes shards without it"
 _FIX_OBJECT = "`dali-ssd check --fix OUT` writes shards without such objects"
-_INDEX = "rebuild the index by `dali-ssd index`"
+_INDEX = "rebuild the index by `dali-ssd index`; where the shard is damaged as well, `dali-ssd check --fix OUT`"
 
 KINDS: dict[str, Kind] = {
     "unreadable": Kind("error", "the shard cannot be read", "check the path and its permissions"),
@@ -63,7 +64,7 @@ KINDS: dict[str, Kind] = {
     "pixel-coordinates": Kind(
         "error",
         "pixel coordinates where fractions belong",
-        "use `coordinates=pixel` if all labels are so; `dali-ssd check --fix OUT` converts them",
+        "if all labels are so, say `--coordinates pixel`; else `dali-ssd check --fix OUT` converts them",
     ),
     "fraction-coordinates": Kind(
         "error",
@@ -86,7 +87,7 @@ KINDS: dict[str, Kind] = {
         "labels refer to the raw raster, as MXNet decodes it; draw some by `dali-ssd show`",
     ),
 }
-"""Every kind, in the order of the report."""
+"""Every kind; in the report those of one severity are in this order."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,11 @@ def from_json(data: dict[str, Any], shard: Path) -> Finding:
 
 
 def summary(findings: Iterable[Finding], show: int) -> Iterator[str]:
-    """Lines for people: kinds in order, each with count, advice and its first `show` places (0: all)."""
+    """Lines for people: the worst kinds first, each with count, advice and its first `show` places (0: all)."""
     by_kind: dict[str, list[Finding]] = defaultdict(list)
     for found in findings:
         by_kind[found.kind].append(found)
-    for name, kind in KINDS.items():
+    for name, kind in sorted(KINDS.items(), key=lambda item: _WORST_FIRST.index(item[1].severity)):
         found_here = by_kind[name]
         if not found_here:
             continue

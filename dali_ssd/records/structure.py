@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,19 @@ def shard_structure(shard: Path) -> Structure:
     _report_misaligned(structure)
     if indexed:
         _left_out(structure)
+    _tell_once(structure)
     return structure
+
+
+def _tell_once(structure: Structure) -> None:
+    """Damage where the index has an entry is one finding, with the key of that entry."""
+    keys = {found.place.offset: found.place.key for found in structure.findings if found.kind == "index-misfit"}
+    damaged = {found.place.offset for found in structure.findings if found.kind in DAMAGE}
+    structure.findings = [
+        replace(found, place=replace(found.place, key=keys.get(found.place.offset))) if found.kind in DAMAGE else found
+        for found in structure.findings
+        if found.kind != "index-misfit" or found.place.offset not in damaged
+    ]
 
 
 def _report_misaligned(structure: Structure) -> None:

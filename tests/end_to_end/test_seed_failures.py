@@ -83,7 +83,9 @@ def test_a_shard_that_is_invalid_is_named_with_the_byte(tmp_path: Path) -> None:
     content = bytearray(shard.read_bytes())
     content[0] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"dali-ssd check(.|\n)*s\.rec, byte 0: no record begins at byte 0"):
+    with pytest.raises(
+        DatasetError, match=r"dali-ssd check(.|\n)*s\.rec, record 0, byte 0: no record begins at byte 0"
+    ):
         loader(shard)
 
 

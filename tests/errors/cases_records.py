@@ -112,6 +112,7 @@ def full_disk_in_writer(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 CASES: dict[str, Case] = {
     "is a folder; give its shards": lambda folder, _: expand_paths(folder),
+    "is a device or a pipe": lambda *_: expand_paths("/dev/zero"),
     "shards are .rec files": lambda folder, _: expand_paths(folder / "none.rec"),
     "no shards given": lambda folder, _: expand_paths([]),
     "is an index; give the shard": lambda folder, _: expand_paths(write(folder).with_suffix(".idx")),

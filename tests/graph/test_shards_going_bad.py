@@ -64,7 +64,7 @@ def change_while_reading(loader: Any, shard: Path, change: Callable[[Path], None
 @pytest.mark.parametrize("change", [truncate, empty, overwrite])
 def test_a_shard_that_is_open_is_changed_in_place(tmp_path: Path, make: Make, change: Callable[[Path], None]) -> None:
     (shard,) = write_random(tmp_path, 100)
-    with pytest.raises(RecordError, match=r"s\.rec, record 0, byte 0: the record has gone bad: .*dali-ssd check"):
+    with pytest.raises(RecordError, match=r"s\.rec, record 0, byte 0: the record .* has gone bad: .*dali-ssd check"):
         change_while_reading(make(shard), shard, change)
 
 
@@ -72,7 +72,7 @@ def test_a_shard_that_is_open_is_changed_in_place(tmp_path: Path, make: Make, ch
 @pytest.mark.parametrize("change", [truncate, delete, replace])
 def test_a_shard_that_comes_later_is_changed(tmp_path: Path, make: Make, change: Callable[[Path], None]) -> None:
     shards = write_random(tmp_path, 120, num_shards=3)
-    with pytest.raises(RecordError, match=r"s-00002-of-00003\.rec, record 2, byte 0: the record has gone bad"):
+    with pytest.raises(RecordError, match=r"s-00002-of-00003\.rec, record 2, byte 0: .* has gone bad"):
         change_while_reading(make(shards), shards[2], change)
 
 
