@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.image import read_raster
+from dali_ssd.records.labels import split_label
 from dali_ssd.records.mend import mend_label
 from dali_ssd.records.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
 from dali_ssd.records.repair import Repaired, copy_classes, prepare, reasons_where
@@ -98,6 +102,10 @@ def _fix_shard(
                 repaired.changes.append(f"{name}: dropped, {reason}")
                 continue
             content, changes = _mend(join(buffer, frame_at(buffer, record.offset, report.shard)), wanted)
+            if not content:
+                repaired.dropped += 1
+                repaired.changes.append(f"{name}: dropped, none of its objects can stay; {'; '.join(changes)}")
+                continue
             file.write(key, frame(content))
             repaired.kept += 1
             repaired.mended += bool(changes)
@@ -105,10 +113,19 @@ def _fix_shard(
 
 
 def _mend(record: bytes, wanted: tuple[Coordinates, int | None]) -> tuple[bytes, list[str]]:
-    """The record with its label mended, and what was changed."""
+    """The record with its label mended, and what was changed.
+
+    Nothing is left of a record that has lost all its objects: as background it would teach that there are none.
+    """
     header, image = unpack(record)
     raster = read_raster(image)
     if raster is None:
         raise DatasetError("a record that was checked has changed meanwhile; check the shards again")
     label, changes = mend_label(header.label, raster, *wanted)
+    if _count_objects(label) < min(1, _count_objects(header.label)):
+        return b"", changes
     return (pack(Header(label, header.id, header.id2), image), changes) if changes else (record, [])
+
+
+def _count_objects(label: NDArray[np.float32]) -> int:
+    return int((~(split_label(label)[1][:, 0] < 0)).sum())

@@ -209,7 +209,7 @@ def _scorer(
 
 def _identity(config: TrainConfig, classes: Sequence[str], workers: Workers) -> dict[str, Any]:
     """What must not change between a checkpoint and the run that goes on from it; the loader checks its own part."""
-    names = ("network", "data_shape", "batch_size", "seed", "amp")
+    names = ("network", "data_shape", "batch_size", "momentum", "wd", "seed", "amp")
     return {name: getattr(config, name) for name in names} | {"classes": list(classes), "processes": workers.size}
 
 

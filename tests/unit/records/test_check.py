@@ -317,3 +317,12 @@ def test_findings_are_not_written_over_a_shard(write: Write, name: str, capsys: 
         command.run([str(shard), "--json", str(shard.parent / name)])
     assert "json must not be a shard or an index" in " ".join(capsys.readouterr().err.replace("│", "").split())
     assert snapshot(shard.parent) == before
+
+
+def test_a_record_that_loses_all_its_objects_is_no_background(write: Write, tmp_path: Path) -> None:
+    shard = write([*GOOD, record([(0.5, 0.2, 0.1, 0.6)]), record([BOX, (0.5, 0.2, 0.1, 0.6)]), record([])])
+    assert command.run([str(shard), "--fix", str(tmp_path / "out")]) == 1
+    dataset = open_dataset(tmp_path / "out" / "a.rec")
+    assert [dataset.place(i).key for i in range(len(dataset))] == [*range(12), 13, 14]
+    assert "record 12, " in (tmp_path / "out" / "fixed.txt").read_text()
+    assert "dropped, none of its objects can stay" in (tmp_path / "out" / "fixed.txt").read_text()
