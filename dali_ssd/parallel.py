@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 _CHUNK = 8
 """Items that travel to a worker together."""
 _WORTH_A_WORKER = 64
-"""Starting a process takes about as long as this many items of the work done here."""
+"""Starting a process takes about as long as this many items: an image to convert, some records to look into."""
 
 
 def _ignore_interrupt() -> None:
@@ -34,15 +34,21 @@ def _apply(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int = 0, *, isolated: bool = False
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int = 0,
+    *,
+    isolated: bool = False,
+    worth: int = _WORTH_A_WORKER,
 ) -> Iterator[Result]:
     """Yield `function(item)` for each item, in order, computed by `workers` processes (0: as many as are worth it).
 
-    `isolated`: never compute in this process, so that `function` may change process-wide state.
+    `isolated`: never compute in this process, so that `function` may change process-wide state. `worth`: how many items
+    take as long as starting a process.
     `function` and items must be picklable. An exception of `function` comes out here. Raises `DaliSsdError` where a
     worker dies. Processes are spawned, not forked: the caller may have threads.
     """
-    workers = min(workers or available_cores(), -(-len(items) // _WORTH_A_WORKER))
+    workers = min(workers or available_cores(), -(-len(items) // worth))
     if workers < 1 or (workers == 1 and not isolated):
         yield from map(function, items)
         return

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import NamedTuple, cast
+from typing import NamedTuple, NoReturn, cast
 
 from dali_ssd import __version__
 from dali_ssd.errors import DaliSsdError
@@ -51,7 +54,8 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `dali-ssd` with `argv` (default: the process's arguments) and return its exit code."""
     try:
-        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        with _tidy_when_terminated():
+            code = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -67,6 +71,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"dali-ssd: error: {known}", file=sys.stderr)
         return known.exit_code if isinstance(known, DaliSsdError) else _FAILURE
+
+
+@contextmanager
+def _tidy_when_terminated() -> Iterator[None]:
+    """Let SIGTERM unwind the command, which removes its half-written files. Training has a handler of its own."""
+    home = os.getpid()
+
+    def end(number: int, _: object) -> NoReturn:
+        if os.getpid() != home:  # a forked worker has nothing to tidy up: the files are its parent's
+            os._exit(128 + number)
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -116,7 +116,7 @@ def _decodable(reports: Sequence[ShardReport]) -> list[tuple[ShardReport, list[t
 def _decode(reports: Sequence[ShardReport], workers: int) -> list[Finding]:
     """Findings on all pixels: by OpenCV, which tells of damage inside, then by DALI where it is installed."""
     tasks: list[Task] = [task for report, some in _decodable(reports) for task in tasks_of(report.shard, some, 16)]
-    results = ordered_map(decode_task, tasks, workers, isolated=True)
+    results = ordered_map(decode_task, tasks, workers, isolated=True, worth=8)  # half a second of decoding
     findings = [found for some in track(results, "decoding (16 images a step)", len(tasks)) for found in some]
     return findings + _decode_by_dali(reports, findings)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +165,35 @@ def test_module_runs_as_a_command() -> None:
         [sys.executable, "-m", "dali_ssd", "--version"], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (0, f"dali-ssd {dali_ssd.__version__}\n")
+
+
+TERMINATED = """
+import os, signal, sys, time
+from dali_ssd.cli import index
+from dali_ssd.cli.main import main
+from dali_ssd.files import atomic_open
+
+def run(argv):
+    with atomic_open(argv[0]) as file:
+        file.write(b"half")
+        worker = os.fork()
+        if not worker:
+            time.sleep(60)
+        time.sleep(1)  # a signal in the moment of the fork is lost in Python
+        os.kill(worker, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 143
+        assert len(os.listdir(".")) == 1
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+index.run = run
+sys.exit(main(["index", "a.idx"]))
+"""
+
+
+def test_sigterm_leaves_no_half_written_file(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TERMINATED], cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert list(tmp_path.iterdir()) == []
