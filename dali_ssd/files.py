@@ -6,8 +6,11 @@ that write the same file at once both succeed, and a reader sees one version or 
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -21,8 +24,10 @@ __all__ = [
     "atomic_path",
     "cache_folder",
     "file_identity",
+    "locked",
     "make_folder",
     "new_files",
+    "remove_leftovers",
     "replace",
     "sync_file",
     "temporary_name",
@@ -32,6 +37,27 @@ __all__ = [
 def temporary_name(path: Path) -> Path:
     """A name beside `path`, hidden, unique and with the same suffix (writers such as matplotlib's go by the suffix)."""
     return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp{path.suffix}")
+
+
+def remove_leftovers(folder: Path, stem: str) -> None:
+    """Delete what processes that were killed in the middle of writing left of files whose names begin with `stem`.
+
+    What a process of this machine may still be writing stays.
+    """
+    for path in folder.glob(f".{glob.escape(stem)}*.tmp*"):
+        found = re.search(r"\.(\d+)-[0-9a-f]{8}\.tmp", path.name)
+        if found is not None and (int(found[1]) == os.getpid() or not _runs(int(found[1]))):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def sync_file(path: Path) -> None:
@@ -104,6 +130,21 @@ def new_files(paths: Iterable[Path]) -> Iterator[None]:
         for path in new:
             path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time write results into a folder. Raises `DaliSsdError` where another one does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems have no locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DaliSsdError(f"another process is writing to {folder}; choose another folder") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:

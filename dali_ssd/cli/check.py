@@ -6,13 +6,14 @@ import json
 
 import tyro
 
-from dali_ssd.files import atomic_open
+from dali_ssd.files import atomic_open, make_folder
 from dali_ssd.records.check import Checked, check
+from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.findings import summary
 from dali_ssd.records.fix import FIX_LIST, fix
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
-from dali_ssd.records.repair import Repaired
+from dali_ssd.records.repair import Repaired, require_free
 
 __all__ = ["run"]
 
@@ -28,9 +29,21 @@ def _print_repaired(repaired: Repaired, where: object, lists: str) -> None:
     print(f"{where}: {repaired.kept} records kept ({repaired.mended} mended), {repaired.dropped} left out; see {lists}")
 
 
+def _require_room(config: CheckConfig) -> None:
+    """Say that something is in the way before the shards are looked through, which may take hours."""
+    shards = expand_paths(config.shards)
+    if config.json is not None:
+        make_folder(config.json.parent)
+    if config.fix is not None:
+        require_free(shards, config.fix, FIX_LIST)
+    if config.quarantine is not None:
+        require_free(shards, config.quarantine)
+
+
 def run(argv: list[str]) -> int:
     """Check, print, repair where asked; 0 clean, 1 findings, 2 a shard cannot be read."""
     config = tyro.cli(CheckConfig, args=argv, prog="dali-ssd check", config=(tyro.conf.PositionalRequiredArgs,))
+    _require_room(config)
     checked = check(config)
     _print_findings(checked, config.show)
     if config.json is not None:

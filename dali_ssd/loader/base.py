@@ -6,6 +6,7 @@ own; the loader only collects them.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from dali_ssd.records.findings import Finding
 from dali_ssd.records.verify import Verified, verify
 
 __all__ = ["Loader", "LoaderStats", "good_records"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -106,12 +109,15 @@ class Loader:
     def _device_id(self, ctx: Any) -> int | None:
         return int(ctx.device_id) if self._device == "gpu" else None
 
-    def _run(self) -> list[Any]:
-        """One batch of each pipeline; counts the time that the caller waits."""
+    def _require_running(self) -> None:
         if not self._pipelines:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
         if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
+
+    def _run(self) -> list[Any]:
+        """What each pipeline has prepared; counts the time that the caller waits."""
+        self._require_running()
         begin = time.perf_counter()
         try:
             return [pipeline.run() for pipeline in self._pipelines]
@@ -131,14 +137,28 @@ class Loader:
         return found
 
 
-def good_records(shards: Paths, config: RecordsConfig, num_classes: int | None) -> tuple[Verified, Dataset]:
+def good_records(
+    shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: str | Path | None
+) -> tuple[Verified, Dataset]:
     """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
     skip = config.on_bad == "skip"
     verified = verify(shards, coordinates=config.coordinates, num_classes=num_classes, decode=skip)
-    if skip:
-        return verified, verified.without_bad(config.max_bad)
-    verified.require_classes(num_classes)
-    return verified, verified.require_clean()
+    _warn_of_unindexed(verified)
+    if not skip:
+        verified.require_classes(num_classes)
+        return verified, verified.require_clean()
+    dataset = verified.without_bad(config.max_bad)
+    if verified.errors:
+        path = verified.write_list(bad_list)
+        _log.warning("%d records are bad and left out; %s lists them", len(verified.bad) + verified.lost, path)
+    return verified, dataset
+
+
+def _warn_of_unindexed(verified: Verified) -> None:
+    missed = [found for found in verified.findings if found.kind == "unindexed"]
+    if missed:
+        text = "%d records are not read, since no index lists them, the first %s; %s"
+        _log.warning(text, len(missed), missed[0].place, missed[0].advice)
 
 
 def _contexts(ctx: Any) -> list[Any]:

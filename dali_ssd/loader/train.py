@@ -25,6 +25,7 @@ from dali_ssd.config import (
 )
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats, good_records
+from dali_ssd.loader.runs import batches_per_run
 from dali_ssd.optional import require
 from dali_ssd.records.dataset import Paths
 from dali_ssd.registry import find_pipeline
@@ -52,6 +53,7 @@ class TrainLoader(Loader):
         num_shards, shard_id: with several processes, how many there are and which this is.
         on_bad: `raise`: name every bad record before training begins. `skip`: decode every image once, leave the bad
             ones out (see `bad_records`), but no more than the share `max_bad`.
+        bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
         coordinates: what the labels hold; `auto`: what nearly all of them look like.
         num_classes: number of classes, so that labels with higher ids count as bad.
         recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`; gives pipeline and augmentation.
@@ -86,6 +88,7 @@ class TrainLoader(Loader):
         max_bad: float = RecordsConfig.max_bad,
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
+        bad_list: str | Path | None = None,
         recipe: str = "ssd300",
     ) -> None:
         require("nvidia.dali")
@@ -95,7 +98,7 @@ class TrainLoader(Loader):
             raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id!r}")
         found = find_pipeline(recipe)
         image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
-        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
+        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
         self.epoch = 0
@@ -109,7 +112,14 @@ class TrainLoader(Loader):
             "targets": replace(found.targets, targets=targets),
             "in_pixels": verified.coordinates == "pixel",
         }
+        self._per_run = 1 if self._device == "gpu" else self._batches_per_run()
         self._build([None] * len(self._ctx))
+
+    def _batches_per_run(self) -> int:
+        """As many as are worth it, but no more than a pass has."""
+        anchors, image = self._options["anchors"], self._options["image"]
+        most = batches_per_run(self.config.batch_size, self._verified.mean_pixels, image, len(anchors))
+        return max(1, min(most, len(self._dataset) // (self.batch_size * self._num_processes)))
 
     def _build(self, checkpoints: Sequence[bytes | None]) -> None:
         first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
@@ -122,7 +132,7 @@ class TrainLoader(Loader):
                 initial_fill=window,
                 upright=self.config.upright,
                 device=self._device,
-                batch_size=self.config.batch_size,
+                batch_size=self.config.batch_size * self._per_run,
                 num_threads=self.config.num_threads,
                 device_id=self._device_id(ctx),
                 seed=self.config.seed + first + number,
@@ -133,6 +143,13 @@ class TrainLoader(Loader):
             for number, (ctx, checkpoint) in enumerate(zip(self._ctx, checkpoints, strict=True))
         ]
         self._start(pipelines)
+        self._taken, self._skip = self._per_run, 0  # batches of a run that are handed out, and that are passed over
+
+    def close(self) -> None:
+        """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
+        super().close()
+        self._arrays: list[list[Any]] = []
+        self._texts: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -155,21 +172,34 @@ class TrainLoader(Loader):
         self.epoch += 1
 
     def _next(self) -> Batch:
-        images, cls_targets, box_targets, texts = zip(*self._run(), strict=True)
-        return Batch(
-            [as_ndarray(tensors) for tensors in images],
-            [as_ndarray(tensors) for tensors in cls_targets],
-            [as_ndarray(tensors) for tensors in box_targets],
-            lambda: self._places(texts),
-        )
+        self._require_running()
+        if self._taken == self._per_run:
+            self._run_began_at = self._checkpoints()
+            *parts, self._texts = zip(*self._run(), strict=True)
+            self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
+            self._taken, self._skip = self._skip, 0
+        size = self.config.batch_size
+        rows, texts = slice(self._taken * size, (self._taken + 1) * size), self._texts
+        self._taken += 1
+        data, cls_targets, box_targets = ([array[rows] for array in part] for part in self._arrays)  # views, no copies
+        return Batch(data, cls_targets, box_targets, lambda: self._places([list(tensors)[rows] for tensors in texts]))
+
+    def _checkpoints(self) -> list[str]:
+        return [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is, between any two batches; plain values that pickle and JSON can hold.
 
         A loader with the same arguments that loads it goes on with the very next batch, to the bit.
         """
-        states = [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
-        return {"epoch": self.epoch, "batch": self._batch, "pipelines": states, "identity": self._identity()}
+        inside = self._taken < self._per_run
+        return {
+            "epoch": self.epoch,
+            "batch": self._batch,
+            "pipelines": self._run_began_at if inside else self._checkpoints(),
+            "taken": self._taken if inside else self._skip,
+            "identity": self._identity(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken.
@@ -183,6 +213,7 @@ class TrainLoader(Loader):
         if differ:
             raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
         self._build([base64.b64decode(pipeline) for pipeline in state["pipelines"]])
+        self._skip = state["taken"]
         self.epoch, self._batch, self._resume_at = state["epoch"], state["batch"], state["batch"]
 
     def _identity(self) -> dict[str, str]:
@@ -200,6 +231,7 @@ class TrainLoader(Loader):
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
             "the labels": self._verified.labels,
             "batch_size": str(self.batch_size),
+            "the number of batches a run": str(self._per_run),
             "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
             "seed": str(self.config.seed),
             "the options": f"{options} {settings} anchors {_digest(self._options['anchors'])}",

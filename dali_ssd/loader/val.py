@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ class ValLoader(Loader):
 
     Args:
         shards, batch_size, data_shape, ctx, num_threads, device, dtype, layout, recipe: as for `TrainLoader`.
-        on_bad, max_bad, coordinates, num_classes: likewise.
+        on_bad, max_bad, bad_list, coordinates, num_classes: likewise.
 
     Raises:
         ConfigError, DatasetError: as for `TrainLoader`.
@@ -47,12 +48,13 @@ class ValLoader(Loader):
         max_bad: float = RecordsConfig.max_bad,
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
+        bad_list: str | Path | None = None,
         recipe: str = "ssd300",
     ) -> None:
         require("nvidia.dali")
         found = find_pipeline(recipe)
         self._image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
-        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes)
+        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         self._each = batch_size // len(self._ctx)
         self.config = PipelineConfig(self._each, self._threads, prefetch, upright=upright)

@@ -20,14 +20,13 @@ from dali_ssd.errors import ConfigError, DatasetError, MissingDependencyError, P
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.classes import CLASSES_FILE, find_classes, read_classes
-from dali_ssd.records.coordinates import other_coordinates
 from dali_ssd.records.dataset import concatenate, expand_paths
 from dali_ssd.records.decoding import undecodable
-from dali_ssd.records.findings import Finding, finding, to_json
+from dali_ssd.records.findings import Finding, finding, to_json, worst_first
+from dali_ssd.records.label_findings import class_findings, coordinate_findings
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.pixels import decode_task
 from dali_ssd.records.shard_report import ShardReport, Task, inspect_shard, tasks_of
-from dali_ssd.records.verify import class_findings, scales_of
 
 __all__ = ["Checked", "check"]
 
@@ -63,6 +62,10 @@ class Checked:
             "shards": [str(report.shard) for report in self.reports],
             "records": self.records,
             **{f"{severity}s": self.count(severity) for severity in ("error", "warning", "note")},
+            "kinds": {
+                kind: {"severity": some[0].severity, "count": len(some), "advice": some[0].advice}
+                for kind, some in worst_first(self.findings).items()
+            },
             "findings": [to_json(found) for found in self.findings],
         }
 
@@ -142,7 +145,7 @@ def check(config: CheckConfig) -> Checked:
     reports = tuple(item for item in inspected if isinstance(item, ShardReport))
     findings = [item for item in inspected if isinstance(item, Finding)]
     findings += [found for report in reports for found in report.findings]
-    findings += other_coordinates(scales_of(reports), config.coordinates)
+    findings += coordinate_findings(reports, config.coordinates)
     findings += class_findings(reports, num_classes)
     findings += _unusual_images(reports)
     if config.decode:

@@ -15,7 +15,7 @@ from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
 from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
 from dali_ssd.records.recordio import unpack
 
-__all__ = ["FRACTION_LIMIT", "OVERHANG", "Content", "Scale", "check_record", "scale_of"]
+__all__ = ["FRACTION_LIMIT", "OVERHANG", "Content", "Scale", "check_record", "describe", "in_pixels", "scale_of"]
 
 Scale = Literal["none", "fraction", "pixel"]
 """What the coordinates of a record look like; none: it has no boxes that could tell."""
@@ -44,10 +44,16 @@ class Content:
 
 def scale_of(rows: NDArray[np.float32]) -> Scale:
     """What the coordinates of label rows (n, B) look like."""
-    boxes = rows[~(rows[:, 0] < 0) & believable(rows), 1:5]
-    if not len(boxes):
+    if not (~(rows[:, 0] < 0) & believable(rows)).any():
         return "none"
-    return "pixel" if np.abs(boxes).max() > FRACTION_LIMIT else "fraction"
+    return "pixel" if in_pixels(rows).any() else "fraction"
+
+
+def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
+    real = ~(rows[:, 0] < 0) & believable(rows)
+    large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
+    return large
 
 
 def check_record(record: bytes, place: Place) -> Content:
@@ -123,7 +129,7 @@ def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raste
     for kind, bad in problems:
         for number in np.flatnonzero(bad):
             where = replace(place, object=int(number))
-            content.findings.append(finding(kind, where, _row_text(rows[number])))
+            content.findings.append(finding(kind, where, describe(rows[number])))
 
 
 def _box_problems(
@@ -144,5 +150,6 @@ def _box_problems(
     return [("inverted-box", inverted), ("zero-area-box", flat), ("outside-box", outside), ("overhanging-box", over)]
 
 
-def _row_text(row: NDArray[np.float32]) -> str:
+def describe(row: NDArray[np.float32]) -> str:
+    """An object's label row (B,) in words."""
     return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])})"

@@ -7,9 +7,8 @@ from typing import Literal
 
 from dali_ssd.errors import DatasetError, Place
 from dali_ssd.records.content import FRACTION_LIMIT, Scale
-from dali_ssd.records.findings import Finding, finding
 
-__all__ = ["Coordinates", "Scales", "guess_coordinates", "other_coordinates", "resolve_coordinates"]
+__all__ = ["Coordinates", "Scales", "guess_coordinates", "resolve_coordinates"]
 
 Coordinates = Literal["fraction", "pixel"]
 Scales = Sequence[tuple[Place, Scale]]
@@ -45,13 +44,3 @@ def resolve_coordinates(scales: Scales, wanted: Literal["auto", "fraction", "pix
             "'fraction' or 'pixel' if one is meant, or correct the labels (`dali-ssd check` lists them)"
         )
     return guess
-
-
-def other_coordinates(scales: Scales, coordinates: Coordinates) -> list[Finding]:
-    """A finding for each record whose coordinates look like the other kind."""
-    fractions, pixels = _split(scales)
-    if coordinates == "fraction":
-        text = f"coordinates above {FRACTION_LIMIT:g}: pixels where fractions belong"
-        return [finding("pixel-coordinates", place, text) for place in pixels]
-    text = f"no coordinate above {FRACTION_LIMIT:g}: fractions where the other labels have pixels"
-    return [finding("fraction-coordinates", place, text) for place in fractions]

@@ -7,7 +7,6 @@ note      allowed, only said
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from dali_ssd.errors import Place
 
-__all__ = ["KINDS", "Finding", "Kind", "Severity", "finding", "from_json", "summary", "to_json"]
+__all__ = ["KINDS", "Finding", "Kind", "Severity", "finding", "from_json", "summary", "to_json", "worst_first"]
 
 Severity = Literal["error", "warning", "note"]
 _WORST_FIRST: tuple[Severity, ...] = get_args(Severity)
@@ -132,17 +131,22 @@ def from_json(data: dict[str, Any], shard: Path) -> Finding:
     return finding(data["kind"], Place(shard, data["key"], data["offset"], data["object"]), data["message"])
 
 
-def summary(findings: Iterable[Finding], show: int) -> Iterator[str]:
-    """Lines for people: the worst kinds first, each with count, advice and its first `show` places (0: all)."""
-    by_kind: dict[str, list[Finding]] = defaultdict(list)
+def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each kind that there is, the worst kinds first."""
+    by_kind: dict[str, list[Finding]] = {
+        name: [] for name, _ in sorted(KINDS.items(), key=lambda item: _WORST_FIRST.index(item[1].severity))
+    }
     for found in findings:
         by_kind[found.kind].append(found)
-    for name, kind in sorted(KINDS.items(), key=lambda item: _WORST_FIRST.index(item[1].severity)):
-        found_here = by_kind[name]
-        if not found_here:
-            continue
-        yield f"{kind.severity}: {name}, {len(found_here)}: {kind.title}; {kind.advice}"
-        shown = found_here[: show or None]
+    return {name: some for name, some in by_kind.items() if some}
+
+
+def summary(findings: Iterable[Finding], show: int) -> Iterator[str]:
+    """Lines for people: the worst kinds first, each with count, advice and its first `show` places (0: all)."""
+    for name, some in worst_first(findings).items():
+        kind = KINDS[name]
+        yield f"{kind.severity}: {name}, {len(some)}: {kind.title}; {kind.advice}"
+        shown = some[: show or None]
         yield from (f"    {one}" for one in shown)
-        if len(found_here) > len(shown):
-            yield f"    ... and {len(found_here) - len(shown)} more (--show 0 prints all, --json FILE writes all)"
+        if len(some) > len(shown):
+            yield f"    ... and {len(some) - len(shown)} more (--show 0 prints all, --json FILE writes all)"

@@ -17,7 +17,7 @@ from dali_ssd.records.image import read_raster
 from dali_ssd.records.labels import split_label
 from dali_ssd.records.mend import mend_label
 from dali_ssd.records.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
-from dali_ssd.records.repair import Repaired, copy_classes, prepare, reasons_where
+from dali_ssd.records.repair import Repaired, reasons_where, repairing
 from dali_ssd.records.salvage import DAMAGE
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.writer import ShardFile
@@ -64,23 +64,21 @@ def fix(
 
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
-    repaired = Repaired(prepare(reports, out, FIX_LIST))
     hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
-    files: list[ShardFile] = []
-    with new_files([out / FIX_LIST]), _all_or_none(files, out):
-        for report, target in zip(reports, repaired.paths, strict=True):
-            files.append(ShardFile(target))
-            files[-1].open()
-            _fix_shard(report, hopeless.get(report.shard, {}), files[-1], repaired, (coordinates, num_classes))
-        if not repaired.kept:
-            raise DatasetError(
-                "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
-            )
-        lost = [str(found) for found in findings if found.kind in DAMAGE]
-        repaired.dropped += len(lost)
-        with atomic_open(out / FIX_LIST, "w") as file:
-            file.writelines(f"{line}\n" for line in [*repaired.changes, *(f"{text}: lost" for text in lost)])
-    copy_classes(reports, out)
+    with repairing(reports, out, FIX_LIST) as repaired:
+        files = [ShardFile(target) for target in repaired.paths]
+        with new_files([out / FIX_LIST]), _all_or_none(files, out):
+            for report, file in zip(reports, files, strict=True):
+                file.open()
+                _fix_shard(report, hopeless.get(report.shard, {}), file, repaired, (coordinates, num_classes))
+            if not repaired.kept:
+                raise DatasetError(
+                    "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
+                )
+            lost = [f"{found}: lost" for found in findings if found.kind in DAMAGE]
+            repaired.dropped += len(lost)
+            with atomic_open(out / FIX_LIST, "w") as lines:
+                lines.writelines(f"{line}\n" for line in [*repaired.changes, *lost])
     return repaired
 
 

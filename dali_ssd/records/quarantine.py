@@ -11,7 +11,7 @@ from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import Index, index_path, write_index
-from dali_ssd.records.repair import Repaired, copy_classes, outputs, prepare, reasons_where
+from dali_ssd.records.repair import Repaired, outputs, reasons_where, repairing
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
 from dali_ssd.records.structure import left_out_path
 
@@ -33,14 +33,13 @@ def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out:
     kept = sum(map(len, good))
     if not kept:
         raise DatasetError("every record has an error, so nothing was written; `dali-ssd check` lists them")
-    repaired = Repaired(prepare(reports, out), kept=kept)
-    repaired.dropped = sum(len(report.records) for report in reports) - kept
-    with new_files(path for target in repaired.paths for path in outputs(target)):
-        for report, target, records in zip(reports, repaired.paths, good, strict=True):
-            left_out = reasons.get(report.shard, {})
-            repaired.changes += [f"{report.shard}, byte {at}: left out, {left_out[at]}" for at in sorted(left_out)]
-            _write(report.shard, target, records, left_out)
-    copy_classes(reports, out)
+    with repairing(reports, out) as repaired:
+        repaired.kept, repaired.dropped = kept, sum(len(report.records) for report in reports) - kept
+        with new_files(path for target in repaired.paths for path in outputs(target)):
+            for report, target, records in zip(reports, repaired.paths, good, strict=True):
+                left_out = reasons.get(report.shard, {})
+                repaired.changes += [f"{report.shard}, byte {at}: left out, {left_out[at]}" for at in sorted(left_out)]
+                _write(report.shard, target, records, left_out)
     return repaired
 
 

@@ -7,19 +7,20 @@ quarantine.py   links to the same shards, with indexes that leave every record w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.files import atomic_open, make_folder
+from dali_ssd.files import atomic_open, locked, make_folder
 from dali_ssd.records.classes import CLASSES_FILE
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import index_path
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.structure import left_out_path
 
-__all__ = ["Reasons", "Repaired", "copy_classes", "outputs", "prepare", "reasons_where"]
+__all__ = ["Reasons", "Repaired", "outputs", "reasons_where", "repairing", "require_free"]
 
 Reasons = dict[Path, dict[int, str]]
 """Why the record at a byte offset of a shard cannot stay."""
@@ -43,12 +44,12 @@ def outputs(target: Path) -> tuple[Path, ...]:
     return target, index_path(target), left_out_path(target)
 
 
-def prepare(reports: Sequence[ShardReport], out: Path, *lists: str) -> list[Path]:
+def require_free(shards: Sequence[Path], out: Path, *lists: str) -> list[Path]:
     """Where the repaired shards go, in a folder that exists then; `lists`: names of more files that are to be written.
 
     Raises `DaliSsdError` where that would touch anything that is there already, or where nothing can be written.
     """
-    targets = [out / report.shard.name for report in reports]
+    targets = [out / shard.name for shard in shards]
     if len(set(targets)) < len(targets):
         raise DaliSsdError("two shards have the same name; repair them one by one into different folders")
     for path in (*(path for target in targets for path in outputs(target)), *(out / name for name in lists)):
@@ -58,9 +59,21 @@ def prepare(reports: Sequence[ShardReport], out: Path, *lists: str) -> list[Path
     return targets
 
 
-def copy_classes(reports: Sequence[ShardReport], out: Path) -> None:
-    """Put the class names beside the repaired shards as well, where all shards have the same."""
-    names = {report.shard.parent / CLASSES_FILE for report in reports}
+@contextmanager
+def repairing(reports: Sequence[ShardReport], out: Path, *lists: str) -> Iterator[Repaired]:
+    """A repair's result, to be filled; meanwhile the folder is its own. Raises as `require_free` does.
+
+    Afterwards the class names are beside the repaired shards as well, where all shards have the same.
+    """
+    shards = [report.shard for report in reports]
+    require_free(shards, out, *lists)
+    with locked(out):
+        yield Repaired(require_free(shards, out, *lists))
+        _copy_classes(shards, out)
+
+
+def _copy_classes(shards: Sequence[Path], out: Path) -> None:
+    names = {shard.parent / CLASSES_FILE for shard in shards}
     texts = {path.read_bytes() if path.is_file() else b"" for path in names}
     if len(texts) == 1 and b"" not in texts and not (out / CLASSES_FILE).exists():
         with atomic_open(out / CLASSES_FILE) as file:

@@ -6,25 +6,26 @@ Each shard is looked through once; what was found is kept in the cache folder un
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.errors import DatasetError, Place, RecordError
-from dali_ssd.files import atomic_open
-from dali_ssd.records.coordinates import Coordinates, Scales, other_coordinates, resolve_coordinates
+from dali_ssd.errors import DatasetError, RecordError
+from dali_ssd.files import atomic_open, cache_folder
+from dali_ssd.records.coordinates import Coordinates, resolve_coordinates
 from dali_ssd.records.dataset import Dataset, Paths, concatenate, expand_paths
 from dali_ssd.records.decoding import decode_findings
-from dali_ssd.records.findings import Finding, finding
+from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import ensure_index, index_path
+from dali_ssd.records.label_findings import class_findings, coordinate_findings, scales_of
 from dali_ssd.records.shard_report import ShardReport, cached_report
 
-__all__ = ["Verified", "bad_records", "class_findings", "scales_of", "verify"]
+__all__ = ["Verified", "verify"]
 
 _NAMED = 50
-"""Faulty records that an error names; the rest are counted."""
+"""Faulty records that an error names itself; where there are more, it names the file that lists all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,8 @@ class Verified:
     """What the boxes of the labels mean."""
     labels: str
     """Digest of all labels, good or bad."""
+    mean_pixels: float
+    """Pixels of an image, width times height; the mean over those whose size could be read."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -66,7 +69,7 @@ class Verified:
         """The dataset. Raises `DatasetError` that names everything that is wrong if anything is."""
         errors = self.errors
         if errors:
-            raise DatasetError("\n".join(_listing(errors)))
+            raise DatasetError("\n".join(_listing(self)))
         return self.dataset
 
     def require_classes(self, num_classes: int | None) -> None:
@@ -74,7 +77,7 @@ class Verified:
         bad = [found for found in self.errors if found.kind == "bad-class"]
         if bad and len(bad) == len(self.errors):
             raise DatasetError(
-                f"{len(bad)} records have class ids that {num_classes} class names do not reach, such as {bad[0]}; "
+                f"{len(bad)} objects have class ids that {num_classes} class names do not reach, such as {bad[0]}; "
                 "see --classes, or num_classes of a loader"
             )
 
@@ -87,22 +90,34 @@ class Verified:
         total = len(self.dataset) + self.lost
         if bad > max_bad * total:
             limit = f"{bad} of {total} records are bad, more than max_bad = {max_bad:g} allows"
-            raise DatasetError("\n".join([limit, *_listing(self.errors)]))
+            raise DatasetError("\n".join([limit, *_listing(self)]))
         left = self.dataset.without(self.bad)
         if not len(left):
             raise DatasetError("every record is bad, so no records are left; `dali-ssd check` explains what is wrong")
         return left
 
-    def write_list(self, path: str | Path) -> None:
-        """List all errors in a text file, one a line, whole or not at all."""
+    def write_list(self, path: str | Path | None = None) -> Path:
+        """List all errors in a text file, one a line, whole or not at all; return its path.
+
+        By default in the cache folder, under a name that follows from the content.
+        """
+        text = "".join(f"{found.kind}\t{found}\n" for found in self.errors)
+        if path is None:
+            digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+            path = cache_folder() / "bad-records" / f"{digest}.txt"
+            path.parent.mkdir(exist_ok=True)
         with atomic_open(path, "w") as file:
-            file.writelines(f"{found.kind}\t{found}\n" for found in self.errors)
+            file.write(text)
+        return Path(path)
 
 
-def _listing(errors: Sequence[Finding]) -> list[str]:
+def _listing(verified: Verified) -> list[str]:
+    errors = verified.errors
     lines = [f"{len(errors)} things are wrong with the records; `dali-ssd check` explains them and can repair:"]
     lines += [f"  {found} [{found.kind}]" for found in errors[:_NAMED]]
-    return [*lines, f"  ... and {len(errors) - _NAMED} more"] if len(errors) > _NAMED else lines
+    if len(errors) > _NAMED:
+        lines.append(f"  ... and {len(errors) - _NAMED} more; {verified.write_list()} lists all")
+    return lines
 
 
 def _find(dataset: Dataset, findings: Iterable[Finding]) -> list[int | None]:
@@ -117,27 +132,6 @@ def _numbers(dataset: Dataset, findings: Iterable[Finding]) -> list[int]:
     return [number for number in _find(dataset, findings) if number is not None]
 
 
-def scales_of(reports: Iterable[ShardReport]) -> Scales:
-    """What each record's coordinates look like."""
-    return [(Place(r.shard, facts.key, facts.offset), facts.scale) for r in reports for facts in r.records]
-
-
-def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> list[Finding]:
-    """Records with a class id that `num_classes` does not have."""
-    if num_classes is None:
-        return []
-    return [
-        finding(
-            "bad-class",
-            Place(report.shard, facts.key, facts.offset),
-            f"class id {facts.top_class}, but there are {num_classes} classes (ids 0 to {num_classes - 1})",
-        )
-        for report in reports
-        for facts in report.records
-        if facts.top_class >= num_classes
-    ]
-
-
 def _report(shard: Path, cache_dir: str | Path | None) -> ShardReport:
     if not index_path(shard).exists():
         with suppress(RecordError):  # a damaged shard gets no index; its report tells why
@@ -146,7 +140,7 @@ def _report(shard: Path, cache_dir: str | Path | None) -> ShardReport:
 
 
 def verify(
-    source: Paths | Dataset,
+    paths: Paths,
     *,
     coordinates: Literal["auto", "fraction", "pixel"] = "auto",
     num_classes: int | None = None,
@@ -155,34 +149,31 @@ def verify(
 ) -> Verified:
     """Look through shards, or take what an earlier look found; build missing indexes of intact ones.
 
-    `source`: paths and patterns, or a dataset, of which only the records count. `decode`: have DALI decode every
-    image that looks good, too. Raises `DatasetError` where a shard cannot be read, where there are no records, and
-    where `auto` cannot tell the coordinates. What is wrong with records is not raised but told by the result.
+    `decode`: have DALI decode every image that looks good, too. Raises `DatasetError` where a shard cannot be read,
+    where there are no records, and where `auto` cannot tell the coordinates. What is wrong with records is not raised
+    but told by the result.
     """
-    shards = source.shards if isinstance(source, Dataset) else expand_paths(source)
+    shards = expand_paths(paths)
     reports = [_report(shard, cache_dir) for shard in shards]
-    dataset = source if isinstance(source, Dataset) else concatenate([report.part() for report in reports])
+    dataset = concatenate([report.part() for report in reports])
     findings = [found for report in reports for found in report.findings]
-    scales = scales_of(reports)
-    if isinstance(source, Dataset):
-        scales = [(p, s) for p, s in scales if p.shard and dataset.find(p.shard, p.offset or 0) is not None]
-        findings = [
-            found for found, number in zip(findings, _find(dataset, findings), strict=True) if number is not None
-        ]
     if not len(dataset):
-        raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(findings)]))
-    resolved = resolve_coordinates(scales, coordinates)
-    findings += other_coordinates(scales, resolved) + class_findings(reports, num_classes)
-    labels = hashlib.sha256(str([facts.label for report in reports for facts in report.records]).encode()).hexdigest()[
-        :16
-    ]
-    verified = Verified(dataset, tuple(findings), resolved, hashlib.sha256(labels.encode()).hexdigest()[:16])
+        nothing = Verified(dataset, tuple(findings), "fraction", "", 0)
+        raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(nothing)]))
+    resolved = resolve_coordinates(scales_of(reports), coordinates)
+    findings += coordinate_findings(reports, resolved) + class_findings(reports, num_classes)
+    verified = Verified(dataset, tuple(findings), resolved, _labels_digest(reports), _mean_pixels(reports))
     if not decode:
         return verified
     good = sorted(set(range(len(dataset))) - set(verified.bad))
-    return Verified(dataset, (*findings, *decode_findings(dataset, good, cache_dir)), resolved, verified.labels)
+    return replace(verified, findings=(*findings, *decode_findings(dataset, good, cache_dir)))
 
 
-def bad_records(dataset: Dataset, decode: bool = False) -> list[Finding]:
-    """Errors of a dataset's records, all of them; `decode`: every pixel too."""
-    return list(verify(dataset, decode=decode).errors)
+def _labels_digest(reports: Iterable[ShardReport]) -> str:
+    sums = [facts.label for report in reports for facts in report.records]
+    return hashlib.sha256(str(sums).encode()).hexdigest()[:16]
+
+
+def _mean_pixels(reports: Iterable[ShardReport]) -> float:
+    sizes = [facts.pixels for report in reports for facts in report.records if facts.pixels]
+    return sum(sizes) / max(1, len(sizes))

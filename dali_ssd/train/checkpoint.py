@@ -25,6 +25,7 @@ __all__ = [
     "checkpoint_path",
     "find_checkpoints",
     "keep_newest",
+    "newest_whole",
     "read_checkpoint",
     "write_checkpoint",
 ]
@@ -47,6 +48,24 @@ def find_checkpoints(prefix: str) -> list[Path]:
     name = re.compile(re.escape(Path(prefix).name) + r"_(\d{8,})" + re.escape(SUFFIX))
     found = {path: match for path in Path(prefix).parent.glob(f"*{SUFFIX}") if (match := name.fullmatch(path.name))}
     return sorted(found, key=lambda path: int(found[path][1]))
+
+
+def newest_whole(prefix: str) -> tuple[Path | None, list[CheckpointError]]:
+    """The newest checkpoint of a training that can be read, None without any; and what is wrong with newer ones.
+
+    Raises CheckpointError where there are some, and none of them can be read.
+    """
+    faults: list[CheckpointError] = []
+    for path in reversed(find_checkpoints(prefix)):
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            faults.append(error)
+        else:
+            return path, faults
+    if faults:
+        raise faults[0]
+    return None, []
 
 
 def keep_newest(prefix: str, count: int) -> None:

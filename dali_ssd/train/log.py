@@ -15,12 +15,14 @@ __all__ = ["TrainLog"]
 
 
 class TrainLog:
-    """A context manager around the logger `dali_ssd.train`. Raises DaliSsdError where the file cannot be written."""
+    """A context manager that shows what this package logs. Raises DaliSsdError where the file cannot be written."""
 
     def __init__(self, path: Path | None = None, *, quiet: bool = False) -> None:
         self.logger = logging.getLogger("dali_ssd.train")
         self._console = _Console()
-        self._handlers: list[logging.Handler] = [] if quiet else [self._console]
+        self._package = logging.getLogger("dali_ssd")
+        # A logger without any handler has its warnings printed all the same.
+        self._handlers: list[logging.Handler] = [logging.NullHandler() if quiet else self._console]
         self._quiet = quiet
         if path is not None:
             self._handlers.append(_open_file(path))
@@ -28,15 +30,16 @@ class TrainLog:
     def __enter__(self) -> TrainLog:
         self.logger.setLevel(logging.INFO)
         # Whoever configured the root logger would otherwise see each line twice.
-        self.logger.propagate = False
+        self._package.propagate = False
         for handler in self._handlers:
-            self.logger.addHandler(handler)
+            self._package.addHandler(handler)
         return self
 
     def __exit__(self, *error: object) -> None:
         for handler in self._handlers:
-            self.logger.removeHandler(handler)
+            self._package.removeHandler(handler)
             handler.close()
+        self._package.propagate = True
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Progress]:

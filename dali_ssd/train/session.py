@@ -12,11 +12,11 @@ import numpy as np
 
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.evaluate import evaluate
-from dali_ssd.files import atomic_open
+from dali_ssd.files import remove_leftovers
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.train.checkpoint import find_checkpoints
+from dali_ssd.train.checkpoint import find_checkpoints, newest_whole
 from dali_ssd.train.devices import devices_of
 from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers, loader_threads
 from dali_ssd.train.heartbeat import Heartbeat
@@ -45,19 +45,22 @@ def train(config: TrainConfig) -> FitResult:
     classes = class_names(config.classes, shards)
     _check_val_classes(config.classes, classes, val_shards)
     prefix = config.save_prefix + network_name(config.network, config.data_shape)
-    checkpoint = _checkpoint(config, prefix)
+    checkpoint, faults = _checkpoint(config, prefix)
     if checkpoint is None:
         _check_fresh(prefix)
     stop, heartbeat = StopSignal(), Heartbeat.from_environment()
     with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
         log.logger.info("%s", config)
         log.logger.info("Training on %s", ", ".join(map(str, devices)))
+        for fault in faults:
+            log.logger.warning("%s", fault)
+        if workers.rank == 0:
+            remove_leftovers(Path(prefix).parent, Path(prefix).name)
         net = _network(config, classes, devices, log)
         anchors = anchors_of(net, config.data_shape)
-        with _train_loader(config, shards, anchors, devices, classes, workers) as loader:
-            if workers.rank == 0:
-                _tell_bad_records(loader, prefix, log)
-            score = _scorer(config, val_shards, classes, devices, stop, heartbeat) if workers.rank == 0 else None
+        with _train_loader(config, shards, anchors, devices, classes, workers, prefix) as loader:
+            scored = val_shards if workers.rank == 0 else ()
+            score = _scorer(config, scored, classes, devices, prefix, stop, heartbeat)
             identity = _identity(config, classes, workers)
             fitting = Fitting(
                 net,
@@ -127,6 +130,7 @@ def _train_loader(
     devices: list[Any],
     classes: Sequence[str],
     workers: Workers,
+    prefix: str,
 ) -> TrainLoader:
     return TrainLoader(
         shards,
@@ -142,19 +146,9 @@ def _train_loader(
         max_bad=config.max_bad,
         coordinates=config.coordinates,
         num_classes=len(classes),
+        bad_list=f"{prefix}_bad_records.txt",
         recipe=config.recipe,
     )
-
-
-def _tell_bad_records(loader: TrainLoader, prefix: str, log: TrainLog) -> None:
-    """Count and list the records that the loader leaves out."""
-    if not loader.bad_records:
-        return
-    path = f"{prefix}_bad_records.txt"
-    with atomic_open(path, "w") as file:
-        file.writelines(f"{found}\n" for found in loader.bad_records)
-    records = {(found.place.shard, found.place.offset) for found in loader.bad_records}
-    log.logger.warning("%d records are bad and left out; %s lists them", len(records), path)
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:
@@ -187,6 +181,7 @@ def _scorer(
     shards: Sequence[Path],
     classes: Sequence[str],
     devices: list[Any],
+    prefix: str,
     stop: StopSignal,
     heartbeat: Heartbeat,
 ) -> Callable[[Any], Scored] | None:
@@ -202,6 +197,7 @@ def _scorer(
         max_bad=config.max_bad,
         coordinates=config.coordinates,
         num_classes=len(classes),
+        bad_list=f"{prefix}_bad_val_records.txt",
         recipe=config.recipe,
     )
     return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)
@@ -213,15 +209,14 @@ def _identity(config: TrainConfig, classes: Sequence[str], workers: Workers) -> 
     return {name: getattr(config, name) for name in names} | {"classes": list(classes), "processes": workers.size}
 
 
-def _checkpoint(config: TrainConfig, prefix: str) -> Path | None:
-    """Find the checkpoint to go on from, if any."""
+def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:
+    """Find the checkpoint to go on from, if any, and what is wrong with newer ones."""
     if config.start_epoch and not config.resume.endswith(PARAMETERS):
         raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
     if config.resume == "auto":
-        found = find_checkpoints(prefix)
-        return found[-1] if found else None
+        return newest_whole(prefix)
     if not config.resume or config.resume.endswith(PARAMETERS):
-        return None
+        return None, []
     if not Path(config.resume).is_file():
         raise CheckpointError(f"there is no checkpoint {config.resume}")
-    return Path(config.resume)
+    return Path(config.resume), []

@@ -79,6 +79,32 @@ def test_resume_auto_begins_or_goes_on(shards: Path, tmp_path: Path, capfd: pyte
     assert "Start training from [Epoch 1]" in err
 
 
+def test_resume_auto_passes_over_a_damaged_checkpoint(
+    shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(shards, tmp_path, "--epochs", "2", "--checkpoint-every", "2") == 0
+    *_, older, newest = find_checkpoints(f"{tmp_path}/{NAME}")
+    newest.write_bytes(newest.read_bytes()[:5000])
+    (tmp_path / f".{NAME}_00000009.{2**30}-0123abcd.tmp.ckpt").touch()  # of a process that was killed
+    assert train(shards, tmp_path, "--epochs", "2", "--resume", "auto") == 0
+    err = capfd.readouterr().err
+    assert f"{newest} is not a whole checkpoint" in err and f"Going on from {older}" in err
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_bad_records_of_training_and_validation_are_listed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for stem, count in (("train-0", 16), ("val", 8)):
+        (shard,) = write_shapes(tmp_path / "shards", stem, count, seed=0)
+        cut = shard.stat().st_size - 100
+        os.truncate(shard, cut)
+    options = ["--epochs", "1", "--on-bad", "skip", "--max-bad", "0.2"]
+    assert train(tmp_path / "shards", tmp_path / "out", *options) == 0
+    log = (tmp_path / "out" / f"{NAME}_train.log").read_text()
+    for name, shard in (("bad_records", "train-0.rec"), ("bad_val_records", "val.rec")):
+        path = tmp_path / "out" / f"{NAME}_{name}.txt"
+        assert shard in path.read_text() and f"1 records are bad and left out; {path} lists them" in log
+
+
 def test_parameters_resume_with_a_start_epoch(
     shards: Path, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.files import atomic_open, cache_folder
+from dali_ssd.files import atomic_open, cache_folder, locked
 from dali_ssd.records import decoding, recordio
 from dali_ssd.records.check import Checked, check
 from dali_ssd.records.classes import find_classes, read_classes
@@ -75,6 +75,11 @@ def changed_meanwhile(folder: Path, patch: pytest.MonkeyPatch) -> None:
     content = shard.read_bytes()
     shard.write_bytes(content.replace(encoded(), bytes(len(encoded()))))
     fix(checked.reports, checked.findings, folder / "out", "fraction", None)
+
+
+def locked_twice(folder: Path) -> None:
+    with locked(folder), locked(folder):
+        raise AssertionError
 
 
 def full_disk_in_fix(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -159,6 +164,7 @@ CASES: dict[str, Case] = {
     "add --overwrite": lambda folder, _: (write(folder), write(folder)),
     "cannot write the shards": full_disk_in_writer,
     "two shards have the same name": lambda folder, _: repair(folder / "o", write(folder / "1"), write(folder / "2")),
+    "another process is writing to": lambda folder, _: locked_twice(folder),
     "choose an empty folder": lambda folder, _: repair(folder, write(folder)),
     "cannot create files in {folder}": lambda folder, _: repair(file_of(folder / "file", "") / "out", write(folder)),
     "cannot write to {folder}": full_disk_in_fix,

@@ -17,7 +17,7 @@ from dali_ssd.records.decode_worker import batches
 from dali_ssd.records.decoding import undecodable
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
-from dali_ssd.records.verify import bad_records, verify
+from dali_ssd.records.verify import verify
 from dali_ssd.records.writer import ShardWriter
 
 pytest.importorskip("nvidia.dali")
@@ -114,16 +114,15 @@ def test_decoder_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_verify_by_decoding_and_its_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = write(tmp_path, [*GOOD, broken_png(), b"text"])
-    first = verify(dataset, decode=True, cache_dir=tmp_path / "cache")
+    first = verify(dataset.shards, decode=True, cache_dir=tmp_path / "cache")
     assert [found.kind for found in first.errors] == ["not-an-image", "undecodable-image"]
     assert len(first.without_bad(0.5)) == len(GOOD)
-    assert len(bad_records(dataset)) == 1 and len(bad_records(dataset, decode=True)) == 2
 
     def never(*_: object) -> None:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(decoding, "undecodable", never)
-    assert verify(dataset, decode=True, cache_dir=tmp_path / "cache").errors == first.errors
+    assert verify(dataset.shards, decode=True, cache_dir=tmp_path / "cache").errors == first.errors
 
 
 READER_ERROR = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -366,6 +368,28 @@ def test_an_image_that_no_decoder_takes_is_named(tmp_path: Path, make: Any) -> N
     with pytest.raises(DaliSsdError, match="record 3"):
         for _ in make(paths):
             pass
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_what_is_left_out_is_listed(tmp_path: Path, make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    (shard,) = write_random(tmp_path, COUNT)
+    os.truncate(shard, shard.stat().st_size - 100)
+    make(shard, on_bad="skip", max_bad=0.2, bad_list=tmp_path / "bad.txt").close()
+    assert caplog.messages == [f"1 records are bad and left out; {tmp_path}/bad.txt lists them"]
+    assert (tmp_path / "bad.txt").read_text().startswith("truncated-shard\t")
+    make(shard, on_bad="skip", max_bad=0.2).close()
+    cached = re.fullmatch("1 records are bad and left out; (.*) lists them", caplog.messages[-1])
+    assert cached is not None and Path(cached[1]).read_text() == (tmp_path / "bad.txt").read_text()
+
+
+def test_records_that_no_index_lists_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (shard,) = write_random(tmp_path, COUNT)
+    index = shard.with_suffix(".idx")
+    index.write_text("".join(index.read_text().splitlines(keepends=True)[:-2]))
+    with train(shard) as loader:
+        assert loader.num_records == COUNT - 2
+    (message,) = caplog.messages
+    assert "2 records are not read, since no index lists them" in message and "dali-ssd index" in message
 
 
 def test_too_few_records_for_the_devices(tmp_path: Path) -> None:

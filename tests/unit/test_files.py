@@ -3,12 +3,22 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open, atomic_path, cache_folder, file_identity, new_files, temporary_name
+from dali_ssd.files import (
+    atomic_open,
+    atomic_path,
+    cache_folder,
+    file_identity,
+    locked,
+    new_files,
+    remove_leftovers,
+    temporary_name,
+)
 
 
 def test_atomic_open_replaces_whole_file(tmp_path: Path) -> None:
@@ -119,3 +129,21 @@ def test_new_files_go_when_the_block_fails_and_old_ones_stay(tmp_path: Path) -> 
     with new_files([new]):
         new.write_text("3")
     assert new.exists()
+
+
+def test_only_what_nobody_writes_any_more_is_a_leftover(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    names = [f".run_1.{process}-0123abcd.tmp.ckpt" for process in (ended.pid, os.getpid(), os.getppid(), 10**30)]
+    others = [".other.1-0123abcd.tmp.ckpt", "run_1.ckpt", ".run_1.tmp.ckpt"]
+    for name in names + others:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path, "run")
+    assert {path.name for path in tmp_path.iterdir()} == {names[2], *others}
+
+
+def test_a_folder_is_locked_by_one_at_a_time(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(DaliSsdError, match="another process is writing to"), locked(tmp_path):
+        raise AssertionError
+    with locked(tmp_path):
+        pass

@@ -8,6 +8,7 @@ import pytest
 from dali_ssd.cli import check as command
 from dali_ssd.cli.main import main
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
+from dali_ssd.files import locked
 from dali_ssd.records import check as module
 from dali_ssd.records.check import Checked, check
 from dali_ssd.records.dataset import open_dataset
@@ -326,3 +327,38 @@ def test_a_record_that_loses_all_its_objects_is_no_background(write: Write, tmp_
     assert [dataset.place(i).key for i in range(len(dataset))] == [*range(12), 13, 14]
     assert "record 12, " in (tmp_path / "out" / "fixed.txt").read_text()
     assert "dropped, none of its objects can stay" in (tmp_path / "out" / "fixed.txt").read_text()
+
+
+@pytest.mark.parametrize("repair", ["--fix", "--quarantine"])
+def test_two_repairs_into_one_folder(
+    faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], repair: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"):
+        assert main(["check", str(faulty), repair, str(tmp_path / "out")]) == 2
+    assert "another process is writing to" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+    assert main(["check", str(faulty), repair, str(tmp_path / "out")]) == 1
+
+
+@pytest.mark.parametrize("option", ["--fix", "--quarantine", "--json"])
+def test_what_is_in_the_way_is_said_before_the_check(
+    faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the shards were looked through")
+
+    monkeypatch.setattr(command, "check", never)
+    (tmp_path / "out").write_text("a file")
+    assert main(["check", str(faulty), option, str(tmp_path / "out" / "x")]) == 2
+    assert "cannot create files in" in capsys.readouterr().err
+
+
+def test_json_counts_each_kind(faulty: Path) -> None:
+    checked = check(CheckConfig((str(faulty),)))
+    kinds = checked.as_json()["kinds"]
+    assert {kind: entry["count"] for kind, entry in kinds.items()} == {kind: checked.count(kind) for kind in kinds}
+    assert {found.kind for found in checked.findings} == kinds.keys()
+    assert [entry["severity"] for entry in kinds.values()] == sorted(
+        (entry["severity"] for entry in kinds.values()), key=["error", "warning", "note"].index
+    )

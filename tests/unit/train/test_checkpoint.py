@@ -14,6 +14,7 @@ from dali_ssd.train.checkpoint import (
     checkpoint_path,
     find_checkpoints,
     keep_newest,
+    newest_whole,
     read_checkpoint,
     write_checkpoint,
 )
@@ -125,3 +126,20 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
 
 def test_no_folder_no_checkpoints(tmp_path: Path) -> None:
     assert find_checkpoints(str(tmp_path / "none" / "x")) == []
+
+
+def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
+    prefix = f"{tmp_path}/net"
+    assert newest_whole(prefix) == (None, [])
+    for step in (100, 200, 300):
+        write(checkpoint_path(prefix, step))
+    assert newest_whole(prefix) == (checkpoint_path(prefix, 300), [])
+    content = checkpoint_path(prefix, 300).read_bytes()
+    checkpoint_path(prefix, 300).write_bytes(content[: len(content) // 2])
+    path, faults = newest_whole(prefix)
+    assert path == checkpoint_path(prefix, 200)
+    assert [str(checkpoint_path(prefix, 300)) in str(fault) for fault in faults] == [True]
+    for step in (100, 200):
+        checkpoint_path(prefix, step).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"00000300\.ckpt is not a whole checkpoint"):
+        newest_whole(prefix)
