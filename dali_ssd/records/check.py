@@ -26,7 +26,8 @@ from dali_ssd.records.findings import Finding, finding, to_json, worst_first
 from dali_ssd.records.label_findings import class_findings, coordinate_findings
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.pixels import decode_task
-from dali_ssd.records.shard_report import ShardReport, Task, inspect_shard, tasks_of
+from dali_ssd.records.shard_report import ShardReport, Task, inspect_records, tasks_of
+from dali_ssd.records.structure import Structure, shard_structure
 
 __all__ = ["Checked", "check"]
 
@@ -82,12 +83,16 @@ def _num_classes(spec: str, shards: Sequence[Path]) -> int | None:
     return len(find_classes(shards)) if beside else None
 
 
-def _inspect(shards: Sequence[Path], workers: int, adopt: bool) -> Iterator[ShardReport | Finding]:
-    for shard in shards:
+def _structures(shards: Sequence[Path], adopt: bool) -> Iterator[Structure | Finding]:
+    for shard in track(shards, "reading shards", len(shards)) if len(shards) > 1 else shards:
         try:
-            yield inspect_shard(shard, workers, adopt=adopt)
+            structure = shard_structure(shard)
         except DatasetError as error:
             yield finding("unreadable", Place(shard), str(error))
+            continue
+        if adopt:
+            structure.adopt()
+        yield structure
 
 
 def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
@@ -141,9 +146,9 @@ def check(config: CheckConfig) -> Checked:
     """All findings on some shards. Raises `DatasetError` where a path means no shard, `ConfigError` on bad classes."""
     shards = expand_paths(config.shards)
     num_classes = _num_classes(config.classes, shards)
-    inspected = list(_inspect(shards, config.workers, adopt=config.fix is not None))
-    reports = tuple(item for item in inspected if isinstance(item, ShardReport))
-    findings = [item for item in inspected if isinstance(item, Finding)]
+    read = list(_structures(shards, adopt=config.fix is not None))
+    findings = [item for item in read if isinstance(item, Finding)]
+    reports = tuple(inspect_records([item for item in read if isinstance(item, Structure)], config.workers))
     findings += [found for report in reports for found in report.findings]
     findings += coordinate_findings(reports, config.coordinates)
     findings += class_findings(reports, num_classes)

@@ -71,6 +71,9 @@ def check_record(record: bytes, place: Place) -> Content:
     except RecordError as error:
         content.findings.append(finding("bad-label", place, error.problem))
         return content
+    if len(rows) and _usual(rows):
+        content.scale, content.top_class = "fraction", int(rows[:, 0].max())
+        return content
     content.scale = scale_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
         _check_rows(rows, place, content, raster)
@@ -113,9 +116,6 @@ def _usual(rows: NDArray[np.float32]) -> bool:
 
 def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
     """Findings on the objects (n, B) of a label."""
-    if len(rows) and _usual(rows):
-        content.top_class = int(rows[:, 0].max())
-        return
     real = ~(rows[:, 0] < 0)
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))

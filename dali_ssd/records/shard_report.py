@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,9 +22,18 @@ from dali_ssd.records.dataset import Part
 from dali_ssd.records.findings import Finding, from_json, to_json
 from dali_ssd.records.index import index_path
 from dali_ssd.records.recordio import frame_at, join, map_shard
-from dali_ssd.records.structure import left_out_path, shard_structure
+from dali_ssd.records.structure import Structure, left_out_path, shard_structure
 
-__all__ = ["RecordFacts", "ShardReport", "Task", "cached_report", "inspect_shard", "report_identity", "tasks_of"]
+__all__ = [
+    "RecordFacts",
+    "ShardReport",
+    "Task",
+    "cached_report",
+    "inspect_records",
+    "inspect_shard",
+    "report_identity",
+    "tasks_of",
+]
 
 _FORMAT = 3
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
@@ -85,25 +96,32 @@ def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     return facts, findings
 
 
-def inspect_shard(shard: Path, workers: int = 1, *, adopt: bool = False) -> ShardReport:
-    """Look through a shard's framing, index and records. Raises `DatasetError` where it cannot be read.
-
-    `adopt`: also records that the index does not list, though not on purpose.
-    """
-    structure = shard_structure(shard)
-    if adopt:
-        structure.adopt()
-    tasks = tasks_of(shard, [(frame.offset, key) for frame, key in structure.listed()])
-    facts: list[RecordFacts] = []
-    findings = list(structure.findings)
-    for some_facts, some_findings in _progress(ordered_map(_look_into, tasks, workers), shard, len(tasks)):
-        facts += some_facts
-        findings += some_findings
-    return ShardReport(shard, shard.stat().st_size, tuple(facts), tuple(findings))
+def inspect_shard(shard: Path) -> ShardReport:
+    """Look through a shard's framing, index and records. Raises `DatasetError` where it cannot be read."""
+    (report,) = inspect_records([shard_structure(shard)])
+    return report
 
 
-def _progress(results: Iterator[Any], shard: Path, total: int) -> Iterator[Any]:
-    return track(results, f"checking {shard.name}", total) if total > 8 else results
+def inspect_records(structures: Sequence[Structure], workers: int = 1) -> list[ShardReport]:
+    """Look into the records of shards whose framing is known. Raises `DatasetError` where one cannot be read."""
+    tasks = [tasks_of(one.shard, [(frame.offset, key) for frame, key in one.listed()]) for one in structures]
+    count = sum(map(len, tasks))
+    # Starting a process takes as long as looking into some 8,000 records.
+    looked = _progress(ordered_map(_look_into, [task for some in tasks for task in some], workers, worth=32), count)
+    reports = []
+    for structure, some in zip(structures, tasks, strict=True):
+        facts: list[RecordFacts] = []
+        findings = list(structure.findings)
+        for some_facts, some_findings in islice(looked, len(some)):
+            facts += some_facts
+            findings += some_findings
+        reports.append(ShardReport(structure.shard, structure.shard.stat().st_size, tuple(facts), tuple(findings)))
+    deque(looked, maxlen=0)  # lets the bar and the processes end
+    return reports
+
+
+def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
+    return iter(track(results, f"checking records ({_TASK} a step)", total)) if total > 8 else results
 
 
 def report_identity(shard: Path) -> str:

@@ -97,14 +97,14 @@ def test_classes(write: Write, tmp_path: Path) -> None:
 
 def test_unreadable_shard_does_not_stop_the_rest(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = write([record(image=b"")]), write(GOOD, "b")
-    inspect = module.inspect_shard
+    structure = module.shard_structure
 
-    def refuse(shard: Path, workers: int, *, adopt: bool) -> object:
+    def refuse(shard: Path) -> object:
         if shard == second:
             raise DatasetError(f"cannot read {shard}: Permission denied")
-        return inspect(shard, workers, adopt=adopt)
+        return structure(shard)
 
-    monkeypatch.setattr(module, "inspect_shard", refuse)
+    monkeypatch.setattr(module, "shard_structure", refuse)
     checked = check(CheckConfig((str(first), str(second)), workers=1))
     assert kinds(checked) == ["unreadable", "not-an-image"] and checked.exit_code == 2
 
