@@ -4,7 +4,7 @@ It takes one request a line, a JSON list of a task's name and a folder, and answ
 and this process's peak of memory in MB. Outcomes:
 
     refused   there is no loader, but an error of `dali_ssd.errors`
-    loaded    batches with finite values in range, to the end of the epoch
+    loaded    batches with finite values in range, to the end of the epoch; or a repaired shard without a fault
     named     likewise, until a `RecordError` named the record whose image cannot be decoded
     failed    anything else, with what happened
 """
@@ -24,13 +24,15 @@ import mxnet as mx
 import numpy as np
 
 from dali_ssd import TrainLoader, ValLoader
-from dali_ssd.errors import DaliSsdError, RecordError
+from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
 from dali_ssd.records import damage
 from dali_ssd.records.check import check
-from dali_ssd.records.dataset import Dataset
+from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.decode_worker import _Decoder
+from dali_ssd.records.fix import fix
 from dali_ssd.records.labels import MAX_COORDINATE
 from dali_ssd.records.options import CheckConfig
+from dali_ssd.records.recordio import read_record
 from tests.graph.pipes import ANCHORS
 
 SIDE = 64
@@ -104,10 +106,45 @@ def _decoded(folder: Path) -> Iterator[str]:
         yield outcome
 
 
+def _fixed(shard: Path) -> Iterator[str]:
+    """Check and repair: what is written is clean, and has each record that nothing was said about, byte for byte."""
+    out = shard.parent / "out"
+    checked = check(CheckConfig((str(shard),), workers=1, fix=out))
+    assert checked.exit_code in (0, 1) and json.dumps(checked.as_json())
+    blamed = {found.place.offset for found in checked.findings if found.severity != "note"}
+    (report,) = checked.reports
+    clean = [read_record(shard, facts.offset) for facts in report.records if facts.offset not in blamed]
+    try:
+        fix(checked.reports, checked.findings, out, "fraction", None)
+    except DatasetError:
+        assert not clean, "good records, and nothing was kept"
+        yield "refused"
+        return
+    again = check(CheckConfig((str(out / shard.name),), workers=1))
+    assert {found.severity for found in again.findings} <= {"note"}, "what was repaired is not clean"
+    dataset = open_dataset(out / shard.name)
+    assert len(dataset) == again.records
+    kept = iter([read_record(*_where(dataset.place(number))) for number in range(len(dataset))])
+    assert all(record in kept for record in clean), "a good record was lost or changed"  # in the same order
+    yield "loaded"
+
+
+def _where(place: Place) -> tuple[Path, int]:
+    assert place.shard is not None and place.offset is not None
+    return place.shard, place.offset
+
+
+_TASKS: dict[str, Callable[[Path], Iterator[str]]] = {
+    "structure": lambda folder: _structure(folder / "a.rec"),
+    "decoded": _decoded,
+    "fixed": lambda folder: _fixed(folder / "a.rec"),
+}
+
+
 def _answer(task: str, folder: Path) -> tuple[str, str]:
     os.environ["DALI_SSD_CACHE"] = str(folder / "cache")
     try:
-        return "+".join(_decoded(folder) if task == "decoded" else _structure(folder / "a.rec")), ""
+        return "+".join(_TASKS[task](folder)), ""
     except Exception:
         return "failed", traceback.format_exc()
 
