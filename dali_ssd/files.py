@@ -101,7 +101,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             raise
         raise failed from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses even this, and the first error says more
+            temporary.unlink(missing_ok=True)
 
 
 @overload
@@ -115,8 +116,9 @@ def atomic_open(path: str | Path, mode: Literal["wb", "w"] = "wb") -> AbstractCo
 
 @contextmanager
 def _atomic_open(path: Path, mode: str) -> Iterator[IO[Any]]:
-    encoding = None if "b" in mode else "utf-8"
-    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
+    # Names of files may hold bytes that are no text; they come out as they are.
+    encoding, errors = (None, None) if "b" in mode else ("utf-8", "surrogateescape")
+    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding, errors=errors) as file:
         yield file
 
 
@@ -147,13 +149,13 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """The folder for indexes and reports that can be made again; created if missing.
+def cache_folder(cache_dir: str | Path | None = None, part: str = "") -> Path:
+    """The folder for indexes and reports that can be made again, or a `part` of it; created if missing.
 
     `cache_dir`, else the environment's DALI_SSD_CACHE, else `~/.cache/dali_ssd`. Raises `DatasetError` where it
     cannot be created.
     """
-    folder = Path(cache_dir or os.environ.get("DALI_SSD_CACHE") or Path.home() / ".cache" / "dali_ssd")
+    folder = Path(cache_dir or os.environ.get("DALI_SSD_CACHE") or Path.home() / ".cache" / "dali_ssd") / part
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,6 +6,7 @@ import json
 
 import tyro
 
+from dali_ssd.errors import ConfigError
 from dali_ssd.files import atomic_open, make_folder
 from dali_ssd.records.check import Checked, check
 from dali_ssd.records.dataset import expand_paths
@@ -34,6 +35,8 @@ def _require_room(config: CheckConfig) -> None:
     shards = expand_paths(config.shards)
     if config.json is not None:
         make_folder(config.json.parent)
+        if config.json.is_dir():
+            raise ConfigError(f"{config.json} is a folder; give the name of a file")
     if config.fix is not None:
         require_free(shards, config.fix, FIX_LIST)
     if config.quarantine is not None:

@@ -141,6 +141,8 @@ def good_records(
     shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: str | Path | None
 ) -> tuple[Verified, Dataset]:
     """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
+    if bad_list is not None and Path(bad_list).suffix != ".txt":
+        raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
     skip = config.on_bad == "skip"
     verified = verify(shards, coordinates=config.coordinates, num_classes=num_classes, decode=skip)
     _warn_of_unindexed(verified)
@@ -149,8 +151,8 @@ def good_records(
         return verified, verified.require_clean()
     dataset = verified.without_bad(config.max_bad)
     if verified.errors:
-        path = verified.write_list(bad_list)
-        _log.warning("%d records are bad and left out; %s lists them", len(verified.bad) + verified.lost, path)
+        bad, path = len(verified.bad) + verified.lost, verified.write_list(bad_list)
+        _log.warning("%d records are bad and left out; %s lists what is wrong", bad, path)
     return verified, dataset
 
 

@@ -190,8 +190,10 @@ class TrainLoader(Loader):
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is, between any two batches; plain values that pickle and JSON can hold.
 
-        A loader with the same arguments that loads it goes on with the very next batch, to the bit.
+        A loader with the same arguments that loads it goes on with the very next batch, to the bit. Raises ConfigError
+        where the loader is closed.
         """
+        self._require_running()
         inside = self._taken < self._per_run
         return {
             "epoch": self.epoch,

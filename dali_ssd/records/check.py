@@ -146,7 +146,7 @@ def check(config: CheckConfig) -> Checked:
     """All findings on some shards. Raises `DatasetError` where a path means no shard, `ConfigError` on bad classes."""
     shards = expand_paths(config.shards)
     num_classes = _num_classes(config.classes, shards)
-    read = list(_structures(shards, adopt=config.fix is not None))
+    read = list(_structures(shards, adopt=config.fix is not None or config.quarantine is not None))
     findings = [item for item in read if isinstance(item, Finding)]
     reports = tuple(inspect_records([item for item in read if isinstance(item, Structure)], config.workers))
     findings += [found for report in reports for found in report.findings]

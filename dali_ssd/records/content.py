@@ -15,10 +15,20 @@ from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
 from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
 from dali_ssd.records.recordio import unpack
 
-__all__ = ["FRACTION_LIMIT", "OVERHANG", "Content", "Scale", "check_record", "describe", "in_pixels", "scale_of"]
+__all__ = [
+    "FRACTION_LIMIT",
+    "OVERHANG",
+    "Content",
+    "Scale",
+    "check_record",
+    "describe",
+    "in_fractions",
+    "in_pixels",
+    "scale_of",
+]
 
-Scale = Literal["none", "fraction", "pixel"]
-"""What the coordinates of a record look like; none: it has no boxes that could tell."""
+Scale = Literal["none", "fraction", "pixel", "mixed"]
+"""What the coordinates of a record look like; none: it has no box that could tell; mixed: some of both, it seems."""
 
 FRACTION_LIMIT = 2.0
 """Coordinates up to here may be fractions that reach beyond the image; above, they count pixels."""
@@ -46,7 +56,9 @@ def scale_of(rows: NDArray[np.float32]) -> Scale:
     """What the coordinates of label rows (n, B) look like."""
     if not (~(rows[:, 0] < 0) & believable(rows)).any():
         return "none"
-    return "pixel" if in_pixels(rows).any() else "fraction"
+    if not in_pixels(rows).any():
+        return "fraction"
+    return "mixed" if in_fractions(rows).any() else "pixel"
 
 
 def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -54,6 +66,16 @@ def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     real = ~(rows[:, 0] < 0) & believable(rows)
     large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     return large
+
+
+def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: objects among label rows (n, B) whose box would be smaller than a pixel if it were in pixels."""
+    real, boxes = ~(rows[:, 0] < 0) & believable(rows), rows[:, 1:5]
+    with np.errstate(invalid="ignore", over="ignore"):
+        width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+        inside = ((boxes >= 0) & (boxes <= 1)).all(axis=1)
+        small: NDArray[np.bool_] = real & inside & (width > 0) & (height > 0) & (width * height < 1)
+    return small
 
 
 def check_record(record: bytes, place: Place) -> Content:
@@ -139,9 +161,10 @@ def _box_problems(
     low, high = boxes[:, :2], boxes[:, 2:]
     inverted = usable & (high < low).any(axis=1)
     flat = usable & ~inverted & (high == low).any(axis=1)
-    if scale == "pixel" and raster is None:
+    pixels = scale in ("pixel", "mixed")
+    if pixels and raster is None:
         return [("inverted-box", inverted), ("zero-area-box", flat)]
-    whole = (raster.width, raster.height) if scale == "pixel" and raster is not None else (1, 1)
+    whole = (raster.width, raster.height) if pixels and raster is not None else (1, 1)
     size = np.array(whole, np.float32)
     rest = usable & ~inverted & ~flat
     outside = rest & ((low >= size) | (high <= 0)).any(axis=1)

@@ -19,7 +19,7 @@ _CLEAR = 0.9
 
 
 def _split(scales: Scales) -> tuple[list[Place], list[Place]]:
-    return [p for p, scale in scales if scale == "fraction"], [p for p, scale in scales if scale == "pixel"]
+    return [p for p, scale in scales if scale == "fraction"], [p for p, scale in scales if scale in ("pixel", "mixed")]
 
 
 def guess_coordinates(scales: Scales) -> Coordinates | None:

@@ -149,10 +149,20 @@ class Dataset:
         index = Index(np.arange(len(self) + 1), np.append(self.offsets, self.starts[-1]))
         digest = hashlib.sha256("\n".join(map(str, self.shards)).encode("utf-8", "surrogateescape"))
         digest.update(self.offsets.tobytes())
-        path = (cache_folder() / "merged" if folder is None else Path(folder)) / f"{digest.hexdigest()[:32]}.idx"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_index(path, index)
+        parent = cache_folder(None, "merged") if folder is None else cache_folder(folder)
+        path = parent / f"{digest.hexdigest()[:32]}.idx"
+        if not _is_written(path, index):
+            write_index(path, index)
         return path
+
+
+def _is_written(path: Path, index: Index) -> bool:
+    """Whether an earlier run has left the very index: the cache may be read-only by now."""
+    try:
+        there = read_index(path)
+    except DatasetError:
+        return False
+    return np.array_equal(there.keys, index.keys) and np.array_equal(there.offsets, index.offsets)
 
 
 class Part(NamedTuple):

@@ -137,7 +137,7 @@ def _offsets(dataset: Dataset, shard: int, numbers: Sequence[int]) -> list[int]:
 
 
 def _cache(shard: Path, cache_dir: str | Path | None) -> Path:
-    return cache_folder(cache_dir) / "decoded" / f"{report_identity(shard)}.json"
+    return cache_folder(cache_dir, "decoded") / f"{report_identity(shard)}.json"
 
 
 def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list[Finding] | None:
@@ -150,6 +150,5 @@ def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list
 
 
 def _write(path: Path, offsets: list[int], findings: list[Finding]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_open(path, "w") as file:
         json.dump({"offsets": offsets, "findings": [to_json(found) for found in findings]}, file)

@@ -53,8 +53,9 @@ KINDS: dict[str, Kind] = {
     "bad-header": Kind("error", "a record too short for its header and label", _FIX),
     "bad-label": Kind("error", "label lengths that cannot be true", _FIX),
     "not-finite": Kind("error", "NaN, infinite or absurd numbers in a label", _FIX_OBJECT),
-    "bad-class": Kind(
-        "error", "class ids that are not whole or too large", f"give the right class names; or {_FIX_OBJECT}"
+    "bad-class": Kind("error", "class ids that are not whole or absurd", _FIX_OBJECT),
+    "unknown-class": Kind(
+        "error", "class ids that the class names do not reach", f"give all class names; or {_FIX_OBJECT}"
     ),
     "inverted-box": Kind("error", "boxes with left and right, or top and bottom, exchanged", _FIX_OBJECT),
     "zero-area-box": Kind("warning", "boxes without area", _FIX_OBJECT),

@@ -65,7 +65,7 @@ def fix(
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
     hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
-    with repairing(reports, out, FIX_LIST) as repaired:
+    with repairing(reports, findings, out, FIX_LIST) as repaired:
         files = [ShardFile(target) for target in repaired.paths]
         with new_files([out / FIX_LIST]), _all_or_none(files, out):
             for report, file in zip(reports, files, strict=True):

@@ -117,9 +117,7 @@ def check_index(shard: Path, index: Index, source: Path) -> None:
 
 
 def _cached_index(shard: Path, cache_dir: str | Path | None) -> Path:
-    folder = cache_folder(cache_dir) / "index"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{file_identity(shard)}.idx"
+    path = cache_folder(cache_dir, "index") / f"{file_identity(shard)}.idx"
     try:
         check_index(shard, read_index(path), path)
     except DatasetError:  # missing or damaged: the cache is ours, so it is made again

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import Place
-from dali_ssd.records.content import FRACTION_LIMIT, describe, in_pixels
+from dali_ssd.records.content import FRACTION_LIMIT, describe, in_fractions, in_pixels
 from dali_ssd.records.coordinates import Coordinates, Scales
 from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.labels import MAX_CLASS_ID, split_label
@@ -33,18 +33,35 @@ def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> l
         return []
     allowed = f"there are {num_classes} classes (ids 0 to {num_classes - 1})"
     return [
-        finding("bad-class", replace(place, object=int(number)), f"{describe(rows[number])}, but {allowed}")
+        finding("unknown-class", replace(place, object=int(number)), f"{describe(rows[number])}, but {allowed}")
         for place, rows in _labels_where(reports, lambda facts: facts.top_class >= num_classes)
-        for number in np.flatnonzero((rows[:, 0] >= num_classes) & (rows[:, 0] <= MAX_CLASS_ID))
+        for number in np.flatnonzero(_whole(rows) & (rows[:, 0] >= num_classes))
     ]
 
 
+def _whole(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: rows with a proper class id; the others were found when the record was looked into."""
+    ids = rows[:, 0]
+    proper: NDArray[np.bool_] = (ids == np.floor(ids)) & (ids <= MAX_CLASS_ID)
+    return proper
+
+
 def coordinate_findings(reports: Iterable[ShardReport], coordinates: Coordinates) -> list[Finding]:
-    """Each record whose coordinates look like the other kind; where they are pixels, with the first such object."""
+    """Each record whose coordinates look like the other kind, with the first such object where not all are."""
+    mixed = list(_labels_where(reports, lambda facts: facts.scale == "mixed"))
     if coordinates == "fraction":
-        return [_in_pixels(*label) for label in _labels_where(reports, lambda facts: facts.scale == "pixel")]
+        pixels = _labels_where(reports, lambda facts: facts.scale == "pixel")
+        return [_in_pixels(*label) for label in (*pixels, *mixed)]
     text = f"no coordinate above {FRACTION_LIMIT:g}: fractions where the other labels have pixels"
-    return [finding("fraction-coordinates", place, text) for place, scale in scales_of(reports) if scale == "fraction"]
+    return [_in_fractions(*label) for label in mixed] + [
+        finding("fraction-coordinates", place, text) for place, scale in scales_of(reports) if scale == "fraction"
+    ]
+
+
+def _in_fractions(place: Place, rows: NDArray[np.float32]) -> Finding:
+    number = int(np.argmax(in_fractions(rows)))
+    text = f"{describe(rows[number])}: smaller than a pixel, so a fraction where the other objects have pixels"
+    return finding("fraction-coordinates", replace(place, object=number), text)
 
 
 def _in_pixels(place: Place, rows: NDArray[np.float32]) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.records.content import FRACTION_LIMIT, OVERHANG, scale_of
+from dali_ssd.records.content import FRACTION_LIMIT, OVERHANG, in_fractions, scale_of
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
@@ -56,6 +56,9 @@ def _convert(
     scale, mended = scale_of(rows), rows.copy()
     if scale in ("none", coordinates):
         return mended, []
+    if scale == "mixed" and coordinates == "pixel":
+        mended[in_fractions(rows), 1:5] = np.nan  # a fraction of what? removed
+        return mended, []
     factor = _size(raster, "pixel") if coordinates == "pixel" else 1 / _size(raster, "pixel")
     real = ~(rows[:, 0] < 0)
     if coordinates == "pixel" or all(scale_of(row[None]) == scale for row in rows[real]):
@@ -67,7 +70,7 @@ def _convert(
     unclear = real & ~large if large.any() else real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     mended[large, 1:5] *= factor
     mended[unclear, 1:5] = np.nan
-    return mended, [f"object {number}: {scale} coordinates converted" for number in np.flatnonzero(large)]
+    return mended, [f"object {number}: pixel coordinates converted" for number in np.flatnonzero(large)]
 
 
 def _clip(rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:

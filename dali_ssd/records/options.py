@@ -39,6 +39,8 @@ class CheckConfig:
         faults = check_not_negative(self, "workers", "show")
         if self.coordinates not in ("fraction", "pixel"):
             faults.append(f"coordinates must be fraction or pixel, not {self.coordinates!r}")
-        if self.json is not None and self.json.suffix in (".rec", ".idx"):
-            faults.append(f"json must not be a shard or an index, not {str(self.json)!r}")
+        if self.json is not None and self.json.suffix != ".json":  # nothing that was there under another name is lost
+            faults.append(f"json must be a name that ends in .json, not {str(self.json)!r}")
+        if self.fix is not None and self.quarantine is not None and self.fix.resolve() == self.quarantine.resolve():
+            faults.append(f"fix and quarantine must be two folders, not both {str(self.fix)!r}")
         raise_all(self, faults)

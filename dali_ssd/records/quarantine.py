@@ -33,8 +33,8 @@ def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out:
     kept = sum(map(len, good))
     if not kept:
         raise DatasetError("every record has an error, so nothing was written; `dali-ssd check` lists them")
-    with repairing(reports, out) as repaired:
-        repaired.kept, repaired.dropped = kept, sum(len(report.records) for report in reports) - kept
+    with repairing(reports, findings, out) as repaired:
+        repaired.kept, repaired.dropped = kept, sum(len(reasons.get(report.shard, {})) for report in reports)
         with new_files(path for target in repaired.paths for path in outputs(target)):
             for report, target, records in zip(reports, repaired.paths, good, strict=True):
                 left_out = reasons.get(report.shard, {})

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dali_ssd.errors import DaliSsdError
+from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.files import atomic_open, locked, make_folder
 from dali_ssd.records.classes import CLASSES_FILE
 from dali_ssd.records.findings import Finding
@@ -60,11 +60,18 @@ def require_free(shards: Sequence[Path], out: Path, *lists: str) -> list[Path]:
 
 
 @contextmanager
-def repairing(reports: Sequence[ShardReport], out: Path, *lists: str) -> Iterator[Repaired]:
-    """A repair's result, to be filled; meanwhile the folder is its own. Raises as `require_free` does.
+def repairing(
+    reports: Sequence[ShardReport], findings: Iterable[Finding], out: Path, *lists: str
+) -> Iterator[Repaired]:
+    """A repair's result, to be filled; meanwhile the folder is its own.
+
+    Raises as `require_free` does, and `DatasetError` where a shard could not be read: what it holds would be missing.
 
     Afterwards the class names are beside the repaired shards as well, where all shards have the same.
     """
+    unreadable = [str(found.place.shard) for found in findings if found.kind == "unreadable"]
+    if unreadable:
+        raise DatasetError(f"nothing was repaired, since {', '.join(unreadable)} cannot be read; repair the rest alone")
     shards = [report.shard for report in reports]
     require_free(shards, out, *lists)
     with locked(out):

@@ -35,7 +35,7 @@ __all__ = [
     "tasks_of",
 ]
 
-_FORMAT = 3
+_FORMAT = 4
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
@@ -140,11 +140,10 @@ def cached_report(shard: Path, cache_dir: str | Path | None = None) -> ShardRepo
 
     Raises `DatasetError` where the shard cannot be read.
     """
-    path = cache_folder(cache_dir) / "verified" / f"{report_identity(shard)}.json"
+    path = cache_folder(cache_dir, "verified") / f"{report_identity(shard)}.json"
     known = _read(path, shard)
     if known is None:
         known = inspect_shard(shard)
-        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_open(path, "w") as file:
             json.dump(_to_json(known), file)
     return known

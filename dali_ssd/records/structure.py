@@ -42,6 +42,7 @@ class Structure:
         for number, frame in enumerate(self.frames):
             if self.keys[number] is None and frame.offset not in meant:
                 self.keys[number], free = free, free + 1
+                self.findings += _misaligned(self.shard, frame, self.keys[number])
 
 
 def left_out_path(shard: Path) -> Path:
@@ -71,7 +72,8 @@ def shard_structure(shard: Path) -> Structure:
     if not structure.frames and not structure.findings:
         structure.findings.append(finding("empty-shard", Place(shard), "no records"))
     indexed = _attach_index(structure)
-    _report_misaligned(structure)
+    for frame, key in zip(structure.frames, structure.keys, strict=True):
+        structure.findings += _misaligned(shard, frame, key)
     if indexed:
         _left_out(structure)
     _tell_once(structure)
@@ -89,11 +91,10 @@ def _tell_once(structure: Structure) -> None:
     ]
 
 
-def _report_misaligned(structure: Structure) -> None:
-    for frame, key in zip(structure.frames, structure.keys, strict=True):
-        if frame.offset % 4 and key is not None:
-            place = Place(structure.shard, key, frame.offset)
-            structure.findings.append(finding("misaligned", place, "the record begins at no multiple of 4"))
+def _misaligned(shard: Path, frame: Frame, key: int | None) -> Iterator[Finding]:
+    """Whether a record that is read, since it has a key, begins where none should."""
+    if frame.offset % 4 and key is not None:
+        yield finding("misaligned", Place(shard, key, frame.offset), "the record begins at no multiple of 4")
 
 
 def _attach_index(structure: Structure) -> bool:

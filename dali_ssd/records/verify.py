@@ -55,15 +55,10 @@ class Verified:
 
     @property
     def lost(self) -> int:
-        """Number of shards, indexes, and places in them, with errors that are not about records of `dataset`."""
-        numbers = _find(self.dataset, self.errors)
-        return len(
-            {
-                (found.place.shard, found.place.offset)
-                for found, number in zip(self.errors, numbers, strict=True)
-                if number is None
-            }
-        )
+        """Number of damaged places in the shards that no record of `dataset` could be read from."""
+        damage = [found for found in self.errors if not found.kind.startswith("index-")]
+        places = zip(damage, _find(self.dataset, damage), strict=True)
+        return len({(found.place.shard, found.place.offset) for found, number in places if number is None})
 
     def require_clean(self) -> Dataset:
         """The dataset. Raises `DatasetError` that names everything that is wrong if anything is."""
@@ -74,7 +69,7 @@ class Verified:
 
     def require_classes(self, num_classes: int | None) -> None:
         """Raise `DatasetError` where all that is wrong is that there are more classes than names."""
-        bad = [found for found in self.errors if found.kind == "bad-class"]
+        bad = [found for found in self.errors if found.kind == "unknown-class"]
         if bad and len(bad) == len(self.errors):
             raise DatasetError(
                 f"{len(bad)} objects have class ids that {num_classes} class names do not reach, such as {bad[0]}; "
@@ -104,8 +99,7 @@ class Verified:
         text = "".join(f"{found.kind}\t{found}\n" for found in self.errors)
         if path is None:
             digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-            path = cache_folder() / "bad-records" / f"{digest}.txt"
-            path.parent.mkdir(exist_ok=True)
+            path = cache_folder(None, "bad-records") / f"{digest}.txt"
         with atomic_open(path, "w") as file:
             file.write(text)
         return Path(path)
@@ -157,6 +151,12 @@ def verify(
     reports = [_report(shard, cache_dir) for shard in shards]
     dataset = concatenate([report.part() for report in reports])
     findings = [found for report in reports for found in report.findings]
+    missed = sum(found.kind == "unindexed" for found in findings)
+    if missed and not len(dataset):
+        raise DatasetError(
+            f"no records in {', '.join(map(str, shards[:5]))}: the indexes list none of {missed} that are there; "
+            "rebuild them by `dali-ssd index`"
+        )
     if not len(dataset):
         nothing = Verified(dataset, tuple(findings), "fraction", "", 0)
         raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(nothing)]))

@@ -74,7 +74,8 @@ class ShardFile:
             with suppress(OSError):  # closing flushes, which fails again on a full disk
                 file.close()
         for path in self.temporaries + (self.targets if committed else ()):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a read-only file system refuses even this
+                path.unlink(missing_ok=True)
 
 
 class ShardWriter:

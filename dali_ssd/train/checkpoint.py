@@ -21,18 +21,22 @@ from dali_ssd.errors import CheckpointError
 from dali_ssd.files import atomic_open
 
 __all__ = [
+    "ABANDONED",
     "SUFFIX",
     "checkpoint_path",
     "find_checkpoints",
     "keep_newest",
     "newest_whole",
     "read_checkpoint",
+    "set_aside_after",
     "write_checkpoint",
 ]
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 SUFFIX = ".ckpt"
+ABANDONED = ".abandoned"
+"""Added to the names of checkpoints that a training no longer builds on."""
 FORMAT = 2
 """Number of the layout; a reader refuses others."""
 _META = "meta.json"
@@ -72,6 +76,15 @@ def keep_newest(prefix: str, count: int) -> None:
     """Delete all but the `count` newest checkpoints of a training."""
     for path in find_checkpoints(prefix)[: -max(count, 1)]:
         path.unlink(missing_ok=True)
+
+
+def set_aside_after(prefix: str, step: int) -> list[Path]:
+    """Rename the checkpoints of a training after `step`, for one that goes on from there; return their new names.
+
+    They would count as the newest: `keep_newest` would delete those that follow, `newest_whole` would go back to them.
+    """
+    later = [path for path in find_checkpoints(prefix) if int(path.stem.rpartition("_")[2]) > step]
+    return [path.rename(f"{path}{ABANDONED}") for path in later]
 
 
 def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:

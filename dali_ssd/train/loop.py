@@ -11,6 +11,7 @@ from typing import Any
 import mxnet as mx
 
 from dali_ssd.errors import TrainingError
+from dali_ssd.train.checkpoint import set_aside_after
 from dali_ssd.train.distributed import OneWorker, Workers
 from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.history import History
@@ -94,6 +95,8 @@ class Fitting:
         self._now.load(checkpoint)
         at = self._now.position
         self._report.say("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
+        for path in set_aside_after(self._prefix, at.step) if self._prefix else ():
+            self._report.say("Set aside, since this training goes on from before it: %s", path)
 
     def run(self) -> FitResult:
         """Train until the last epoch or a signal. Raises TrainingError where a loss is not finite."""

@@ -146,7 +146,7 @@ def _train_loader(
         max_bad=config.max_bad,
         coordinates=config.coordinates,
         num_classes=len(classes),
-        bad_list=f"{prefix}_bad_records.txt",
+        bad_list=f"{prefix}_bad_records.txt" if workers.rank == 0 else None,
         recipe=config.recipe,
     )
 

@@ -92,6 +92,18 @@ def test_resume_auto_passes_over_a_damaged_checkpoint(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_training_that_goes_back_keeps_what_it_saves(
+    shards: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--epochs", "2", "--checkpoint-every", "2", "--checkpoint-keep", "2", "--save-interval", "0"]
+    assert train(shards, tmp_path, *options) == 0
+    older, newest = find_checkpoints(f"{tmp_path}/{NAME}")
+    assert train(shards, tmp_path, *options, "--resume", str(older), "--lr", "0.0001") == 0
+    assert f"Set aside, since this training goes on from before it: {newest}.abandoned" in capfd.readouterr().err
+    assert find_checkpoints(f"{tmp_path}/{NAME}") == [older, newest] and Path(f"{newest}.abandoned").is_file()
+    assert not same_weights(newest, Path(f"{newest}.abandoned"))
+
+
 def test_bad_records_of_training_and_validation_are_listed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for stem, count in (("train-0", 16), ("val", 8)):
         (shard,) = write_shapes(tmp_path / "shards", stem, count, seed=0)
@@ -102,7 +114,7 @@ def test_bad_records_of_training_and_validation_are_listed(tmp_path: Path, capfd
     log = (tmp_path / "out" / f"{NAME}_train.log").read_text()
     for name, shard in (("bad_records", "train-0.rec"), ("bad_val_records", "val.rec")):
         path = tmp_path / "out" / f"{NAME}_{name}.txt"
-        assert shard in path.read_text() and f"1 records are bad and left out; {path} lists them" in log
+        assert shard in path.read_text() and f"1 records are bad and left out; {path} lists what is wrong" in log
 
 
 def test_parameters_resume_with_a_start_epoch(

@@ -92,6 +92,7 @@ def targets(boxes: Any, ids: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
+    "bad_list is a list": option(bad_list="a.rec"),
     "ctx must be": option(ctx=[]),
     "device must be cpu or gpu": option(device="tpu"),
     "batch_size must be a multiple": option(batch_size=3, ctx=[mx.cpu(0), mx.cpu(1)]),

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dali_ssd.cli.check import run as main_check
+from dali_ssd.errors import Place
 from dali_ssd.files import atomic_open, cache_folder, locked
 from dali_ssd.records import decoding, recordio
 from dali_ssd.records.check import Checked, check
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.decoding import undecodable
+from dali_ssd.records.findings import finding
 from dali_ssd.records.fix import fix
 from dali_ssd.records.index import build_index, read_index
 from dali_ssd.records.labels import parse_label
@@ -75,6 +78,11 @@ def changed_meanwhile(folder: Path, patch: pytest.MonkeyPatch) -> None:
     content = shard.read_bytes()
     shard.write_bytes(content.replace(encoded(), bytes(len(encoded()))))
     fix(checked.reports, checked.findings, folder / "out", "fraction", None)
+
+
+def unreadable(folder: Path, _: object) -> object:
+    checked = look(write(folder))
+    return fix(checked.reports, [finding("unreadable", Place(folder / "b.rec"), "gone")], folder / "out", "fraction", 1)
 
 
 def locked_twice(folder: Path) -> None:
@@ -172,5 +180,11 @@ CASES: dict[str, Case] = {
     "no record can be kept": lambda folder, _: repair(folder / "out", write(folder, [record(image=b"")])),
     "every record has an error": lambda folder, _: set_aside(folder / "out", write(folder, [record(image=b"")])),
     "has changed meanwhile": changed_meanwhile,
+    "the indexes list none of": lambda folder, _: verify(with_index(folder, "")),
+    "nothing was repaired, since": unreadable,
+    "{path} is a folder; give the name": lambda folder, _: (
+        (folder / "a.json").mkdir(),
+        main_check([str(write(folder)), "--json", str(folder / "a.json")]),
+    ),
     "no records in {shards}": lambda folder, _: verify(without_index(folder, b"damage" * 9)),
 }

@@ -4,7 +4,8 @@ It takes one request a line, a JSON list of a task's name and a folder, and answ
 and this process's peak of memory in MB. Outcomes:
 
     refused   there is no loader, but an error of `dali_ssd.errors`
-    loaded    batches with finite values in range, to the end of the epoch; or a repaired shard without a fault
+    loaded    batches with finite values in range, to the end of the epoch
+    fixed, kept   a repaired shard without a fault, which has lost no good record
     named     likewise, until a `RecordError` named the record whose image cannot be decoded
     failed    anything else, with what happened
 """
@@ -18,7 +19,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import mxnet as mx
 import numpy as np
@@ -27,11 +28,13 @@ from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
 from dali_ssd.records import damage
 from dali_ssd.records.check import check
+from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.decode_worker import _Decoder
 from dali_ssd.records.fix import fix
 from dali_ssd.records.labels import MAX_COORDINATE
 from dali_ssd.records.options import CheckConfig
+from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import read_record
 from tests.graph.pipes import ANCHORS
 
@@ -106,27 +109,37 @@ def _decoded(folder: Path) -> Iterator[str]:
         yield outcome
 
 
-def _fixed(shard: Path) -> Iterator[str]:
-    """Check and repair: what is written is clean, and has each record that nothing was said about, byte for byte."""
-    out = shard.parent / "out"
-    checked = check(CheckConfig((str(shard),), workers=1, fix=out))
-    assert checked.exit_code in (0, 1) and json.dumps(checked.as_json())
-    blamed = {found.place.offset for found in checked.findings if found.severity != "note"}
-    (report,) = checked.reports
-    clean = [read_record(shard, facts.offset) for facts in report.records if facts.offset not in blamed]
-    try:
-        fix(checked.reports, checked.findings, out, "fraction", None)
-    except DatasetError:
-        assert not clean, "good records, and nothing was kept"
-        yield "refused"
-        return
-    again = check(CheckConfig((str(out / shard.name),), workers=1))
-    assert {found.severity for found in again.findings} <= {"note"}, "what was repaired is not clean"
-    dataset = open_dataset(out / shard.name)
+def _repaired(shard: Path) -> Iterator[str]:
+    """Check and repair: what comes out is clean, and has each record that nothing was said about, byte for byte."""
+    for coordinates in get_args(Coordinates):
+        out = shard.parent / coordinates
+        options = {"coordinates": coordinates, "fix": out / "fixed", "quarantine": out / "kept"}
+        checked = check(CheckConfig((str(shard),), workers=1, **options))
+        assert checked.exit_code in (0, 1) and json.dumps(checked.as_json())
+        blamed = {f.place.offset for f in checked.findings if f.severity != "note" and f.kind != "unindexed"}
+        (report,) = checked.reports
+        clean = [read_record(shard, facts.offset) for facts in report.records if facts.offset not in blamed]
+        for folder, allowed in ((out / "fixed", {"note"}), (out / "kept", {"note", "warning"})):
+            try:
+                if folder.name == "fixed":
+                    fix(checked.reports, checked.findings, folder, coordinates, None)
+                else:
+                    quarantine(checked.reports, checked.findings, folder)
+            except DatasetError:
+                assert not clean, "good records, and nothing was kept"
+                yield f"{folder.name} nothing"
+                continue
+            _compare(folder / shard.name, clean, coordinates, allowed)
+            yield folder.name
+
+
+def _compare(shard: Path, clean: Sequence[bytes], coordinates: Coordinates, allowed: set[str]) -> None:
+    again = check(CheckConfig((str(shard),), workers=1, coordinates=coordinates))
+    assert {found.severity for found in again.findings} <= allowed, "what was repaired is not clean"
+    dataset = open_dataset(shard)
     assert len(dataset) == again.records
     kept = iter([read_record(*_where(dataset.place(number))) for number in range(len(dataset))])
     assert all(record in kept for record in clean), "a good record was lost or changed"  # in the same order
-    yield "loaded"
 
 
 def _where(place: Place) -> tuple[Path, int]:
@@ -137,7 +150,7 @@ def _where(place: Place) -> tuple[Path, int]:
 _TASKS: dict[str, Callable[[Path], Iterator[str]]] = {
     "structure": lambda folder: _structure(folder / "a.rec"),
     "decoded": _decoded,
-    "fixed": lambda folder: _fixed(folder / "a.rec"),
+    "repaired": lambda folder: _repaired(folder / "a.rec"),
 }
 
 

@@ -56,5 +56,5 @@ def test_nothing_bad_gets_through_where_bad_records_are_skipped(server: Server, 
 
 @settings(max_examples=how_many(0.25))
 @given(case=cases() | arbitrary)
-def test_check_ends_and_what_it_fixes_is_clean(server: Server, case: Case) -> None:
-    ask(server, "fixed", case)
+def test_check_ends_and_what_it_repairs_is_clean(server: Server, case: Case) -> None:
+    ask(server, "repaired", case)

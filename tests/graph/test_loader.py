@@ -375,11 +375,43 @@ def test_what_is_left_out_is_listed(tmp_path: Path, make: Any, caplog: pytest.Lo
     (shard,) = write_random(tmp_path, COUNT)
     os.truncate(shard, shard.stat().st_size - 100)
     make(shard, on_bad="skip", max_bad=0.2, bad_list=tmp_path / "bad.txt").close()
-    assert caplog.messages == [f"1 records are bad and left out; {tmp_path}/bad.txt lists them"]
+    assert caplog.messages == [f"1 records are bad and left out; {tmp_path}/bad.txt lists what is wrong"]
     assert (tmp_path / "bad.txt").read_text().startswith("truncated-shard\t")
     make(shard, on_bad="skip", max_bad=0.2).close()
-    cached = re.fullmatch("1 records are bad and left out; (.*) lists them", caplog.messages[-1])
+    cached = re.fullmatch("1 records are bad and left out; (.*) lists what is wrong", caplog.messages[-1])
     assert cached is not None and Path(cached[1]).read_text() == (tmp_path / "bad.txt").read_text()
+
+
+def test_a_list_is_not_written_over_a_shard(shards: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"must end in \.txt, not '.*a\.rec'"):
+        train(shards, on_bad="skip", bad_list=tmp_path / "a.rec")
+
+
+def test_an_index_that_lists_nothing(tmp_path: Path) -> None:
+    (shard,) = write_random(tmp_path, COUNT)
+    shard.with_suffix(".idx").write_text("")
+    with pytest.raises(DatasetError, match="the indexes list none of 10 that are there; rebuild them"):
+        train(shard)
+
+
+def test_a_closed_loader_has_no_state(shards: str) -> None:
+    with train(shards) as loader:
+        next(iter(loader))
+    with pytest.raises(ConfigError, match="closed"):
+        loader.state_dict()
+
+
+def test_a_cache_that_has_become_read_only_serves_what_it_has(
+    shards: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path))
+    train(shards).close()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("written again")
+
+    monkeypatch.setattr("dali_ssd.files.replace", refuse)
+    train(shards).close()
 
 
 def test_records_that_no_index_lists_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -131,6 +131,19 @@ def test_new_files_go_when_the_block_fails_and_old_ones_stay(tmp_path: Path) -> 
     assert new.exists()
 
 
+def test_a_read_only_file_system_is_our_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There even deleting what is not there fails."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr("dali_ssd.files.open", refuse, raising=False)
+    with pytest.raises(DaliSsdError, match="Read-only file system") as caught, atomic_open(tmp_path / "a.idx"):
+        pass
+    assert isinstance(caught.value.__cause__, OSError) and caught.value.__cause__.errno == errno.EROFS
+
+
 def test_only_what_nobody_writes_any_more_is_a_leftover(tmp_path: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()

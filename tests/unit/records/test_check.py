@@ -87,10 +87,10 @@ def test_pixels_where_fractions_belong(write: Write) -> None:
 
 def test_classes(write: Write, tmp_path: Path) -> None:
     shard = write(GOOD)
-    assert kinds(look(shard, classes="2")) == ["bad-class"] * 4
+    assert kinds(look(shard, classes="2")) == ["unknown-class"] * 4
     assert kinds(look(shard, classes="a,b,c")) == []
     (shard.parent / "classes.txt").write_text("a\n")
-    assert kinds(look(shard)) == ["bad-class"] * 8
+    assert kinds(look(shard)) == ["unknown-class"] * 8
     with pytest.raises(ConfigError, match="at least 1"):
         look(shard, classes="0")
 
@@ -186,7 +186,7 @@ def _without_end(shard: Path) -> Path:
 def test_quarantine(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = snapshot(faulty.parent)
     assert command.run([str(faulty), "--quarantine", str(tmp_path / "out")]) == 1
-    assert "13 records kept (0 mended), 5 left out" in capsys.readouterr().out
+    assert "13 records kept (0 mended), 6 left out" in capsys.readouterr().out
     assert snapshot(faulty.parent) == before
     shard = tmp_path / "out" / "a.rec"
     assert len(open_dataset(shard)) == 13
@@ -310,13 +310,13 @@ def test_an_earlier_list_of_changes_is_not_replaced(write: Write, tmp_path: Path
         command.run([str(second), "--fix", str(tmp_path / "out")])
 
 
-@pytest.mark.parametrize("name", ["a.rec", "a.idx"])
+@pytest.mark.parametrize("name", ["a.rec", "a.idx", "classes.txt"])
 def test_findings_are_not_written_over_a_shard(write: Write, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     shard = write(GOOD)
     before = snapshot(shard.parent)
     with pytest.raises(SystemExit):
         command.run([str(shard), "--json", str(shard.parent / name)])
-    assert "json must not be a shard or an index" in " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert "json must be a name that ends in .json" in " ".join(capsys.readouterr().err.replace("│", "").split())
     assert snapshot(shard.parent) == before
 
 
@@ -350,7 +350,7 @@ def test_what_is_in_the_way_is_said_before_the_check(
 
     monkeypatch.setattr(command, "check", never)
     (tmp_path / "out").write_text("a file")
-    assert main(["check", str(faulty), option, str(tmp_path / "out" / "x")]) == 2
+    assert main(["check", str(faulty), option, str(tmp_path / "out" / "x.json")]) == 2
     assert "cannot create files in" in capsys.readouterr().err
 
 
@@ -362,3 +362,70 @@ def test_json_counts_each_kind(faulty: Path) -> None:
     assert [entry["severity"] for entry in kinds.values()] == sorted(
         (entry["severity"] for entry in kinds.values()), key=["error", "warning", "note"].index
     )
+
+
+def test_a_folder_is_no_place_for_findings(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.json").mkdir()
+    assert main(["check", str(faulty), "--json", str(tmp_path / "a.json")]) == 2
+    assert "a.json is a folder" in capsys.readouterr().err
+
+
+def test_two_repairs_want_two_folders(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="two folders"):
+        CheckConfig(("a.rec",), fix=tmp_path / "out", quarantine=tmp_path / "x" / ".." / "out")
+
+
+@pytest.mark.parametrize("repair", ["--fix", "--quarantine"])
+def test_nothing_is_repaired_where_a_shard_cannot_be_read(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], repair: str
+) -> None:
+    good, other = write(GOOD), write(GOOD, "b")
+    structure = module.shard_structure
+
+    def refuse(shard: Path) -> object:
+        if shard == other:
+            raise DatasetError(f"cannot read {shard}: Input/output error")
+        return structure(shard)
+
+    monkeypatch.setattr(module, "shard_structure", refuse)
+    assert main(["check", str(good), str(other), repair, str(tmp_path / "out")]) == 2
+    assert f"nothing was repaired, since {other} cannot be read" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_quarantine_keeps_what_no_index_lists(write: Write, tmp_path: Path) -> None:
+    shard = write([*GOOD, record(image=b"")])
+    for lines in (5, 0):
+        index = shard.with_suffix(".idx")
+        index.write_text("".join(index.read_text().splitlines(keepends=True)[:lines]))
+        checked = look(shard, quarantine=tmp_path / str(lines))
+        repaired = quarantine(checked.reports, checked.findings, tmp_path / str(lines))
+        assert (repaired.kept, repaired.dropped) == (len(GOOD), 1)
+        assert len(open_dataset(tmp_path / str(lines) / shard.name)) == len(GOOD)
+        assert look(tmp_path / str(lines) / shard.name).exit_code == 0
+
+
+def test_a_fraction_among_pixels(write: Write, tmp_path: Path) -> None:
+    pixels = (4, 6, 20, 18)
+    shard = write([record([pixels]), record([pixels, (0.1, 0.2, 0.6, 0.7)]), record([pixels, (0, 0, 1, 1)])])
+    checked = look(shard, coordinates="pixel")
+    (found,) = checked.findings
+    assert (found.kind, found.place.key, found.place.object) == ("fraction-coordinates", 1, 1)
+    fixed = fix(checked.reports, checked.findings, tmp_path / "out", "pixel", None)
+    assert (fixed.kept, fixed.mended) == (3, 1)
+    assert look(tmp_path / "out" / shard.name, coordinates="pixel").exit_code == 0
+    assert kinds(look(shard)) == ["pixel-coordinates"] * 3
+
+
+def test_a_class_id_that_is_not_whole_is_said_once(write: Write) -> None:
+    shard = write([record([BOX, BOX], [25.5, 30])])
+    found = look(shard, classes="20").findings
+    assert [(f.kind, f.place.object) for f in found] == [("bad-class", 0), ("unknown-class", 1)]
+
+
+def test_names_that_are_no_text(write: Write, tmp_path: Path) -> None:
+    shard = write([*GOOD, record(image=b"")])
+    for suffix in (".rec", ".idx"):
+        shard.with_suffix(suffix).rename(tmp_path / f"x\udcff{suffix}")
+    assert main(["check", str(tmp_path / "x\udcff.rec"), "--fix", str(tmp_path / "out")]) == 1
+    assert "x\udcff.rec" in (tmp_path / "out" / "fixed.txt").read_text(errors="surrogateescape")

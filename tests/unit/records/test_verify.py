@@ -109,7 +109,7 @@ def test_number_of_classes(write: Write) -> None:
     shard = write([record([BOX, BOX, BOX], [9, 0, i]) if i == 9 else record([BOX, BOX], [0, i]) for i in range(10)])
     assert verify(shard, num_classes=10).bad == ()
     verified = verify(shard, num_classes=8)
-    assert verified.bad == (8, 9) and {found.kind for found in verified.errors} == {"bad-class"}
+    assert verified.bad == (8, 9) and {found.kind for found in verified.errors} == {"unknown-class"}
     assert [(found.place.key, found.place.object) for found in verified.errors] == [(8, 1), (9, 0), (9, 2)]
     assert "class 8, box (" in str(verified.errors[0]) and "there are 8 classes" in str(verified.errors[0])
 

@@ -16,6 +16,7 @@ from dali_ssd.train.checkpoint import (
     keep_newest,
     newest_whole,
     read_checkpoint,
+    set_aside_after,
     write_checkpoint,
 )
 
@@ -143,3 +144,16 @@ def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
         checkpoint_path(prefix, step).write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"00000300\.ckpt is not a whole checkpoint"):
         newest_whole(prefix)
+
+
+def test_checkpoints_that_a_training_leaves_behind_are_set_aside(tmp_path: Path) -> None:
+    prefix = f"{tmp_path}/net"
+    for step in (100, 200, 300):
+        write(checkpoint_path(prefix, step))
+    assert set_aside_after(prefix, 300) == []
+    moved = set_aside_after(prefix, 100)
+    assert [path.name for path in moved] == ["net_00000200.ckpt.abandoned", "net_00000300.ckpt.abandoned"]
+    assert all(path.is_file() for path in moved) and find_checkpoints(prefix) == [checkpoint_path(prefix, 100)]
+    write(checkpoint_path(prefix, 150))
+    keep_newest(prefix, 1)
+    assert find_checkpoints(prefix) == [checkpoint_path(prefix, 150)]
