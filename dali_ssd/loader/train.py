@@ -175,6 +175,7 @@ class TrainLoader(Loader):
         self._require_running()
         if self._taken == self._per_run:
             self._run_began_at = self._checkpoints()
+            self._arrays, self._texts = [], ()  # so that their memory is free again while the next run is awaited
             *parts, self._texts = zip(*self._run(), strict=True)
             self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
             self._taken, self._skip = self._skip, 0

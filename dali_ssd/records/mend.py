@@ -33,11 +33,13 @@ def _mend(
     mended, changes = _convert(rows, raster, coordinates)
     real = ~(rows[:, 0] < 0)
     kept = ~real | _usable(mended, raster, coordinates, num_classes)
-    changes += [f"object {number} removed: {rows[number, :5].tolist()}" for number in np.flatnonzero(~kept)]
     clipped = _clip(mended, raster, coordinates)
     moved = kept & real & (np.abs(clipped - mended)[:, 1:5] > OVERHANG * _size(raster, coordinates)).any(axis=1)
-    changes += [f"object {number} clipped: {rows[number, :5].tolist()}" for number in np.flatnonzero(moved)]
     mended[moved] = clipped[moved]
+    if coordinates == "pixel":
+        kept &= ~real | ~_fractions_left(mended, kept)
+    changes += [f"object {number} removed: {rows[number, :5].tolist()}" for number in np.flatnonzero(~kept)]
+    changes += [f"object {number} clipped: {rows[number, :5].tolist()}" for number in np.flatnonzero(moved & kept)]
     if not changes:
         return label, []
     mended = mended[kept] if kept.any() else _no_object(rows.shape[1])
@@ -54,10 +56,7 @@ def _convert(
 ) -> tuple[NDArray[np.float32], list[str]]:
     """Rows (n, B) with boxes of the wanted kind."""
     scale, mended = scale_of(rows), rows.copy()
-    if scale in ("none", coordinates):
-        return mended, []
-    if scale == "mixed" and coordinates == "pixel":
-        mended[in_fractions(rows), 1:5] = np.nan  # a fraction of what? removed
+    if scale in ("none", coordinates) or (scale == "mixed" and coordinates == "pixel"):
         return mended, []
     factor = _size(raster, "pixel") if coordinates == "pixel" else 1 / _size(raster, "pixel")
     real = ~(rows[:, 0] < 0)
@@ -71,6 +70,14 @@ def _convert(
     mended[large, 1:5] *= factor
     mended[unclear, 1:5] = np.nan
     return mended, [f"object {number}: pixel coordinates converted" for number in np.flatnonzero(large)]
+
+
+def _fractions_left(rows: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) bool: objects of a label in pixels that look like fractions all the same: of what, nobody can tell."""
+    scale = scale_of(rows[kept])
+    if scale == "fraction":
+        return kept
+    return in_fractions(rows) if scale == "mixed" else np.zeros(len(rows), bool)
 
 
 def _clip(rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:

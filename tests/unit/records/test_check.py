@@ -417,6 +417,15 @@ def test_a_fraction_among_pixels(write: Write, tmp_path: Path) -> None:
     assert kinds(look(shard)) == ["pixel-coordinates"] * 3
 
 
+def test_a_label_in_pixels_that_is_left_with_fractions(write: Write, tmp_path: Path) -> None:
+    pixels = (4, 6, 20, 18)
+    shard = write([record([pixels]), record([(256, 0.2, 0.5, 0.6), (-1, 0.3, 0.9, 0.8)])])
+    checked = look(shard, coordinates="pixel")
+    fixed = fix(checked.reports, checked.findings, tmp_path / "out", "pixel", None)
+    assert (fixed.kept, fixed.dropped) == (1, 1)
+    assert look(tmp_path / "out" / shard.name, coordinates="pixel").exit_code == 0
+
+
 def test_a_class_id_that_is_not_whole_is_said_once(write: Write) -> None:
     shard = write([record([BOX, BOX], [25.5, 30])])
     found = look(shard, classes="20").findings
