@@ -34,8 +34,8 @@ class SoakConfig:
     """Records that are given each kind of damage."""
     train_every: int = 4
     """Train a step on every so many batches; 0: load only."""
-    score_every: int = 1000
-    """Batches between two scorings of the network; 0: none."""
+    score_every: int = 250
+    """Batches between two scorings of the network; 0: none. What MXNet caches settles within the first twenty."""
     sample_every: int = 50
     """Batches between two samples of memory and open files."""
     max_memory: float = 1.0
