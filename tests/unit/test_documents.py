@@ -56,6 +56,13 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
     assert options_in_readme("TrainLoader") == {one.name: as_written(one.default) for one in parameters}
 
 
+def test_readme_has_every_environment_variable() -> None:
+    code = "".join(read(path) for path in (ROOT / "dali_ssd").rglob("*.py"))
+    section = read(ROOT / "README.md").partition("## Environment variables\n")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `([A-Z_]+)`", section, re.MULTILINE)
+    assert sorted(named) == sorted(set(re.findall(r"\bDALI_(?:SSD|MALLOC)_[A-Z_]+", code)))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\((?!https?://)([^)#]+)", read(document)):
