@@ -13,7 +13,7 @@ import tyro
 from dali_ssd.bench.soak.faults import plant
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.plot import plot_soak
-from dali_ssd.bench.soak.report import report
+from dali_ssd.bench.soak.report import describe_code, report
 from dali_ssd.bench.soak.run import Soaked, soak
 from dali_ssd.errors import ConfigError, DaliSsdError
 from dali_ssd.files import atomic_open
@@ -39,21 +39,21 @@ def _run(config: SoakConfig, command: list[str]) -> int:
     out = Path(config.out)
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"--out {config.out}: there is no folder {out.absolute().parent}")
-    date = datetime.date.today().isoformat()
+    date, code = datetime.date.today().isoformat(), describe_code()
     stop = StopSignal()
     with tempfile.TemporaryDirectory(prefix="dali-ssd-soak-") as folder:
         result = soak(config, plant(Path(folder), config.records, config.copies, config.seed), stop)
-    _write(result, out, command, date)
+    _write(result, out, command, date, code)
     print(f"{out}: {'; '.join(result.failures) or 'all is well'}")
     return stop.exit_code or (1 if result.failures else 0)
 
 
-def _write(result: Soaked, out: Path, command: list[str], date: str) -> None:
+def _write(result: Soaked, out: Path, command: list[str], date: str, code: str) -> None:
     picture = out.with_suffix(".png")
     if result.samples:
         plot_soak(result, picture)
     with atomic_open(out, "w") as file:
-        file.write(report(result, command, date, picture.name if result.samples else ""))
+        file.write(report(result, command, date, code, picture.name if result.samples else ""))
 
 
 if __name__ == "__main__":

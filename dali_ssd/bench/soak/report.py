@@ -14,21 +14,30 @@ from dali_ssd.bench.machine import describe_machine, versions
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.bench.soak.trend import growth, settled
 
-__all__ = ["report"]
+__all__ = ["describe_code", "report"]
 
 _PERCENTILES = {"median": 50, "9 of 10 within": 90, "99 of 100 within": 99, "999 of 1,000 within": 99.9, "longest": 100}
 _ENDS = 200
 """Training steps at the begin and at the end whose mean loss is reported."""
 
 
-def report(result: Soaked, command: Sequence[str], date: str, picture: str = "") -> str:
-    """Say what was done, on what, and what came of it; `picture` is linked where there is one."""
+def describe_code() -> str:
+    """Name the version, and the commit in a checkout: to be asked before a run, during which somebody may commit."""
+    done = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return __version__ + (f", commit {done.stdout.strip()}" if done.returncode == 0 else "")
+
+
+def report(result: Soaked, command: Sequence[str], date: str, code: str, picture: str = "") -> str:
+    """Say what was done, on what, by which `code`, and what came of it; `picture` is linked where there is one."""
     parts = [
         "# The soak",
         "What `make soak` does: it loads from shards with planted faults, trains and scores, and watches that nothing "
         "grows and\nthat no bad record is delivered. This is the report of its last run.",
         _verdict(result),
-        _table(_setting(command, date), "run"),
+        _table(_setting(command, date, code), "run"),
         _table(_done(result), "done"),
         _table(_held(result), "held"),
         f"![Memory and open files over the batches]({picture})" if picture else "",
@@ -50,25 +59,16 @@ def _table(rows: dict[str, str], title: str) -> str:
     return "\n".join([f"| {title} | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
-def _setting(command: Sequence[str], date: str) -> dict[str, str]:
+def _setting(command: Sequence[str], date: str, code: str) -> dict[str, str]:
     machine, known = describe_machine(), versions()
     where = [f"{machine.cores} cores of {machine.cpu}", f"{machine.memory_gb:.0f} GB", *(machine.gpus or ["no GPU"])]
     return {
         "date": date,
         "command": f"`{' '.join(command)}`",
         "machine": ", ".join(where),
-        "dali_ssd": f"{__version__}{_commit()}",
+        "dali_ssd": code,
         "with": f"DALI {known['dali']}, MXNet {known['mxnet']}, Python {known['python']}",
     }
-
-
-def _commit() -> str:
-    """Name the commit of a checkout; nothing where this is none."""
-    done = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return f", commit {done.stdout.strip()}" if done.returncode == 0 else ""
 
 
 def _done(result: Soaked) -> dict[str, str]:
