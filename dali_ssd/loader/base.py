@@ -20,6 +20,7 @@ from typing_extensions import Self
 
 from dali_ssd.config import PipelineConfig, RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.loader.forks import no_fork
 from dali_ssd.optional import require
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
@@ -83,7 +84,8 @@ class Loader:
 
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
-        self._pipelines.clear()
+        with no_fork():
+            self._pipelines.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -102,8 +104,9 @@ class Loader:
         """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""
         self.close()
         self._dataset.require_sizes()  # DALI 2.4 crashes where it is to read a shard that has become empty
-        for pipeline in pipelines:
-            pipeline.build()
+        with no_fork():
+            for pipeline in pipelines:
+                pipeline.build()
         self._pipelines = pipelines
 
     def _device_id(self, ctx: Any) -> int | None:
@@ -120,7 +123,8 @@ class Loader:
         self._require_running()
         begin = time.perf_counter()
         try:
-            return [pipeline.run() for pipeline in self._pipelines]
+            with no_fork():
+                return [pipeline.run() for pipeline in self._pipelines]
         except RuntimeError as error:
             self.close()  # DALI's pipelines are of no use after an error
             raise find_damage(self._dataset, str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from dali_ssd.train.checkpoint import find_checkpoints
 from tests.end_to_end.training import NAME, TRAIN, weights
 from tests.graph.pipes import ANCHORS
 from tests.graph.shards import Record, draw, encoded, random_boxes, write
+from tests.processes import Method, in_processes
 
 pytest.importorskip("mxnet")
 
@@ -59,23 +59,16 @@ def has_finite_weights(out: Path) -> bool:
 # ----------------------------------------------------------------------------- Invalid RecordIO File, with many workers
 
 
-def _answer(shard: Path, threads: int, answers: Any) -> None:
-    answers.put(digest(shard, num_threads=threads))
+def _read(shard: Path, threads: int) -> int:
+    return digest(shard, num_threads=threads)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_invalid_recordio_file_with_many_workers(tmp_path: Path, method: str) -> None:
+def test_invalid_recordio_file_with_many_workers(tmp_path: Path, method: Method) -> None:
     """GluonCV's forked workers moved one another's place in the file. Here everyone reads the same as one alone."""
     (shard,) = write(tmp_path, records())
-    context = multiprocessing.get_context(method)
-    answers = context.Queue()
-    workers = [context.Process(target=_answer, args=(shard, threads, answers)) for threads in (1, 4, 8)]
-    for worker in workers:
-        worker.start()
-    found = {answers.get(timeout=300) for _ in workers} | {digest(shard, num_threads=8)}
-    for worker in workers:
-        worker.join(60)
-    assert len(found) == 1 and [worker.exitcode for worker in workers] == [0, 0, 0]
+    found = in_processes(method, _read, [(shard, threads) for threads in (1, 4, 8)])
+    assert found == [_read(shard, 8)] * 3
 
 
 def test_a_shard_that_is_invalid_is_named_with_the_byte(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import threading
@@ -15,9 +14,11 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import ConfigError, DatasetError
+from dali_ssd.loader import forks
 from dali_ssd.records.index import index_path
 from tests.graph.pipes import ANCHORS
 from tests.graph.shards import write_random
+from tests.processes import Method, in_processes
 
 pytest.importorskip("mxnet")
 
@@ -37,42 +38,37 @@ def digest(shards: Any) -> int:
     return result
 
 
-def in_processes(method: str, count: int, function: Any, *arguments: Any) -> list[Any]:
-    """What the function answers in each of some processes."""
-    context = multiprocessing.get_context(method)
-    answers = context.SimpleQueue()
-    processes = [context.Process(target=_put, args=(answers, function, *arguments)) for _ in range(count)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(300)
-    assert [process.exitcode for process in processes] == [0] * count
-    return [answers.get() for _ in range(count)]
-
-
-def _put(answers: Any, function: Any, *arguments: Any) -> None:
-    answers.put(function(*arguments))
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_read_the_same_and_leave_nothing(tmp_path: Path, method: str) -> None:
+def test_processes_read_the_same_and_leave_nothing(tmp_path: Path, method: Method) -> None:
     """While this process reads as well, with its readers in the middle of the shards when it forks."""
     shards = [str(path) for path in write_random(tmp_path, 10, num_shards=3)]
     expected, before = digest(shards), set(os.listdir("/dev/shm"))
     loader = train(shards)
     epoch = iter(loader)
     next(epoch)
-    assert in_processes(method, 3, digest, shards) == [expected] * 3
+    assert in_processes(method, digest, [(shards,)] * 3) == [expected] * 3
     assert len(list(epoch)) == 1
     own = {name for name in set(os.listdir("/dev/shm")) - before if name.startswith(("dali", "mx", "psm", "torch"))}
     assert own == set()
+
+
+def test_a_fork_knows_the_threads_of_dali(tmp_path: Path) -> None:
+    """By their names, which are DALI's to change: where it found none, it would wait for none."""
+    alone = set(forks._at_rest() or ())
+    loader = train(write_random(tmp_path, 10))
+    next(iter(loader))
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(set(forks._at_rest() or ()) - alone) > loader.config.num_threads
 
 
 def test_threads_read_the_same(tmp_path: Path) -> None:
     shards = write_random(tmp_path, 10)
     expected = digest(shards)
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(digest(shards))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: found.append(digest(shards)), daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -83,7 +79,7 @@ def test_threads_read_the_same(tmp_path: Path) -> None:
 def test_a_loader_of_another_process_says_so(tmp_path: Path) -> None:
     """Its threads were not forked along: without a word, it would wait for them for ever."""
     loader = train(write_random(tmp_path, 8))
-    (message,) = in_processes("fork", 1, _message, loader)
+    (message,) = in_processes("fork", _message, [(loader,)])
     assert "made in another process" in message
     assert len(list(loader)) == len(loader)
 
@@ -100,7 +96,7 @@ def test_processes_build_index_and_cache_at_once(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
     (shard,) = write_random(tmp_path, 10)
     index_path(shard).unlink()
-    assert len(set(in_processes("fork", 4, digest, shard))) == 1
+    assert len(set(in_processes("fork", digest, [(shard,)] * 4))) == 1
     assert [path for path in tmp_path.rglob("*") if ".tmp" in path.name] == []
     assert index_path(shard).exists() and len(list((tmp_path / "cache" / "verified").iterdir())) >= 1
 
@@ -133,8 +129,8 @@ def test_read_only_data(open_folder: Path) -> None:
     cache.mkdir()
     cache.chmod(0o777)
     open_folder.chmod(0o555)
-    assert in_processes("fork", 1, _as_nobody, open_folder, str(cache)) == [str(expected)]
+    assert in_processes("fork", _as_nobody, [(open_folder, str(cache))]) == [str(expected)]
     assert not index_path(shard).exists() and len(list((cache / "index").iterdir())) == 1
-    (message,) = in_processes("fork", 1, _as_nobody, open_folder, str(open_folder / "none"))
+    (message,) = in_processes("fork", _as_nobody, [(open_folder, str(open_folder / "none"))])
     assert "set DALI_SSD_CACHE to one you can write to" in message
     open_folder.chmod(0o755)

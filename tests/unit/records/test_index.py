@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dali_ssd.errors import DatasetError, RecordError
 from dali_ssd.records import index as module
 from dali_ssd.records.index import Index, build_index, check_index, ensure_index, index_path, read_index, write_index
 from dali_ssd.records.recordio import MAGIC, frame
+from tests.processes import in_processes
 
 MAGIC_BYTES = MAGIC.to_bytes(4, "little")
 RECORDS = [b"one", MAGIC_BYTES + b"two" + MAGIC_BYTES, b"", b"four" * 50]
@@ -144,13 +144,7 @@ def test_arbitrary_index_bytes(tmp_path_factory: pytest.TempPathFactory, content
 
 def test_two_processes_build_at_once(shard: Path) -> None:
     shard.write_bytes(frame(b"x" * 40) * 5000)
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_build_often, args=(shard,)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    in_processes("fork", _build_often, [(shard,)] * 3)
     assert sorted(os.listdir(shard.parent)) == ["a.idx", "a.rec"]
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from dali_ssd.records.coordinates import guess_coordinates, resolve_coordinates
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.shard_report import cached_report, report_identity
 from dali_ssd.records.verify import verify
+from tests.processes import in_processes
 
 from .conftest import BOX, Write, encoded, record, starts
 
@@ -158,13 +158,7 @@ def test_damaged_cache_is_made_again(write: Write, tmp_path: Path, content: str)
 def test_processes_look_at_once(write: Write, tmp_path: Path) -> None:
     shard = write([*GOOD, record(image=b"")])
     shard.with_suffix(".idx").unlink()
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_look_often, args=(shard, tmp_path / "cache")) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    in_processes("fork", _look_often, [(shard, tmp_path / "cache")] * 3)
     assert len(list((tmp_path / "cache" / "verified").iterdir())) >= 1
 
 
