@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,11 @@ _PASSES = 3
 """Passes over the records after which each good one must have come."""
 
 
+def _numbers() -> array[float]:
+    # Not a list: its floats lie all over Python's memory, and one keeps a block of 1 MB from being given back.
+    return array("d")
+
+
 @dataclass
 class Soaked:
     """What came of a soak."""
@@ -49,13 +55,13 @@ class Soaked:
     scorings: int = 0
     seconds: float = 0.0
     samples: list[Sample] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
+    waits: array[float] = field(default_factory=_numbers)
     """Seconds that each batch was waited for."""
     delivered: set[tuple[str, int | None]] = field(default_factory=set)
     """Records that were in some batch."""
     not_finite: int = 0
     """Batches with NaN or infinite numbers."""
-    losses: list[float] = field(default_factory=list)
+    losses: array[float] = field(default_factory=_numbers)
     """Sum of both losses of each training step."""
     mean_ap: float = float("nan")
     """Of the last scoring."""
@@ -150,7 +156,7 @@ class _Soak:
 
     def _look_at(self, batch: Batch) -> None:
         self._result.delivered.update(map(_record, batch.records()))
-        if not all(np.isfinite(array.asnumpy()).all() for part in batch for array in part):
+        if not all(np.isfinite(values.asnumpy()).all() for part in batch for values in part):
             self._result.not_finite += 1
 
     def _train(self, batch: Batch) -> None:
