@@ -14,7 +14,7 @@ from dali_ssd.bench.soak.__main__ import main
 from dali_ssd.loader import TrainLoader
 
 SHORT = "--batches 40 --batch-size 2 --records 60 --copies 1 --train-every 20 --score-every 0 --sample-every 2"
-LIMITS = "--max-memory 3000 --max-files 1"
+LIMITS = "--max-memory 3000 --max-files 1 --settling 10"
 """MB and files for every 1,000 batches: a process that has just begun still grows."""
 
 
@@ -43,6 +43,12 @@ def test_short_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "| scorings | 1, " in report
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
     assert "all is well" in capsys.readouterr().out
+
+
+def test_soak_within_the_settling_says_that_growth_was_not_measured(tmp_path: Path) -> None:
+    code, report = soak(tmp_path / "soak.md", "--train-every", "0", "--settling", "1000")
+    assert code == 0, report
+    assert "**All is well so far.** Growth is not measured in the first 1,000 batches" in report
 
 
 def test_leak_of_memory_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

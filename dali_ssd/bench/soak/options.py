@@ -12,7 +12,7 @@ from dali_ssd.checks import check_not_negative, check_positive, check_types, rai
 __all__ = ["SoakConfig"]
 
 _POSITIVE = ("batches", "batch_size", "data_shape", "records", "sample_every", "max_memory", "max_files")
-_NOT_NEGATIVE = ("copies", "train_every", "score_every", "num_workers", "seed")
+_NOT_NEGATIVE = ("copies", "train_every", "score_every", "settling", "num_workers", "seed")
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,12 @@ class SoakConfig:
     train_every: int = 4
     """Train a step on every so many batches; 0: load only."""
     score_every: int = 250
-    """Batches between two scorings of the network; 0: none. What MXNet caches settles within the first twenty."""
+    """Batches between two scorings of the network; 0: none."""
     sample_every: int = 50
     """Batches between two samples of memory and open files."""
-    max_memory: float = 1.0
+    settling: int = 10_000
+    """Batches before growth is measured: MXNet's caches fill up, and a network that learns finds more to score."""
+    max_memory: float = 0.5
     """Most growth of the process's own resident memory, in 10^6 bytes for every 1,000 batches."""
     max_files: float = 0.1
     """Most growth of the number of open files for every 1,000 batches."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.bench.soak.run import Soaked
-from dali_ssd.bench.soak.trend import settled
 from dali_ssd.files import atomic_path
 
 __all__ = ["plot_soak"]
@@ -26,7 +25,8 @@ def plot_soak(result: Soaked, path: Path) -> None:
     batches = [sample.batch for sample in result.samples]
     memory.plot(batches, [sample.memory for sample in result.samples], color=_BLUE)
     files.plot(batches, [sample.files for sample in result.samples], color=_ORANGE)
-    memory.axvline(settled(result.samples)[0].batch, color=_GRAY, linewidth=0.8, linestyle=":")
+    if result.settled:
+        memory.axvline(result.config.settling, color=_GRAY, linewidth=0.8, linestyle=":")
     memory.set_xlabel("batches (growth is measured to the right of the dotted line)")
     memory.set_ylabel("memory of its own, MB", color=_BLUE)
     files.set_ylabel("open files", color=_ORANGE)

@@ -12,7 +12,7 @@ import numpy as np
 from dali_ssd import __version__
 from dali_ssd.bench.machine import describe_machine, versions
 from dali_ssd.bench.soak.run import Soaked
-from dali_ssd.bench.soak.trend import growth, settled
+from dali_ssd.bench.soak.trend import growth
 
 __all__ = ["describe_code", "report"]
 
@@ -51,7 +51,7 @@ def report(result: Soaked, command: Sequence[str], date: str, code: str, picture
 
 def _verdict(result: Soaked) -> str:
     if not result.failures:
-        return "**All is well.**"
+        return "**All is well.**" if len(result.settled) > 1 else f"**All is well so far.** {_too_short(result)}"
     return "\n".join(["**Not all is well:**", "", *(f"- {failure}" for failure in result.failures)])
 
 
@@ -90,19 +90,31 @@ def _done(result: Soaked) -> dict[str, str]:
 def _held(result: Soaked) -> dict[str, str]:
     if not result.samples:
         return {"samples": "none: it ended too early"}
-    late = settled(result.samples)
+    late = result.settled
+    if len(late) < 2:
+        last = result.samples[-1]
+        return {
+            "memory of its own": f"{last.memory:.0f} MB at the end",
+            "open files": f"{last.files} at the end",
+            "their growth": _too_short(result),
+        }
     memory, files = [sample.memory for sample in late], [sample.files for sample in late]
     return {
         "memory of its own": f"{memory[0]:.0f} MB at batch {late[0].batch:,}, {memory[-1]:.0f} MB at the end, "
         f"{min(memory):.0f} to {max(memory):.0f} MB between",
-        "its growth": f"{growth(result.samples, 'memory'):+.3f} MB for every 1,000 batches, "
+        "its growth": f"{growth(late, 'memory'):+.3f} MB for every 1,000 batches, "
         f"at most {result.config.max_memory:g} allowed",
         "open files": f"{files[0]} at batch {late[0].batch:,}, {files[-1]} at the end, "
         f"{min(files)} to {max(files)} between",
-        "their growth": f"{growth(result.samples, 'files'):+.3f} for every 1,000 batches, "
+        "their growth": f"{growth(late, 'files'):+.3f} for every 1,000 batches, "
         f"at most {result.config.max_files:g} allowed",
-        "samples": f"{len(result.samples)}, of which {len(late)} count: caches fill up in the first quarter",
+        "samples": f"{len(result.samples)}, of which {len(late)} count: caches fill up in the first "
+        f"{result.config.settling:,} batches",
     }
+
+
+def _too_short(result: Soaked) -> str:
+    return f"Growth is not measured in the first {result.config.settling:,} batches (`--settling`)."
 
 
 def _waits(result: Soaked) -> dict[str, str]:

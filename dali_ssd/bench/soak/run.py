@@ -69,10 +69,15 @@ class Soaked:
     """What ended it before its time, a signal or an error; empty if nothing did."""
 
     @property
+    def settled(self) -> list[Sample]:
+        """Samples by which growth is measured."""
+        return [sample for sample in self.samples if sample.batch >= self.config.settling]
+
+    @property
     def failures(self) -> list[str]:
         """Everything that is not as it should be."""
         config, planted = self.config, self.planted
-        memory, files = growth(self.samples, "memory"), growth(self.samples, "files")
+        memory, files = growth(self.settled, "memory"), growth(self.settled, "files")
         got_in = sorted(name for record, name in planted.bad.items() if record in self.delivered)
         missing = planted.good - self.delivered if self.batches * config.batch_size > _PASSES * self.records else ()
         checks = {

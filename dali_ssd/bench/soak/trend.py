@@ -9,10 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["SETTLING", "Sample", "growth", "settled", "take_sample"]
-
-SETTLING = 0.25
-"""Share of the batches in which caches may fill up; growth is measured after it."""
+__all__ = ["Sample", "growth", "take_sample"]
 
 
 @dataclass(frozen=True)
@@ -36,19 +33,13 @@ def _own_bytes() -> int:
     return 1024 * sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem"))
 
 
-def settled(samples: Sequence[Sample]) -> list[Sample]:
-    """Return the samples after the share `SETTLING` of the batches."""
-    return [sample for sample in samples if sample.batch >= SETTLING * samples[-1].batch]
-
-
 def growth(samples: Sequence[Sample], what: str) -> float:
-    """Slope of the straight line through the settled samples of `memory` or `files`, for every 1,000 batches.
+    """Slope of the straight line through the samples of `memory` or `files`, for every 1,000 batches.
 
     0 for fewer than two samples.
     """
-    late = settled(samples) if samples else []
-    if len(late) < 2:
+    if len(samples) < 2:
         return 0.0
-    batches = np.array([sample.batch for sample in late], np.float64)
-    values = np.array([getattr(sample, what) for sample in late], np.float64)
+    batches = np.array([sample.batch for sample in samples], np.float64)
+    values = np.array([getattr(sample, what) for sample in samples], np.float64)
     return float(1000 * np.polyfit(batches, values, 1)[0])

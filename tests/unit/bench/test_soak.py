@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import mmap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from dali_ssd.bench.soak.faults import BAD, BROKEN_FRAME, UNUSUAL, Planted, plant
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.run import Soaked
-from dali_ssd.bench.soak.trend import Sample, growth, settled, take_sample
+from dali_ssd.bench.soak.trend import Sample, growth, take_sample
 from dali_ssd.errors import ConfigError
 from dali_ssd.records.verify import verify
 from dali_ssd.synthetic import SHAPES
@@ -19,13 +20,19 @@ def test_all_faulty_options_are_named_at_once() -> None:
         SoakConfig(batches=0, train_every=-1)
 
 
-def test_growth_is_the_slope_after_the_first_quarter() -> None:
-    flat = [Sample(batch, 500.0 if batch < 100 else 600.0, 7) for batch in range(10, 410, 10)]
+def test_growth_is_the_slope() -> None:
+    flat = [Sample(batch, 500.0, 7) for batch in range(10, 410, 10)]
     assert growth(flat, "memory") == pytest.approx(0)
     leaking = [Sample(batch, 500 + 0.002 * batch, batch // 100) for batch in range(0, 4000, 10)]
     assert growth(leaking, "memory") == pytest.approx(2)
     assert growth(leaking, "files") == pytest.approx(10, rel=0.01)
-    assert settled(leaking)[0].batch == 1000
+
+
+def test_growth_counts_after_the_settling() -> None:
+    samples = [Sample(batch, 400.0 + min(batch, 100), 7) for batch in range(10, 410, 10)]
+    config = SoakConfig(settling=100)
+    assert Soaked(config, Planted((), {}, {}, frozenset()), samples=samples).failures == []
+    assert Soaked(replace(config, settling=0), Planted((), {}, {}, frozenset()), samples=samples).failures != []
 
 
 @pytest.mark.parametrize("count", [0, 1])
