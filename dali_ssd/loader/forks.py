@@ -25,7 +25,8 @@ _NAMES = ("[DALI]", "PrefetchWorker")
 _log = logging.getLogger(__name__)
 _change = threading.Condition()
 _inside = 0
-_forking = False
+_forking: set[int] = set()
+"""Threads that are making a fork."""
 
 
 @contextmanager
@@ -44,10 +45,9 @@ def no_fork() -> Iterator[None]:
 
 
 def _before() -> None:
-    global _forking
     end = time.monotonic() + _PATIENCE
     with _change:
-        _forking = True
+        _forking.add(threading.get_ident())
         _change.wait_for(lambda: not _inside, _PATIENCE)
     before = None
     while (now := _at_rest()) is None or now != before:
@@ -59,15 +59,15 @@ def _before() -> None:
 
 
 def _in_parent() -> None:
-    global _forking
     with _change:
-        _forking = False
+        _forking.discard(threading.get_ident())
         _change.notify_all()
 
 
 def _in_child() -> None:
-    global _change, _inside, _forking
-    _change, _inside, _forking = threading.Condition(), 0, False
+    global _change, _inside
+    _change, _inside = threading.Condition(), 0
+    _forking.clear()
 
 
 def _at_rest() -> dict[str, str] | None:

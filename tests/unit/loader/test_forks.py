@@ -100,6 +100,29 @@ def test_work_waits_for_a_fork() -> None:
     assert entered.wait(60)
 
 
+def test_work_waits_for_two_forks_at_once() -> None:
+    begun, go, entered = threading.Event(), threading.Event(), threading.Event()
+
+    def fork() -> None:
+        forks._before()
+        begun.set()
+        go.wait(60)
+        forks._in_parent()
+
+    def enter() -> None:
+        with no_fork():
+            entered.set()
+
+    forks._before()
+    threading.Thread(target=fork, daemon=True).start()
+    assert begun.wait(60)
+    threading.Thread(target=enter, daemon=True).start()
+    forks._in_parent()
+    assert not entered.wait(0.3)
+    go.set()
+    assert entered.wait(60)
+
+
 def test_a_child_can_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forks, "_PATIENCE", 0.1)
     with no_fork():  # as if another thread of the parent never returned
