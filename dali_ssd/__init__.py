@@ -21,10 +21,8 @@ __all__ = ["TrainLoader", "ValLoader", "__version__", "encode_targets"]
 __version__ = "0.1.0"
 
 # From which size on DALI keeps a pool of host memory for its buffers; it reads this with its first pipeline. By its own
-# default, 32 MB, most buffers of a run come from malloc, which gives them back to the system and has them zeroed anew
-# (0.1 ms of the 1.4 ms an image takes), and whose heap grew by 5 MB for every 1,000 batches of the soak. On 2 cores,
-# medians of 3: 500 px 1.02 to 1.19, 640 px 1.18, 1280 px 0.97 to 1.05 times as fast, and 0.87 GB instead of 1.04 GB at
-# 500 px. 64k and 1M measure about the same.
+# default, 32 MB, most buffers of a run come from malloc, which gives them back to the system and has them zeroed anew:
+# a tenth of the time of small images. 64k and 1M measure about the same.
 os.environ.setdefault("DALI_MALLOC_POOL_THRESHOLD", "256k")
 
 _HOME = {

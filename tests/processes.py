@@ -15,20 +15,34 @@ def in_processes(
 ) -> list[Any]:
     """What the function answers to each of the arguments, in any order. None of the processes outlives the limit."""
     context = multiprocessing.get_context(method)
-    answers = context.SimpleQueue()
-    processes = [context.Process(target=_put, args=(answers, function, *each)) for each in arguments]
     end = time.monotonic() + limit
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(max(0.0, end - time.monotonic()))
-    codes = [process.exitcode for process in processes]
-    for process in processes:
-        process.kill()  # else one that hangs would keep the tests from ending
-        process.join()
-    assert codes == [0] * len(processes), f"exit codes {codes} after at most {limit:.0f} s; None hangs"
-    return [answers.get() for _ in processes]
+    started = []
+    try:
+        for each in arguments:
+            get, put = context.Pipe(duplex=False)
+            process = context.Process(target=_put, args=(put, function, *each))
+            process.start()
+            put.close()  # so that only the process has it, and its end shows
+            started.append((process, get))
+        # Read before they are joined: a process with a long answer does not end before it is taken.
+        answers = [_answer(get, end - time.monotonic()) for _, get in started]
+        for process, _ in started:
+            process.join(max(0.0, end - time.monotonic()))
+        codes = [process.exitcode for process, _ in started]
+    finally:
+        for process, _ in started:
+            process.kill()  # else one that hangs would keep the tests from ending
+            process.join()
+    assert codes == [0] * len(started), f"exit codes {codes} after at most {limit:.0f} s; None hangs"
+    return answers
 
 
-def _put(answers: Any, function: Callable[..., Any], *arguments: Any) -> None:
-    answers.put(function(*arguments))
+def _answer(get: Any, seconds: float) -> Any:
+    try:
+        return get.recv() if get.poll(max(0.0, seconds)) else None
+    except EOFError:  # it ended without one
+        return None
+
+
+def _put(put: Any, function: Callable[..., Any], *arguments: Any) -> None:
+    put.send(function(*arguments))

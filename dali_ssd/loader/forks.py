@@ -3,59 +3,61 @@
 DALI guards its pool of host memory with a spin lock, and a fork copies that as it is. Where one of a pipeline's threads
 held it, nobody in the child ever gives it back, and the first pipeline that the child makes spins for ever: 1 of 100
 children did. So a fork waits until the pipelines have prepared what they were asked for, and none is asked meanwhile.
+What remains is the moment in which a consumer's own thread frees a batch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 __all__ = ["no_fork"]
 
 _PATIENCE = 10.0
-"""Seconds after which a fork goes ahead all the same; preparing what is prefetched takes a fraction of one."""
-_NAMES = ("[DALI]", "PrefetchWorker")
+"""Seconds that a fork waits for those who give DALI work, and again for DALI, before it goes ahead all the same."""
+_NAMES = (b"[DALI]", b"PrefetchWorker")
 """How the names of the threads begin that DALI runs operators, executors and readers in."""
+_THREADS = Path("/proc/self/task")
 
 _log = logging.getLogger(__name__)
 _change = threading.Condition()
-_inside = 0
+_inside: list[int] = []
+"""Threads that give DALI work, each as often as it has entered."""
 _forking: set[int] = set()
 """Threads that are making a fork."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def no_fork() -> Iterator[None]:
-    """For calls that give DALI work; they wait while a fork is made, and a fork waits for them to return."""
-    global _inside
+    """For calls that give DALI work; they wait while another thread forks, and its fork waits for them to return."""
+    me = threading.get_ident()
     with _change:
-        _change.wait_for(lambda: not _forking)
-        _inside += 1
+        # Whoever is inside already goes on, since the fork waits for it. The limit is for a fork cut short by a signal.
+        if me not in _inside and not _change.wait_for(lambda: _forking <= {me}, 3 * _PATIENCE):
+            _forking.clear()
+        _inside.append(me)
     try:
         yield
     finally:
         with _change:
-            _inside -= 1
+            _inside.remove(me)
             _change.notify_all()
 
 
 def _before() -> None:
-    end = time.monotonic() + _PATIENCE
+    me = threading.get_ident()
     with _change:
-        _forking.add(threading.get_ident())
-        _change.wait_for(lambda: not _inside, _PATIENCE)
-    before = None
-    while (now := _at_rest()) is None or now != before:
-        if time.monotonic() > end:
-            _log.warning("DALI is at work since %.0f s: a child that is forked now may not be able to load", _PATIENCE)
-            return
-        before = now
-        time.sleep(0.001)
+        _forking.add(me)
+        _change.wait_for(lambda: _inside.count(me) == len(_inside), _PATIENCE)
+    if not _comes_to_rest():
+        _log.warning(
+            "DALI has not come to rest within %.0f s: a child that is forked now may not be able to load", _PATIENCE
+        )
 
 
 def _in_parent() -> None:
@@ -65,28 +67,44 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    global _change, _inside
-    _change, _inside = threading.Condition(), 0
+    global _change
+    _change = threading.Condition()
     _forking.clear()
+    _inside[:] = [thread for thread in _inside if thread == threading.get_ident()]
 
 
-def _at_rest() -> dict[str, str] | None:
-    """How often each of DALI's threads has been switched, or None where one is not asleep.
+def _comes_to_rest() -> bool:
+    threads, before = list(_threads_of_dali()), None
+    end = time.monotonic() + _PATIENCE
+    # The same answer twice says that all of them slept at one time.
+    while threads and ((now := _switches(threads)) is None or now != before):
+        if time.monotonic() > end:
+            return False
+        before = now
+        time.sleep(0.001)
+    return True
 
-    The same answer twice says that all of them slept at one time.
-    """
-    switched = {}
-    for thread in Path("/proc/self/task").iterdir():
-        try:
-            if not (thread / "comm").read_text().startswith(_NAMES):
-                continue
-            status = (thread / "status").read_text()
-        except OSError:  # it has ended
-            continue
-        if "State:\tS" not in status:
-            return None
-        switched[thread.name] = status[status.index("voluntary_ctxt_switches") :]
-    return switched
+
+def _threads_of_dali() -> dict[str, bytes]:
+    """Their numbers and names; the calling thread, if it is one, does not count."""
+    found = {}
+    for thread in os.listdir(_THREADS) if _THREADS.exists() else ():
+        with contextlib.suppress(OSError):  # it has ended
+            found[thread] = (_THREADS / thread / "comm").read_bytes().rstrip()
+    found.pop(str(threading.get_native_id()), None)
+    return {thread: name for thread, name in found.items() if name.startswith(_NAMES)}
+
+
+def _switches(threads: Sequence[str]) -> list[bytes] | None:
+    """How often each thread has been switched, or None where one is not asleep."""
+    found = []
+    for thread in threads:
+        with contextlib.suppress(OSError):
+            status = (_THREADS / thread / "status").read_bytes()
+            if b"State:\tS" not in status:
+                return None
+            found.append(status.partition(b"voluntary_ctxt_switches")[2])
+    return found
 
 
 os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

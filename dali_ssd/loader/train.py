@@ -25,6 +25,7 @@ from dali_ssd.config import (
 )
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats, good_records
+from dali_ssd.loader.forks import no_fork
 from dali_ssd.loader.runs import batches_per_run
 from dali_ssd.optional import require
 from dali_ssd.records.dataset import Paths
@@ -148,8 +149,9 @@ class TrainLoader(Loader):
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         super().close()
-        self._arrays: list[list[Any]] = []
-        self._texts: tuple[Any, ...] = ()
+        with no_fork():
+            self._arrays: list[list[Any]] = []
+            self._texts: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -174,16 +176,20 @@ class TrainLoader(Loader):
     def _next(self) -> Batch:
         self._require_running()
         if self._taken == self._per_run:
-            self._run_began_at = self._checkpoints()
-            self._arrays, self._texts = [], ()  # so that their memory is free again while the next run is awaited
-            *parts, self._texts = zip(*self._run(), strict=True)
-            self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
-            self._taken, self._skip = self._skip, 0
+            self._take_run()
         size = self.config.batch_size
         rows, texts = slice(self._taken * size, (self._taken + 1) * size), self._texts
         self._taken += 1
         data, cls_targets, box_targets = ([array[rows] for array in part] for part in self._arrays)  # views, no copies
         return Batch(data, cls_targets, box_targets, lambda: self._places([list(tensors)[rows] for tensors in texts]))
+
+    def _take_run(self) -> None:
+        with no_fork():
+            self._run_began_at = self._checkpoints()
+            self._arrays, self._texts = [], ()  # so that their memory is free again while the next run is awaited
+            *parts, self._texts = zip(*self._run(), strict=True)
+            self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
+        self._taken, self._skip = self._skip, 0
 
     def _checkpoints(self) -> list[str]:
         return [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]

@@ -54,14 +54,11 @@ def test_processes_read_the_same_and_leave_nothing(tmp_path: Path, method: Metho
 
 def test_a_fork_knows_the_threads_of_dali(tmp_path: Path) -> None:
     """By their names, which are DALI's to change: where it found none, it would wait for none."""
-    alone = set(forks._at_rest() or ())
+    before = forks._threads_of_dali()
     loader = train(write_random(tmp_path, 10))
     next(iter(loader))
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    assert len(set(forks._at_rest() or ()) - alone) > loader.config.num_threads
+    names = {name for thread, name in forks._threads_of_dali().items() if thread not in before}
+    assert names == {b"[DALI] Executor", b"[DALI][TP0]Exec", b"[DALI][TP1]Exec", b"PrefetchWorker"}
 
 
 def test_threads_read_the_same(tmp_path: Path) -> None:

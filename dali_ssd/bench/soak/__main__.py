@@ -44,7 +44,8 @@ def _run(config: SoakConfig, command: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="dali-ssd-soak-") as folder:
         result = soak(config, plant(Path(folder), config.records, config.copies, config.seed), stop)
     _write(result, out, command, date, code)
-    print(f"{out}: {'; '.join(result.failures) or 'all is well'}")
+    well = f"all is well, but {result.not_measured}" if result.not_measured else "all is well"
+    print(f"{out}: {'; '.join(result.failures) or well}")
     return stop.exit_code or (1 if result.failures else 0)
 
 

@@ -51,7 +51,7 @@ def report(result: Soaked, command: Sequence[str], date: str, code: str, picture
 
 def _verdict(result: Soaked) -> str:
     if not result.failures:
-        return "**All is well.**" if len(result.settled) > 1 else f"**All is well so far.** {_too_short(result)}"
+        return f"**All is well, but {result.not_measured}.**" if result.not_measured else "**All is well.**"
     return "\n".join(["**Not all is well:**", "", *(f"- {failure}" for failure in result.failures)])
 
 
@@ -91,12 +91,12 @@ def _held(result: Soaked) -> dict[str, str]:
     if not result.samples:
         return {"samples": "none: it ended too early"}
     late = result.settled
-    if len(late) < 2:
+    if result.not_measured:
         last = result.samples[-1]
         return {
             "memory of its own": f"{last.memory:.0f} MB at the end",
             "open files": f"{last.files} at the end",
-            "their growth": _too_short(result),
+            "their growth": result.not_measured,
         }
     memory, files = [sample.memory for sample in late], [sample.files for sample in late]
     return {
@@ -111,10 +111,6 @@ def _held(result: Soaked) -> dict[str, str]:
         "samples": f"{len(result.samples)}, of which {len(late)} count: caches fill up in the first "
         f"{result.config.settling:,} batches",
     }
-
-
-def _too_short(result: Soaked) -> str:
-    return f"Growth is not measured in the first {result.config.settling:,} batches (`--settling`)."
 
 
 def _waits(result: Soaked) -> dict[str, str]:

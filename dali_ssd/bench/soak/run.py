@@ -74,6 +74,12 @@ class Soaked:
         return [sample for sample in self.samples if sample.batch >= self.config.settling]
 
     @property
+    def not_measured(self) -> str:
+        """Why growth was not measured; empty if it was."""
+        first = f"growth is not measured in the first {self.config.settling:,} batches (`--settling`)"
+        return first if len(self.settled) < 2 else ""
+
+    @property
     def failures(self) -> list[str]:
         """Everything that is not as it should be."""
         config, planted = self.config, self.planted

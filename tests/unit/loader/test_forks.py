@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,21 @@ from dali_ssd.loader import forks
 from dali_ssd.loader.forks import no_fork
 from tests.processes import in_processes
 
-Started = Callable[[str], threading.Event]
+Started = Callable[[str | bytes], threading.Event]
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+def started() -> Iterator[Started]:
     """Starts a thread of that name, which works until the event is set."""
+    events: list[threading.Event] = []
 
-    def start(name: str) -> threading.Event:
+    def start(name: str | bytes) -> threading.Event:
         event, running = threading.Event(), threading.Event()
+        events.append(event)
 
         def work() -> None:
-            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name)
+            comm = Path(f"/proc/self/task/{threading.get_native_id()}/comm")
+            comm.write_bytes(name.encode() if isinstance(name, str) else name)
             running.set()
             while not event.is_set():
                 pass
@@ -32,33 +36,78 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
         assert running.wait(60)
         return event
 
-    return start
+    yield start
+    for event in events:
+        event.set()
 
 
-def forked_after() -> float:
-    """Seconds until there is a child."""
+def fork(in_child: Callable[[], object] = lambda: None) -> float:
+    """Seconds until there is a child; it must end well."""
     begin = time.monotonic()
     child = os.fork()
     if not child:
-        os._exit(0)
+        code = 1
+        try:
+            in_child()
+            code = 0
+        finally:
+            os._exit(code)
+    took = time.monotonic() - begin
     assert os.waitpid(child, 0)[1] == 0
-    return time.monotonic() - begin
+    return took
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """As if this thread were in the middle of a fork."""
+    forks._before()
+    try:
+        yield
+    finally:
+        forks._in_parent()
+
+
+@contextmanager
+def in_thread(work: Callable[[], object]) -> Iterator[None]:
+    """Something that goes on beside, and has ended after."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def enter_and_set(event: threading.Event) -> None:
+    with no_fork():
+        event.set()
 
 
 @pytest.mark.parametrize("name", ["[DALI][TP0]Exec", "PrefetchWorker 0"])
 def test_a_fork_waits_for_dali(started: Started, name: str) -> None:
     event = started(name)
     threading.Timer(0.5, event.set).start()
-    assert forked_after() > 0.3
+    fork()
     assert event.is_set()
 
 
-def test_a_fork_waits_for_no_other_thread(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "_PATIENCE", 600.0)
-    event = started("others")
-    forked_after()
+@pytest.mark.parametrize("name", ["others", b"thread of Zo\xc3"])
+def test_a_fork_waits_for_no_other_thread(started: Started, monkeypatch: pytest.MonkeyPatch, name: str | bytes) -> None:
+    monkeypatch.setattr(forks, "_PATIENCE", 20.0)
+    event = started(name)
+    fork()
     assert not event.is_set()
-    event.set()
+
+
+def test_a_fork_by_a_thread_of_dali_does_not_wait_for_itself() -> None:
+    found: list[dict[str, bytes]] = []
+
+    def look() -> None:
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("[DALI][TP0]Exec")
+        found.append(forks._threads_of_dali())
+
+    with in_thread(look):
+        pass
+    assert found == [{}]
 
 
 def test_a_fork_does_not_wait_for_ever(
@@ -66,9 +115,16 @@ def test_a_fork_does_not_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(forks, "_PATIENCE", 0.2)
     event = started("[DALI] Executor")
-    assert forked_after() > 0.1
-    event.set()
-    assert "DALI is at work since" in caplog.text
+    assert fork() > 0.1
+    assert not event.is_set()
+    assert "DALI has not come to rest within" in caplog.text
+
+
+def test_a_fork_without_proc_goes_ahead(started: Started, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(forks, "_THREADS", tmp_path / "none")
+    event = started("[DALI] Executor")
+    fork()
+    assert not event.is_set()
 
 
 def test_a_fork_waits_for_those_who_give_work() -> None:
@@ -80,53 +136,80 @@ def test_a_fork_waits_for_those_who_give_work() -> None:
             time.sleep(0.5)
             outside.set()
 
-    threading.Thread(target=work, daemon=True).start()
-    assert inside.wait(60)
-    forked_after()
-    assert outside.is_set()
+    with in_thread(work):
+        assert inside.wait(60)
+        fork()
+        assert outside.is_set()
 
 
 def test_work_waits_for_a_fork() -> None:
     entered = threading.Event()
-
-    def enter() -> None:
-        with no_fork():
-            entered.set()
-
-    forks._before()
-    threading.Thread(target=enter, daemon=True).start()
-    assert not entered.wait(0.3)
-    forks._in_parent()
+    with forking():
+        threading.Thread(target=enter_and_set, args=(entered,), daemon=True).start()
+        assert not entered.wait(0.3)
     assert entered.wait(60)
 
 
-def test_work_waits_for_two_forks_at_once() -> None:
+def test_work_waits_for_the_last_of_two_forks() -> None:
     begun, go, entered = threading.Event(), threading.Event(), threading.Event()
 
-    def fork() -> None:
-        forks._before()
-        begun.set()
-        go.wait(60)
-        forks._in_parent()
+    def other() -> None:
+        with forking():
+            begun.set()
+            go.wait(60)
 
-    def enter() -> None:
-        with no_fork():
-            entered.set()
-
-    forks._before()
-    threading.Thread(target=fork, daemon=True).start()
-    assert begun.wait(60)
-    threading.Thread(target=enter, daemon=True).start()
-    forks._in_parent()
-    assert not entered.wait(0.3)
-    go.set()
+    with in_thread(other):
+        assert begun.wait(60)
+        with forking():
+            threading.Thread(target=enter_and_set, args=(entered,), daemon=True).start()
+        assert not entered.wait(0.3)
+        go.set()
     assert entered.wait(60)
+
+
+def test_work_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's exception may keep a fork from saying that it is over."""
+    monkeypatch.setattr(forks, "_PATIENCE", 0.1)
+    forks._forking.add(-1)
+    with no_fork():
+        assert not forks._forking
+
+
+def test_work_inside_work_does_not_wait_for_a_fork_that_waits_for_it() -> None:
+    forking = threading.Thread(target=fork, daemon=True)
+    with no_fork():
+        forking.start()
+        while not forks._forking:
+            time.sleep(0.001)
+        with no_fork():
+            assert forking.is_alive()
+    forking.join(60)
+    assert not forking.is_alive()
+
+
+def test_work_may_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As DALI does for operators in Python that run in processes of their own."""
+    monkeypatch.setattr(forks, "_PATIENCE", 20.0)
+    begin = time.monotonic()
+    with no_fork():
+        child = os.fork()
+    if not child:
+        os._exit(len(forks._inside))
+    assert os.waitpid(child, 0)[1] == 0
+    assert time.monotonic() - begin < 10
 
 
 def test_a_child_can_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forks, "_PATIENCE", 0.1)
-    with no_fork():  # as if another thread of the parent never returned
+    leave = threading.Event()
+
+    def never_returns() -> None:
+        with no_fork():
+            leave.wait(60)
+
+    with in_thread(never_returns):
         assert in_processes("fork", _enter, [()]) == ["entered"]
+        leave.set()
 
 
 def _enter() -> str:
