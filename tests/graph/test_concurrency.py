@@ -52,6 +52,16 @@ def test_processes_read_the_same_and_leave_nothing(tmp_path: Path, method: Metho
     assert own == set()
 
 
+def test_no_child_finds_the_pool_of_memory_locked(tmp_path: Path) -> None:
+    """1 of 100 hung that were forked while readers worked."""
+    shards = [str(path) for path in write_random(tmp_path, 10, num_shards=3)]
+    expected = digest(shards)
+    for _ in range(20):
+        loader = train(shards)
+        next(iter(loader))
+        assert in_processes("fork", digest, [(shards,)] * 3, limit=60) == [expected] * 3
+
+
 def test_a_fork_knows_the_threads_of_dali(tmp_path: Path) -> None:
     """By their names, which are DALI's to change: where it found none, it would wait for none."""
     before = forks._threads_of_dali()
