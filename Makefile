@@ -35,7 +35,7 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 bench: $(STAMP) ## Compare loaders on the same work; ARGS are those of dali-ssd bench
 	@$(BIN)/dali-ssd bench $(ARGS)
 
-soak: $(STAMP) ## Load, train and score for a quarter of an hour on damaged shards: nothing may grow; ARGS='--batches 2000'
+soak: $(STAMP) ## Load, train and score for a quarter of an hour on damaged shards: nothing may grow
 	@$(BIN)/python -m dali_ssd.bench.soak $(ARGS)
 
 clean: ## Remove .venv and what the tools left

@@ -13,7 +13,7 @@ Method = Literal["fork", "spawn"]
 def in_processes(
     method: Method, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], limit: float = 300
 ) -> list[Any]:
-    """What the function answers to each of the arguments, in any order. None of the processes outlives the limit."""
+    """What the function answers to each of the arguments. None of the processes outlives the limit."""
     context = multiprocessing.get_context(method)
     end = time.monotonic() + limit
     started = []

@@ -2,8 +2,8 @@
 
 DALI guards its pool of host memory with a spin lock, and a fork copies that as it is. Where one of a pipeline's threads
 held it, nobody in the child ever gives it back, and the first pipeline that the child makes spins for ever: 1 of 100
-children did. So a fork waits until the pipelines have prepared what they were asked for, and none is asked meanwhile.
-What remains is the moment in which a consumer's own thread frees a batch.
+children did. So a fork waits until all of DALI's threads sleep, and none is given work meanwhile. What remains is the
+moment in which a consumer frees a batch.
 """
 
 from __future__ import annotations
@@ -50,14 +50,12 @@ def no_fork() -> Iterator[None]:
 
 
 def _before() -> None:
-    me = threading.get_ident()
-    with _change:
-        _forking.add(me)
-        _change.wait_for(lambda: _inside.count(me) == len(_inside), _PATIENCE)
-    if not _comes_to_rest():
-        _log.warning(
-            "DALI has not come to rest within %.0f s: a child that is forked now may not be able to load", _PATIENCE
-        )
+    try:
+        at_rest = _others_leave() and _comes_to_rest()
+    except KeyboardInterrupt:  # it ends the wait and no more: Python lets no exception out of here
+        at_rest = False
+    if not at_rest:
+        _log.warning("DALI is at work: a child that is forked now may not be able to load")
 
 
 def _in_parent() -> None:
@@ -71,6 +69,13 @@ def _in_child() -> None:
     _change = threading.Condition()
     _forking.clear()
     _inside[:] = [thread for thread in _inside if thread == threading.get_ident()]
+
+
+def _others_leave() -> bool:
+    me = threading.get_ident()
+    with _change:
+        _forking.add(me)
+        return _change.wait_for(lambda: _inside.count(me) == len(_inside), _PATIENCE)
 
 
 def _comes_to_rest() -> bool:

@@ -184,15 +184,16 @@ class TrainLoader(Loader):
         return Batch(data, cls_targets, box_targets, lambda: self._places([list(tensors)[rows] for tensors in texts]))
 
     def _take_run(self) -> None:
+        self._run_began_at = self._checkpoints()
         with no_fork():
-            self._run_began_at = self._checkpoints()
             self._arrays, self._texts = [], ()  # so that their memory is free again while the next run is awaited
-            *parts, self._texts = zip(*self._run(), strict=True)
-            self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
+        *parts, self._texts = zip(*self._run(), strict=True)
+        self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
         self._taken, self._skip = self._skip, 0
 
     def _checkpoints(self) -> list[str]:
-        return [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
+        with no_fork():
+            return [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is, between any two batches; plain values that pickle and JSON can hold.

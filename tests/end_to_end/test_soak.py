@@ -45,12 +45,12 @@ def test_short_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "all is well" in capsys.readouterr().out
 
 
-def test_soak_within_the_settling_says_that_growth_was_not_measured(
+def test_soak_that_is_too_short_says_that_growth_was_not_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, report = soak(tmp_path / "soak.md", "--train-every", "0", "--settling", "1000")
     assert code == 0, report
-    assert "**All is well, but growth is not measured in the first 1,000 batches" in report
+    assert "**All is well, but growth is not measured in fewer than 2,000 batches" in report
     assert "all is well, but growth is not measured" in capsys.readouterr().out
 
 

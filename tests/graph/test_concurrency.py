@@ -52,14 +52,25 @@ def test_processes_read_the_same_and_leave_nothing(tmp_path: Path, method: Metho
     assert own == set()
 
 
-def test_no_child_finds_the_pool_of_memory_locked(tmp_path: Path) -> None:
-    """1 of 100 hung that were forked while readers worked."""
+def test_no_child_finds_the_pool_of_memory_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 of 100 hung that were forked while readers worked: too few to meet one here, so DALI is looked at as well."""
     shards = [str(path) for path in write_random(tmp_path, 10, num_shards=3)]
     expected = digest(shards)
-    for _ in range(20):
+    found: list[list[bytes] | None] = []
+    comes_to_rest = forks._comes_to_rest
+
+    def also_look() -> bool:
+        done = comes_to_rest()
+        found.append(forks._switches(list(forks._threads_of_dali())))
+        return done
+
+    monkeypatch.setattr(forks, "_comes_to_rest", also_look)
+    for _ in range(5):
         loader = train(shards)
         next(iter(loader))
         assert in_processes("fork", digest, [(shards,)] * 3, limit=60) == [expected] * 3
+    assert len(found) == 15
+    assert all(found)  # threads of DALI, and all of them asleep
 
 
 def test_a_fork_knows_the_threads_of_dali(tmp_path: Path) -> None:
@@ -67,8 +78,8 @@ def test_a_fork_knows_the_threads_of_dali(tmp_path: Path) -> None:
     before = forks._threads_of_dali()
     loader = train(write_random(tmp_path, 10))
     next(iter(loader))
-    names = {name for thread, name in forks._threads_of_dali().items() if thread not in before}
-    assert names == {b"[DALI] Executor", b"[DALI][TP0]Exec", b"[DALI][TP1]Exec", b"PrefetchWorker"}
+    begins = {name[:9] for thread, name in forks._threads_of_dali().items() if thread not in before}
+    assert begins >= {b"[DALI] Ex", b"[DALI][TP", b"PrefetchW"}
 
 
 def test_threads_read_the_same(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ class SoakConfig:
     sample_every: int = 50
     """Batches between two samples of memory and open files."""
     settling: int = 10_000
-    """Batches before growth is measured: MXNet's caches fill up, and a network that learns finds more to score."""
+    """Batches before growth is measured: MXNet's caches fill up, and a network that learns finds more to score. It is
+    measured over no fewer batches than these."""
     max_memory: float = 0.5
     """Most growth of the process's own resident memory, in 10^6 bytes for every 1,000 batches."""
     max_files: float = 0.1

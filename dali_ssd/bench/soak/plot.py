@@ -25,9 +25,10 @@ def plot_soak(result: Soaked, path: Path) -> None:
     batches = [sample.batch for sample in result.samples]
     memory.plot(batches, [sample.memory for sample in result.samples], color=_BLUE)
     files.plot(batches, [sample.files for sample in result.samples], color=_ORANGE)
-    if result.settled:
+    if not result.not_measured:
         memory.axvline(result.config.settling, color=_GRAY, linewidth=0.8, linestyle=":")
-    memory.set_xlabel("batches (growth is measured to the right of the dotted line)")
+    measured = result.not_measured or "growth is measured to the right of the dotted line"
+    memory.set_xlabel(f"batches ({measured.replace('`', '')})")
     memory.set_ylabel("memory of its own, MB", color=_BLUE)
     files.set_ylabel("open files", color=_ORANGE)
     for axes, name in ((memory, "memory"), (files, "files")):

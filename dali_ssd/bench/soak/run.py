@@ -76,14 +76,17 @@ class Soaked:
     @property
     def not_measured(self) -> str:
         """Why growth was not measured; empty if it was."""
-        first = f"growth is not measured in the first {self.config.settling:,} batches (`--settling`)"
-        return first if len(self.settled) < 2 else ""
+        least = 2 * self.config.settling
+        if self.batches >= least and len(self.settled) > 1:
+            return ""
+        return f"growth is not measured in fewer than {least:,} batches (twice `--settling`)"
 
     @property
     def failures(self) -> list[str]:
         """Everything that is not as it should be."""
         config, planted = self.config, self.planted
-        memory, files = growth(self.settled, "memory"), growth(self.settled, "files")
+        late = [] if self.not_measured else self.settled
+        memory, files = growth(late, "memory"), growth(late, "files")
         got_in = sorted(name for record, name in planted.bad.items() if record in self.delivered)
         missing = planted.good - self.delivered if self.batches * config.batch_size > _PASSES * self.records else ()
         checks = {

@@ -30,9 +30,17 @@ def test_growth_is_the_slope() -> None:
 
 def test_growth_counts_after_the_settling() -> None:
     samples = [Sample(batch, 400.0 + min(batch, 100), 7) for batch in range(10, 410, 10)]
-    config = SoakConfig(settling=100)
-    assert Soaked(config, Planted((), {}, {}, frozenset()), samples=samples).failures == []
-    assert Soaked(replace(config, settling=0), Planted((), {}, {}, frozenset()), samples=samples).failures != []
+    result = Soaked(SoakConfig(settling=100), Planted((), {}, {}, frozenset()), batches=400, samples=samples)
+    assert not result.not_measured
+    assert result.failures == []
+    assert replace(result, config=SoakConfig(settling=50)).failures != []
+
+
+def test_growth_over_less_than_the_settling_is_not_measured() -> None:
+    samples = [Sample(batch, 400.0 + batch, 7) for batch in range(10, 400, 10)]
+    result = Soaked(SoakConfig(settling=200), Planted((), {}, {}, frozenset()), batches=399, samples=samples)
+    assert result.failures == []
+    assert result.not_measured == "growth is not measured in fewer than 400 batches (twice `--settling`)"
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -11,7 +11,6 @@ import pytest
 
 from dali_ssd.loader import forks
 from dali_ssd.loader.forks import no_fork
-from tests.processes import in_processes
 
 Started = Callable[[str | bytes], threading.Event]
 
@@ -77,6 +76,24 @@ def in_thread(work: Callable[[], object]) -> Iterator[None]:
     assert not thread.is_alive()
 
 
+@contextmanager
+def one_inside() -> Iterator[None]:
+    """Another thread that gives DALI work all the time."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with no_fork():
+            entered.set()
+            leave.wait(60)
+
+    with in_thread(work):
+        assert entered.wait(60)
+        try:
+            yield
+        finally:
+            leave.set()
+
+
 def enter_and_set(event: threading.Event) -> None:
     with no_fork():
         event.set()
@@ -93,21 +110,20 @@ def test_a_fork_waits_for_dali(started: Started, name: str) -> None:
 @pytest.mark.parametrize("name", ["others", b"thread of Zo\xc3"])
 def test_a_fork_waits_for_no_other_thread(started: Started, monkeypatch: pytest.MonkeyPatch, name: str | bytes) -> None:
     monkeypatch.setattr(forks, "_PATIENCE", 20.0)
-    event = started(name)
-    fork()
-    assert not event.is_set()
+    started(name)
+    assert fork() < 10
 
 
 def test_a_fork_by_a_thread_of_dali_does_not_wait_for_itself() -> None:
-    found: list[dict[str, bytes]] = []
+    found: list[bool] = []
 
     def look() -> None:
         Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("[DALI][TP0]Exec")
-        found.append(forks._threads_of_dali())
+        found.append(str(threading.get_native_id()) in forks._threads_of_dali())
 
     with in_thread(look):
         pass
-    assert found == [{}]
+    assert found == [False]
 
 
 def test_a_fork_does_not_wait_for_ever(
@@ -117,14 +133,32 @@ def test_a_fork_does_not_wait_for_ever(
     event = started("[DALI] Executor")
     assert fork() > 0.1
     assert not event.is_set()
-    assert "DALI has not come to rest within" in caplog.text
+    assert "DALI is at work" in caplog.text
 
 
 def test_a_fork_without_proc_goes_ahead(started: Started, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(forks, "_PATIENCE", 20.0)
     monkeypatch.setattr(forks, "_THREADS", tmp_path / "none")
-    event = started("[DALI] Executor")
+    started("[DALI] Executor")
+    assert fork() < 10
+
+
+def test_a_fork_that_waits_no_longer_for_those_inside_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(forks, "_PATIENCE", 0.1)
+    with one_inside():
+        fork()
+    assert "DALI is at work" in caplog.text
+
+
+def test_ctrl_c_ends_the_wait(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forks, "_comes_to_rest", interrupted)
     fork()
-    assert not event.is_set()
+    assert "DALI is at work" in caplog.text
 
 
 def test_a_fork_waits_for_those_who_give_work() -> None:
@@ -176,42 +210,47 @@ def test_work_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_work_inside_work_does_not_wait_for_a_fork_that_waits_for_it() -> None:
-    forking = threading.Thread(target=fork, daemon=True)
+    begun, forked = threading.Event(), threading.Event()
+
+    def other() -> None:
+        begun.set()
+        fork()
+        forked.set()
+
     with no_fork():
-        forking.start()
-        while not forks._forking:
-            time.sleep(0.001)
+        threading.Thread(target=other, daemon=True).start()
+        assert begun.wait(60)
+        assert not forked.wait(0.3)
         with no_fork():
-            assert forking.is_alive()
-    forking.join(60)
-    assert not forking.is_alive()
+            assert not forked.is_set()
+    assert forked.wait(60)
 
 
 def test_work_may_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     """As DALI does for operators in Python that run in processes of their own."""
     monkeypatch.setattr(forks, "_PATIENCE", 20.0)
-    begin = time.monotonic()
-    with no_fork():
-        child = os.fork()
-    if not child:
-        os._exit(len(forks._inside))
-    assert os.waitpid(child, 0)[1] == 0
-    assert time.monotonic() - begin < 10
+
+    def leave() -> None:
+        context.__exit__(None, None, None)
+        assert not forks._inside
+
+    context = no_fork()
+    with context:
+        assert fork(leave) < 10
 
 
-def test_a_child_can_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_begins_with_nobody_inside_and_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forks, "_PATIENCE", 0.1)
-    leave = threading.Event()
+    before = forks._change
 
-    def never_returns() -> None:
-        with no_fork():
-            leave.wait(60)
+    def look() -> None:
+        assert forks._change is not before
+        assert not forks._inside
+        assert not forks._forking
 
-    with in_thread(never_returns):
-        assert in_processes("fork", _enter, [()]) == ["entered"]
-        leave.set()
-
-
-def _enter() -> str:
-    with no_fork():
-        return "entered"
+    with one_inside():
+        forks._forking.add(-1)  # as if another thread were forking
+        try:
+            fork(look)
+        finally:
+            forks._forking.clear()
