@@ -13,7 +13,6 @@ import numpy as np
 
 from dali_ssd.config import INTERPOLATIONS
 from dali_ssd.graph.kernel import inner
-from dali_ssd.graph.simd import GROUP
 
 __all__ = ["axis_table", "filter_weight", "lanczos_weights"]
 
@@ -54,10 +53,10 @@ def filter_weight(kind, distance, radius):  # type: ignore[no-untyped-def]
 def lanczos_weights(raw, distance):  # type: ignore[no-untyped-def]
     """raw (6,) = the weights of Lanczos' filter of 3 lobes, 3 sin(pi x) sin(pi x / 3) / (pi x)^2, for x = distance + k.
 
-    The sines of the sum come from three of `distance` alone: sines for each pixel would cost half as much as the image.
+    The sines of the sum come from two of `distance` alone: sines for each pixel would cost half as much as the image.
     """
-    sine = math.sin(math.pi * distance)
     third_sine, third_cosine = math.sin(math.pi / 3 * distance), math.cos(math.pi / 3 * distance)
+    sine = third_sine * (3.0 - 4.0 * third_sine**2)  # of three times the angle
     for k in range(raw.size):
         x = distance + k
         turned = third_sine * _COSINES[k] + third_cosine * _SINES[k]
@@ -74,8 +73,7 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
     canvas and gets no weight.
 
     Returns:
-        first `(n,) int64`: the first of k source pixels, all of them in the region; weights `(n, k) float32`; n is
-        size filled up to whole groups of `sum_pixels`, with weights of 0;
+        first `(size,) int64`: the first of k source pixels, all of them in the region; weights `(k, size) float32`;
         cover `(size,) float32`: the sum of the weights, below 1 where canvas shows; begin and end of the output pixels
         that show any of the region.
     """
@@ -83,8 +81,7 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
     radius = _radius(kind, scale)
     reach = 1 if kind == _NEAREST else int(math.ceil(2.0 * radius))
     taps = min(reach, length)
-    filled = -(-size // GROUP) * GROUP
-    first, weights = np.zeros(filled, np.int64), np.zeros((filled, taps), np.float32)
+    first, weights = np.zeros(size, np.int64), np.zeros((taps, size), np.float32)
     cover = np.zeros(size, np.float32)
     raw = np.empty(reach)
     begin, end = size, 0
@@ -103,8 +100,9 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
             total += raw[k]
         for k in range(reach):
             pixel = min(max(start + k, low), high - 1)
-            if raw[k] != 0.0 and 0 <= pixel < length:
-                weights[i, pixel - first[i]] += raw[k] / total
-                cover[i] += raw[k] / total
+            weight = raw[k] / total
+            if weight != 0.0 and 0 <= pixel < length:
+                weights[pixel - first[i], i] += weight
+                cover[i] += weight
                 begin, end = min(begin, i), i + 1
     return first, weights, cover, begin, end

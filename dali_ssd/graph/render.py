@@ -19,7 +19,7 @@ from dali_ssd.config import RenderConfig
 from dali_ssd.graph.filters import axis_table
 from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, vector
 from dali_ssd.graph.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
-from dali_ssd.graph.simd import GROUP, sum_pixels
+from dali_ssd.graph.simd import GROUP, paint_pixels
 
 __all__ = ["render", "render_kernel"]
 
@@ -53,45 +53,46 @@ def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", forceinline=True)
-def _each_group(line, row, first, weights, begin, end, taps):  # type: ignore[no-untyped-def]
-    for x in range(begin - begin % GROUP, end, GROUP):
-        sum_pixels(line, x, row, first, weights, taps)
+def _paint_groups(planes, row, first, weights, taps, cover, color, begin, end):  # type: ignore[no-untyped-def]
+    red, green, blue = planes
+    last = red.size - GROUP  # where the last group would go beyond the row, it begins earlier
+    for x in range(begin, end, GROUP):
+        paint_pixels(red, green, blue, min(x, last), row, first, weights, taps, cover, color)
 
 
 @inner
-def _resample_row(line, row, first, weights, begin, end):  # type: ignore[no-untyped-def]
-    """line (3, size) float32 = a row at the output's columns; loops of known length for the usual filters."""
-    taps = weights.shape[1]
+def _paint_row(planes, row, first, weights, cover, color, begin, end):  # type: ignore[no-untyped-def]
+    """Three planes (size,) float32 = the output's columns begin..end of a row; loops of known length for filters."""
+    taps = weights.shape[0]
     # nearest 1, linear 2, area of little shrinking 3, cubic 4, Lanczos 6
     if taps == 1:
-        _each_group(line, row, first, weights, begin, end, 1)
+        _paint_groups(planes, row, first, weights, 1, cover, color, begin, end)
     elif taps == 2:
-        _each_group(line, row, first, weights, begin, end, 2)
+        _paint_groups(planes, row, first, weights, 2, cover, color, begin, end)
     elif taps == 3:
-        _each_group(line, row, first, weights, begin, end, 3)
+        _paint_groups(planes, row, first, weights, 3, cover, color, begin, end)
     elif taps == 4:
-        _each_group(line, row, first, weights, begin, end, 4)
+        _paint_groups(planes, row, first, weights, 4, cover, color, begin, end)
     elif taps == 6:
-        _each_group(line, row, first, weights, begin, end, 6)
+        _paint_groups(planes, row, first, weights, 6, cover, color, begin, end)
     else:
-        _each_group(line, row, first, weights, begin, end, taps)
+        _paint_groups(planes, row, first, weights, taps, cover, color, begin, end)
 
 
-@_fast
-def _color_row(plane, line, color, share, cover):  # type: ignore[no-untyped-def]
-    """plane (size,) = one channel of a resampled line; `share` of the row is image, not canvas.
-
-    A channel a call: with three results in one loop, LLVM gives up proving that no array overlaps another.
-    """
-    red, green, blue = line[0], line[1], line[2]
-    m0, m1, m2, offset = color[0], color[1], color[2], color[3] * share
-    for x in range(plane.size):
-        plane[x] = m0 * red[x] + m1 * green[x] + m2 * blue[x] + offset * cover[x]
+@inner
+def _color_of_row(color, share):  # type: ignore[no-untyped-def]
+    """The color matrix for a row of which `share` is image and not canvas."""
+    m = color
+    return (
+        *(m[0], m[1], m[2], m[3] * share),
+        *(m[4], m[5], m[6], m[7] * share),
+        *(m[8], m[9], m[10], m[11] * share),
+    )
 
 
 @inner
 def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyped-def]
-    """Row by row: blend source rows, which lie as the processor likes it, then resample that one row, then color it."""
+    """Row by row: blend source rows, which lie as the processor likes it, then resample and color that one row."""
     height, width = pixels.shape[0], pixels.shape[1]
     size = out.shape[1]
     top, left = region[0], region[1]
@@ -101,9 +102,8 @@ def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyp
     first_x, weights_x, cover_x, begin_x, end_x = axis_table(kind, size, x0, x1, width, mirrored)
     first_y, weights_y, cover_y, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
     source = pixels.reshape(height, 3 * width)
-    row = np.zeros(3 * width + 1, np.float32)  # `sum_pixels` may read one more
-    line = np.zeros((3, first_x.size), np.float32)
-    planes = np.empty((3, size), np.float32)
+    row = np.zeros(3 * width + 1, np.float32)  # `paint_pixels` may read one more
+    planes = np.zeros((3, size), np.float32)
     for y in range(size):
         if y < begin_y or y >= end_y or begin_x >= end_x:
             if channels_first:
@@ -111,12 +111,14 @@ def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyp
             else:
                 out[y] = 0
             continue
-        _blend_rows(row, source, first_y[y], weights_y[y])
-        _resample_row(line, row, first_x, weights_x, begin_x, end_x)
-        for c in range(3):
-            plane = out[c, y] if channels_first else planes[c]
-            _color_row(plane, line, color[4 * c : 4 * c + 4], cover_y[y], cover_x)
-        if not channels_first:
+        _blend_rows(row, source, first_y[y], weights_y[:, y])
+        colors = _color_of_row(color, cover_y[y])
+        if channels_first:
+            out[:, y, :begin_x] = 0
+            out[:, y, end_x:] = 0
+            _paint_row((out[0, y], out[1, y], out[2, y]), row, first_x, weights_x, cover_x, colors, begin_x, end_x)
+        else:
+            _paint_row((planes[0], planes[1], planes[2]), row, first_x, weights_x, cover_x, colors, begin_x, end_x)
             out[y] = planes.T
 
 

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 
 from dali_ssd.config import INTERPOLATIONS
 from dali_ssd.graph.filters import axis_table, filter_weight, lanczos_weights
-from dali_ssd.graph.simd import GROUP
 from tests.graph import oracle
 
 
 def dense(table: tuple, size: int, length: int) -> np.ndarray:
     first, weights, *_ = table
     matrix = np.zeros((size, length))
-    assert not weights[size:].any() and len(weights) % GROUP == 0 and len(weights) - size < GROUP
     for i in range(size):
-        matrix[i, first[i] : first[i] + weights.shape[1]] = weights[i]
+        matrix[i, first[i] : first[i] + len(weights)] = weights[:, i]
     return matrix
 
 
@@ -36,8 +34,8 @@ def test_a_table_is_the_dense_matrix_cut_to_the_region(
     high = low + extent
     table = axis_table(INTERPOLATIONS.index(kind), size, low, high, length, mirrored)
     first, weights, cover, begin, end = table
-    assert first.shape == weights.shape[:1] and cover.shape == (size,)
-    assert (first >= 0).all() and (first + weights.shape[1] <= length).all()
+    assert first.shape == weights.shape[1:] == cover.shape == (size,)
+    assert (first >= 0).all() and (first + len(weights) <= length).all()
 
     wanted = np.zeros((size, length))
     matrix = oracle.weight_matrix(kind, size, extent, low)
@@ -57,7 +55,7 @@ def test_a_table_is_the_dense_matrix_cut_to_the_region(
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_first_pixels_of_an_unmirrored_table_never_go_back(kind: str, mirrored: bool) -> None:
     first, *_ = axis_table(INTERPOLATIONS.index(kind), 50, -13, 170, 120, mirrored)
-    steps = np.diff(first[:50]) * (-1 if mirrored else 1)
+    steps = np.diff(first) * (-1 if mirrored else 1)
     assert (steps >= 0).all()
 
 
@@ -85,5 +83,5 @@ def test_same_size_is_the_identity(kind: str) -> None:
 
 
 def test_only_area_widens_when_it_shrinks() -> None:
-    taps = {kind: axis_table(code, 10, 0, 100, 100, False)[1].shape[1] for code, kind in enumerate(INTERPOLATIONS)}
+    taps = {kind: axis_table(code, 10, 0, 100, 100, False)[1].shape[0] for code, kind in enumerate(INTERPOLATIONS)}
     assert taps == {"nearest": 1, "linear": 2, "cubic": 4, "area": 20, "lanczos": 6}
