@@ -1,7 +1,7 @@
 """What the loaders share: devices and their pipelines, the look-up of records, and how long the consumer waits.
 
-Each device has its own DALI pipeline over its own part of the records, which prepares batches ahead in threads of its
-own; the loader only collects them.
+Each DALI pipeline has a device and its own part of the records, and prepares batches ahead in threads of its own; the
+loader only collects them.
 """
 
 from __future__ import annotations
@@ -118,13 +118,13 @@ class Loader:
         if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
 
-    def _run(self) -> list[Any]:
-        """What each pipeline has prepared; counts the time that the caller waits."""
+    def _run(self, pipelines: Sequence[Any]) -> list[Any]:
+        """What each of these has prepared; counts the time that the caller waits."""
         self._require_running()
         begin = time.perf_counter()
         try:
             with no_fork():
-                return [pipeline.run() for pipeline in self._pipelines]
+                return [pipeline.run() for pipeline in pipelines]
         except RuntimeError as error:
             self.close()  # DALI's pipelines are of no use after an error
             raise find_damage(self._dataset, str(error)) from error

@@ -1,25 +1,53 @@
-"""How many batches a pipeline prepares in one run.
+"""How the work for a device is divided: among pipelines, and among their runs.
 
-The operators of a pipeline follow each other, and each ends when its last image is ready. Several small batches in one
-run leave the threads less often without work: on 2 cores, 96 images a run were 1.11 times (500 px) and 1.13 times
-(640 px) as fast as 32 (medians of 4 pairs). Where images are large there is nothing to gain and only memory to lose:
-64 photos of 1280 px a run took 1.25 instead of 0.8 GB and were 0.94 times as fast.
+Within a pipeline the operators follow each other, and each ends when its last image is ready: threads wait for the
+slowest of them, and while the decoder is set up for a batch. Two pipelines that take turns fill each other's gaps. On 2
+cores, two of one thread each with runs of 32 images were 1.07 (500 px) and 1.03 (1280 px) times as fast as one of two
+threads with runs of 96; three, or two of two threads each, were slower.
+
+Where a pipeline has several threads, longer runs leave them less often without work: one of two threads was 1.11 (500
+px) and 1.13 (640 px) times as fast with 96 images a run as with 32. Where images are large there is nothing to gain and
+only memory to lose: 64 photos of 1280 px a run took 1.25 instead of 0.8 GB and were 0.94 times as fast.
+
+(Medians of 4 or 5 paired measurements.)
 """
 
 from __future__ import annotations
 
 from dali_ssd.config import RenderConfig
 
-__all__ = ["batches_per_run"]
+__all__ = ["batches_per_run", "pipelines_per_device"]
 
+_PIPELINES = 2
+_BATCHES = 12
+"""Least batches of a pass for which pipelines take turns: an epoch may then be out by one batch of these."""
 _IMAGES = 96
 _BYTES = 224 << 20
-"""Room for the decoded images of a run and for what they become."""
+"""Room for the decoded images of a run and for what they become.
+
+Both are for all pipelines of a device, and neither depends on the number of cores: in runs of another length DALI draws
+other random numbers."""
 
 
-def batches_per_run(batch_size: int, mean_pixels: float, image: RenderConfig, num_anchors: int) -> int:
-    """Batches that one run prepares, at least 1. `mean_pixels`: of an image of the data, width times height."""
+def pipelines_per_device(device: str, batches: int) -> int:
+    """Pipelines that take turns with the batches of a device, `batches` a pass.
+
+    The number of cores does not count, so that a seed gives the same batches on every machine.
+    """
+    return _PIPELINES if device == "cpu" and batches >= _BATCHES else 1
+
+
+def batches_per_run(batch_size: int, pipelines: int, mean_pixels: float, image: RenderConfig, num_anchors: int) -> int:
+    """Batches that one run of each of a device's pipelines prepares on a CPU, at least 1.
+
+    Args:
+        batch_size: images of a batch on this device.
+        pipelines: that take turns.
+        mean_pixels: of an image of the data, width times height.
+        image: what images become.
+        num_anchors: for each of which there are targets.
+    """
     rendered = 3 * image.data_shape**2 * (4 if image.dtype == "float32" else 2)
     targets = 4 * (1 + 4) * num_anchors
     room = _BYTES / (3 * mean_pixels + rendered + targets)
-    return max(1, int(min(_IMAGES, room)) // batch_size)
+    return max(1, int(min(_IMAGES, room) / pipelines) // batch_size)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dali_ssd.batch import Batch, as_ndarray
+from dali_ssd.batch import Batch
 from dali_ssd.config import (
     AnyCoordinates,
     AugmentConfig,
@@ -25,8 +25,8 @@ from dali_ssd.config import (
 )
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats, good_records
-from dali_ssd.loader.forks import no_fork
-from dali_ssd.loader.runs import batches_per_run
+from dali_ssd.loader.lane import Lane
+from dali_ssd.loader.runs import batches_per_run, pipelines_per_device
 from dali_ssd.optional import require
 from dali_ssd.records.dataset import Paths
 from dali_ssd.registry import find_pipeline
@@ -39,7 +39,8 @@ class TrainLoader(Loader):
 
     The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches of one pass and of
     what earlier ones left over (what Gluon's `DataLoader` calls `rollover`): nothing is dropped, and k epochs are as
-    many steps as with GluonCV.
+    many steps as with GluonCV. On a CPU, where a pass has 12 batches or more, two pipelines take turns, each with half
+    of the records and then the other: an epoch ends at most one batch of the one against one of the other off.
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
@@ -101,9 +102,8 @@ class TrainLoader(Loader):
         image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
         verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
-        self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
         self.epoch = 0
-        self._batch = self._resume_at = 0
+        self._batch = self._resume_at = self._turn = 0
         self._num_processes, self._process = num_shards, shard_id
         self._definition = found.train
         self._options = {
@@ -113,45 +113,62 @@ class TrainLoader(Loader):
             "targets": replace(found.targets, targets=targets),
             "in_pixels": verified.coordinates == "pixel",
         }
-        self._per_run = 1 if self._device == "gpu" else self._batches_per_run()
-        self._build([None] * len(self._ctx))
+        batches = len(self._dataset) // (num_shards * batch_size)
+        self._num_lanes = pipelines_per_device(self._device, batches)
+        self._threads = -(-self._threads // self._num_lanes)
+        self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
+        self._per_run = self._batches_per_run(batches // self._num_lanes) if self._device == "cpu" else 1
+        self._lanes: list[Lane] = []
+        self._build([{"pipelines": [None] * len(self._ctx), "taken": 0} for _ in range(self._num_lanes)])
 
-    def _batches_per_run(self) -> int:
-        """As many as are worth it, but no more than a pass has."""
-        anchors, image = self._options["anchors"], self._options["image"]
-        most = batches_per_run(self.config.batch_size, self._verified.mean_pixels, image, len(anchors))
-        return max(1, min(most, len(self._dataset) // (self.batch_size * self._num_processes)))
+    def _batches_per_run(self, pass_has: int) -> int:
+        options = self._options
+        most = batches_per_run(
+            self.config.batch_size,
+            self._num_lanes,
+            self._verified.mean_pixels,
+            options["image"],
+            len(options["anchors"]),
+        )
+        return max(1, min(most, pass_has))
 
-    def _build(self, checkpoints: Sequence[bytes | None]) -> None:
-        first, count = self._process * len(self._ctx), self._num_processes * len(self._ctx)
-        # The reader fills up a larger window with further copies of its records, which changes nothing.
-        window = min(self.config.initial_fill, -(-len(self._dataset) // count))
+    def _build(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Lanes in place of those before, each from where its state says."""
         pipelines = [
-            self._definition(
-                self._shard(first + number, count),
-                **self._options,
-                initial_fill=window,
-                upright=self.config.upright,
-                device=self._device,
-                batch_size=self.config.batch_size * self._per_run,
-                num_threads=self.config.num_threads,
-                device_id=self._device_id(ctx),
-                seed=self.config.seed + first + number,
-                prefetch_queue_depth=self.config.prefetch,
-                enable_checkpointing=True,
-                checkpoint=checkpoint,
-            )
-            for number, (ctx, checkpoint) in enumerate(zip(self._ctx, checkpoints, strict=True))
+            [self._pipeline(lane, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
+            for lane, state in enumerate(states)
         ]
-        self._start(pipelines)
-        self._taken, self._skip = self._per_run, 0  # batches of a run that are handed out, and that are passed over
+        self._start([pipeline for lane in pipelines for pipeline in lane])
+        self._lanes = [
+            Lane(of_devices, self.config.batch_size, self._per_run, state["taken"])
+            for of_devices, state in zip(pipelines, states, strict=True)
+        ]
+
+    def _pipeline(self, lane: int, device: int, checkpoint: str | None) -> Any:
+        each = len(self._ctx) * self._num_lanes
+        part, count = self._process * each + device * self._num_lanes + lane, self._num_processes * each
+        # The reader fills up a larger window with further copies of its records, which changes nothing.
+        window = min(-(-self.config.initial_fill // self._num_lanes), -(-len(self._dataset) // count))
+        return self._definition(
+            self._shard(part, count),
+            **self._options,
+            initial_fill=window,
+            upright=self.config.upright,
+            device=self._device,
+            batch_size=self.config.batch_size * self._per_run,
+            num_threads=self._threads,
+            device_id=self._device_id(self._ctx[device]),
+            seed=self.config.seed + part,
+            prefetch_queue_depth=self.config.prefetch,
+            enable_checkpointing=True,
+            checkpoint=None if checkpoint is None else base64.b64decode(checkpoint),
+        )
 
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         super().close()
-        with no_fork():
-            self._arrays: list[list[Any]] = []
-            self._texts: tuple[Any, ...] = ()
+        for lane in self._lanes:
+            lane.close()
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -175,25 +192,9 @@ class TrainLoader(Loader):
 
     def _next(self) -> Batch:
         self._require_running()
-        if self._taken == self._per_run:
-            self._take_run()
-        size = self.config.batch_size
-        rows, texts = slice(self._taken * size, (self._taken + 1) * size), self._texts
-        self._taken += 1
-        data, cls_targets, box_targets = ([array[rows] for array in part] for part in self._arrays)  # views, no copies
-        return Batch(data, cls_targets, box_targets, lambda: self._places([list(tensors)[rows] for tensors in texts]))
-
-    def _take_run(self) -> None:
-        self._run_began_at = self._checkpoints()
-        with no_fork():
-            self._arrays, self._texts = [], ()  # so that their memory is free again while the next run is awaited
-        *parts, self._texts = zip(*self._run(), strict=True)
-        self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
-        self._taken, self._skip = self._skip, 0
-
-    def _checkpoints(self) -> list[str]:
-        with no_fork():
-            return [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
+        batch = self._lanes[self._turn].next(self._run, self._places)
+        self._turn = (self._turn + 1) % self._num_lanes
+        return batch
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is, between any two batches; plain values that pickle and JSON can hold.
@@ -202,12 +203,11 @@ class TrainLoader(Loader):
         where the loader is closed.
         """
         self._require_running()
-        inside = self._taken < self._per_run
         return {
             "epoch": self.epoch,
             "batch": self._batch,
-            "pipelines": self._run_began_at if inside else self._checkpoints(),
-            "taken": self._taken if inside else self._skip,
+            "turn": self._turn,
+            "lanes": [lane.state() for lane in self._lanes],
             "identity": self._identity(),
         }
 
@@ -222,9 +222,9 @@ class TrainLoader(Loader):
         ]
         if differ:
             raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
-        self._build([base64.b64decode(pipeline) for pipeline in state["pipelines"]])
-        self._skip = state["taken"]
-        self.epoch, self._batch, self._resume_at = state["epoch"], state["batch"], state["batch"]
+        self._build(state["lanes"])
+        self.epoch, self._turn = state["epoch"], state["turn"]
+        self._batch = self._resume_at = state["batch"]
 
     def _identity(self) -> dict[str, str]:
         """All that decides which batches come next."""
@@ -241,8 +241,9 @@ class TrainLoader(Loader):
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
             "the labels": self._verified.labels,
             "batch_size": str(self.batch_size),
-            "the number of batches a run": str(self._per_run),
             "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
+            "the number of pipelines a device": str(self._num_lanes),
+            "the number of batches a run": str(self._per_run),
             "seed": str(self.config.seed),
             "the options": f"{options} {settings} anchors {_digest(self._options['anchors'])}",
             "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],

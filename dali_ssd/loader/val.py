@@ -99,7 +99,7 @@ class ValLoader(Loader):
 
     def _next(self, number: int) -> ValBatch:
         data, labels, texts = [], [], []
-        for (images, objects, places), size in zip(self._run(), self._sizes, strict=True):
+        for (images, objects, places), size in zip(self._run(self._pipelines), self._sizes, strict=True):
             count = min(self._each, int(size) - number * self._each)
             if count > 0:  # the reader fills up its last batch with repetitions
                 data.append(as_ndarray(images)[:count])

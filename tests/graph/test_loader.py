@@ -166,9 +166,30 @@ def test_the_devices_change_parts_with_each_pass(tmp_path: Path) -> None:
     assert first[0] | first[1] == set(range(12))
 
 
+def test_two_pipelines_take_turns_with_many_batches(tmp_path: Path) -> None:
+    """Each has a half of the records in a pass, and the other half in the next."""
+    loader = train(write_random(tmp_path, 48))
+    epochs = [[set(keys(batch.records())) for batch in loader] for _ in range(2)]
+    halves = [[set().union(*epoch[lane::2]) for lane in range(2)] for epoch in epochs]
+    assert halves == [[set(range(24)), set(range(24, 48))], [set(range(24, 48)), set(range(24))]]
+    assert all(len(batch) == 4 for epoch in epochs for batch in epoch)
+
+
 @pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
-def test_one_seed_makes_identical_batches(shards: str, ctx: list[Any]) -> None:
-    loaders = [train(shards, ctx=ctx, seed=5, num_threads=threads) for threads in (2, 4)]
+def test_pipelines_that_take_turns_drop_no_record(tmp_path: Path, ctx: list[Any]) -> None:
+    """Fifty records in batches of four: epochs of 12, 13, 12 and 13 batches are four passes."""
+    loader = train(write_random(tmp_path, 50), ctx=ctx)
+    assert [sum(1 for _ in loader) for _ in range(4)] == [12, 13, 12, 13]
+    seen = Counter(key for _ in range(4) for batch in loader for key in keys(batch.records()))
+    assert seen == {key: 4 for key in range(50)}
+
+
+@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("count", [COUNT, 200])
+def test_one_seed_makes_identical_batches(tmp_path: Path, count: int, ctx: list[Any]) -> None:
+    """Whatever the number of threads."""
+    shards = write_random(tmp_path, count)
+    loaders = [train(shards, ctx=ctx, seed=5, batch_size=count // 12 or 4, num_threads=threads) for threads in (2, 8)]
     for _ in range(3):
         for first, second in zip(*loaders, strict=True):
             assert same(first, second)

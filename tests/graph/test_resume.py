@@ -53,6 +53,24 @@ def test_the_rest_is_the_same_to_the_bit(shards: Any, ctx: list[Any], taken: int
     assert batches(second, 3 - state["epoch"]) == whole[taken:]
 
 
+@pytest.mark.parametrize("taken", [0, 1, 2, 5, 6, 7, 14])
+@pytest.mark.parametrize("threads", [(2, 8), (8, 2)], ids=str)
+def test_pipelines_in_turns_go_on_with_any_number_of_threads(
+    tmp_path: Path, taken: int, threads: tuple[int, int]
+) -> None:
+    """Of 13 batches an epoch, in runs of three."""
+    paths = write_random(tmp_path, 208)
+    whole = batches(train(paths, batch_size=16), 2)
+    first, second = (train(paths, batch_size=16, num_threads=number) for number in threads)
+    stream = (batch for epoch in (first, first) for batch in epoch)
+    for _ in range(taken):
+        next(stream)
+    state = first.state_dict()
+    second.load_state_dict(state)
+    assert second.state_dict() == state
+    assert batches(second, 2 - state["epoch"]) == whole[taken:]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

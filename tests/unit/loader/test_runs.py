@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.loader.runs import batches_per_run
+from dali_ssd.loader.runs import batches_per_run, pipelines_per_device
 
 ANCHORS = 8732
 
@@ -23,9 +23,22 @@ ANCHORS = 8732
     ],
 )
 def test_small_images_come_in_longer_runs(batch_size: int, width: int, height: int, side: int, batches: int) -> None:
-    assert batches_per_run(batch_size, width * height, RenderConfig(data_shape=side), ANCHORS) == batches
+    assert batches_per_run(batch_size, 1, width * height, RenderConfig(data_shape=side), ANCHORS) == batches
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(32, 1), (16, 3), (8, 6), (1, 48)])
+def test_pipelines_that_take_turns_share_the_room(batch_size: int, batches: int) -> None:
+    assert batches_per_run(batch_size, 2, 500 * 375, RenderConfig(data_shape=300), ANCHORS) == batches
 
 
 def test_half_precision_takes_half_the_room() -> None:
     single, half = (RenderConfig(data_shape=512, dtype=dtype) for dtype in ("float32", "float16"))  # type: ignore[arg-type]
-    assert batches_per_run(8, 500 * 375, single, ANCHORS) < batches_per_run(8, 500 * 375, half, ANCHORS)
+    runs = [batches_per_run(8, 1, 500 * 375, image, ANCHORS) for image in (single, half)]
+    assert runs[0] < runs[1]
+
+
+@pytest.mark.parametrize(
+    ("device", "batches", "pipelines"), [("cpu", 11, 1), ("cpu", 12, 2), ("cpu", 0, 1), ("gpu", 99, 1)]
+)
+def test_pipelines_take_turns_on_a_cpu_where_there_are_many_batches(device: str, batches: int, pipelines: int) -> None:
+    assert pipelines_per_device(device, batches) == pipelines

@@ -1,0 +1,70 @@
+"""The pipelines, one for each device, that prepare every n-th batch of a loader together."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dali_ssd.batch import Batch, as_ndarray
+from dali_ssd.errors import Place
+from dali_ssd.loader.forks import no_fork
+
+__all__ = ["Lane"]
+
+
+class Lane:
+    """Batches from runs of a pipeline for each device, each run several batches.
+
+    Args:
+        pipelines: built, one for each device.
+        batch_size: images of a batch on each device.
+        per_run: batches of a run.
+        passed_over: batches that were taken of the run that comes next, where these pipelines go on for others.
+    """
+
+    def __init__(self, pipelines: Sequence[Any], batch_size: int, per_run: int, passed_over: int = 0) -> None:
+        self._pipelines = pipelines
+        self._batch_size, self._per_run = batch_size, per_run
+        self._taken = per_run  # batches of the run in hand that were handed out
+        self._passed_over = passed_over
+        self._began_at: list[str] = []
+        self._arrays: list[list[Any]] = []
+        self._texts: tuple[Any, ...] = ()
+
+    def next(self, run: Callable[[Sequence[Any]], list[Any]], places: Callable[[Sequence[Any]], list[Place]]) -> Batch:
+        """The next batch. `run` answers what pipelines have prepared, `places` where images come from."""
+        if self._taken == self._per_run:
+            self._take_run(run)
+        size = self._batch_size
+        rows, texts = slice(self._taken * size, (self._taken + 1) * size), self._texts
+        self._taken += 1
+        data, cls_targets, box_targets = ([array[rows] for array in part] for part in self._arrays)  # views, no copies
+        return Batch(data, cls_targets, box_targets, lambda: places([list(tensors)[rows] for tensors in texts]))
+
+    def _take_run(self, run: Callable[[Sequence[Any]], list[Any]]) -> None:
+        self._began_at = self._checkpoints() if self._per_run > 1 else []
+        self._clear()  # so that its memory is free again while the next run is awaited
+        *parts, self._texts = zip(*run(self._pipelines), strict=True)
+        self._arrays = [[as_ndarray(tensors) for tensors in part] for part in parts]
+        self._taken, self._passed_over = self._passed_over, 0
+
+    def _clear(self) -> None:
+        with no_fork():
+            self._arrays, self._texts = [], ()
+
+    def close(self) -> None:
+        """Let go of the pipelines and of the run in hand; batches that were handed out stay valid."""
+        with no_fork():
+            self._pipelines = []
+        self._clear()
+
+    def state(self) -> dict[str, Any]:
+        """Plain values: where each pipeline was before the run in hand, and how much of that was handed out."""
+        if self._taken < self._per_run:
+            return {"pipelines": self._began_at, "taken": self._taken}
+        return {"pipelines": self._checkpoints(), "taken": self._passed_over}
+
+    def _checkpoints(self) -> list[str]:
+        with no_fork():
+            return [base64.b64encode(pipeline.checkpoint()).decode() for pipeline in self._pipelines]
