@@ -76,6 +76,24 @@ def cube(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
     return carray(_address(tensors, tensor), (shape[0], shape[1], shape[2]), dtype)
 
 
+def joined(*arrays: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """What a kernel needs to know apart from the image, in one vector, of which `part` gives each array back.
+
+    One, because a constant costs DALI 0.05 ms in each run, however small it is: eight took 1.5% of the loader's time.
+    """
+    flat = [np.ravel(np.asarray(array, np.float32)) for array in arrays]
+    return np.concatenate([np.array([len(flat), *map(np.size, flat)], np.float32), *flat])
+
+
+@inner
+def part(vector, number):  # type: ignore[no-untyped-def]
+    """Array `number` of those that were `joined`, as a 1-D array."""
+    begin = 1 + int(vector[0])
+    for before in range(number):
+        begin += int(vector[1 + before])
+    return vector[begin : begin + int(vector[1 + number])]
+
+
 _PATIENCE = 2.0
 _NOTE = "dali-ssd: compiling a kernel; once on this machine, up to half a minute"
 

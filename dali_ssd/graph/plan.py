@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
 from dali_ssd.graph.color import color_settings, draw_color, normalization
-from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, dims, inner, matrix, vector
+from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, dims, inner, joined, matrix, part, vector
 from dali_ssd.graph.random import below, chance, generator
 from dali_ssd.graph.view import draw_window, objects_in_window, view_settings
 
@@ -102,8 +102,9 @@ def _read_objects(label, height, width, in_pixels, capacity):  # type: ignore[no
 
 
 @inner
-def _plan_training(plan, region, objects, label, shape, seed, view, color, other):  # type: ignore[no-untyped-def]
+def _plan_training(plan, region, objects, label, shape, seed, settings):  # type: ignore[no-untyped-def]
     height, width = shape[0], shape[1]
+    view, color, other = part(settings, 0), part(settings, 1), part(settings, 2)
     size, in_pixels, mirror_probability, filters = other[0], other[1] > 0, other[2], other[3:]
     boxes, ids, _ = _read_objects(label, height, width, in_pixels, objects.shape[0])
     state = generator(seed)
@@ -161,7 +162,7 @@ _OUTS = (("float32", 1), ("int32", 1), ("float32", 2))
 
 @functools.cache
 def training_kernel() -> Kernel:
-    """label, shape, seed, view, color and other settings -> plan, region, objects (n, 5)."""
+    """label, shape, seed, settings -> plan, region, objects (n, 5)."""
 
     def callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -174,14 +175,12 @@ def training_kernel() -> Kernel:
                 vector(ins, in_shapes, 1, np.int64),
                 vector(ins, in_shapes, 2, np.uint32),
                 vector(ins, in_shapes, 3, np.float32),
-                vector(ins, in_shapes, 4, np.float32),
-                vector(ins, in_shapes, 5, np.float32),
             )
 
         return run
 
-    settings = (("float32", 1),) * 3
-    return Kernel(compiled(RUN, callback), _set_up(5), (("float32", 1), ("int64", 1), ("uint32", 1), *settings), _OUTS)
+    ins = (("float32", 1), ("int64", 1), ("uint32", 1), ("float32", 1))
+    return Kernel(compiled(RUN, callback), _set_up(5), ins, _OUTS)
 
 
 @functools.cache
@@ -205,13 +204,11 @@ def whole_image_kernel() -> Kernel:
     return Kernel(compiled(RUN, callback), _set_up(6), (("float32", 1), ("int64", 1), ("float32", 1)), _OUTS)
 
 
-def training_settings(
-    augment: AugmentConfig, render: RenderConfig, in_pixels: bool
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def training_settings(augment: AugmentConfig, render: RenderConfig, in_pixels: bool) -> npt.NDArray[np.float32]:
     """The options as the training kernel takes them: view, color, other."""
     filters = [INTERPOLATIONS.index(name) for name in augment.interpolations]
-    other = np.array([render.data_shape, in_pixels, augment.mirror_probability, *filters], np.float64)
-    return view_settings(augment), color_settings(augment, render), other
+    other = [render.data_shape, in_pixels, augment.mirror_probability, *filters]
+    return joined(view_settings(augment), color_settings(augment, render), other)
 
 
 def whole_image_settings(render: RenderConfig, in_pixels: bool) -> npt.NDArray[np.float64]:
@@ -237,10 +234,8 @@ def draw_training_plan(
 
     # Two words of 31 bits: a float32 range ends inexactly at 2^32.
     seeds = fn.random.uniform(range=[0, 2**31 - 128], shape=(2,), dtype=types.UINT32)
-    settings = [
-        types.Constant(np.float32(value), device="cpu") for value in training_settings(augment, render, in_pixels)
-    ]
-    return tuple(training_kernel().in_graph(labels, shapes, seeds, *settings))
+    settings = types.Constant(training_settings(augment, render, in_pixels), device="cpu")
+    return tuple(training_kernel().in_graph(labels, shapes, seeds, settings))
 
 
 def plan_whole_image(

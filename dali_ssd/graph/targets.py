@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, matrix, vector
+from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, dims, inner, joined, matrix, part, vector
 from dali_ssd.graph.plan import COUNT
 
 __all__ = [
@@ -189,9 +189,10 @@ def _encode_box(target, box, center, stds):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _encode(cls_targets, box_targets, objects, blocks, bounds, centers, settings):  # type: ignore[no-untyped-def]
+def _encode(cls_targets, box_targets, objects, centers, settings):  # type: ignore[no-untyped-def]
     """Fill `cls_targets` (N,) and `box_targets` (N, 4) for the objects (m, 5+) whose id is not negative."""
-    threshold, stds = settings[0], settings[1:]
+    blocks, bounds = part(settings, 0).reshape(-1, 5, BLOCK), part(settings, 1).reshape(-1, 4)
+    threshold, stds = part(settings, 2)[0], part(settings, 3)
     count = 0
     while count < objects.shape[0] and objects[count, 4] >= 0:
         count += 1
@@ -215,7 +216,7 @@ def _encode(cls_targets, box_targets, objects, blocks, bounds, centers, settings
 
 @functools.cache
 def target_kernel() -> Kernel:
-    """objects (m, 5+), the three `AnchorTables`, settings -> cls_targets (N,), box_targets (N, 4)."""
+    """objects (m, 5+), centers of the anchors (N, 4), settings -> cls_targets (N,), box_targets (N, 4)."""
 
     def run_callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -224,10 +225,8 @@ def target_kernel() -> Kernel:
                 vector(outs, out_shapes, 0, np.float32),
                 matrix(outs, out_shapes, 1, np.float32),
                 matrix(ins, in_shapes, 0, np.float32),
-                cube(ins, in_shapes, 1, np.float32),
-                matrix(ins, in_shapes, 2, np.float32),
-                matrix(ins, in_shapes, 3, np.float32),
-                vector(ins, in_shapes, 4, np.float32),
+                matrix(ins, in_shapes, 1, np.float32),
+                vector(ins, in_shapes, 2, np.float32),
             )
 
         return run
@@ -236,20 +235,22 @@ def target_kernel() -> Kernel:
         def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]
             digest  # noqa: B018
             for sample in range(samples):
-                anchors = dims(in_shapes, 3, sample, samples, 2)[0]
+                anchors = dims(in_shapes, 1, sample, samples, 2)[0]
                 dims(out_shapes, 0, sample, samples, 1)[0] = anchors
                 boxes = dims(out_shapes, 1, sample, samples, 2)
                 boxes[0], boxes[1] = anchors, 4
 
         return setup
 
-    ins = (("float32", 2), ("float32", 3), ("float32", 2), ("float32", 2), ("float32", 1))
+    ins = (("float32", 2), ("float32", 2), ("float32", 1))
     outs = (("float32", 1), ("float32", 2))
     return Kernel(compiled(RUN, run_callback), compiled(SETUP, setup_callback), ins, outs)
 
 
 def _constants(anchors: npt.NDArray[np.float32], targets: TargetConfig) -> tuple[npt.NDArray[np.float32], ...]:
-    return *anchor_tables(anchors), np.array([targets.iou_threshold, *targets.stds], np.float32)
+    """What the kernel takes besides the objects: centers, whose shape it needs to know, and settings."""
+    blocks, bounds, centers = anchor_tables(anchors)
+    return centers, joined(blocks, bounds, targets.iou_threshold, targets.stds)
 
 
 def encode(

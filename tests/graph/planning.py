@@ -63,7 +63,7 @@ def draw_plan(
 ) -> Plan:
     """A training plan of an image of this height and width."""
     settings = training_settings(augment or AugmentConfig(), RenderConfig(data_shape=size), in_pixels)
-    arrays: list[Any] = [label, np.array([*shape, 3]), np.array(seed, np.uint32), *settings]
+    arrays: list[Any] = [label, np.array([*shape, 3]), np.array(seed, np.uint32), settings]
     return Plan(*training_kernel().on_arrays(*arrays))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.errors import ConfigError
+from dali_ssd.graph.kernel import joined, part
 from dali_ssd.graph.plan import whole_image_kernel
 from dali_ssd.graph.targets import target_kernel
 
@@ -130,3 +131,11 @@ def test_arrays_need_not_be_contiguous() -> None:
 
 def test_kernels_are_made_once() -> None:
     assert target_kernel() is target_kernel()
+
+
+def test_joined_arrays_come_apart_again() -> None:
+    arrays = [np.arange(6.0).reshape(2, 3), np.empty(0), 0.25, range(3)]
+    vector = joined(*arrays)
+    assert vector.dtype == np.float32
+    for number, array in enumerate(arrays):
+        np.testing.assert_array_equal(part(vector, number), np.ravel(array))
