@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,28 @@ __all__ = ["batches"]
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     """Yield the batches of a TrainLoader, epoch after epoch."""
-    loader = TrainLoader(
-        work.shards,
-        anchors=anchors[None],
-        batch_size=work.batch_size,
-        data_shape=work.data_shape,
-        ctx=[context(work)],
-        seed=work.seed,
-        num_threads=work.threads,
-        recipe="ssd512" if work.data_shape == 512 else "ssd300",
-    )
+    with _threads_on_cores(work.threads):
+        loader = TrainLoader(
+            work.shards,
+            anchors=anchors[None],
+            batch_size=work.batch_size,
+            data_shape=work.data_shape,
+            ctx=[context(work)],
+            seed=work.seed,
+            num_threads=work.threads,
+            recipe="ssd512" if work.data_shape == 512 else "ssd300",
+        )
     while True:
         for data, cls_targets, box_targets in loader:
             yield Batch(sum(part.shape[0] for part in data), data, cls_targets, box_targets)
+
+
+@contextmanager
+def _threads_on_cores(count: int) -> Iterator[None]:
+    """Threads that are started within may run on `count` cores: each pipeline has one, also where fewer are asked for."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
