@@ -53,30 +53,30 @@ def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", forceinline=True)
-def _paint_groups(planes, row, first, weights, taps, cover, color, begin, end):  # type: ignore[no-untyped-def]
+def _paint_groups(planes, row, start, weights, taps, cover, color, begin, end):  # type: ignore[no-untyped-def]
     red, green, blue = planes
     last = red.size - GROUP  # where the last group would go beyond the row, it begins earlier
     for x in range(begin, end, GROUP):
-        paint_pixels(red, green, blue, min(x, last), row, first, weights, taps, cover, color)
+        paint_pixels(red, green, blue, min(x, last), row, start, weights, taps, cover, color)
 
 
 @inner
-def _paint_row(planes, row, first, weights, cover, color, begin, end):  # type: ignore[no-untyped-def]
+def _paint_row(planes, row, start, weights, cover, color, begin, end):  # type: ignore[no-untyped-def]
     """Three planes (size,) float32 = the output's columns begin..end of a row; loops of known length for filters."""
     taps = weights.shape[0]
     # nearest 1, linear 2, area of little shrinking 3, cubic 4, Lanczos 6
     if taps == 1:
-        _paint_groups(planes, row, first, weights, 1, cover, color, begin, end)
+        _paint_groups(planes, row, start, weights, 1, cover, color, begin, end)
     elif taps == 2:
-        _paint_groups(planes, row, first, weights, 2, cover, color, begin, end)
+        _paint_groups(planes, row, start, weights, 2, cover, color, begin, end)
     elif taps == 3:
-        _paint_groups(planes, row, first, weights, 3, cover, color, begin, end)
+        _paint_groups(planes, row, start, weights, 3, cover, color, begin, end)
     elif taps == 4:
-        _paint_groups(planes, row, first, weights, 4, cover, color, begin, end)
+        _paint_groups(planes, row, start, weights, 4, cover, color, begin, end)
     elif taps == 6:
-        _paint_groups(planes, row, first, weights, 6, cover, color, begin, end)
+        _paint_groups(planes, row, start, weights, 6, cover, color, begin, end)
     else:
-        _paint_groups(planes, row, first, weights, taps, cover, color, begin, end)
+        _paint_groups(planes, row, start, weights, taps, cover, color, begin, end)
 
 
 @inner
@@ -101,6 +101,7 @@ def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyp
     x1, y1 = int(plan[WINDOW + 2]) - left, int(plan[WINDOW + 3]) - top
     first_x, weights_x, cover_x, begin_x, end_x = axis_table(kind, size, x0, x1, width, mirrored)
     first_y, weights_y, cover_y, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
+    start_x = 3 * first_x  # in a row of pixels
     source = pixels.reshape(height, 3 * width)
     row = np.zeros(3 * width + 1, np.float32)  # `paint_pixels` may read one more
     planes = np.zeros((3, size), np.float32)
@@ -116,9 +117,9 @@ def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyp
         if channels_first:
             out[:, y, :begin_x] = 0
             out[:, y, end_x:] = 0
-            _paint_row((out[0, y], out[1, y], out[2, y]), row, first_x, weights_x, cover_x, colors, begin_x, end_x)
+            _paint_row((out[0, y], out[1, y], out[2, y]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
         else:
-            _paint_row((planes[0], planes[1], planes[2]), row, first_x, weights_x, cover_x, colors, begin_x, end_x)
+            _paint_row((planes[0], planes[1], planes[2]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
             out[y] = planes.T
 
 

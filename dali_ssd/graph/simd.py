@@ -65,7 +65,7 @@ def paint_pixels(
     blue: Any,
     at: Any,
     row: Any,
-    first: Any,
+    start: Any,
     weights: Any,
     number: Any,
     cover: Any,
@@ -75,11 +75,11 @@ def paint_pixels(
 
     For each of them, x = at + i:
 
-        p[c] = sum of weights[k, x] * row[3 (first[x] + k) + c] over `number` pixels k
+        p[c] = sum of weights[k, x] * row[start[x] + 3 k + c] over `number` pixels k
         target[c, x] = color[4c] p[0] + color[4c + 1] p[1] + color[4c + 2] p[2] + color[4c + 3] cover[x]
 
     where the targets are red, green and blue. All but `color`, 12 floats in a tuple, are contiguous arrays of float32:
-    targets and cover (n,), row 1-D, weights (number, n); first is (n,) int64. A vector's fourth float is the next
+    targets and cover (n,), row 1-D, weights (number, n); start is (n,) int64. A vector's fourth float is the next
     pixel's red: the caller sees to it that there is one more float behind the row's last pixel.
     """
 
@@ -92,8 +92,7 @@ def paint_pixels(
 
         at, source, table, count = arguments[3], array(4).data, array(6), arguments[7]
         width = builder.extract_value(table.shape, 1)
-        places = [builder.load(builder.gep(array(5).data, [builder.add(at, constant(i))])) for i in range(GROUP)]
-        starts = [builder.mul(place, constant(3)) for place in places]
+        starts = [builder.load(builder.gep(array(5).data, [builder.add(at, constant(i))])) for i in range(GROUP)]
         sums = [cgutils.alloca_once_value(builder, ir.Constant(_FLOATS, [0.0] * GROUP)) for _ in range(4)]
         with cgutils.for_range(builder, count, intp=count.type) as loop:
             ahead = builder.mul(loop.index, constant(3))
@@ -114,4 +113,4 @@ def paint_pixels(
             builder.store(value, _at(builder, array(c).data, at, _FLOATS), align=4)
         return context.get_dummy_value()
 
-    return types.void(red, green, blue, types.intp, row, first, weights, types.intp, cover, color), generate
+    return types.void(red, green, blue, types.intp, row, start, weights, types.intp, cover, color), generate

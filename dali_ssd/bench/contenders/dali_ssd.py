@@ -36,7 +36,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
 
 @contextmanager
 def _threads_on_cores(count: int) -> Iterator[None]:
-    """Threads that are started within may run on `count` cores: each pipeline has one, also where fewer are asked for."""
+    """Threads that are started within run on `count` cores: each pipeline has one, also where fewer are asked for."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(cores)[:count])
     try:
