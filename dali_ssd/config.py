@@ -151,10 +151,9 @@ class PipelineConfig:
     """Images a batch on this device."""
     num_threads: int | Literal["auto"] = "auto"
     """Worker threads of the pipeline; `auto` shares the cores among the pipelines of a loader."""
-    prefetch: int = 3
-    """Runs of a pipeline prepared ahead. A run is one batch, or for training on a CPU several small ones. On 2 cores, 3
-    was 1.01 (500 px) and 1.04 (640 px) times as fast as 2, for 35 MB more; 4 was no faster; 1 about half as fast, since
-    nothing is prepared while a run is taken."""
+    prefetch: int = 2
+    """Runs of a pipeline prepared ahead. A run is one batch, or for training on a CPU several of small images. On 2 cores,
+    3 was no faster than 2, and 1 half as fast: nothing is prepared while a run is taken."""
     initial_fill: int = 2048
     """Records that the shuffle draws from, or all there are if they are fewer. They lie in memory: 2048 large photos of
     250 KB are 0.5 GB."""

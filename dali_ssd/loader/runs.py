@@ -1,15 +1,16 @@
 """How the work for a device is divided: among pipelines, and among their runs.
 
 Within a pipeline the operators follow each other, and each ends when its last image is ready: threads wait for the
-slowest of them, and while the decoder is set up for a batch. Two pipelines that take turns fill each other's gaps. On 2
-cores, two of one thread each with runs of 32 images were 1.07 (500 px) and 1.03 (1280 px) times as fast as one of two
-threads with runs of 96; three, or two of two threads each, were slower.
+slowest of them, and while the decoder is set up for a batch. Two pipelines that take turns fill each other's gaps: on 2
+cores, two of one thread each were 1.05 (500 px) and 1.03 (1280 px) times as fast as one of two threads; three, or two
+of two threads each, were slower.
 
-Where a pipeline has several threads, longer runs leave them less often without work: one of two threads was 1.11 (500
-px) and 1.13 (640 px) times as fast with 96 images a run as with 32. Where images are large there is nothing to gain and
-only memory to lose: 64 photos of 1280 px a run took 1.25 instead of 0.8 GB and were 0.94 times as fast.
+A run costs 1 ms of CPU whatever its length, and longer ones leave the threads less often without work: with 64 images a
+run, two pipelines were 1.04 times as fast as with 32 at 500 px, and as fast at 640 px; with 96 slower. Where images are
+large there is nothing to gain and only memory to lose: 64 photos of 1280 px a run took 1.25 instead of 0.8 GB and were
+0.94 times as fast.
 
-(Medians of 4 or 5 paired measurements.)
+(Medians of 4 to 6 paired measurements.)
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["batches_per_run", "pipelines_per_device"]
 _PIPELINES = 2
 _BATCHES = 12
 """Least batches of a pass for which pipelines take turns: an epoch may then be out by one batch of these."""
-_IMAGES = 96
+_IMAGES = 128
 _BYTES = 224 << 20
 """Room for the decoded images of a run and for what they become.
 

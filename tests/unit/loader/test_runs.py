@@ -11,22 +11,22 @@ ANCHORS = 8732
 @pytest.mark.parametrize(
     ("batch_size", "width", "height", "side", "batches"),
     [
-        (32, 500, 375, 300, 3),
+        (32, 500, 375, 300, 4),
         (32, 640, 480, 300, 3),
         (32, 1280, 960, 300, 1),
         (32, 500, 375, 512, 1),
-        (16, 500, 375, 300, 6),
-        (1, 500, 375, 300, 96),
+        (16, 500, 375, 300, 8),
+        (1, 500, 375, 300, 128),
         (256, 500, 375, 300, 1),
         (32, 20000, 20000, 300, 1),
-        (32, 0, 0, 64, 3),
+        (32, 0, 0, 64, 4),
     ],
 )
 def test_small_images_come_in_longer_runs(batch_size: int, width: int, height: int, side: int, batches: int) -> None:
     assert batches_per_run(batch_size, 1, width * height, RenderConfig(data_shape=side), ANCHORS) == batches
 
 
-@pytest.mark.parametrize(("batch_size", "batches"), [(32, 1), (16, 3), (8, 6), (1, 48)])
+@pytest.mark.parametrize(("batch_size", "batches"), [(32, 2), (16, 4), (8, 8), (1, 64)])
 def test_pipelines_that_take_turns_share_the_room(batch_size: int, batches: int) -> None:
     assert batches_per_run(batch_size, 2, 500 * 375, RenderConfig(data_shape=300), ANCHORS) == batches
 
