@@ -152,8 +152,8 @@ class PipelineConfig:
     num_threads: int | Literal["auto"] = "auto"
     """Worker threads of the pipeline; `auto` shares the cores among the pipelines of a loader."""
     prefetch: int = 2
-    """Runs of a pipeline prepared ahead. A run is one batch, or for training on a CPU several of small images. On 2 cores,
-    3 was no faster than 2, and 1 half as fast: nothing is prepared while a run is taken."""
+    """Runs of a pipeline prepared ahead. A run is one batch, or for training on a CPU several of small images. On 2
+    cores, 3 was no faster than 2, and 1 half as fast: nothing is prepared while a run is taken."""
     initial_fill: int = 2048
     """Records that the shuffle draws from, or all there are if they are fewer. They lie in memory: 2048 large photos of
     250 KB are 0.5 GB."""
