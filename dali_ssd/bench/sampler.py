@@ -13,7 +13,8 @@ __all__ = ["Sampler"]
 
 
 class Sampler:
-    """Context manager that samples process `pid` and its descendants every `interval` seconds, and more often at first.
+    """Context manager that samples process `pid` and its descendants every `interval` seconds, and more often at first;
+    the GPU every second.
 
     To add up the pages of a process takes the kernel some 20 ms a gigabyte, in which the process cannot get new ones:
     at one sample a second that is 1% of two cores, and more for those who use more memory.
@@ -45,10 +46,12 @@ class Sampler:
     def _watch(self) -> None:
         has_gpu = True
         # A process that ends within the first interval must not look as if it had used no memory.
-        wait = self._interval / 16
-        while not self._stop.wait(wait):
-            wait = min(2 * wait, self._interval)
-            self.peak_bytes = max(self.peak_bytes, resident_bytes(self._pid))
+        wait, due = self._interval / 64, 0.0
+        while not self._stop.wait(min(wait, 1.0)):
+            if time.monotonic() >= due:
+                self.peak_bytes = max(self.peak_bytes, resident_bytes(self._pid))
+                wait = min(2 * wait, self._interval)
+                due = time.monotonic() + wait
             reading = read_gpu() if has_gpu else None
             has_gpu = reading is not None
             if reading is not None:
