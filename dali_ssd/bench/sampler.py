@@ -13,8 +13,7 @@ __all__ = ["Sampler"]
 
 
 class Sampler:
-    """Context manager that samples process `pid` and its descendants every `interval` seconds, and more often at first;
-    the GPU every second.
+    """Context manager that samples the memory of a process and its descendants every `interval` seconds, the GPU each.
 
     To add up the pages of a process takes the kernel some 20 ms a gigabyte, in which the process cannot get new ones:
     at one sample a second that is 1% of two cores, and more for those who use more memory.
