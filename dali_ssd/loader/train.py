@@ -39,8 +39,8 @@ class TrainLoader(Loader):
 
     The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches of one pass and of
     what earlier ones left over (what Gluon's `DataLoader` calls `rollover`): nothing is dropped, and k epochs are as
-    many steps as with GluonCV. On a CPU, where a pass has 12 batches or more, two pipelines take turns, each with half
-    of the records and then the other: an epoch ends at most one batch of the one against one of the other off.
+    many steps as with GluonCV. On a CPU, where a pass has 12 batches or more, two pipelines take turns, each through one
+    half of the records and then the other: at the end of an epoch, one may be a batch ahead.
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
@@ -49,7 +49,7 @@ class TrainLoader(Loader):
         data_shape: side of the square network input.
         ctx: an `mx.Context` or a list of them; default: the CPU. Each gets an equal part of every batch.
         seed: makes two runs identical.
-        num_threads: over all devices; `auto`: the cores this process may use.
+        num_threads: over all devices, at least one for each pipeline; `auto`: the cores this process may use.
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
         augment: what is drawn at random; default: the recipe's.
         num_shards, shard_id: with several processes, how many there are and which this is.
