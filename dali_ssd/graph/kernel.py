@@ -23,7 +23,7 @@ from numba.core.caching import FunctionCache
 
 from dali_ssd.errors import ConfigError
 
-__all__ = ["Kernel", "compiled", "cube", "dims", "inner", "matrix", "source_digest", "vector"]
+__all__ = ["Kernel", "compiled", "cube", "dims", "inner", "joined", "matrix", "part", "source_digest", "vector"]
 
 inner = numba.njit(error_model="numpy")
 """Decorator of the functions that a callback is made of. Division by zero gives infinity, as in NumPy: Python's check

@@ -39,8 +39,8 @@ class TrainLoader(Loader):
 
     The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches of one pass and of
     what earlier ones left over (what Gluon's `DataLoader` calls `rollover`): nothing is dropped, and k epochs are as
-    many steps as with GluonCV. On a CPU, where a pass has 12 batches or more, two pipelines take turns, each through one
-    half of the records and then the other: at the end of an epoch, one may be a batch ahead.
+    many steps as with GluonCV. On a CPU, where a pass has 12 batches or more, two pipelines take turns, each through
+    one half of the records and then the other: at the end of an epoch, one may be a batch ahead.
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
