@@ -39,9 +39,10 @@ class Lane:
         size = self._batch_size
         rows, texts = slice(self._taken * size, (self._taken + 1) * size), self._texts
         self._taken += 1
+        # Views, no copies; of a run of one batch the whole, since each view takes MXNet 0.05 ms.
         data, cls_targets, box_targets = (
             [array if self._per_run == 1 else array[rows] for array in part] for part in self._arrays
-        )  # views, no copies
+        )
         return Batch(data, cls_targets, box_targets, lambda: places([list(tensors)[rows] for tensors in texts]))
 
     def _take_run(self, run: Callable[[Sequence[Any]], list[Any]]) -> None:
