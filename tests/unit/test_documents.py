@@ -59,7 +59,7 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
 def test_readme_has_every_environment_variable() -> None:
     """Of those that the code reads or sets and that are no concern of the system's."""
     code = "".join(read(path) for path in (ROOT / "dali_ssd").rglob("*.py"))
-    own = re.findall(r"\bDALI_SSD_[A-Z_]+", code) + re.findall(r'environ[.a-z]*[(\[]"([A-Z_]+)"', code)
+    own = re.findall(r"\bDALI_SSD_[A-Z_]+", code) + re.findall(r'(?:environ|getenv)[.a-z]*[(\[]"([A-Z_]+)"', code)
     section = read(ROOT / "README.md").partition("## Environment variables\n")[2].partition("\n## ")[0]
     named = re.findall(r"^\| `([A-Z_]+)`", section, re.MULTILINE)
     assert sorted(named) == sorted({*own} - {"TERM", "PYTHONPATH"})
