@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.config import INTERPOLATIONS
-from dali_ssd.graph.filters import axis_table, filter_weight, lanczos_weights
+from dali_ssd.graph.filters import axis_table, filter_weights
 from tests.graph import oracle
 
 
@@ -59,21 +61,21 @@ def test_first_pixels_of_an_unmirrored_table_never_go_back(kind: str, mirrored: 
     assert (steps >= 0).all()
 
 
-@pytest.mark.parametrize("kind", ["linear", "cubic", "area"])
-def test_weights_are_the_published_filters(kind: str) -> None:
-    for scale in (0.5, 1.0, 3.7):
-        radius = {"linear": 1.0, "cubic": 2.0, "area": max(scale, 1.0)}[kind]
-        distances = np.linspace(-4, 4, 161)
-        found = [filter_weight(INTERPOLATIONS.index(kind), distance, radius) for distance in distances]
-        np.testing.assert_allclose(found, oracle.filter_values(kind, distances, scale), atol=1e-12)
+@pytest.mark.parametrize("kind", ["linear", "cubic", "area", "lanczos"])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.7])
+def test_weights_are_the_published_filters(kind: str, scale: float) -> None:
+    radius = {"linear": 1.0, "cubic": 2.0, "area": max(scale, 1.0), "lanczos": 3.0}[kind]
+    reach = math.ceil(2 * radius)
+    distances = np.linspace(-radius, 1 - radius, 101)
+    found = filter_weights(INTERPOLATIONS.index(kind), distances, radius, reach)
+    for k, weights in enumerate(found):
+        np.testing.assert_allclose(weights, oracle.filter_values(kind, distances + k, scale), atol=1e-9)
 
 
 @given(distance=st.floats(-3, -2))
-def test_lanczos_weights_are_the_published_filter(distance: float) -> None:
-    found = np.empty(6)
-    lanczos_weights(found, distance)
-    wanted = oracle.filter_values("lanczos", distance + np.arange(6), 1.0)
-    np.testing.assert_allclose(found, wanted, atol=1e-9)
+def test_lanczos_weights_are_right_beside_whole_pixels_too(distance: float) -> None:
+    (found,) = filter_weights(INTERPOLATIONS.index("lanczos"), np.array([distance]), 3.0, 6).T
+    np.testing.assert_allclose(found, oracle.filter_values("lanczos", distance + np.arange(6), 1.0), atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", INTERPOLATIONS)
