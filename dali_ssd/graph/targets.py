@@ -136,8 +136,8 @@ def _meet(box, index, blocks, bounds, best_iou, best_box):  # type: ignore[no-un
 
 
 @inner
-def _best_free(box, blocks, bounds, matches):  # type: ignore[no-untyped-def]
-    """A box's highest IoU with the anchors without a match, and the first that has it; (0, -1) if there is none."""
+def _best_free(box, blocks, bounds, taken):  # type: ignore[no-untyped-def]
+    """A box's highest IoU with the anchors that are not taken, and the first that has it; (0, -1) if there is none."""
     area = (box[2] - box[0]) * (box[3] - box[1])
     highest, where = np.float32(0), -1
     iou = np.empty(BLOCK, np.float32)
@@ -146,42 +146,48 @@ def _best_free(box, blocks, bounds, matches):  # type: ignore[no-untyped-def]
             continue
         _block_iou(box, area, blocks[block], iou)
         for k in range(BLOCK):
-            if iou[k] > highest and matches[block * BLOCK + k] < 0:
+            if iou[k] > highest and not taken[block * BLOCK + k]:
                 highest, where = iou[k], block * BLOCK + k
     return highest, where
 
 
 @inner
-def _match_bipartite(boxes, blocks, bounds, best_iou, best_box, matches, highest):  # type: ignore[no-untyped-def]
-    """Give each box an anchor of its own, best pairs first; fills each anchor's best box and each box's highest IoU."""
+def _match_bipartite(boxes, blocks, bounds, best_iou, best_box, highest):  # type: ignore[no-untyped-def]
+    """Give each box an anchor of its own, best pairs first; -1 where it meets none that is free.
+
+    Also fills each anchor's best box, and each box's highest IoU.
+    """
     count = boxes.shape[0]
     iou, where = np.zeros(count, np.float32), np.full(count, -1)
     for i in range(count):
         iou[i], where[i] = _meet(boxes[i], np.int32(i), blocks, bounds, best_iou, best_box)
         highest[i] = iou[i]
-    free = np.ones(count, np.bool_)
+    own, taken = np.full(count, -1), np.zeros(best_iou.size, np.bool_)
     for _ in range(count):
         chosen = -1
         for i in range(count):
-            if not free[i] or where[i] < 0:
+            if own[i] >= 0 or where[i] < 0:
                 continue
             # Equal pairs go by anchor, then by box: the order of a stable sort of the (anchor, box) table.
             if chosen < 0 or iou[i] > iou[chosen] or (iou[i] == iou[chosen] and where[i] < where[chosen]):
                 chosen = i
         if chosen < 0:
-            return
-        free[chosen] = False
-        matches[where[chosen]] = chosen
+            break
+        own[chosen] = where[chosen]
+        taken[own[chosen]] = True
         for i in range(count):
-            if free[i] and where[i] == where[chosen]:
-                iou[i], where[i] = _best_free(boxes[i], blocks, bounds, matches)
+            if own[i] < 0 and where[i] == own[chosen]:
+                iou[i], where[i] = _best_free(boxes[i], blocks, bounds, taken)
+    return own
 
 
 @inner
-def _encode_box(target, box, center, stds):  # type: ignore[no-untyped-def]
-    """Center-offset encoding (SSD paper, section 2.2) of a box against an anchor, both in pixels."""
+def _teach(cls_targets, box_targets, n, box, centers, stds):  # type: ignore[no-untyped-def]
+    """Anchor n learns a box: center-offset encoding (SSD paper, section 2.2), both in pixels."""
+    target, center = box_targets[n], centers[n]
     width, height = box[2] - box[0], box[3] - box[1]
     half = np.float32(0.5)
+    cls_targets[n] = box[4] + 1
     target[0] = (box[0] + width * half - center[0]) / center[2] / stds[0]
     target[1] = (box[1] + height * half - center[1]) / center[3] / stds[1]
     target[2] = np.log(width / center[2]) / stds[2]
@@ -196,22 +202,25 @@ def _encode(cls_targets, box_targets, objects, centers, settings):  # type: igno
     count = 0
     while count < objects.shape[0] and objects[count, 4] >= 0:
         count += 1
-    shape = (blocks.shape[0], BLOCK)
-    iou_table, box_table = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
-    best_iou, best_box = iou_table.ravel(), box_table.ravel()
-    matches, highest = np.full(best_iou.size, -1, np.int32), np.zeros(count, np.float32)
-    _match_bipartite(objects[:count], blocks, bounds, iou_table, box_table, matches, highest)
+    best_iou = np.zeros((blocks.shape[0], BLOCK), np.float32)
+    best_box, highest = np.zeros(best_iou.shape, np.int32), np.zeros(count, np.float32)
+    own = _match_bipartite(objects[:count], blocks, bounds, best_iou, best_box, highest)
     cls_targets[:] = 0
     box_targets[:] = 0
-    for n in range(centers.shape[0]):
-        if best_iou[n] <= 0:
+    least = threshold
+    for iou in highest:
+        least = min(least, iou) if iou > 0 else least
+    for block in range(blocks.shape[0]):
+        if _largest(best_iou[block]) + _TIE < least:  # as in most blocks
             continue
-        box = matches[n]
-        if box < 0 and (best_iou[n] + _TIE >= highest[best_box[n]] or best_iou[n] >= threshold):
-            box = best_box[n]
-        if box >= 0:
-            cls_targets[n] = objects[box, 4] + 1
-            _encode_box(box_targets[n], objects[box], centers[n], stds)
+        begin = block * BLOCK
+        for k in range(min(BLOCK, centers.shape[0] - begin)):
+            iou, box = best_iou[block, k], best_box[block, k]
+            if iou > 0 and (iou + _TIE >= highest[box] or iou >= threshold):
+                _teach(cls_targets, box_targets, begin + k, objects[box], centers, stds)
+    for box in range(count):  # a box's own anchor learns it, whatever else it meets
+        if own[box] >= 0:
+            _teach(cls_targets, box_targets, own[box], objects[box], centers, stds)
 
 
 @functools.cache
