@@ -18,13 +18,15 @@ class Window:
     """How long a contender is measured."""
 
     warmup: int = 8
-    """Batches before the window: enough to use up what was prepared ahead."""
+    """Least batches before the window: enough to use up what was prepared ahead."""
+    warmup_seconds: float = 5.0
+    """Least seconds of these: buffers grow until the largest images have come by, 4 s with photos of 1280 px."""
     seconds: float = 8.0
     """Least length of the window."""
     min_batches: int = 16
     """Least batches in the window; workers deliver in bursts, which a short window would count wrongly."""
     max_batches: int = 5000
-    """Most batches in the window; ends it for a contender that takes no time at all."""
+    """Most batches in the window, and before it; ends them for a contender that takes no time at all."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ def measure(
     """Draw from `batches` until the window is full, waiting for each batch to be complete."""
     next(batches).wait()
     first_batch = clock()
-    for _ in range(window.warmup - 1):
+    count = 1
+    while count < window.max_batches and (count < window.warmup or clock() - first_batch < window.warmup_seconds):
         next(batches).wait()
+        count += 1
     cpu, began = cpu_clock(), clock()
     images = count = 0
     ended = began

@@ -16,7 +16,7 @@ from dali_ssd.config import available_cores
 __all__ = ["BenchConfig"]
 
 _TRAINING = ("dali_ssd", "gluoncv", "synthetic")
-_POSITIVE = ("rounds", "seconds", "warmup", "min_batches", "timeout", "draw")
+_POSITIVE = ("rounds", "seconds", "warmup", "warmup_seconds", "min_batches", "timeout", "draw")
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class BenchConfig:
     """Where batches must end up; auto: a GPU that MXNet can use, else the CPU."""
     rounds: int = 3
     """How often each contender is measured."""
-    seconds: float = 8.0
+    seconds: float = Window.seconds
     """Least length of a measurement."""
-    warmup: int = 8
-    """Batches before each measurement."""
-    min_batches: int = 16
+    warmup: int = Window.warmup
+    """Least batches before each measurement."""
+    warmup_seconds: float = Window.warmup_seconds
+    """Least seconds before each measurement: buffers grow until the largest images have come by."""
+    min_batches: int = Window.min_batches
     """Least batches in a measurement."""
     timeout: float = 600.0
     """Seconds after which a contender is given up."""
@@ -99,7 +101,7 @@ class BenchConfig:
     @property
     def window(self) -> Window:
         """How long each contender is measured."""
-        return Window(self.warmup, self.seconds, self.min_batches)
+        return Window(self.warmup, self.warmup_seconds, self.seconds, self.min_batches)
 
 
 def _words(text: str) -> list[str]:

@@ -20,7 +20,10 @@ from dali_ssd.bench.steps import STEPS
 from dali_ssd.synthetic import SHAPES, write_shapes
 
 COMMAND = [sys.executable, "-m", "dali_ssd", "bench"]
-SHORT = ("--rounds", "1", "--seconds", "0.1", "--warmup", "2", "--min-batches", "2", "--batch-sizes", "4")
+SHORT = (
+    *("--rounds", "1", "--seconds", "0.1", "--min-batches", "2"),
+    *("--warmup", "2", "--warmup-seconds", "0.1", "--batch-sizes", "4"),
+)
 
 
 @pytest.fixture(scope="module")

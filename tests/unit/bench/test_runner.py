@@ -14,7 +14,7 @@ from dali_ssd.bench.resources import process_tree
 from dali_ssd.bench.runner import Outcome, run_child
 from dali_ssd.bench.work import Work
 
-WINDOW = Window(warmup=2, seconds=0.2, min_batches=3)
+WINDOW = Window(warmup=2, warmup_seconds=0.1, seconds=0.2, min_batches=3)
 
 
 @pytest.fixture
