@@ -44,7 +44,7 @@ class BenchConfig:
     warmup: int = Window.warmup
     """Least batches before each measurement."""
     warmup_seconds: float = Window.warmup_seconds
-    """Least seconds before each measurement: buffers grow until the largest images have come by."""
+    """Least seconds before each measurement, in which buffers grow to what large images need."""
     min_batches: int = Window.min_batches
     """Least batches in a measurement."""
     timeout: float = 600.0
@@ -101,7 +101,12 @@ class BenchConfig:
     @property
     def window(self) -> Window:
         """How long each contender is measured."""
-        return Window(self.warmup, self.warmup_seconds, self.seconds, self.min_batches)
+        return Window(
+            warmup=self.warmup,
+            warmup_seconds=self.warmup_seconds,
+            seconds=self.seconds,
+            min_batches=self.min_batches,
+        )
 
 
 def _words(text: str) -> list[str]:

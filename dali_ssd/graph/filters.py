@@ -4,8 +4,8 @@ Coordinates are continuous: source pixel k covers [k, k + 1), its center is k + 
 shrinking (a triangle as wide as two output pixels, as in Pillow and DALI); the others take single source pixels
 however much the image shrinks, as OpenCV's filters of the same names do for GluonCV.
 
-Loops run over the output pixels and have no branches, so that they are vectorized: pixel by pixel, the two tables of an
-image took 0.015 instead of 0.006 ms.
+The weights are computed in loops over the output pixels without branches, so that they are vectorized: pixel by pixel,
+the two tables of an image took 0.015 instead of 0.006 ms.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from dali_ssd.graph.kernel import inner
 __all__ = ["axis_table", "filter_weights"]
 
 _NEAREST, _LINEAR, _CUBIC, _AREA, _LANCZOS = range(len(INTERPOLATIONS))
-_LOBES = 6
-"""Source pixels that Lanczos' filter reaches."""
+_LANCZOS_REACH = 6
+"""Source pixels that Lanczos' filter takes."""
 _THIRD = np.pi / 3
 _TERMS = 8
 _OF_SINE = np.array([(-1) ** n / math.factorial(2 * n + 1) for n in reversed(range(_TERMS))])
 _OF_COSINE = np.array([(-1) ** n / math.factorial(2 * n) for n in reversed(range(_TERMS))])
 """Terms of the series, the last ones first; what is left out is below 1e-16 for angles up to pi / 6."""
-_SINES = np.sin(_THIRD * (np.arange(_LOBES) - 2.5))
-_COSINES = np.cos(_THIRD * (np.arange(_LOBES) - 2.5))
+_SINES = np.sin(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
+_COSINES = np.cos(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
 
 
 @inner
@@ -69,20 +69,22 @@ def _weigh_lanczos(weights, distance):  # type: ignore[no-untyped-def]
             cosine = cosine * y + _OF_COSINE[n]
         sines[i], cosines[i] = angle * sine, cosine
         wholes[i] = cosine * (3.0 - 4.0 * cosine * cosine)  # sin(pi distance)
-    for k in range(_LOBES):
-        turn_sine, turn_cosine, sign = _SINES[k], _COSINES[k], 3.0 - 6.0 * (k % 2)
+    for k in range(_LANCZOS_REACH):
+        turn_sine, turn_cosine, sign = _SINES[k], _COSINES[k], 1.0 - 2.0 * (k % 2)
         for i in range(distance.size):
             x = distance[i] + k
             third = sines[i] * turn_cosine + cosines[i] * turn_sine  # sin(pi x / 3)
-            weight = sign * wholes[i] * third / (np.pi * x) ** 2
-            weights[k, i] = 1.0 if abs(x) < 1e-6 else weight if abs(x) < 3.0 else 0.0
+            weight = 3.0 * sign * wholes[i] * third / (np.pi * x) ** 2
+            # Beside 0 the sines have lost their digits.
+            weights[k, i] = 1.0 if abs(x) < 1e-5 else weight if abs(x) < 3.0 else 0.0
 
 
 @inner
 def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-def]
     """Weights `(reach, n) float64` of source pixels whose centers are `distance[i] + k` source pixels away.
 
-    `distance` (n,) float64 is that of the first pixel that the filter may reach: within -radius..1 - radius.
+    They are not normalized yet, and 1 for nearest. `distance` (n,) float64 is that of the first pixel that the filter
+    may reach: within -radius..1 - radius.
     """
     weights = np.ones((reach, distance.size))
     if kind == _LANCZOS:
@@ -131,7 +133,7 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
     for i in range(size):
         center = low + ((size - 1 - i if mirrored else i) + 0.5) * scale
         start = math.floor(center - before)
-        first[i], distance[i] = int(start), start + 0.5 - center
+        first[i], distance[i] = start, start + 0.5 - center
     raw = filter_weights(kind, distance, radius, reach)
     _normalize(raw)
     taps = min(reach, length)
@@ -140,7 +142,7 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
     for i in range(size):
         start = first[i]
         first[i] = min(max(start, 0), length - taps)
-        if max(low, 0) <= start and start + reach <= min(high, length):
+        if max(low, 0) <= start and start + reach <= min(high, length):  # nothing to repeat, and no canvas
             for k in range(reach):
                 weights[k, i] = raw[k, i]
             cover[i] = 1.0

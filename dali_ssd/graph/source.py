@@ -63,8 +63,8 @@ def decode(images: Any, regions: Any, *, device: str, upright: bool) -> Any:
 
     On the CPU, and with `upright=False`, the pixels are those of MXNet's `imdecode` to the bit.
     """
-    # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. With photos of 1280 px the hint gained nothing,
-    # be it as large as their mean (246 and 222 images/s) or their largest (246, 247, 244); without it: 255, 245, 236.
+    # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. On a CPU, with photos of 1280 px, it gained
+    # nothing, be it their mean size (246 and 222 images/s) or the largest (246, 247, 244); without it: 255, 245, 236.
     return fn.decoders.image_slice(
         images,
         start=regions[0:2],

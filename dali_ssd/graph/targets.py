@@ -291,7 +291,7 @@ def encode(
 
     constants = [types.Constant(value, device="cpu") for value in _constants(anchors, targets)]
     cls_targets, box_targets = target_kernel().in_graph(objects, *constants)
-    # Where Numba cannot reach the GPU the host encodes: 0.1 ms an image, and 175 kB of targets to copy.
+    # Where Numba cannot reach the GPU the host encodes: 0.02 to 0.06 ms an image, and 175 kB of targets to copy.
     return (cls_targets.gpu(), box_targets.gpu()) if device == "gpu" else (cls_targets, box_targets)
 
 

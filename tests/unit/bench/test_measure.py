@@ -67,6 +67,12 @@ def test_a_contender_that_takes_no_time_ends_after_the_most_batches():
     assert measured(window, seconds=0.0).images == 50 * 32
 
 
+def test_the_most_batches_do_not_shorten_the_warm_up_that_was_asked_for():
+    window = Window(warmup=80, warmup_seconds=0.1, seconds=1.0, min_batches=5, max_batches=50)
+    result = measured(window, seconds=0.5)
+    assert result.began == pytest.approx(result.first_batch + 79 * 0.5)
+
+
 def test_batches_are_waited_for():
     time = Time()
     array = Array(time)

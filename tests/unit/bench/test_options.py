@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dali_ssd.bench.contenders import CONTENDERS
+from dali_ssd.bench.measure import Window
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.config import available_cores
 from dali_ssd.errors import ConfigError
@@ -13,6 +14,12 @@ def test_defaults_measure_everything_on_all_cores():
     assert config.contender_names == list(CONTENDERS)
     assert config.thread_counts == [available_cores()]
     assert config.sizes == [32]
+
+
+def test_the_window_is_what_was_asked_for():
+    config = BenchConfig(warmup=3, warmup_seconds=0.5, seconds=2.0, min_batches=7)
+    assert config.window == Window(warmup=3, warmup_seconds=0.5, seconds=2.0, min_batches=7)
+    assert BenchConfig().window == Window()
 
 
 def test_training_takes_those_that_make_targets():
