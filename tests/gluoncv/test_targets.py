@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dali_ssd.bench.anchors import vgg_anchors
-from dali_ssd.graph.targets import encode_targets
+from dali_ssd.graph.targets import anchor_corners, encode_targets
 from dali_ssd.records.dataset import Dataset
 from tests.graph.planning import draw_plan
 
@@ -80,17 +80,31 @@ def lost(classes: Floats, count: int) -> int:
     return count - len(np.unique(classes[classes > 0]))
 
 
+def meets_any(box: Floats, corners: Floats) -> bool:
+    """Whether a box shares any area with an anchor."""
+    return bool((np.minimum(corners[:, 2:], box[2:4]) > np.maximum(corners[:, :2], box[:2])).all(axis=1).any())
+
+
 @pytest.mark.parametrize("name", ["bccd", "photos"])
 @pytest.mark.parametrize("network", ["vgg16_atrous", "mobilenet0.25"])
 def test_targets_are_gluoncvs(real_sets: dict[str, Dataset], name: str, network: str) -> None:
-    """Each box has its number for its class, so that an anchor that learns another box of the same class counts."""
+    """Each box has its number for its class, so that an anchor that learns another box of the same class counts.
+
+    Where an image's first box meets no anchor, its best IoU is 0, and GluonCV lets all anchors that meet nothing learn
+    it: 2260 in one of the 3640 images of bccd, 2.5% of all positives there. That is left to GluonCV.
+    """
     anchors = vgg_anchors(300) if network == "vgg16_atrous" else mobilenet_anchors()
     images = augmented_objects(real_sets[name], TIMES[name])
     assert len(images) > 0.9 * TIMES[name] * len(real_sets[name])
-    positives = differing = ours_lost = theirs_lost = 0
+    corners = anchor_corners(anchors)
+    positives = differing = ours_lost = theirs_lost = unmet = 0
     worst = 0.0
     for objects, their_classes, their_offsets in by_gluoncv(images, anchors):
         classes, offsets = encode_targets(objects[:, :4], objects[:, 4], anchors)
+        if not meets_any(objects[0], corners):
+            unmet += 1
+            assert not (classes == 1).any()
+            continue
         positives += int((their_classes > 0).sum())
         differing += int((classes != their_classes).sum())
         both = (classes == their_classes) & (classes > 0)
@@ -102,5 +116,6 @@ def test_targets_are_gluoncvs(real_sets: dict[str, Dataset], name: str, network:
     assert differing <= positives / 5000, (differing, positives)
     assert worst <= 1e-4
     assert ours_lost == theirs_lost
+    assert unmet <= len(images) / 1000
     if network == "vgg16_atrous":  # whose anchors are everywhere, and many
-        assert ours_lost == 0
+        assert ours_lost == unmet == 0
