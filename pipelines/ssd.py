@@ -39,7 +39,7 @@ def train(
     plans, regions, objects = draw_training_plan(
         labels, image_shapes(jpegs, upright=upright), augment, image, in_pixels=in_pixels
     )
-    pixels = decode(jpegs, regions, device=device, upright=upright)
+    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=shard.progressive)
     images = render(pixels, plans, regions, image, device=device)
     cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
     return images, cls_targets, box_targets, places(jpegs)
@@ -50,6 +50,6 @@ def val(shard: Shard, image: RenderConfig, *, upright: bool, in_pixels: bool, de
     """images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
     jpegs, labels = read(shard, shuffle=False)
     plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, in_pixels=in_pixels)
-    pixels = decode(jpegs, regions, device=device, upright=upright)
+    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=shard.progressive)
     images = render(pixels, plans, regions, image, device=device)
     return images, fn.pad(objects, fill_value=-1), places(jpegs)

@@ -109,4 +109,4 @@ def _record_table(dataset: Dataset, number: int, names: Sequence[str]) -> Table:
 
 def _describe(raster: Raster) -> str:
     turned = f", EXIF orientation {raster.orientation}" if raster.orientation != 1 else ""
-    return f"{raster.width} x {raster.height} {raster.format} {raster.mode}{turned}"
+    return f"{raster.width} x {raster.height} {raster.kind}{turned}"

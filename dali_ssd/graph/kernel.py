@@ -104,7 +104,7 @@ def source_digest() -> str:
 
     Numba's cache looks at the file of the outermost function alone; an edit in a function it calls would go unnoticed.
     """
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

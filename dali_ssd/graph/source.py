@@ -9,6 +9,8 @@ from typing import Any
 
 from nvidia.dali import fn, types
 
+from dali_ssd.graph.jpeg.decoder import decode_progressive
+
 __all__ = ["READER", "Shard", "decode", "image_shapes", "places", "read"]
 
 READER = "reader"
@@ -26,6 +28,8 @@ class Shard:
     number: int = 0
     """Which part this is, of `count`."""
     count: int = 1
+    progressive: bool = False
+    """Whether many images are progressive JPEGs."""
 
 
 def read(shard: Shard, *, shuffle: bool, initial_fill: int = 1) -> tuple[Any, Any]:
@@ -58,11 +62,24 @@ def image_shapes(images: Any, *, upright: bool) -> Any:
     return fn.peek_image_shape(images, adjust_orientation=upright)
 
 
-def decode(images: Any, regions: Any, *, device: str, upright: bool) -> Any:
+def decode(images: Any, regions: Any, *, device: str, upright: bool, progressive: bool = False) -> Any:
     """Decode a region `y x height width` of each image: `(height, width, 3) uint8` RGB on `device`.
 
-    On the CPU, and with `upright=False`, the pixels are those of MXNet's `imdecode` to the bit.
+    On the CPU, and with `upright=False`, the pixels are those of MXNet's `imdecode` to the bit. `progressive`: many are
+    progressive JPEGs, for which there is a decoder of twice the speed then; it changes no pixel.
     """
+    if device == "gpu" or upright or not progressive:
+        return _decode(images, regions, device, upright)
+    ours, done = decode_progressive(images, regions)
+    # What an `if` in a pipeline becomes (`enable_conditionals`), without DALI's rewriting all functions on the way.
+    choice: Any = fn._conditional  # type: ignore[attr-defined]
+    ours, _ = choice.split(ours, predicate=done)
+    _, images = choice.split(images, predicate=done)
+    _, regions = choice.split(regions, predicate=done)
+    return choice.merge(ours, _decode(images, regions, device, upright), predicate=done)
+
+
+def _decode(images: Any, regions: Any, device: str, upright: bool) -> Any:
     # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. On a CPU, with photos of 1280 px, it gained
     # nothing, be it their mean size (246 and 222 images/s) or the largest (246, 247, 244); without it: 255, 245, 236.
     return fn.decoders.image_slice(

@@ -21,6 +21,7 @@ from typing_extensions import Self
 from dali_ssd.config import PipelineConfig, RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
 from dali_ssd.loader.forks import no_fork
+from dali_ssd.loader.runs import many_progressive
 from dali_ssd.optional import require
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
@@ -98,7 +99,8 @@ class Loader:
 
         if len(self._dataset) < count:
             raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
-        return Shard(self._dataset.shards, self._index, number, count)
+        progressive = many_progressive(self._verified.progressive)
+        return Shard(self._dataset.shards, self._index, number, count, progressive)
 
     def _start(self, pipelines: list[Any]) -> None:
         """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""

@@ -1,4 +1,4 @@
-"""How the work for a device is divided: among pipelines, and among their runs.
+"""How the work for a device is divided: among pipelines, among their runs, and between the decoders.
 
 Within a pipeline the operators follow each other, and each ends when its last image is ready: threads wait for the
 slowest of them, and while the decoder is set up for a batch. Two pipelines that take turns fill each other's gaps: on 2
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dali_ssd.config import RenderConfig
 
-__all__ = ["batches_per_run", "pipelines_per_device"]
+__all__ = ["batches_per_run", "many_progressive", "pipelines_per_device"]
 
 _PIPELINES = 2
 _BATCHES = 12
@@ -28,6 +28,8 @@ _BYTES = 224 << 20
 
 Both are for all pipelines of a device, and neither depends on the number of cores: in runs of another length DALI draws
 other random numbers."""
+
+_PROGRESSIVE = 0.1
 
 
 def pipelines_per_device(device: str, batches: int) -> int:
@@ -52,3 +54,8 @@ def batches_per_run(batch_size: int, pipelines: int, mean_pixels: float, image: 
     targets = 4 * (1 + 4) * num_anchors
     room = _BYTES / (3 * mean_pixels + rendered + targets)
     return max(1, int(min(_IMAGES, room) / pipelines) // batch_size)
+
+
+def many_progressive(share: float) -> bool:
+    """Whether the decoder of progressive JPEGs is worth asking, where this share of the records are some."""
+    return share >= _PROGRESSIVE

@@ -50,6 +50,8 @@ class Content:
     """CRC-32 of the label vector."""
     pixels: int = 0
     """Pixels of the image; 0 where its head cannot be read."""
+    progressive: bool = False
+    """Whether the image is a progressive JPEG."""
 
 
 def scale_of(rows: NDArray[np.float32]) -> Scale:
@@ -108,7 +110,7 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
         content.findings.append(_no_image(data, place))
         return None
     size = f"{raster.format} of {raster.width}x{raster.height}"
-    content.pixels = raster.width * raster.height
+    content.pixels, content.progressive = raster.width * raster.height, raster.progressive
     if raster.format not in FORMATS:
         content.findings.append(finding("unknown-format", place, size))
     elif (raster.format, raster.mode) != ("JPEG", "RGB"):

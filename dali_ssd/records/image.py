@@ -32,6 +32,13 @@ class Raster(NamedTuple):
     """Pillow's name of the channels, such as L for gray, CMYK, RGBA."""
     fault: str | None = None
     """What the file's structure shows to be missing; None if nothing."""
+    progressive: bool = False
+    """Whether it is a JPEG that comes in passes over the whole image."""
+
+    @property
+    def kind(self) -> str:
+        """Format, channels, and whether it is progressive, in words."""
+        return f"{self.format} {self.mode}{' (progressive)' if self.progressive else ''}"
 
     @property
     def quarter_turn(self) -> bool:
@@ -58,7 +65,7 @@ def _orientation(exif: object) -> int:
 
 def _from_jpeg(found: Jpeg) -> Raster:
     mode = {1: "L", 3: "RGB", 4: "CMYK"}.get(found.components, f"{found.components} components")
-    return Raster(found.width, found.height, _orientation(found.exif), "JPEG", mode, found.fault)
+    return Raster(found.width, found.height, _orientation(found.exif), "JPEG", mode, found.fault, found.progressive)
 
 
 def _by_pillow(data: bytes) -> Raster | None:

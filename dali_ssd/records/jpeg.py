@@ -7,7 +7,7 @@ from typing import NamedTuple
 __all__ = ["Jpeg", "read_jpeg"]
 
 _SIGNATURE = b"\xff\xd8\xff"
-_START_OF_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+_START_OF_SCAN, _END, _APP1, _PROGRESSIVE = 0xDA, 0xD9, 0xE1, 0xC2
 _ALONE = frozenset([0x00, 0x01, 0xD8, *range(0xD0, 0xD8)])
 """Markers without a length: TEM, SOI, the restarts; and the zero that escapes 0xFF in pixel data."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -21,6 +21,8 @@ class Jpeg(NamedTuple):
     height: int = 0
     components: int = 0
     """1 gray, 3 color, 4 CMYK."""
+    progressive: bool = False
+    """Whether the image comes in passes over all of it, and not from top to bottom."""
     exif: bytes = b""
     fault: str | None = None
     """What is wrong with the markers: head, size, start of pixels and end have to be there."""
@@ -51,7 +53,7 @@ def read_jpeg(data: bytes) -> Jpeg | None:
 def _read_segment(found: Jpeg, marker: int, body: bytes) -> Jpeg:
     if marker in _FRAMES and len(body) >= 6 and not found.width:
         height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-        return found._replace(width=width, height=height, components=body[5])
+        return found._replace(width=width, height=height, components=body[5], progressive=marker == _PROGRESSIVE)
     if marker == _APP1 and body.startswith(b"Exif\0\0") and not found.exif:
         return found._replace(exif=body)
     return found

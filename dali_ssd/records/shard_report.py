@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from dali_ssd.errors import DatasetError, Place
 from dali_ssd.files import atomic_open, cache_folder, file_identity
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
-from dali_ssd.records.content import Scale, check_record
+from dali_ssd.records.content import Content, Scale, check_record
 from dali_ssd.records.dataset import Part
 from dali_ssd.records.findings import Finding, from_json, to_json
 from dali_ssd.records.index import index_path
@@ -35,7 +35,7 @@ __all__ = [
     "tasks_of",
 ]
 
-_FORMAT = 4
+_FORMAT = 5
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
@@ -58,6 +58,8 @@ class RecordFacts:
     pixels: int
     label: int
     """CRC-32 of the label vector."""
+    progressive: bool
+    """Whether the image is a progressive JPEG."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,20 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
     return [(shard, tuple(records[start : start + size])) for start in range(0, len(records), size)]
 
 
+def _facts(offset: int, key: int, content: Content) -> RecordFacts:
+    scale, image = content.scale, content.image
+    return RecordFacts(
+        *(offset, key, scale, content.top_class, image, content.pixels, content.label, content.progressive)
+    )
+
+
 def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     shard, records = task
     facts, findings = [], []
     with map_shard(shard) as buffer:
         for offset, key in records:
             content = check_record(join(buffer, frame_at(buffer, offset, shard)), Place(shard, key, offset))
-            facts.append(
-                RecordFacts(offset, key, content.scale, content.top_class, content.image, content.pixels, content.label)
-            )
+            facts.append(_facts(offset, key, content))
             findings += content.findings
     return facts, findings
 
@@ -150,10 +157,7 @@ def cached_report(shard: Path, cache_dir: str | Path | None = None) -> ShardRepo
 
 
 def _to_json(report: ShardReport) -> dict[str, Any]:
-    records = [
-        [record.offset, record.key, record.scale, record.top_class, record.image, record.pixels, record.label]
-        for record in report.records
-    ]
+    records = [astuple(record) for record in report.records]
     return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}
 
 

@@ -39,7 +39,7 @@ class DatasetSummary:
         """Count one record."""
         self.records += 1
         self.difficult += int(objects.difficult.sum())
-        self.formats[f"{raster.format} {raster.mode}"] += 1
+        self.formats[raster.kind] += 1
         self.classes.update(objects.class_ids.tolist())
         self.objects.append(len(objects.class_ids))
         self.widths.append(raster.width)

@@ -20,7 +20,7 @@ from dali_ssd.records.decoding import decode_findings
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import ensure_index, index_path
 from dali_ssd.records.label_findings import class_findings, coordinate_findings, scales_of
-from dali_ssd.records.shard_report import ShardReport, cached_report
+from dali_ssd.records.shard_report import RecordFacts, ShardReport, cached_report
 
 __all__ = ["Verified", "verify"]
 
@@ -41,6 +41,8 @@ class Verified:
     """Digest of all labels, good or bad."""
     mean_pixels: float
     """Pixels of an image, width times height; the mean over those whose size could be read."""
+    progressive: float
+    """Share of the records that are progressive JPEGs, 0 to 1."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -158,22 +160,23 @@ def verify(
             "rebuild them by `dali-ssd index`"
         )
     if not len(dataset):
-        nothing = Verified(dataset, tuple(findings), "fraction", "", 0)
+        nothing = Verified(dataset, tuple(findings), "fraction", "", 0, 0)
         raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(nothing)]))
     resolved = resolve_coordinates(scales_of(reports), coordinates)
     findings += coordinate_findings(reports, resolved) + class_findings(reports, num_classes)
-    verified = Verified(dataset, tuple(findings), resolved, _labels_digest(reports), _mean_pixels(reports))
+    facts = [record for report in reports for record in report.records]
+    progressive = sum(record.progressive for record in facts) / len(facts)
+    verified = Verified(*(dataset, tuple(findings), resolved, _labels_digest(facts), _mean_pixels(facts), progressive))
     if not decode:
         return verified
     good = sorted(set(range(len(dataset))) - set(verified.bad))
     return replace(verified, findings=(*findings, *decode_findings(dataset, good, cache_dir)))
 
 
-def _labels_digest(reports: Iterable[ShardReport]) -> str:
-    sums = [facts.label for report in reports for facts in report.records]
-    return hashlib.sha256(str(sums).encode()).hexdigest()[:16]
+def _labels_digest(records: Iterable[RecordFacts]) -> str:
+    return hashlib.sha256(str([facts.label for facts in records]).encode()).hexdigest()[:16]
 
 
-def _mean_pixels(reports: Iterable[ShardReport]) -> float:
-    sizes = [facts.pixels for report in reports for facts in report.records if facts.pixels]
+def _mean_pixels(records: Iterable[RecordFacts]) -> float:
+    sizes = [facts.pixels for facts in records if facts.pixels]
     return sum(sizes) / max(1, len(sizes))

@@ -17,7 +17,8 @@ from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import Shard, decode, image_shapes, read
 from dali_ssd.graph.targets import encode
-from dali_ssd.records.dataset import open_dataset
+from dali_ssd.loader.runs import many_progressive
+from dali_ssd.records.verify import verify
 
 __all__ = ["batches"]
 
@@ -26,8 +27,10 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     """Yield batches that hold nothing, each after the pipeline has run up to the step `work.until`."""
     if work.until == "hand over":
         yield from load("dali_ssd").batches(work, anchors)
-    dataset = open_dataset(work.shards)
-    shard = Shard(dataset.shards, dataset.merged_index(work.folder))
+    verified = verify(work.shards)
+    dataset = verified.dataset
+    progressive = many_progressive(verified.progressive)
+    shard = Shard(dataset.shards, dataset.merged_index(work.folder), progressive=progressive)
     pipeline = _pipeline(shard, work, anchors, **pipeline_options(work))
     pipeline.build()
     while True:
@@ -45,7 +48,7 @@ def _pipeline(shard: Shard, work: Work, anchors: NDArray[np.float32]) -> tuple[A
     plans, regions, objects = draw_training_plan(labels, shapes, AugmentConfig(), image)
     if work.until == "plan":
         return jpegs, plans, regions, objects
-    pixels = decode(jpegs, regions, device=work.device, upright=config.upright)
+    pixels = decode(jpegs, regions, device=work.device, upright=config.upright, progressive=shard.progressive)
     if work.until == "decode":
         return pixels, plans, regions, objects
     images = render(pixels, plans, regions, image, device=work.device)

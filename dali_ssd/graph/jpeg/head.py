@@ -1,0 +1,199 @@
+"""The head of a progressive JPEG: what there is before its scans, and which blocks a region needs (ITU-T T.81, B).
+
+Usual, and taken, are: 8 bits a sample; gray, or YCbCr with chroma whole, halved across, or halved across and down; no
+restarts; no arithmetic coding. The rest is declined.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from dali_ssd.graph.kernel import inner
+
+__all__ = [
+    "ACROSS",
+    "BASE",
+    "COLUMNS",
+    "DHT",
+    "DOWN",
+    "EOI",
+    "KEPT",
+    "LEFT",
+    "NATURAL",
+    "RIGHT",
+    "ROWS",
+    "SOS",
+    "TOP",
+    "WIDE",
+    "Head",
+    "read_head",
+    "segment",
+]
+
+DHT, EOI, SOS = 0xC4, 0xD9, 0xDA
+_SOF0, _SOF2, _SOF15, _DAC, _DQT, _DRI, _APP0, _APP14 = 0xC0, 0xC2, 0xCF, 0xCC, 0xDB, 0xDD, 0xE0, 0xEE
+
+_MARGIN = 1
+"""MCUs around the region that are kept: chroma is smoothed across their edges."""
+
+NATURAL = np.array(
+    [
+        *(0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14),
+        *(21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53),
+        *(60, 61, 54, 47, 55, 62, 63),
+    ]
+)
+"""Where in a block, row by row, the coefficients lie that a file has in zigzag order."""
+
+Head = namedtuple("Head", "frame height width across down left right top bottom grids blocks kept tables")
+"""Where the frame header's body is; pixels of the image; blocks across and down an MCU; the MCUs that are kept; a grid
+for each component; how many blocks there are, and are kept; (components, 64) int16 to multiply coefficients by."""
+
+ACROSS, DOWN, WIDE, COLUMNS, ROWS, LEFT, RIGHT, TOP, BASE, KEPT = range(10)
+"""Columns of a head's `grids` (components, 10) int64, counted in blocks.
+
+ACROSS and DOWN: in an MCU; WIDE: in a row of MCUs; COLUMNS and ROWS: those that the image reaches, down to the last row
+that is needed; LEFT, RIGHT, TOP: the columns and the first row that are kept; BASE and KEPT: numbers of the component's
+first block, and of its first kept block, in the arrays that hold all components'."""
+
+
+@inner
+def _pair(data, at):  # type: ignore[no-untyped-def]
+    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
+
+
+@inner
+def segment(data, at):  # type: ignore[no-untyped-def]
+    """Marker at byte `at`, begin and end of its segment's body; marker 0 where there is none, or not all of it."""
+    while at + 1 < data.size and data[at] == 0xFF and data[at + 1] == 0xFF:
+        at += 1  # fill bytes
+    if at + 2 > data.size or data[at] != 0xFF:
+        return 0, at, at
+    marker = np.int64(data[at + 1])
+    if marker == EOI:
+        return marker, at + 2, at + 2
+    if at + 4 > data.size:
+        return 0, at, at
+    length = _pair(data, at + 2)
+    if length < 2 or at + 2 + length > data.size:
+        return 0, at, at
+    return marker, at + 4, at + 2 + length
+
+
+@inner
+def _read_factors(tables, data, at, end):  # type: ignore[no-untyped-def]
+    """Read a DQT segment's body data[at:end] into `tables` (4, 64) int16; whether it is usual."""
+    while at < end:
+        number = data[at]
+        if number > 3 or at + 65 > end:  # above 3: two bytes a factor, or no table
+            return False
+        for k in range(64):
+            tables[number, NATURAL[k]] = data[at + 1 + k]
+        at += 65
+    return True
+
+
+@inner
+def _begins(data, at, end, name):  # type: ignore[no-untyped-def]
+    if end - at < len(name):
+        return False
+    for i in range(len(name)):
+        if data[at + i] != name[i]:
+            return False
+    return True
+
+
+@inner
+def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
+    """What a segment says of the colors: 1 that they are YCbCr, -1 that they are others, 0 nothing."""
+    if marker == _APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
+        return 1
+    if marker == _APP14 and end - begin >= 12 and _begins(data, begin, end, (0x41, 0x64, 0x6F, 0x62, 0x65)):  # Adobe
+        return 1 if data[begin + 11] == 1 else -1
+    return 0
+
+
+@inner
+def _find_frame(data, tables):  # type: ignore[no-untyped-def]
+    """Where the frame header's body begins, 0 if it is not progressive; and whether colors are said to be YCbCr.
+
+    Fills `tables` with the factors on the way. 0 as well where one of the segments is not usual.
+    """
+    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:
+        return 0, False
+    at, frame, told = 2, 0, False
+    while True:
+        marker, begin, end = segment(data, at)
+        if marker == SOS:
+            return frame, told
+        colors = _colors(data, marker, begin, end)
+        if colors < 0 or (marker == _DQT and not _read_factors(tables, data, begin, end)):
+            return 0, False
+        if marker == _SOF2 and frame == 0:
+            frame = begin
+        elif marker in (0, EOI, _DRI, _DAC) or (_SOF0 <= marker <= _SOF15 and marker != DHT):
+            return 0, False
+        told |= colors > 0
+        at = end
+
+
+@inner
+def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
+    """Blocks across and down an MCU; 0, 0 for what is not usual."""
+    if count == 1:
+        return 1, 1  # nothing to be interleaved with, whatever the header says
+    across, down = np.int64(data[frame + 7]) >> 4, np.int64(data[frame + 7]) & 15
+    chroma_whole = data[frame + 10] == 0x11 and data[frame + 13] == 0x11
+    counted = data[frame + 6] == 1 and data[frame + 9] == 2 and data[frame + 12] == 3
+    usual = (across == 1 or across == 2) and (down == 1 or (down == 2 and across == 2))
+    return (across, down) if chroma_whole and usual and (told or counted) else (0, 0)
+
+
+@inner
+def _up(number, step):  # type: ignore[no-untyped-def]
+    """How many steps there are to a number, or just beyond."""
+    return (number + step - 1) // step
+
+
+@inner
+def _needed(begin, length, side, mcu):  # type: ignore[no-untyped-def]
+    """First MCU that is kept, and the one after the last, for pixels of a side of the image."""
+    return max(begin // mcu - _MARGIN, 0), min(_up(begin + length, mcu) + _MARGIN, _up(side, mcu))
+
+
+@inner
+def read_head(data, region):  # type: ignore[no-untyped-def]
+    """The head of a file, data (n,) uint8, with what a region y x height width needs; and whether it is taken."""
+    factors, tables, grids = np.zeros((4, 64), np.int16), np.zeros((3, 64), np.int16), np.zeros((3, 10), np.int64)
+    none = Head(0, 0, 0, 1, 1, 0, 0, 0, 0, grids, 0, 0, tables)
+    frame, told = _find_frame(data, factors)
+    if frame == 0 or _pair(data, frame - 2) < 2 + 6 or data[frame] != 8:
+        return none, False
+    height, width, count = _pair(data, frame + 1), _pair(data, frame + 3), np.int64(data[frame + 5])
+    if (count != 1 and count != 3) or _pair(data, frame - 2) != 2 + 6 + 3 * count:
+        return none, False
+    across, down = _sampling(data, frame, count, told)
+    y, x, h, w = np.int64(region[0]), np.int64(region[1]), np.int64(region[2]), np.int64(region[3])
+    inside = 0 <= y < y + h <= height and 0 <= x < x + w <= width
+    # Of two columns of chroma and less, libjpeg makes pixels in another way.
+    if not inside or across == 0 or (across == 2 and width <= 4):
+        return none, False
+    left, right = _needed(x, w, width, 8 * across)
+    top, bottom = _needed(y, h, height, 8 * down)
+    blocks, kept = 0, 0
+    for i in range(count):
+        h, v = (int(across), int(down)) if i == 0 else (1, 1)
+        columns, rows = _up(_up(width * h, across), 8), _up(_up(height * v, down), 8)
+        wide = h * _up(width, 8 * across)
+        grids[i] = (h, v, wide, columns, min(rows, v * bottom), h * left, h * right, v * top, blocks, kept)
+        blocks += wide * v * bottom
+        kept += h * (right - left) * v * (bottom - top)
+        if data[frame + 8 + 3 * i] > 3:
+            return none, False
+        tables[i] = factors[data[frame + 8 + 3 * i]]
+    # Each block takes a bit at least: a header that claims more than its file can hold is not worth the memory.
+    if blocks > 8 * data.size:
+        return none, False
+    return Head(frame, height, width, across, down, left, right, top, bottom, grids[:count], blocks, kept, tables), True

@@ -1,0 +1,120 @@
+"""The scans of a progressive JPEG, one after the other, as far down as they are needed (ITU-T T.81, B.2.3 and G.1)."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from dali_ssd.graph.jpeg.bits import has_full, load_word, store_word
+from dali_ssd.graph.jpeg.coefficients import ROOM, first_ac, read_dc, refine_ac
+from dali_ssd.graph.jpeg.head import DHT, EOI, SOS, segment
+from dali_ssd.graph.jpeg.huffman import TABLE_SIZE, read_tables
+from dali_ssd.graph.kernel import inner
+
+__all__ = ["read_scans"]
+
+Scan = namedtuple("Scan", "count components dc_tables ac_table low high shift first")
+"""Numbers of the components and of their tables; coefficients low..high in zigzag order; which bit of them, and whether
+it is their first."""
+
+
+@inner
+def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
+    """Copy a scan's bits without the zeros that follow each 0xFF; how many bytes, and where the next marker is."""
+    size = 0
+    while at < data.size:
+        if at + 8 <= data.size:
+            word = load_word(data, at)
+            if not has_full(word):
+                store_word(bits, size, word)
+                size += 8
+                at += 8
+                continue
+        for _ in range(min(8, data.size - at)):
+            bits[size] = data[at]
+            if data[at] == 0xFF:
+                if at + 1 >= data.size or data[at + 1] != 0:
+                    return size, at
+                at += 1
+            size += 1
+            at += 1
+    return size, at
+
+
+@inner
+def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
+    """The scan whose header's body is data[at:end], of a frame of `total` components; and whether it is one."""
+    components, dc_tables = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    count = np.int64(data[at]) if end > at else 0
+    if not 1 <= count <= total or end - at != 4 + 2 * count:
+        return Scan(0, components, dc_tables, 0, 0, 0, 0, False), False
+    for i in range(count):
+        number = 0
+        while number < total and data[frame + 6 + 3 * number] != data[at + 1 + 2 * i]:
+            number += 1
+        if number == total or (i > 0 and number <= components[i - 1]) or data[at + 2 + 2 * i] >> 4 > 3:
+            return Scan(0, components, dc_tables, 0, 0, 0, 0, False), False
+        components[i], dc_tables[i] = number, data[at + 2 + 2 * i] >> 4
+    low, high = np.int64(data[end - 3]), np.int64(data[end - 2])
+    before, shift, ac_table = (
+        np.int64(data[end - 1]) >> 4,
+        np.int64(data[end - 1]) & 15,
+        4 + (np.int64(data[at + 2]) & 15),
+    )
+    alone = high == 0 if low == 0 else count == 1  # DC comes without AC, AC of one component
+    sound = low <= high <= 63 and alone and ac_table <= 7 and (before == 0 or before == shift + 1)
+    return Scan(count, components, dc_tables, ac_table, low, high, shift, before == 0), sound
+
+
+@inner
+def _is_next(progress, scan):  # type: ignore[no-untyped-def]
+    """Note what a scan brings in `progress` (components, 64) int8, the last bit so far or -1; whether it fits."""
+    for i in range(scan.count):
+        mine = progress[scan.components[i]]
+        if scan.low > 0 and mine[0] < 0:
+            return False
+        for k in range(scan.low, scan.high + 1):
+            if mine[k] != (-1 if scan.first else scan.shift + 1):
+                return False
+            mine[k] = scan.shift
+    return True
+
+
+@inner
+def read_scans(data, head):  # type: ignore[no-untyped-def]
+    """The coefficients of a file, data (n,) uint8, with this head.
+
+    Returns (64 x kept,) int16, each block's row by row, and whether the file is whole and sound: all its coefficients
+    must come, to the last bit, since libjpeg smooths an image that lacks some.
+    """
+    masks, values = np.zeros(head.blocks, np.int64), np.zeros(64 * head.kept, np.int16)
+    tables = np.zeros((8, TABLE_SIZE), np.int32)
+    progress = np.full((head.grids.shape[0], 64), -1, np.int8)
+    bits = np.empty(data.size + ROOM, np.uint8)
+    at, begun = 2, False
+    while True:
+        marker, begin, end = segment(data, at)
+        if marker == EOI:
+            return values, progress.min() == 0 and progress.max() == 0
+        # Between scans, factors or restarts could change; before them, the head was read.
+        if marker == 0 or (begun and marker != DHT and marker != SOS):
+            return values, False
+        if marker == DHT and not read_tables(tables, data, begin, end):
+            return values, False
+        at = end
+        if marker == SOS:
+            scan, sound = _read_scan(data, begin, end, head.frame, head.grids.shape[0])
+            if not sound or not _is_next(progress, scan):
+                return values, False
+            size, at = _unstuff(bits, data, end)
+            bits[size : size + ROOM] = 0
+            if scan.low == 0:
+                sound = read_dc(bits, 8 * size, scan, tables, values, head)
+            elif scan.first:
+                sound = first_ac(bits, 8 * size, scan, tables, masks, values, head.grids)
+            else:
+                sound = refine_ac(bits, 8 * size, scan, tables, masks, values, head.grids)
+            if not sound:
+                return values, False
+            begun = True
