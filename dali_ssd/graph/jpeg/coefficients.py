@@ -27,8 +27,10 @@ ROOM = 512
 """Bytes to be read behind a scan's bits: more than a block can take, so that the end is looked for once a block."""
 _SYMBOL = 32
 """Bits of the longest symbol with what belongs to it."""
-_TOP_SIZE, _TOP_DIFFERENCE, _TOP_DC = 10, 11, 32767
-"""Bits of the largest AC coefficient of 8-bit samples and of the largest step from DC to DC; what an int16 holds."""
+_TOP_SIZE, _TOP_DIFFERENCE = 10, 11
+"""Bits of the largest AC coefficient of 8-bit samples, and of the largest step from DC to DC."""
+_TOP = 8192
+"""More than any coefficient of 8-bit samples can be, factor included, and few enough for libjpeg's 16 bits."""
 
 
 @inner
@@ -94,7 +96,7 @@ def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped
                 size, length = next_symbol(tables, scan.dc_tables[i], word)
                 before[i] += _signed(word << length, size)
                 at += length + size
-                if size > _TOP_DIFFERENCE or abs(before[i]) > _TOP_DC >> scan.shift:
+                if size > _TOP_DIFFERENCE or abs(before[i] << scan.shift) * head.tables[component, 0] >= _TOP:
                     return False
                 if slot >= 0:
                     values[slot] = before[i] << scan.shift
@@ -102,9 +104,9 @@ def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped
 
 
 @inner
-def first_ac(bits, limit, scan, tables, masks, values, grids):  # type: ignore[no-untyped-def]
+def first_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]
     """AC of a component as they first appear (G.1.2.2), from the first `limit` bits; whether they are sound."""
-    at, run, component = 0, 0, scan.components[0]
+    at, run, component, grids, factors = 0, 0, scan.components[0], head.grids, head.tables
     for row in range(grids[component, ROWS]):
         for column in range(grids[component, COLUMNS]):
             if run > 0:
@@ -125,7 +127,8 @@ def first_ac(bits, limit, scan, tables, masks, values, grids):  # type: ignore[n
                     break
                 at += length + size
                 k += zeros
-                if k > scan.high or size + scan.shift > _TOP_SIZE:
+                power = size + scan.shift
+                if k > scan.high or power > _TOP_SIZE or factors[component, NATURAL[k]] << power > _TOP:
                     return False
                 if size > 0:
                     mask |= 1 << k
@@ -160,14 +163,15 @@ def _raise(values, slot, raised, step):  # type: ignore[no-untyped-def]
 
 
 @inner
-def refine_ac(bits, limit, scan, tables, masks, values, grids):  # type: ignore[no-untyped-def]  # noqa: C901
+def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]  # noqa: C901
     """One more bit of a component's AC (G.1.2.3), from the first `limit` bits; whether they are sound.
 
     A symbol passes over some coefficients that are 0 so far, to one that is no longer. Those on the way that were not 0
     have a correction bit each, behind the symbol.
     """
     # One function, since half of all time goes here, and with a function for a block it was 1.2 times as much.
-    at, run, step, component = 0, 0, 1 << scan.shift, scan.components[0]
+    at, run, step = 0, 0, 1 << scan.shift
+    component, grids = scan.components[0], head.grids
     for row in range(grids[component, ROWS]):
         for column in range(grids[component, COLUMNS]):
             if at > limit:

@@ -184,12 +184,13 @@ def read_head(data, region):  # type: ignore[no-untyped-def]
     top, bottom = _needed(y, h, height, 8 * down)
     blocks, kept = 0, 0
     for i in range(count):
-        h, v = (int(across), int(down)) if i == 0 else (1, 1)
-        columns, rows = _up(_up(width * h, across), 8), _up(_up(height * v, down), 8)
-        wide = h * _up(width, 8 * across)
-        grids[i] = (h, v, wide, columns, min(rows, v * bottom), h * left, h * right, v * top, blocks, kept)
-        blocks += wide * v * bottom
-        kept += h * (right - left) * v * (bottom - top)
+        beside, below = (across, down) if i == 0 else (1, 1)
+        columns, rows = _up(_up(width * beside, across), 8), _up(_up(height * below, down), 8)
+        line = beside * _up(width, 8 * across)
+        edges = beside * left, beside * right, below * top
+        grids[i] = (beside, below, line, columns, min(rows, below * bottom), *edges, blocks, kept)
+        blocks += line * below * bottom
+        kept += beside * (right - left) * below * (bottom - top)
         if data[frame + 8 + 3 * i] > 3:
             return none, False
         tables[i] = factors[data[frame + 8 + 3 * i]]

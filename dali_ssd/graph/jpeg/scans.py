@@ -112,9 +112,9 @@ def read_scans(data, head):  # type: ignore[no-untyped-def]
             if scan.low == 0:
                 sound = read_dc(bits, 8 * size, scan, tables, values, head)
             elif scan.first:
-                sound = first_ac(bits, 8 * size, scan, tables, masks, values, head.grids)
+                sound = first_ac(bits, 8 * size, scan, tables, masks, values, head)
             else:
-                sound = refine_ac(bits, 8 * size, scan, tables, masks, values, head.grids)
+                sound = refine_ac(bits, 8 * size, scan, tables, masks, values, head)
             if not sound:
                 return values, False
             begun = True

@@ -2,7 +2,8 @@
 
 Numba vectorizes neither: a block's rows are too short a loop, and pixels of three bytes are no vector. The transform is
 libjpeg's accurate integer one ("islow"): Loeffler, Ligtenberg, Moschytz, "Practical fast 1-D DCT algorithms with 11
-multiplications" (ICASSP 1989), in 13-bit fixed point, columns first with two more bits kept for the rows.
+multiplications" (ICASSP 1989), in 13-bit fixed point, columns first with two more bits kept for the rows. libjpeg-turbo
+keeps some of it in 16 bits, which shows in blocks that no encoder makes; so does this.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def _rounded(build: Any, total: Any, bits: int) -> Any:
 
 
 def _transform(build: Any, x: list[Any], shift: int) -> list[Any]:
-    """One dimension of eight lines at once: frequencies to samples, both of `shift` fewer bits."""
+    """One dimension of eight lines at once: frequencies to samples, with `shift` bits less in the end."""
+
+    def narrow(value: Any) -> Any:
+        return build.sext(build.trunc(value, _SHORTS), _INTS)
 
     def times(value: Any, factor: float) -> Any:
         return build.mul(value, _fixed(factor))
@@ -54,12 +58,13 @@ def _transform(build: Any, x: list[Any], shift: int) -> list[Any]:
     add, sub = build.add, build.sub
     shared = times(add(x[2], x[6]), 0.541196100)
     low, high = sub(shared, times(x[6], 1.847759065)), add(shared, times(x[2], 0.765366865))
-    plus, minus = (build.shl(part, _all(_BITS)) for part in (add(x[0], x[4]), sub(x[0], x[4])))
+    plus, minus = (build.shl(part, _all(_BITS)) for part in (narrow(add(x[0], x[4])), narrow(sub(x[0], x[4]))))
     even = [add(plus, high), add(minus, low), sub(minus, low), sub(plus, high)]
-    twist = times(add(add(x[7], x[3]), add(x[5], x[1])), 1.175875602)
+    upper, lower = narrow(add(x[7], x[3])), narrow(add(x[5], x[1]))
+    twist = times(add(upper, lower), 1.175875602)
     a, b = times(add(x[7], x[1]), 0.899976223), times(add(x[5], x[3]), 2.562915447)
-    c = sub(twist, times(add(x[7], x[3]), 1.961570560))
-    d = sub(twist, times(add(x[5], x[1]), 0.390180644))
+    c = sub(twist, times(upper, 1.961570560))
+    d = sub(twist, times(lower, 0.390180644))
     odd = [
         add(sub(times(x[1], 1.501321110), a), d),
         add(sub(times(x[3], 3.072711026), b), c),
@@ -83,10 +88,10 @@ def _transposed(build: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _limited(build: Any, values: Any) -> Any:
-    """Values brought within 0..255."""
-    values = build.select(build.icmp_signed("<", values, _all(0)), _all(0), values)
-    values = build.select(build.icmp_signed(">", values, _all(255)), _all(255), values)
+def _limited(build: Any, values: Any, low: int, high: int) -> Any:
+    """Values brought within low..high."""
+    values = build.select(build.icmp_signed("<", values, _all(low)), _all(low), values)
+    values = build.select(build.icmp_signed(">", values, _all(high)), _all(high), values)
     return values
 
 
@@ -111,11 +116,11 @@ def idct_block(typing_context: Any, samples: Any, at: Any, stride: Any, values: 
         at, stride, begin = arguments[1], arguments[2], arguments[4]
         zero = ir.Constant(begin.type, 0)
         block = [build.mul(row(values, begin, i), row(table, zero, i)) for i in range(LANES)]
-        block = _transform(build, block, _BITS - _KEPT)
+        block = [_limited(build, line, -0x8000, 0x7FFF) for line in _transform(build, block, _BITS - _KEPT)]
         block = _transform(build, _transposed(build, block), _BITS + _KEPT + 3)
         for i, line in enumerate(_transposed(build, block)):
             place = build.gep(target, [build.add(at, build.mul(stride, ir.Constant(stride.type, i)))])
-            samples = _limited(build, build.add(line, _all(_MIDDLE)))
+            samples = _limited(build, build.add(line, _all(_MIDDLE)), 0, 255)
             build.store(build.trunc(samples, _BYTES), build.bitcast(place, _BYTES.as_pointer()), align=1)
         return context.get_dummy_value()
 
@@ -148,7 +153,7 @@ def color_pixels(
         y = samples(2, arguments[3])
         cb, cr = (build.sub(samples(position, arguments[6]), _all(_MIDDLE)) for position in (4, 5))
         changes = shared(cr, 1.402), build.add(shared(cb, -0.34414), shared(cr, -0.71414)), shared(cb, 1.772)
-        planes = [_limited(build, build.add(y, _rounded(build, change, _COLOR_BITS))) for change in changes]
+        planes = [_limited(build, build.add(y, _rounded(build, change, _COLOR_BITS)), 0, 255) for change in changes]
         pixels = build.or_(planes[0], build.or_(build.shl(planes[1], _all(8)), build.shl(planes[2], _all(16))))
         fours = build.bitcast(pixels, ir.VectorType(ir.IntType(8), 4 * LANES))
         lanes = [4 * (i // 3) + i % 3 for i in range(3 * LANES)] + [3] * LANES
