@@ -30,6 +30,8 @@ Both are for all pipelines of a device, and neither depends on the number of cor
 other random numbers."""
 
 _PROGRESSIVE = 0.1
+"""Least share of progressive JPEGs for which their own decoder is asked. Of photos of 500 px, each such takes 0.75 ms
+of CPU less with it, and to ask it in vain costs 0.05 ms an image."""
 
 
 def pipelines_per_device(device: str, batches: int) -> int:

@@ -12,7 +12,7 @@ from dali_ssd import TrainLoader
 from dali_ssd.errors import CheckpointError
 from pipelines import ssd
 from tests.graph.pipes import ANCHORS
-from tests.graph.shards import random_record, write, write_random
+from tests.graph.shards import draw, encoded, random_record, write, write_random
 
 mx = pytest.importorskip("mxnet")
 
@@ -51,6 +51,19 @@ def test_the_rest_is_the_same_to_the_bit(shards: Any, ctx: list[Any], taken: int
     second = train(shards, ctx=ctx)
     second.load_state_dict(state)
     assert batches(second, 3 - state["epoch"]) == whole[taken:]
+
+
+def test_progressive_images_go_on_to_the_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    options = {"kind": "JPEG", "progressive": True}
+    shards = write(tmp_path, [(random_record(rng)[0], encoded(draw(rng, 50, 70), **options)) for _ in range(8)])
+    whole = batches(train(shards), 2)
+    first = train(shards)
+    next(iter(first))
+    second = train(shards)
+    second.load_state_dict(first.state_dict())
+    assert second._pipelines and second._shard(0, 1).progressive
+    assert batches(second, 2) == whole[1:]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2, 5, 6, 7, 14])

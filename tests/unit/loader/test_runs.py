@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.loader.runs import batches_per_run, pipelines_per_device
+from dali_ssd.loader.runs import batches_per_run, many_progressive, pipelines_per_device
 
 ANCHORS = 8732
 
@@ -42,3 +42,7 @@ def test_half_precision_takes_half_the_room() -> None:
 )
 def test_pipelines_take_turns_on_a_cpu_where_there_are_many_batches(device: str, batches: int, pipelines: int) -> None:
     assert pipelines_per_device(device, batches) == pipelines
+
+
+def test_the_decoder_of_progressive_images_is_asked_where_there_are_some() -> None:
+    assert [many_progressive(share) for share in (0, 0.01, 0.5, 1)] == [False, False, True, True]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from .conftest import encoded
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM"])
 def test_size_and_format(kind: str) -> None:
-    assert read_raster(encoded(kind)) == (40, 30, 1, kind, "RGB", None)
+    assert read_raster(encoded(kind)) == (40, 30, 1, kind, "RGB", None, False)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_channels(kind: str, mode: str) -> None:
 def test_all_sorts_of_jpegs_are_whole(options: dict[str, int]) -> None:
     stream = io.BytesIO()
     Image.effect_noise((65, 33), 90).save(stream, "JPEG", **options)
-    assert read_raster(stream.getvalue()) == (65, 33, 1, "JPEG", "L", None)
+    assert read_raster(stream.getvalue()) == (65, 33, 1, "JPEG", "L", None, "progressive" in options)
     assert read_raster(stream.getvalue() + b"more") == (65, 33, 1, "JPEG", "L", None)
 
 
@@ -66,6 +67,14 @@ def test_orientation(orientation: int) -> None:
     for kind in ("JPEG", "WEBP"):
         raster = read_raster(encoded(kind, orientation=orientation))
         assert raster is not None and raster.orientation == orientation and (raster.width, raster.height) == (40, 30)
+
+
+@pytest.mark.parametrize(("options", "words"), [({}, "JPEG RGB"), ({"progressive": True}, "JPEG RGB (progressive)")])
+def test_progressive(options: dict[str, Any], words: str) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (31, 17)).save(stream, "JPEG", **options)
+    raster = read_raster(stream.getvalue())
+    assert raster is not None and raster.progressive == bool(options) and raster.kind == words
 
 
 def test_markers_without_size() -> None:

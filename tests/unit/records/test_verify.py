@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dali_ssd.errors import DatasetError, Place, RecordError
 from dali_ssd.records import shard_report
@@ -218,3 +220,13 @@ def test_labels_have_a_digest(write: Write) -> None:
     boxes = [(0.1, 0.2, 0.5, 0.6), (0.1, 0.2, 0.5, 0.61)]
     digests = [verify(write([record([box])], f"s{i}")).labels for i, box in enumerate([*boxes, boxes[0]])]
     assert digests[0] != digests[1] and digests[0] == digests[2]
+
+
+def test_share_of_progressive_images(write: Write, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(stream, "JPEG", progressive=True)
+    shard = write([record(image=stream.getvalue()), *GOOD[:3]])
+    shares = [
+        verify(shard, cache_dir=tmp_path / "cache").progressive for _ in range(2)
+    ]  # looked at, and from the cache
+    assert shares == [0.25, 0.25]
