@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -157,7 +157,7 @@ def cached_report(shard: Path, cache_dir: str | Path | None = None) -> ShardRepo
 
 
 def _to_json(report: ShardReport) -> dict[str, Any]:
-    records = [astuple(record) for record in report.records]
+    records = [list(vars(record).values()) for record in report.records]  # `astuple` takes twenty times as long
     return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}
 
 

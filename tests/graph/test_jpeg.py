@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from dali_ssd.graph.jpeg.vectors import LANES, color_pixels, idct_block
 from tests.graph.pipes import arrays, train_pipeline, val_pipeline
 from tests.graph.shards import Pixels, as_shard, draw, encoded, random_boxes, write
 
+ROOT = Path(__file__).resolve().parents[2]
 FILES = Path(__file__).with_name("jpegs")
 GRAY, RGB = "L", "RGB"
 Region = tuple[int, int, int, int]
@@ -143,6 +146,79 @@ SMOOTH = draw(np.random.default_rng(0), 40, 48)
 def test_unusual_is_declined(file: bytes) -> None:
     height, width = (9, 4) if Image.open(io.BytesIO(file)).size == (4, 9) else (40, 48)
     assert decoded(file, (0, 0, height, width)) is None
+
+
+GUARDED = """
+import ctypes, mmap, sys
+import numpy as np
+from dali_ssd.graph.jpeg.decoder import decode_kernel
+from tests.graph.test_jpeg import SMOOTH, noise, progressive
+
+libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
+memory = mmap.mmap(-1, 64 * page)
+begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+assert libc.mprotect(ctypes.c_void_p(begin + 63 * page), page, 0) == 0  # nobody may read behind the file
+region, room = np.array([0, 0, 40, 48], np.int32), np.zeros((40, 48, 0), np.uint8)
+for file in (progressive(SMOOTH), progressive(noise(0, 40, 48), quality=95), progressive(SMOOTH, "L")):
+    for data in (file, *(file[:end] + tail for end in range(2, len(file), 3) for tail in (b"", b"\\xff\\0", b"\\xff"))):
+        start = 63 * page - len(data)
+        memory[start : 63 * page] = data
+        guarded = np.frombuffer(memory, np.uint8, len(data), start)
+        assert decode_kernel().on_arrays(guarded, region, room)[1][0] == (data is file)
+print("alive")
+"""
+
+
+def test_nothing_is_read_behind_the_file() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GUARDED], capture_output=True, text=True, cwd=ROOT, timeout=300, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
+def segments(file: bytes, marker: int) -> list[tuple[int, int]]:
+    """Begin and end of all segments of a kind before the first scan."""
+    found, at = [], 2
+    while file[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(file[at + 2 : at + 4], "big")
+        found += [(at, end)] * (file[at + 1] == marker)
+        at = end
+    return found
+
+
+def without_factors() -> bytes:
+    file = progressive(SMOOTH)
+    begin, end = segments(file, 0xDB)[-1]
+    return file[:begin] + file[end:]
+
+
+def high_bit() -> bytes:
+    """A file whose first scan, of DC, claims to begin with bit 6 and not with bit 1."""
+    file = progressive(SMOOTH)
+    at = file.index(b"\xff\xda") + 2 + int.from_bytes(file[file.index(b"\xff\xda") + 2 :][:2], "big") - 1
+    assert file[at] == 1
+    return file[:at] + b"\x06" + file[at + 1 :]
+
+
+def patched(file: bytes, marker: int, offset: int, content: bytes) -> bytes:
+    """The file with other content at an offset into the first segment of a kind."""
+    at = segments(file, marker)[0][0] + offset
+    return file[:at] + content + file[at + len(content) :]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        without_factors(),
+        progressive(SMOOTH)[:2] + b"\xff\xf0\0\2" + progressive(SMOOTH)[2:],
+        patched(progressive(SMOOTH, GRAY), 0xC2, 11, b"\x55"),
+        patched(progressive(SMOOTH), 0xC4, 5, b"\2"),
+        high_bit(),
+    ],
+    ids=["no-factors", "unknown-marker", "sampling", "full-code", "shift"],
+)
+def test_what_libjpeg_refuses_is_declined(file: bytes) -> None:
+    assert decoded(file, (0, 0, 40, 48)) is None
 
 
 @pytest.mark.parametrize("region", [(0, 0, 41, 48), (0, 0, 40, 49), (-1, 0, 9, 9), (0, 40, 9, 9), (0, 0, 0, 5)])

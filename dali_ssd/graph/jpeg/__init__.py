@@ -9,5 +9,5 @@ ones to refine are counted and not looked for; of blocks that the region does no
              |        +- as far down as the region
              +- what is not as usual is declined, here or later, and DALI decodes it
 
-Declined are all files that are not progressive, or damaged in any way, and the rare kinds: see `head`.
+Declined are files that are not progressive, or damaged as far down as the region goes, and the rare kinds: see `head`.
 """

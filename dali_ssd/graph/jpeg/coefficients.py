@@ -21,16 +21,18 @@ from dali_ssd.graph.jpeg.head import (
 from dali_ssd.graph.jpeg.huffman import next_symbol
 from dali_ssd.graph.kernel import inner
 
-__all__ = ["ROOM", "first_ac", "read_dc", "refine_ac"]
+__all__ = ["ROOM", "TOP_SHIFT", "first_ac", "read_dc", "refine_ac"]
 
 ROOM = 512
-"""Bytes to be read behind a scan's bits: more than a block can take, so that the end is looked for once a block."""
-_SYMBOL = 32
+"""Bytes to be read behind a scan's bits: more than a block's AC take, or an MCU's DC, so the end is looked for as often."""
+_LONGEST = 32
 """Bits of the longest symbol with what belongs to it."""
 _TOP_SIZE, _TOP_DIFFERENCE = 10, 11
 """Bits of the largest AC coefficient of 8-bit samples, and of the largest step from DC to DC."""
 _TOP = 8192
-"""More than any coefficient of 8-bit samples can be, factor included, and few enough for libjpeg's 16 bits."""
+"""More than any coefficient of 8-bit samples can be, factor included, and little enough for libjpeg's 16 bits."""
+TOP_SHIFT = 5
+"""The highest bit that a scan may begin with: so what a later one brings is below `_TOP` whatever its factor (255)."""
 
 
 @inner
@@ -58,35 +60,44 @@ def _run(word, size):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _blocks_of_mcu(scan, grids):  # type: ignore[no-untyped-def]
-    """The blocks in the order of an MCU, (n, 4) int64: place in the scan, component, row, column."""
-    if scan.count == 1:  # a component alone comes block by block, without what fills up MCUs
-        return np.array([[0, scan.components[0], 0, 0]])
+def _mcu(scan, grids):  # type: ignore[no-untyped-def]
+    """The blocks of an MCU in order, (n, 6) int64: place in the scan, component, blocks across, down, row, column.
+
+    A component alone comes block by block, without what fills up MCUs.
+    """
+    if scan.count == 1:
+        return np.array([[0, scan.components[0], 1, 1, 0, 0]])
     blocks = [
-        [i, scan.components[i], y, x]
+        [i, scan.components[i], grids[scan.components[i], ACROSS], grids[scan.components[i], DOWN], row, column]
         for i in range(scan.count)
-        for y in range(grids[scan.components[i], DOWN])
-        for x in range(grids[scan.components[i], ACROSS])
+        for row in range(grids[scan.components[i], DOWN])
+        for column in range(grids[scan.components[i], ACROSS])
     ]
     return np.array(blocks)
 
 
 @inner
-def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped-def]
-    """DC of one or all components (G.1.2.1), from the first `limit` bits; whether they are sound."""
-    grids, blocks, component = head.grids, _blocks_of_mcu(scan, head.grids), scan.components[0]
-    rows, columns, down, across = head.bottom, grids[component, WIDE] // grids[component, ACROSS], 0, 0
+def _mcus(scan, head):  # type: ignore[no-untyped-def]
+    """How many rows of MCUs are needed, and how many there are in each."""
+    component = scan.components[0]
     if scan.count == 1:
-        rows, columns = grids[component, ROWS], grids[component, COLUMNS]
+        return head.grids[component, ROWS], head.grids[component, COLUMNS]
+    return head.bottom, head.grids[component, WIDE] // head.grids[component, ACROSS]
+
+
+@inner
+def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped-def]
+    """DC of one or more components (G.1.2.1), from the first `limit` bits; whether they are sound."""
+    grids, mcu = head.grids, _mcu(scan, head.grids)
+    rows, columns = _mcus(scan, head)
     at, before = 0, np.zeros(3, np.int64)
     for row in range(rows):
         for column in range(columns):
             if at > limit:
                 return False
-            for b in range(blocks.shape[0]):
-                i, component = blocks[b, 0], blocks[b, 1]
-                down, across = (1, 1) if scan.count == 1 else (grids[component, DOWN], grids[component, ACROSS])
-                slot = _slot(grids, component, row * down + blocks[b, 2], column * across + blocks[b, 3])
+            for b in range(mcu.shape[0]):
+                i, component = mcu[b, 0], mcu[b, 1]
+                slot = _slot(grids, component, row * mcu[b, 3] + mcu[b, 4], column * mcu[b, 2] + mcu[b, 5])
                 word = word_at(bits, at)
                 if not scan.first:
                     at += 1
@@ -94,9 +105,11 @@ def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped
                         values[slot] |= 1 << scan.shift
                     continue
                 size, length = next_symbol(tables, scan.dc_tables[i], word)
+                if size > _TOP_DIFFERENCE:
+                    return False
                 before[i] += _signed(word << length, size)
                 at += length + size
-                if size > _TOP_DIFFERENCE or abs(before[i] << scan.shift) * head.tables[component, 0] >= _TOP:
+                if abs(before[i] << scan.shift) * head.tables[component, 0] >= _TOP:
                     return False
                 if slot >= 0:
                     values[slot] = before[i] << scan.shift
@@ -180,7 +193,7 @@ def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[n
             slot, mask, k = _slot(grids, component, row, column), masks[block], scan.low
             raised, word, left = 0, 0, 0
             while run == 0 and k <= scan.high:
-                if left < _SYMBOL:
+                if left < _LONGEST:
                     word, left = word_at(bits, at), SURE
                 symbol, length = next_symbol(tables, scan.ac_table, word)
                 zeros, size = symbol >> 4, symbol & 15

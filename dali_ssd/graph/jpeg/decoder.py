@@ -18,16 +18,18 @@ __all__ = ["decode_kernel", "decode_progressive", "room_kernel"]
 
 @inner
 def _room(room, data, region):  # type: ignore[no-untyped-def]
+    room[:] = 0
     _, taken = read_head(data, region)
-    room[:] = (region[2] if taken else 0, region[3] if taken else 0, 0)
+    if taken:
+        room[:2] = region[2:]
 
 
 @inner
 def _decode(out, done, data, region):  # type: ignore[no-untyped-def]
     done[0] = 0
-    if out.size == 0:
+    head, taken = read_head(data, region)
+    if not taken or out.shape[0] != region[2] or out.shape[1] != region[3]:
         return
-    head, _ = read_head(data, region)
     values, sound = read_scans(data, head)
     if sound:
         write_pixels(out, head, values, region)

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 DHT, EOI, SOS = 0xC4, 0xD9, 0xDA
-_SOF0, _SOF2, _SOF15, _DAC, _DQT, _DRI, _APP0, _APP14 = 0xC0, 0xC2, 0xCF, 0xCC, 0xDB, 0xDD, 0xE0, 0xEE
+_SOF2, _DQT, _APP0, _APP14, _APP15, _COMMENT = 0xC2, 0xDB, 0xE0, 0xEE, 0xEF, 0xFE
 
 _MARGIN = 1
 """MCUs around the region that are kept: chroma is smoothed across their edges."""
@@ -133,7 +133,7 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
             return 0, False
         if marker == _SOF2 and frame == 0:
             frame = begin
-        elif marker in (0, EOI, _DRI, _DAC) or (_SOF0 <= marker <= _SOF15 and marker != DHT):
+        elif marker not in (DHT, _DQT, _COMMENT) and not _APP0 <= marker <= _APP15:
             return 0, False
         told |= colors > 0
         at = end
@@ -142,9 +142,9 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
 @inner
 def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
     """Blocks across and down an MCU; 0, 0 for what is not usual."""
-    if count == 1:
-        return 1, 1  # nothing to be interleaved with, whatever the header says
     across, down = np.int64(data[frame + 7]) >> 4, np.int64(data[frame + 7]) & 15
+    if count == 1:  # nothing to be interleaved with, whatever the header says
+        return (1, 1) if 1 <= across <= 4 and 1 <= down <= 4 else (0, 0)
     chroma_whole = data[frame + 10] == 0x11 and data[frame + 13] == 0x11
     counted = data[frame + 6] == 1 and data[frame + 9] == 2 and data[frame + 12] == 3
     usual = (across == 1 or across == 2) and (down == 1 or (down == 2 and across == 2))
@@ -191,9 +191,10 @@ def read_head(data, region):  # type: ignore[no-untyped-def]
         grids[i] = (beside, below, line, columns, min(rows, below * bottom), *edges, blocks, kept)
         blocks += line * below * bottom
         kept += beside * (right - left) * below * (bottom - top)
-        if data[frame + 8 + 3 * i] > 3:
+        number = data[frame + 8 + 3 * i]
+        if number > 3 or factors[number].min() == 0:  # there is no such table
             return none, False
-        tables[i] = factors[data[frame + 8 + 3 * i]]
+        tables[i] = factors[number]
     # Each block takes a bit at least: a header that claims more than its file can hold is not worth the memory.
     if blocks > 8 * data.size:
         return none, False

@@ -27,7 +27,7 @@ def _read_table(table, counts, symbols):  # type: ignore[no-untyped-def]
     code, number = 0, 0
     for length in range(1, _LONGEST + 1):
         count = np.int64(counts[length - 1])
-        if code + count > 1 << length:
+        if code + count >= 1 << length:  # no code is all ones
             return False
         table[_OFFSETS + length] = _SYMBOLS + number - code
         for _ in range(count):

@@ -7,7 +7,7 @@ from collections import namedtuple
 import numpy as np
 
 from dali_ssd.graph.jpeg.bits import has_full, load_word, store_word
-from dali_ssd.graph.jpeg.coefficients import ROOM, first_ac, read_dc, refine_ac
+from dali_ssd.graph.jpeg.coefficients import ROOM, TOP_SHIFT, first_ac, read_dc, refine_ac
 from dali_ssd.graph.jpeg.head import DHT, EOI, SOS, segment
 from dali_ssd.graph.jpeg.huffman import TABLE_SIZE, read_tables
 from dali_ssd.graph.kernel import inner
@@ -31,7 +31,8 @@ def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
                 size += 8
                 at += 8
                 continue
-        for _ in range(min(8, data.size - at)):
+        stop = min(at + 8, data.size)
+        while at < stop:
             bits[size] = data[at]
             if data[at] == 0xFF:
                 if at + 1 >= data.size or data[at + 1] != 0:
@@ -63,7 +64,7 @@ def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
         4 + (np.int64(data[at + 2]) & 15),
     )
     alone = high == 0 if low == 0 else count == 1  # DC comes without AC, AC of one component
-    sound = low <= high <= 63 and alone and ac_table <= 7 and (before == 0 or before == shift + 1)
+    sound = low <= high <= 63 and alone and ac_table <= 7 and shift <= TOP_SHIFT and before in (0, shift + 1)
     return Scan(count, components, dc_tables, ac_table, low, high, shift, before == 0), sound
 
 
@@ -85,8 +86,8 @@ def _is_next(progress, scan):  # type: ignore[no-untyped-def]
 def read_scans(data, head):  # type: ignore[no-untyped-def]
     """The coefficients of a file, data (n,) uint8, with this head.
 
-    Returns (64 x kept,) int16, each block's row by row, and whether the file is whole and sound: all its coefficients
-    must come, to the last bit, since libjpeg smooths an image that lacks some.
+    Returns (64 x kept,) int16, each block's row by row, and whether the file is sound, as far down as it is needed. All
+    its coefficients must come, to the last bit, since libjpeg smooths an image that lacks some.
     """
     masks, values = np.zeros(head.blocks, np.int64), np.zeros(64 * head.kept, np.int16)
     tables = np.zeros((8, TABLE_SIZE), np.int32)

@@ -20,12 +20,10 @@ LANES = 8
 """Samples a side of a block, and pixels that are colored together."""
 _SHORTS, _INTS = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(ir.IntType(32), LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
-_BITS, _KEPT = 13, 2
+_BITS, _EXTRA = 13, 2
 """Of the constants' fractions; of the fractions that columns hand to rows."""
 _MIDDLE = 128
 """What samples of 0 stand for."""
-
-
 _COLOR_BITS = 16
 """Of the fractions of color's factors, which are JFIF's."""
 
@@ -116,12 +114,12 @@ def idct_block(typing_context: Any, samples: Any, at: Any, stride: Any, values: 
         at, stride, begin = arguments[1], arguments[2], arguments[4]
         zero = ir.Constant(begin.type, 0)
         block = [build.mul(row(values, begin, i), row(table, zero, i)) for i in range(LANES)]
-        block = [_limited(build, line, -0x8000, 0x7FFF) for line in _transform(build, block, _BITS - _KEPT)]
-        block = _transform(build, _transposed(build, block), _BITS + _KEPT + 3)
+        block = [_limited(build, line, -0x8000, 0x7FFF) for line in _transform(build, block, _BITS - _EXTRA)]
+        block = _transform(build, _transposed(build, block), _BITS + _EXTRA + 3)
         for i, line in enumerate(_transposed(build, block)):
             place = build.gep(target, [build.add(at, build.mul(stride, ir.Constant(stride.type, i)))])
-            samples = _limited(build, build.add(line, _all(_MIDDLE)), 0, 255)
-            build.store(build.trunc(samples, _BYTES), build.bitcast(place, _BYTES.as_pointer()), align=1)
+            limited = _limited(build, build.add(line, _all(_MIDDLE)), 0, 255)
+            build.store(build.trunc(limited, _BYTES), build.bitcast(place, _BYTES.as_pointer()), align=1)
         return context.get_dummy_value()
 
     return types.void(samples, types.intp, types.intp, values, types.intp, table), generate

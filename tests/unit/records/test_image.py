@@ -32,7 +32,7 @@ def test_all_sorts_of_jpegs_are_whole(options: dict[str, int]) -> None:
     stream = io.BytesIO()
     Image.effect_noise((65, 33), 90).save(stream, "JPEG", **options)
     assert read_raster(stream.getvalue()) == (65, 33, 1, "JPEG", "L", None, "progressive" in options)
-    assert read_raster(stream.getvalue() + b"more") == (65, 33, 1, "JPEG", "L", None)
+    assert read_raster(stream.getvalue() + b"more") == read_raster(stream.getvalue())
 
 
 def test_every_cut_of_a_jpeg_is_seen() -> None:
