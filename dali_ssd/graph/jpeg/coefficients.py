@@ -24,7 +24,7 @@ from dali_ssd.graph.kernel import inner
 __all__ = ["ROOM", "TOP_SHIFT", "first_ac", "read_dc", "refine_ac"]
 
 ROOM = 512
-"""Bytes to be read behind a scan's bits: more than a block's AC take, or an MCU's DC: so often is the end looked for."""
+"""Bytes to be read behind a scan's bits: more than a block's AC or an MCU's DC: so often is the end looked for."""
 _LONGEST = 32
 """Bits of the longest symbol with what belongs to it."""
 _TOP_SIZE, _TOP_DIFFERENCE = 10, 11
