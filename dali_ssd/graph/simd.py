@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-__all__ = ["GROUP", "paint_pixels"]
+__all__ = ["GROUP", "paint_pixels", "shuffle"]
 
 GROUP = 8
 """Pixels that are computed together."""
@@ -25,13 +25,14 @@ _FLOATS = ir.VectorType(ir.FloatType(), GROUP)
 _CONTRACT = ("contract",)
 
 
-def _shuffle(builder: Any, first: Any, second: Any, *lanes: int) -> Any:
+def shuffle(builder: Any, first: Any, second: Any, *lanes: int) -> Any:
+    """A vector of these lanes of two, counted through both."""
     return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
 
 
 def _splat(builder: Any, number: Any) -> Any:
     lane = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    return _shuffle(builder, lane, lane, *[0] * GROUP)
+    return shuffle(builder, lane, lane, *[0] * GROUP)
 
 
 def _at(builder: Any, data: Any, index: Any, vector: Any) -> Any:
@@ -48,12 +49,12 @@ def _planes(builder: Any, pairs: list[Any]) -> list[Any]:
     Pair i holds pixels i and i + 4 as RGB_RGB_.
     """
     first, second, third, fourth = pairs
-    red_green = [_shuffle(builder, a, b, 0, 8, 1, 9, 4, 12, 5, 13) for a, b in ((first, second), (third, fourth))]
-    blue = [_shuffle(builder, a, b, 2, 10, 3, 11, 6, 14, 7, 15) for a, b in ((first, second), (third, fourth))]
+    red_green = [shuffle(builder, a, b, 0, 8, 1, 9, 4, 12, 5, 13) for a, b in ((first, second), (third, fourth))]
+    blue = [shuffle(builder, a, b, 2, 10, 3, 11, 6, 14, 7, 15) for a, b in ((first, second), (third, fourth))]
     return [
-        _shuffle(builder, *red_green, 0, 1, 8, 9, 4, 5, 12, 13),
-        _shuffle(builder, *red_green, 2, 3, 10, 11, 6, 7, 14, 15),
-        _shuffle(builder, *blue, 0, 1, 8, 9, 4, 5, 12, 13),
+        shuffle(builder, *red_green, 0, 1, 8, 9, 4, 5, 12, 13),
+        shuffle(builder, *red_green, 2, 3, 10, 11, 6, 7, 14, 15),
+        shuffle(builder, *blue, 0, 1, 8, 9, 4, 5, 12, 13),
     ]
 
 
@@ -100,8 +101,8 @@ def paint_pixels(
             shares = builder.load(shares, align=4)
             for i, total in enumerate(sums):
                 pixels = [_at(builder, source, builder.add(starts[j], ahead), _PIXEL) for j in (i, i + 4)]
-                pair = _shuffle(builder, *[builder.load(pixel, align=4) for pixel in pixels], *range(GROUP))
-                share = _shuffle(builder, shares, shares, *[i] * 4, *[i + 4] * 4)
+                pair = shuffle(builder, *[builder.load(pixel, align=4) for pixel in pixels], *range(GROUP))
+                share = shuffle(builder, shares, shares, *[i] * 4, *[i + 4] * 4)
                 builder.store(_add_product(builder, builder.load(total), pair, share), total)
         planes = _planes(builder, [builder.load(total) for total in sums])
         planes.append(builder.load(_at(builder, array(8).data, at, _FLOATS), align=4))

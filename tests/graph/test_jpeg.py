@@ -10,17 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dali_ssd.graph.jpeg import bits
 from dali_ssd.graph.jpeg.decoder import decode_kernel, room_kernel
-from dali_ssd.graph.jpeg.vectors import LANES, color_pixels, idct_block
 from tests.graph.pipes import arrays, train_pipeline, val_pipeline
 from tests.graph.shards import Pixels, as_shard, draw, encoded, random_boxes, write
 
@@ -245,68 +241,6 @@ def test_real_photos(real_data: Path) -> None:
                 found += 1
                 np.testing.assert_array_equal(pixels, image[y : y + h, x : x + w], err_msg=path.name)
     assert found == 2 * 41
-
-
-def cosines() -> npt.NDArray[np.float64]:
-    """(samples, frequencies): the inverse DCT of one dimension (ITU-T T.81, A.3.3)."""
-    x, u = np.mgrid[:8, :8]
-    return np.asarray(np.cos((2 * x + 1) * u * np.pi / 16) * np.where(u == 0, np.sqrt(0.125), 0.5))
-
-
-@given(st.integers(0, 2**32), st.sampled_from([3, 30, 300]))
-def test_inverse_dct_against_float64(seed: int, spread: int) -> None:
-    rng = np.random.default_rng(seed)
-    values = np.clip(rng.normal(0, spread / 4, 64), -255, 255).astype(np.int16)
-    factors = rng.integers(1, 5, 64).astype(np.int16)
-    samples = np.full(8 * 20, 77, np.uint8)
-    write_block(samples, values, factors)
-    exact = cosines() @ (values * factors).astype(np.float64).reshape(8, 8) @ cosines().T + 128
-    image = samples.reshape(8, 20)
-    assert np.abs(image[:, 4:12] - np.clip(exact, 0, 255)).max() < 0.51 + 0.5
-    assert (image[:, :4] == 77).all() and (image[:, 12:] == 77).all()
-
-
-@numba.njit
-def write_block(samples, values, factors):  # type: ignore[no-untyped-def]
-    idct_block(samples, 4, 20, values, 0, factors)
-
-
-@given(st.integers(0, 2**32))
-def test_color_against_float64(seed: int) -> None:
-    luma, blue, red = np.random.default_rng(seed).integers(0, 256, (3, LANES)).astype(np.uint8)
-    out = np.zeros(4 * LANES, np.uint8)
-    write_colors(out, luma, blue, red)
-    y, cb, cr = (plane.astype(np.float64) for plane in (luma, blue - 128.0, red - 128.0))
-    exact = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=1)  # JFIF, 1992
-    assert np.abs(out[: 3 * LANES].reshape(LANES, 3) - np.clip(exact, 0, 255)).max() < 0.51 + 0.01
-
-
-@numba.njit
-def write_colors(out, luma, blue, red):  # type: ignore[no-untyped-def]
-    color_pixels(out, 0, luma, 0, blue, red, 0)
-
-
-words = st.integers(-(2**63), 2**63 - 1)
-
-
-@numba.njit
-def deposited(word, mask):  # type: ignore[no-untyped-def]
-    return bits.deposit(word, mask)
-
-
-@given(words, words)
-@example(-1, -1)
-@example(1, 0)
-@example(1 << 62, -1)
-def test_deposit_with_and_without_the_instruction(word: int, mask: int) -> None:
-    places = [place for place in range(64) if mask >> place & 1]
-    expected = sum((word >> i & 1) << place for i, place in enumerate(places))
-    expected -= 2**64 if expected >= 2**63 else 0
-    assert deposited(word, mask) == expected
-    assert by_bits(word, mask) == expected
-
-
-by_bits = numba.njit(bits.deposit_by_bits)
 
 
 def mixed(folder: Path, count: int = 12) -> tuple[Path, ...]:

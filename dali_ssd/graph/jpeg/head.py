@@ -30,6 +30,7 @@ __all__ = [
     "Head",
     "read_head",
     "segment",
+    "steps",
 ]
 
 DHT, EOI, SOS = 0xC4, 0xD9, 0xDA
@@ -152,7 +153,7 @@ def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _up(number, step):  # type: ignore[no-untyped-def]
+def steps(number, step):  # type: ignore[no-untyped-def]
     """How many steps there are to a number, or just beyond."""
     return (number + step - 1) // step
 
@@ -160,7 +161,7 @@ def _up(number, step):  # type: ignore[no-untyped-def]
 @inner
 def _needed(begin, length, side, mcu):  # type: ignore[no-untyped-def]
     """First MCU that is kept, and the one after the last, for pixels of a side of the image."""
-    return max(begin // mcu - _MARGIN, 0), min(_up(begin + length, mcu) + _MARGIN, _up(side, mcu))
+    return max(begin // mcu - _MARGIN, 0), min(steps(begin + length, mcu) + _MARGIN, steps(side, mcu))
 
 
 @inner
@@ -185,8 +186,8 @@ def read_head(data, region):  # type: ignore[no-untyped-def]
     blocks, kept = 0, 0
     for i in range(count):
         beside, below = (across, down) if i == 0 else (1, 1)
-        columns, rows = _up(_up(width * beside, across), 8), _up(_up(height * below, down), 8)
-        line = beside * _up(width, 8 * across)
+        columns, rows = steps(steps(width * beside, across), 8), steps(steps(height * below, down), 8)
+        line = beside * steps(width, 8 * across)
         edges = beside * left, beside * right, below * top
         grids[i] = (beside, below, line, columns, min(rows, below * bottom), *edges, blocks, kept)
         blocks += line * below * bottom

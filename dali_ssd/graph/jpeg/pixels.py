@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.jpeg.head import ACROSS, DOWN, KEPT, LEFT, RIGHT, TOP
+from dali_ssd.graph.jpeg.head import ACROSS, DOWN, KEPT, LEFT, RIGHT, TOP, steps
 from dali_ssd.graph.jpeg.vectors import LANES, color_pixels, idct_block
 from dali_ssd.graph.kernel import inner
 
@@ -29,8 +29,8 @@ def _samples(head, i, values):  # type: ignore[no-untyped-def]
 def _plane(head, i, samples):  # type: ignore[no-untyped-def]
     """The same as a plane (height, width), without what lies outside of the image."""
     grid = head.grids[i]
-    height = -(-head.height * grid[DOWN] // head.down) - 8 * grid[TOP]
-    width = -(-head.width * grid[ACROSS] // head.across) - 8 * grid[LEFT]
+    height = steps(head.height * grid[DOWN], head.down) - 8 * grid[TOP]
+    width = steps(head.width * grid[ACROSS], head.across) - 8 * grid[LEFT]
     return samples[: samples.size - LANES].reshape(-1, 8 * (grid[RIGHT] - grid[LEFT]))[:height, :width]
 
 
@@ -78,16 +78,15 @@ def write_pixels(out, head, values, region):  # type: ignore[no-untyped-def]
     row_blue, row_red = np.empty(room, np.uint8), np.empty(room, np.uint8)
     sums = np.empty(blue.shape[1] + 2, np.int32)
     pixels, width, columns = out.reshape(-1), out.shape[1], 8 * (head.grids[0, RIGHT] - head.grids[0, LEFT])
-    reach = 3 * LANES * -(-width // LANES) + LANES
+    reach = 3 * LANES * steps(width, LANES) + LANES
     line = np.empty(reach, np.uint8)
     for y in range(out.shape[0]):
         _chroma_row(row_blue, sums, blue, y0 + y, head.across, head.down)
         _chroma_row(row_red, sums, red, y0 + y, head.across, head.down)
         begin, at = 3 * width * y, (y0 + y) * columns + x0
-        if begin + reach <= pixels.size:  # vectors that reach beyond the row: the next one is written later
-            for x in range(0, width, LANES):
-                color_pixels(pixels, begin + 3 * x, luma, at + x, row_blue, row_red, x0 + x)
-        else:
-            for x in range(0, width, LANES):
-                color_pixels(line, 3 * x, luma, at + x, row_blue, row_red, x0 + x)
+        inside = begin + reach <= pixels.size  # vectors reach beyond the row: the next one is written later
+        target, to = (pixels, begin) if inside else (line, 0)
+        for x in range(0, width, LANES):
+            color_pixels(target, to + 3 * x, luma, at + x, row_blue, row_red, x0 + x)
+        if not inside:
             pixels[begin : begin + 3 * width] = line[: 3 * width]

@@ -58,11 +58,8 @@ def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
             return Scan(0, components, dc_tables, 0, 0, 0, 0, False), False
         components[i], dc_tables[i] = number, data[at + 2 + 2 * i] >> 4
     low, high = np.int64(data[end - 3]), np.int64(data[end - 2])
-    before, shift, ac_table = (
-        np.int64(data[end - 1]) >> 4,
-        np.int64(data[end - 1]) & 15,
-        4 + (np.int64(data[at + 2]) & 15),
-    )
+    bits, ac_table = np.int64(data[end - 1]), 4 + (np.int64(data[at + 2]) & 15)
+    before, shift = bits >> 4, bits & 15
     alone = high == 0 if low == 0 else count == 1  # DC comes without AC, AC of one component
     sound = low <= high <= 63 and alone and ac_table <= 7 and shift <= TOP_SHIFT and before in (0, shift + 1)
     return Scan(count, components, dc_tables, ac_table, low, high, shift, before == 0), sound

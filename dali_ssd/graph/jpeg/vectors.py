@@ -14,6 +14,8 @@ import numba
 from llvmlite import ir
 from numba import types
 
+from dali_ssd.graph.simd import shuffle
+
 __all__ = ["LANES", "color_pixels", "idct_block"]
 
 LANES = 8
@@ -34,10 +36,6 @@ def _all(number: int) -> Any:
 
 def _fixed(number: float, bits: int = _BITS) -> Any:
     return _all(round(number * (1 << bits)))
-
-
-def _shuffled(build: Any, first: Any, second: Any, lanes: list[int]) -> Any:
-    return build.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
 
 
 def _rounded(build: Any, total: Any, bits: int) -> Any:
@@ -79,7 +77,7 @@ def _transposed(build: Any, rows: list[Any]) -> list[Any]:
 
     def interleaved(first: Any, second: Any, begin: int) -> Any:
         lanes = [lane for i in range(begin, begin + 4) for lane in (i, i + LANES)]
-        return _shuffled(build, first, second, lanes)
+        return shuffle(build, first, second, *lanes)
 
     for _ in range(3):
         rows = [interleaved(rows[i // 2], rows[i // 2 + 4], 4 * (i % 2)) for i in range(LANES)]
@@ -155,7 +153,7 @@ def color_pixels(
         pixels = build.or_(planes[0], build.or_(build.shl(planes[1], _all(8)), build.shl(planes[2], _all(16))))
         fours = build.bitcast(pixels, ir.VectorType(ir.IntType(8), 4 * LANES))
         lanes = [4 * (i // 3) + i % 3 for i in range(3 * LANES)] + [3] * LANES
-        pixels = _shuffled(build, fours, fours, lanes)
+        pixels = shuffle(build, fours, fours, *lanes)
         build.store(pixels, build.bitcast(place(0, arguments[1]), pixels.type.as_pointer()), align=1)
         return context.get_dummy_value()
 
