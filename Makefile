@@ -1,10 +1,12 @@
 # Everything sets itself up: the first target that needs it makes .venv and installs the project (see tools/setup-venv).
-# make EXTRAS=dev,mxnet,cuda12 test     other extras      make PYTHON=/path/to/python3.10 test     another interpreter
-# What was chosen once stays so: the stamp holds both, and .venv is made anew where another is asked for.
+# make EXTRAS=dev,mxnet,cuda12 test     other extras      make PYTHON=python3.12 test     another interpreter
+# make VENV=.venv-3.10 PYTHON=python3.10 test     another interpreter in an environment beside the usual one
+# What was chosen once stays so: the stamp holds both, and the environment is made anew where another is asked for.
 
 SHELL := /bin/sh
-BIN := .venv/bin
-STAMP := .venv/.installed
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
 INSTALLED := $(shell cat $(STAMP) 2>/dev/null)
 USUAL := dev,mxnet,cuda13
 EXTRAS ?= $(or $(word 1,$(INSTALLED)),$(USUAL))
@@ -38,12 +40,12 @@ bench: $(STAMP) ## Compare loaders on the same work; ARGS are those of dali-ssd 
 soak: $(STAMP) ## Load, train and score for a quarter of an hour on damaged shards: nothing may grow
 	@$(BIN)/python -m dali_ssd.bench.soak $(ARGS)
 
-clean: ## Remove .venv and what the tools left
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## Remove the environments and what the tools left
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(strip $(EXTRAS) $(PYTHON)),$(strip $(INSTALLED)))
 .PHONY: $(STAMP)
 endif
-$(STAMP): pyproject.toml constraints.txt tools/setup-venv
-	@PYTHON="$(PYTHON)" tools/setup-venv "$(EXTRAS)"
+$(STAMP): pyproject.toml $(wildcard constraints/*.txt) tools/install tools/setup-venv
+	@PYTHON="$(PYTHON)" tools/setup-venv "$(EXTRAS)" "$(VENV)"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from dali_ssd import mxnet_compat
 from dali_ssd.optional import import_module
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ __version__ = "0.1.0"
 # default, 32 MB, most buffers of a run come from malloc, which gives them back to the system and has them zeroed anew:
 # a tenth of the time of small images. 64k and 1M measure about the same.
 os.environ.setdefault("DALI_MALLOC_POOL_THRESHOLD", "256k")
+
+# On today's NumPy, MXNet and GluonCV can be imported only after this.
+mxnet_compat.install()
 
 _HOME = {
     "TrainLoader": "dali_ssd.loader",

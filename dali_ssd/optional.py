@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from types import ModuleType
 
 from dali_ssd.errors import MissingDependencyError
@@ -14,13 +15,15 @@ _HOROVOD = (
     "HOROVOD_WITH_MXNET=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITHOUT_PYTORCH=1 "
     "HOROVOD_WITHOUT_TENSORFLOW=1 pip install --no-build-isolation horovod==0.28.1"
 )
+# MXNet's wheels ask for NumPy < 2, of which Python 3.13 has none.
+_MXNET_ALONE = " && pip install --no-deps mxnet==1.9.1" if sys.version_info >= (3, 13) else ""
 _INSTALL = {
-    "mxnet": "pip install 'dali-ssd[mxnet]' (with CUDA: mxnet-cu112 or mxnet-cu117)",
+    "mxnet": f"pip install 'dali-ssd[mxnet]'{_MXNET_ALONE} (with CUDA: mxnet-cu112 or mxnet-cu117)",
     "nvidia": "pip install 'dali-ssd[cuda13]' (for an older driver: cuda12)",
     "horovod": _HOROVOD,
     "gluoncv": "pip install 'gluoncv>=0.10.5,<0.12'",
     "cv2": "pip install --force-reinstall opencv-python",
-    "numba": "pip install 'numba>=0.57,<0.59'",
+    "numba": "pip install 'numba>=0.58'",
     "pycocotools": "pip install 'pycocotools>=2.0.6'",
 }
 _NAMES = {"nvidia": "NVIDIA DALI", "mxnet": "MXNet", "gluoncv": "GluonCV", "horovod": "Horovod", "cv2": "OpenCV"}
@@ -59,8 +62,6 @@ def explain(error: BaseException) -> MissingDependencyError | None:
         return _behind_gluoncv()
     if isinstance(error, ImportError | OSError):
         return _missing_library(str(error))
-    if isinstance(error, AttributeError) and "module 'numpy' has no attribute 'bool'" in str(error):
-        return MissingDependencyError("MXNet 1.9.1 needs an older NumPy; run: pip install 'numpy>=1.22,<1.24'")
     return None
 
 

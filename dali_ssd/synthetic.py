@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,7 @@ def _background(rng: Rng, width: int, height: int) -> Image.Image:
     """Blotches of two or three colors with stripes and grain."""
     coarse = rng.integers(0, 256, (int(rng.integers(3, 9)), int(rng.integers(3, 9)), 3)).astype(np.uint8)
     blotches = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-    pixels = np.asarray(blotches, np.float32)
+    pixels: NDArray[Any] = np.asarray(blotches, np.float32)
     gray = pixels.mean(axis=2, keepdims=True)
     pixels = (gray + (pixels - gray) * rng.uniform(0.1, 0.7)) * rng.uniform(0.4, 0.9) + rng.uniform(10, 60)
     y, x = np.mgrid[:height, :width].astype(np.float32)

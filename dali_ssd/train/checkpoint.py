@@ -40,6 +40,8 @@ ABANDONED = ".abandoned"
 FORMAT = 2
 """Number of the layout; a reader refuses others."""
 _META = "meta.json"
+_npy: Any = np.lib.format
+"""Its functions have types in some releases of NumPy only."""
 
 
 def checkpoint_path(prefix: str, step: int) -> Path:
@@ -119,13 +121,13 @@ def read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
-    np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)  # type: ignore[no-untyped-call]
+    _npy.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     # The whole entry first: its check sum is only compared at its end.
     entry = io.BytesIO(archive.read(name))
-    array: NDArray[Any] = np.lib.format.read_array(entry, allow_pickle=False)  # type: ignore[no-untyped-call]
+    array: NDArray[Any] = _npy.read_array(entry, allow_pickle=False)
     return array
 
 

@@ -106,7 +106,6 @@ CASES: dict[str, Case] = {
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,
     "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),
-    "needs an older NumPy": broken_import(AttributeError("module 'numpy' has no attribute 'bool'.")),
     "the record cannot be used, or has gone bad": gone_bad,
     "was a shard replaced?": stopped("Critical error in readers.mxnet"),
     "the pipeline stopped: {cause}": stopped("out of memory"),

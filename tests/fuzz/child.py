@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import mxnet as mx
 import numpy as np
 
 from dali_ssd import TrainLoader, ValLoader
@@ -42,7 +41,7 @@ SIDE = 64
 HEADROOM = 4 << 30
 """Bytes of address space beyond those at the start: asking for more fails, and the machine keeps its memory."""
 
-_OPTIONS: dict[str, Any] = {"data_shape": SIDE, "num_threads": 1, "prefetch": 1, "ctx": [mx.cpu()]}
+_OPTIONS: dict[str, Any] = {"data_shape": SIDE, "num_threads": 1, "prefetch": 1}
 
 
 def _train(shards: Any, **options: Any) -> TrainLoader:

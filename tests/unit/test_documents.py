@@ -100,12 +100,23 @@ def requirements(*extras: str) -> set[str]:
         *project()["dependencies"],
         *(text for name in extras for text in project()["optional-dependencies"][name]),
     ]
-    return {normal(re.split(r"[<>=]", text)[0]) for text in texts}
+    return {normal(re.split(r"[<>=\[]", text)[0]) for text in texts}
 
 
-def test_constraints_pin_every_direct_dependency() -> None:
-    pinned = {normal(line.partition("==")[0]) for line in read(ROOT / "constraints.txt").splitlines() if "==" in line}
-    assert requirements("cuda12", "cuda13", "mxnet", "dev") <= pinned
+@pytest.mark.parametrize("minor", [10, 11, 12, 13])
+def test_constraints_pin_every_direct_dependency(minor: int) -> None:
+    lines = read(ROOT / "constraints" / f"python3.{minor}.txt").splitlines()
+    pinned = {normal(line.partition("==")[0]) for line in lines if "==" in line}
+    extras = ("cuda12", "cuda13", "mxnet", "mxnet-cu112", "mxnet-cu117", "test", "dev")
+    assert requirements(*extras) - {"dali-ssd"} <= pinned
+
+
+def test_there_are_constraints_for_every_python() -> None:
+    """Those that pip lets in are those that the installing scripts know, and no others."""
+    minors = range(10, 14)
+    assert project()["requires-python"] == f">=3.{minors[0]},<3.{minors[-1] + 1}"
+    assert {path.name for path in (ROOT / "constraints").iterdir()} == {f"python3.{minor}.txt" for minor in minors}
+    assert f"(3, {minors[0]}) <= sys.version_info[:2] <= (3, {minors[-1]})" in read(ROOT / "tools" / "setup-venv")
 
 
 def imported() -> set[str]:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = (
-    {"dali_ssd", "errors", "boxes", "checks", "config", "files", "optional", "parallel", "progress"},
+    {"dali_ssd", "errors", "boxes", "checks", "config", "files", "mxnet_compat", "optional", "parallel", "progress"},
     {"records"},
     {"convert"},
     {"graph"},

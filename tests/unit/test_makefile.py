@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = """#!/bin/sh
 echo "$@" >>"{log}"
-[ "$2" != venv ] || {{ mkdir -p .venv/bin && cp "$0" .venv/bin/python; }}
+[ "$2" != venv ] || {{ mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; }}
+[ "$1" != -c ] || echo {version}
 """
-"""An interpreter that notes its arguments, and whose .venv has only itself."""
+"""An interpreter that notes its arguments, answers all questions by its version, and whose environment is empty."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -25,19 +26,28 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root, self.log = root, root / "log"
         (root / "tools").mkdir()
-        for name in ("Makefile", "pyproject.toml", "constraints.txt", "tools/setup-venv"):
+        for name in ("Makefile", "pyproject.toml", "tools/install", "tools/setup-venv"):
             shutil.copy(ROOT / name, root / name)
-        for name in ("one", "two"):
-            (root / name).write_text(PYTHON.format(log=self.log))
+        shutil.copytree(ROOT / "constraints", root / "constraints")
+        for name, version in (("one", "3.11"), ("two", "3.13"), ("three", "3.14")):
+            (root / name).write_text(PYTHON.format(log=self.log, version=version))
             (root / name).chmod(0o755)
 
-    def make(self, **options: str) -> tuple[int, int]:
-        """How often `make test` with these options made a .venv, and installed into it."""
+    def run(self, **options: str) -> tuple[subprocess.CompletedProcess[str], str]:
+        """Run `make test` with these options; return how it ended, and what the interpreters noted."""
         self.log.unlink(missing_ok=True)
-        clean = {name: value for name, value in os.environ.items() if name not in ("EXTRAS", "PYTHON", "MAKEFLAGS")}
+        ours = ("EXTRAS", "PYTHON", "VENV", "MAKEFLAGS")
+        clean = {name: value for name, value in os.environ.items() if name not in ours}
         chosen = [f"{name}={value}" for name, value in options.items()]
-        subprocess.run(["make", *chosen, "test"], cwd=self.root, env=clean, check=True, capture_output=True)
-        log = self.log.read_text()
+        done = subprocess.run(
+            ["make", *chosen, "test"], cwd=self.root, env=clean, capture_output=True, text=True, check=False
+        )
+        return done, self.log.read_text()
+
+    def make(self, **options: str) -> tuple[int, int]:
+        """How often `make test` with these options made an environment, and installed into it."""
+        done, log = self.run(**options)
+        assert done.returncode == 0, done.stderr
         assert "-m pytest" in log
         return log.count("-m venv"), log.count("-m pip install")
 
@@ -50,6 +60,26 @@ def test_make_installs_when_another_choice_is_made(tmp_path: Path) -> None:
     assert checkout.make(PYTHON=one) == (0, 0)
     assert checkout.make(EXTRAS="dev") == (0, 1)
     assert checkout.make(EXTRAS="dev") == checkout.make() == (0, 0)
+    assert checkout.make(PYTHON=two, VENV=".venv-two") == (1, 2), "on 3.13 MXNet is a second step"
+    assert checkout.make() == (0, 0), "another environment beside it changes nothing"
     assert checkout.make(PYTHON=two) == (1, 1)
     assert checkout.make() == (0, 0)
     assert (tmp_path / ".venv" / ".installed").read_text() == f"dev {two}\n"
+
+
+def test_mxnet_is_installed_alone_where_its_numpy_is_not_to_be_had(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    for name, version, last in (("one", "3.11", None), ("two", "3.13", "mxnet-cu117")):
+        log = checkout.run(PYTHON=str(tmp_path / name), EXTRAS="dev,mxnet-cu117")[1]
+        installs = [line for line in log.splitlines() if line.startswith("-m pip install")]
+        assert installs[0].startswith(f"-m pip install -c constraints/python{version}.txt -e .[dev,mxnet-cu117]")
+        alone = [line.split()[-1] for line in installs if "--no-deps" in line]
+        assert alone == ([last] if last else [])
+
+
+def test_python_that_is_too_new_is_refused_in_one_line(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    done, log = checkout.run(PYTHON=str(tmp_path / "three"))
+    assert done.returncode != 0
+    assert "-m pip" not in log
+    assert "runs on Python 3.10 to 3.13, and this is 3.14" in done.stderr

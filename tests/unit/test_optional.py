@@ -47,7 +47,6 @@ def test_other_missing_module_is_a_bug_and_stays_what_it_is() -> None:
             "libquadmath.so.0 .*apt-get",
         ),
         ("raise ImportError('libGL.so.1: cannot open shared object file')", "libGL.so.1 .*apt-get install -y libgomp1"),
-        ("raise AttributeError(\"module 'numpy' has no attribute 'bool'.\")", "pip install 'numpy"),
     ],
 )
 def test_module_that_cannot_be_loaded_is_explained(

@@ -1,0 +1,124 @@
+"""Let MXNet 1.9.1 and GluonCV run on today's NumPy and Python, of which they use names that are gone.
+
+Neither gets releases any more. MXNet looks up `numpy.bool`, `numpy.PZERO` or `distutils.version` when it is imported;
+GluonCV looks up `numpy.float` when it scores. `install` gives every module of the two, and nobody else, a view of NumPy
+in which these names are still there, whenever they are looked up. NumPy itself is never changed, and where it has the
+names (before 1.24), nothing is done at all.
+
+How: an import hook puts its own `__import__` among the built-ins of the modules of MXNet and GluonCV as they are
+loaded; Python runs a module with the `__builtins__` that it finds in the module's globals (see the documentation of
+`exec`). `import dali_ssd` installs the hook, so it must come before `import mxnet`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import ModuleType, SimpleNamespace
+
+__all__ = ["install", "numpy_view"]
+
+_PACKAGES = ("mxnet", "gluoncv")
+_FIRST_WITHOUT = (1, 24)
+"""The first NumPy that lacks some of the names."""
+
+
+def install() -> None:
+    """Give the modules of MXNet and GluonCV that are imported from now on what NumPy and Python have removed.
+
+    Installing it again changes nothing.
+    """
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+@cache
+def numpy_view() -> ModuleType:
+    """Return NumPy as MXNet 1.9.1 and GluonCV know it: a module with all that NumPy has, and the names it had once."""
+    import numpy
+
+    view = ModuleType("numpy", numpy.__doc__)
+    view.__dict__.update({**_removed_names(numpy), **vars(numpy)})
+    view.__dict__["__getattr__"] = lambda name: getattr(numpy, name)  # submodules that NumPy imports when asked for
+    return view
+
+
+def _removed_names(numpy: ModuleType) -> dict[str, object]:
+    """Return all names that MXNet or GluonCV look up and some NumPy lacks, by the release that removed them."""
+    financial = dict.fromkeys(("mirr", "npv", "pmt", "ppmt", "pv", "rate"))  # MXNet lists them and calls none
+    in_1_24 = {"bool": bool, "float": float, "int": int}
+    in_2 = {
+        **{"Inf": numpy.inf, "NAN": numpy.nan, "NaN": numpy.nan, "NINF": -numpy.inf, "PINF": numpy.inf},
+        **{"NZERO": -0.0, "PZERO": 0.0, "alltrue": numpy.all, "compat": SimpleNamespace(basestring=str)},
+        **{"in1d": numpy.isin, "msort": lambda a: numpy.sort(a, axis=0), "trapz": getattr(numpy, "trapezoid", None)},
+        **{"product": numpy.prod, "round_": numpy.round, "sometrue": numpy.any},
+    }
+    return {**financial, **in_1_24, **in_2}
+
+
+@cache
+def _distutils_version() -> ModuleType:
+    """Return what stands in for `distutils.version`, which went with Python 3.12."""
+    from packaging.version import Version
+
+    module = ModuleType("distutils.version")
+    module.__dict__.update(LooseVersion=Version, StrictVersion=Version)
+    return module
+
+
+@cache
+def _builtins() -> dict[str, object]:
+    return {**vars(builtins), "__import__": _import}
+
+
+def _import(
+    name: str,
+    globals: Mapping[str, object] | None = None,
+    locals: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] = (),
+    level: int = 0,
+) -> ModuleType:
+    """Import as Python does, but with NumPy's view in place of NumPy."""
+    if level == 0 and name == "distutils.version" and fromlist:
+        return _distutils_version()
+    module = builtins.__import__(name, globals, locals, fromlist, level)
+    return numpy_view() if module.__name__ == "numpy" and level == 0 else module
+
+
+class _Loader(SourceFileLoader):
+    """Runs a module with `_import` in place of Python's own."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__["__builtins__"] = _builtins()
+        super().exec_module(module)
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules of MXNet and GluonCV where the other finders do, and loads them by `_Loader`."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in _PACKAGES or not _needed():
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if isinstance(spec.loader, SourceFileLoader):
+                    spec.loader = _Loader(spec.loader.name, spec.loader.path)
+                return spec
+        return None
+
+
+@cache
+def _needed() -> bool:
+    try:
+        version = importlib.import_module("numpy").__version__
+    except ModuleNotFoundError:  # which MXNet will say itself
+        return False
+    return tuple(int(part) for part in version.split(".")[:2]) >= _FIRST_WITHOUT

@@ -1,0 +1,157 @@
+"""MXNet and GluonCV find the names that NumPy and Python have removed, and nobody else notices."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dali_ssd import mxnet_compat
+
+HAS_THE_NAMES = np.lib.NumpyVersion(np.__version__) < "1.24.0"
+needs_a_new_numpy = pytest.mark.skipif(HAS_THE_NAMES, reason="this NumPy has the names, so nothing is done")
+NOT_OURS = {"torch"}
+"""GluonCV's half for PyTorch is none of MXNet's."""
+
+
+def run_python(code: str, *folders: Path) -> str:
+    """What `code` prints in a new process with warnings as errors, to which `folders` can be imported from."""
+    paths = f"import sys; sys.path[:0] = {[str(folder) for folder in folders]}\n"
+    command = [sys.executable, "-W", "error", "-c", paths + code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def numpy_names(tree: ast.Module) -> Iterator[str]:
+    """The attributes of NumPy that a module looks up, when it is imported or later."""
+    imports = [alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    aliases = {alias.asname or alias.name for alias in imports if alias.name == "numpy"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
+            yield node.attr
+
+
+@needs_a_new_numpy
+@pytest.mark.parametrize("package", ["mxnet", "gluoncv"])
+def test_view_has_every_name_that_the_sources_look_up(package: str) -> None:
+    """At import and later: what is only looked up while a model is scored would else fail in a user's hands."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"needs {package}")
+    root = Path(spec.origin).parent
+    found = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # escapes in their strings
+        for path in root.rglob("*.py"):
+            if not NOT_OURS & set(path.relative_to(root).parts):
+                found |= set(numpy_names(ast.parse(path.read_text(errors="replace"))))
+    assert len(found) > 50
+    assert {name for name in found if not hasattr(mxnet_compat.numpy_view(), name)} == set()
+
+
+def test_view_is_numpy_otherwise() -> None:
+    view = mxnet_compat.numpy_view()
+    assert all(getattr(view, name) is value for name, value in vars(np).items() if not name.startswith("__"))
+    assert view.testing.assert_array_equal is np.testing.assert_array_equal
+    with pytest.raises(AttributeError, match="no_such_name"):
+        view.no_such_name  # noqa: B018
+
+
+@needs_a_new_numpy
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where NumPy has a name still
+def test_old_names_mean_what_they_meant() -> None:
+    view = mxnet_compat.numpy_view()
+    array = np.array([[3, 1], [2, 4]])
+    assert (view.float, view.int) == (float, int)
+    assert view.dtype(view.bool) == np.dtype(bool)
+    assert (view.PINF, view.NINF, view.Inf) == (np.inf, -np.inf, np.inf)
+    assert np.isnan(view.NAN) and np.isnan(view.NaN)
+    assert not np.signbit(view.PZERO) and np.signbit(view.NZERO)
+    assert view.msort(array).tolist() == [[2, 1], [3, 4]]
+    assert view.alltrue(array) and view.sometrue(array)
+    assert (view.product(array), view.round_(1.4), view.trapz([0, 2])) == (24, 1, 1)
+    assert view.in1d([1, 5], array.ravel()).tolist() == [True, False]
+    assert view.compat.basestring is str
+
+
+def test_numpy_is_after_the_import_what_it_was_before() -> None:
+    pytest.importorskip("gluoncv")
+    printed = run_python("""
+import types, warnings
+warnings.simplefilter("ignore")
+import dali_ssd, numpy
+before, getter = dict(vars(numpy)), numpy.__getattr__
+import mxnet, gluoncv
+added = {name for name, value in vars(numpy).items() if name not in before}
+# NumPy imports some of its own parts when they are asked for.
+print(sorted(name for name in added if vars(numpy)[name].__name__ not in (f"numpy.{name}", f"numpy._core.{name}")))
+print([name for name, value in before.items() if vars(numpy)[name] is not value], numpy.__getattr__ is getter)
+print("bool" in vars(mxnet.nd.ndarray.np))
+""")
+    new = str("bool" in vars(np) or not HAS_THE_NAMES)
+    assert printed.splitlines() == ["[]", "[] True", new]
+
+
+@needs_a_new_numpy
+def test_only_mxnet_and_gluoncv_see_the_view(tmp_path: Path) -> None:
+    """Not what they import in their turn, nor a module whose name begins alike."""
+    outside = "import numpy\nassert not hasattr(numpy, 'int') and numpy.__file__\n"
+    (tmp_path / "gluoncv").mkdir()
+    (tmp_path / "gluoncv" / "__init__.py").write_text("""
+import numpy as np, numpy.linalg as linalg, numpy.linalg
+import other, mxnet_like
+from numpy import float as Float, sum as total
+from distutils.version import LooseVersion
+assert np.mirr is None and np.linalg is linalg and Float is float and numpy.int is int and total([1, 2]) == 3
+assert LooseVersion("0.10.5.post0") > LooseVersion("0.6.0")
+from . import part
+def later():
+    import numpy
+    return numpy.float
+""")
+    (tmp_path / "gluoncv" / "part.py").write_text("import numpy\nassert numpy.int is int\n")
+    (tmp_path / "other.py").write_text(outside)
+    (tmp_path / "mxnet_like.py").write_text(outside)
+    assert run_python("import dali_ssd, gluoncv, other; print(gluoncv.later())", tmp_path) == "<class 'float'>\n"
+
+
+def test_where_numpy_has_the_names_nothing_is_done(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("__version__ = '1.23.5'\n")
+    (tmp_path / "gluoncv.py").write_text(
+        "import builtins, numpy\nprint(__builtins__ is vars(builtins), numpy.__file__)"
+    )
+    assert run_python("import dali_ssd, gluoncv", tmp_path) == f"True {tmp_path / 'numpy.py'}\n"
+
+
+def test_hook_is_installed_once() -> None:
+    before = list(sys.meta_path)
+    mxnet_compat.install()
+    assert sys.meta_path == before
+    assert sum(type(finder).__module__ == "dali_ssd.mxnet_compat" for finder in before) == 1
+
+
+@needs_a_new_numpy
+def test_import_after_one_that_failed_works() -> None:
+    """In a notebook people try MXNet first, then read the remedy and do not start anew."""
+    pytest.importorskip("gluoncv")
+    assert (
+        run_python("""
+import warnings
+warnings.simplefilter("ignore")
+try:
+    import mxnet
+except (AttributeError, ImportError) as error:
+    print(type(error).__name__)
+import dali_ssd, mxnet, gluoncv
+print(mxnet.nd.ones(2).asnumpy().tolist())
+""")
+        == "AttributeError\n[1.0, 1.0]\n"
+    )
