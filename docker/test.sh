@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build the image and check what docker/README.md promises: a line a check, exit code 1 where one fails.
-# Usage: docker/test.sh BASE_IMAGE [OPTIONS OF docker build]     such as debian:12 --build-arg EXTRAS=cuda13
+# Usage: docker/test.sh BASE_IMAGE [OPTIONS OF docker build]     such as debian:13 --build-arg EXTRAS=cuda13
 # It starts no engine. GPUS=all gives the GPU tests the GPUs.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
