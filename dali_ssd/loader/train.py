@@ -101,6 +101,7 @@ class TrainLoader(Loader):
         found = find_pipeline(recipe)
         image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
         verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
+        verified.require_objects()
         super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0

@@ -108,7 +108,10 @@ def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
         yield finding("unusual-image", place, f"{counts[image]} images are {image}, this is the first")
 
 
-_NOT_DECODED = ("not-an-image", "unknown-format", "huge-image", "bad-header", "truncated-image")
+_NOT_DECODED = (
+    *("not-an-image", "unknown-format", "huge-image", "bad-header", "truncated-image", "undecodable-image"),
+    "stray-bytes",  # a repair takes them out
+)
 """Findings that are enough; decoding would add nothing, or take the machine's memory."""
 
 

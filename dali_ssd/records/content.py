@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
-from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
+from dali_ssd.records.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
 from dali_ssd.records.recordio import unpack
 
 __all__ = [
@@ -56,7 +56,7 @@ class Content:
 
 def scale_of(rows: NDArray[np.float32]) -> Scale:
     """What the coordinates of label rows (n, B) look like."""
-    if not (~(rows[:, 0] < 0) & believable(rows)).any():
+    if not (is_object(rows) & believable(rows)).any():
         return "none"
     if not in_pixels(rows).any():
         return "fraction"
@@ -65,14 +65,14 @@ def scale_of(rows: NDArray[np.float32]) -> Scale:
 
 def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
-    real = ~(rows[:, 0] < 0) & believable(rows)
+    real = is_object(rows) & believable(rows)
     large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     return large
 
 
 def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: objects among label rows (n, B) whose box would be smaller than a pixel if it were in pixels."""
-    real, boxes = ~(rows[:, 0] < 0) & believable(rows), rows[:, 1:5]
+    real, boxes = is_object(rows) & believable(rows), rows[:, 1:5]
     with np.errstate(invalid="ignore", over="ignore"):
         width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
         inside = ((boxes >= 0) & (boxes <= 1)).all(axis=1)
@@ -93,7 +93,8 @@ def check_record(record: bytes, place: Place) -> Content:
     try:
         _, rows = split_label(header.label, place)
     except RecordError as error:
-        content.findings.append(finding("bad-label", place, error.problem))
+        kind = "scalar-label" if header.label.size == 1 else "bad-label"
+        content.findings.append(finding(kind, place, error.problem))
         return content
     if len(rows) and _usual(rows):
         content.scale, content.top_class = "fraction", int(rows[:, 0].max())
@@ -119,6 +120,11 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
         content.findings.append(finding("huge-image", place, f"{size} in {len(data)} bytes"))
     if raster.fault is not None:
         content.findings.append(finding("truncated-image", place, f"{size}: {raster.fault}"))
+    elif raster.refused is not None:
+        content.findings.append(finding("undecodable-image", place, f"{size}: {raster.refused}"))
+    elif raster.stray:
+        what = f"{size} with {raster.stray} stray {'byte' if raster.stray == 1 else 'bytes'} between its segments"
+        content.findings.append(finding("stray-bytes", place, what))
     if raster.orientation != 1:
         content.findings.append(finding("exif-rotation", place, f"orientation {raster.orientation}, {size} raw"))
     return raster
@@ -140,13 +146,13 @@ def _usual(rows: NDArray[np.float32]) -> bool:
 
 def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
     """Findings on the objects (n, B) of a label."""
-    real = ~(rows[:, 0] < 0)
+    real = is_object(rows)
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))
         return
     finite = believable(rows)
     ids = np.where(finite, rows[:, 0], 0)
-    fitting = (ids == np.floor(ids)) & (ids <= MAX_CLASS_ID)
+    fitting = proper_ids(ids)
     content.top_class = int(ids[real & fitting].max(initial=-1))
     problems: list[tuple[str, NDArray[np.bool_]]] = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
     problems += _box_problems(rows[:, 1:5], real & finite, content.scale, raster)

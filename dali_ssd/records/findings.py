@@ -52,8 +52,15 @@ KINDS: dict[str, Kind] = {
     "left-out": Kind("note", "damage that the index leaves out", "nothing; it is not read"),
     "bad-header": Kind("error", "a record too short for its header and label", _FIX),
     "bad-label": Kind("error", "label lengths that cannot be true", _FIX),
+    "scalar-label": Kind(
+        "error",
+        "labels that are one number, so without boxes (packed without --pack-label, or made for classification)",
+        "pack them again by im2rec with --pack-label; a set for classification has no boxes to train on",
+    ),
     "not-finite": Kind("error", "NaN, infinite or absurd numbers in a label", _FIX_OBJECT),
-    "bad-class": Kind("error", "class ids that are not whole or absurd", _FIX_OBJECT),
+    "bad-class": Kind(
+        "error", "class ids that are negative, not whole, or absurd (-1 alone means no object)", _FIX_OBJECT
+    ),
     "unknown-class": Kind(
         "error", "class ids that the class names do not reach", f"give all class names; or {_FIX_OBJECT}"
     ),
@@ -75,6 +82,11 @@ KINDS: dict[str, Kind] = {
     "not-an-image": Kind("error", "records that hold no image", _FIX),
     "unknown-format": Kind("error", "images in a format that MXNet or DALI cannot decode", _FIX),
     "truncated-image": Kind("error", "images that end too early", _FIX),
+    "stray-bytes": Kind(
+        "error",
+        "JPEGs with bytes in their head that belong to no segment, which DALI does not decode",
+        "`dali-ssd check --fix OUT` takes the bytes out, without loss",
+    ),
     "undecodable-image": Kind("error", "images that cannot be decoded", _FIX),
     "damaged-image": Kind("warning", "images that decode, with damage inside", _FIX),
     "huge-image": Kind("error", "images of an absurd size (a decompression bomb?)", _FIX),

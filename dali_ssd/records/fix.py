@@ -14,7 +14,8 @@ from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.image import read_raster
-from dali_ssd.records.labels import split_label
+from dali_ssd.records.jpeg import without_stray
+from dali_ssd.records.labels import is_object, split_label
 from dali_ssd.records.mend import mend_label
 from dali_ssd.records.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
 from dali_ssd.records.repair import Repaired, reasons_where, repairing
@@ -28,7 +29,7 @@ FIX_LIST = "fixed.txt"
 """Name of the list of changes that `fix` writes beside the shards."""
 
 _HOPELESS = (
-    "bad-header", "bad-label", "not-an-image", "unknown-format", "truncated-image", "undecodable-image",
+    "bad-header", "bad-label", "scalar-label", "not-an-image", "unknown-format", "truncated-image", "undecodable-image",
     "damaged-image", "huge-image",
 )  # fmt: skip
 """Kinds of findings that no mending of the label helps against."""
@@ -122,8 +123,11 @@ def _mend(record: bytes, wanted: tuple[Coordinates, int | None]) -> tuple[bytes,
     label, changes = mend_label(header.label, raster, *wanted)
     if _count_objects(label) < min(1, _count_objects(header.label)):
         return b"", changes
+    if raster.stray:
+        image = without_stray(image)
+        changes = [*changes, f"stray bytes taken out of the image's head: {raster.stray}"]
     return (pack(Header(label, header.id, header.id2), image), changes) if changes else (record, [])
 
 
 def _count_objects(label: NDArray[np.float32]) -> int:
-    return int((~(split_label(label)[1][:, 0] < 0)).sum())
+    return int(is_object(split_label(label)[1]).sum())

@@ -34,6 +34,10 @@ class Raster(NamedTuple):
     """What the file's structure shows to be missing; None if nothing."""
     progressive: bool = False
     """Whether it is a JPEG that comes in passes over the whole image."""
+    refused: str | None = None
+    """Why decoders refuse a JPEG, as far as its head tells; None if they do not."""
+    stray: int = 0
+    """Bytes in a JPEG's head that belong to no segment, for which DALI refuses it."""
 
     @property
     def kind(self) -> str:
@@ -65,7 +69,11 @@ def _orientation(exif: object) -> int:
 
 def _from_jpeg(found: Jpeg) -> Raster:
     mode = {1: "L", 3: "RGB", 4: "CMYK"}.get(found.components, f"{found.components} components")
-    return Raster(found.width, found.height, _orientation(found.exif), "JPEG", mode, found.fault, found.progressive)
+    stray = sum(end - first for first, end in found.stray)
+    orientation = _orientation(found.exif)
+    return Raster(
+        *(found.width, found.height, orientation, "JPEG", mode, found.fault, found.progressive, found.refused, stray)
+    )
 
 
 def _by_pillow(data: bytes) -> Raster | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Jpeg", "read_jpeg"]
+from dali_ssd.records.jpeg_head import FRAMES, PROGRESSIVE, Head
+
+__all__ = ["Jpeg", "read_jpeg", "without_stray"]
 
 _SIGNATURE = b"\xff\xd8\xff"
-_START_OF_SCAN, _END, _APP1, _PROGRESSIVE = 0xDA, 0xD9, 0xE1, 0xC2
-_ALONE = frozenset([0x00, 0x01, 0xD8, *range(0xD0, 0xD8)])
-"""Markers without a length: TEM, SOI, the restarts; and the zero that escapes 0xFF in pixel data."""
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers that announce size and components; the other three among them are tables."""
+_START, _START_OF_SCAN, _END, _APP1 = 0xD8, 0xDA, 0xD9, 0xE1
+_ALONE = frozenset([0x00, 0x01, *range(0xD0, 0xD8)])
+"""Markers without a length that have no business in a head: TEM, the restarts; and the zero that escapes 0xFF."""
 
 
 class Jpeg(NamedTuple):
@@ -25,35 +25,59 @@ class Jpeg(NamedTuple):
     """Whether the image comes in passes over all of it, and not from top to bottom."""
     exif: bytes = b""
     fault: str | None = None
-    """What is wrong with the markers: head, size, start of pixels and end have to be there."""
+    """What is missing: head, size, start of pixels and end have to be there."""
+    refused: str | None = None
+    """Why decoders refuse what is there; the first reason."""
+    stray: tuple[tuple[int, int], ...] = ()
+    """(first, end) of bytes between segments that belong to none. OpenCV passes over them, DALI refuses the image."""
 
 
 def read_jpeg(data: bytes) -> Jpeg | None:
-    """Markers of a JPEG file, None if it does not begin as one. Bytes between segments are skipped, as decoders do."""
+    """Markers of a JPEG file, None if it does not begin as one."""
     if not data.startswith(_SIGNATURE):
         return None
-    found, at = Jpeg(), 2
+    found, head, at = Jpeg(), Head(), 2
     while True:
-        at = data.find(b"\xff", at)
-        if at < 0 or at + 4 > len(data):
+        begin = data.find(b"\xff", at)
+        if begin < 0 or begin + 4 > len(data):
             return found._replace(fault="the file ends in its head, before any pixels")
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _ALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker == _END:
+        if begin > at:
+            found = found._replace(stray=(*found.stray, (at, begin)))
+        marker, at = data[begin + 1], begin
+        if marker == 0xFF:  # any number of these may stand before a marker
+            at += 1
+        elif marker in _ALONE:
+            at += 2
+            found = found._replace(stray=(*found.stray, (begin, at)))
+        elif marker == _START:
+            at += 2
+            found = _refuse(found, "it begins twice")
+        elif marker == _END:
             return found._replace(fault="the end marker comes before any pixels")
-        if marker == _START_OF_SCAN:
-            return found._replace(fault=_scan_fault(data, at, found))
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        found = _read_segment(found, marker, data[at + 4 : at + 2 + length])
-        at += 2 + length
+        else:
+            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+            body = data[begin + 4 : at]
+            found = _refuse(_read_segment(found, marker, body), head.refusal(marker, body))
+            if marker == _START_OF_SCAN:
+                return found._replace(fault=_scan_fault(data, begin, found))
+
+
+def without_stray(data: bytes) -> bytes:
+    """Return a JPEG file without the bytes in its head that belong to no segment; other files as they are."""
+    found = read_jpeg(data)
+    for first, end in reversed(found.stray if found is not None else ()):
+        data = data[:first] + data[end:]
+    return data
+
+
+def _refuse(found: Jpeg, reason: str | None) -> Jpeg:
+    return found._replace(refused=reason) if reason is not None and found.refused is None else found
 
 
 def _read_segment(found: Jpeg, marker: int, body: bytes) -> Jpeg:
-    if marker in _FRAMES and len(body) >= 6 and not found.width:
+    if marker in FRAMES and len(body) >= 6 and not found.width:
         height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-        return found._replace(width=width, height=height, components=body[5], progressive=marker == _PROGRESSIVE)
+        return found._replace(width=width, height=height, components=body[5], progressive=marker == PROGRESSIVE)
     if marker == _APP1 and body.startswith(b"Exif\0\0") and not found.exif:
         return found._replace(exif=body)
     return found

@@ -15,7 +15,7 @@ from dali_ssd.errors import Place
 from dali_ssd.records.content import FRACTION_LIMIT, describe, in_fractions, in_pixels
 from dali_ssd.records.coordinates import Coordinates, Scales
 from dali_ssd.records.findings import Finding, finding
-from dali_ssd.records.labels import MAX_CLASS_ID, split_label
+from dali_ssd.records.labels import proper_ids, split_label
 from dali_ssd.records.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
 
@@ -35,15 +35,8 @@ def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> l
     return [
         finding("unknown-class", replace(place, object=int(number)), f"{describe(rows[number])}, but {allowed}")
         for place, rows in _labels_where(reports, lambda facts: facts.top_class >= num_classes)
-        for number in np.flatnonzero(_whole(rows) & (rows[:, 0] >= num_classes))
+        for number in np.flatnonzero(proper_ids(rows[:, 0]) & (rows[:, 0] >= num_classes))
     ]
-
-
-def _whole(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: rows with a proper class id; the others were found when the record was looked into."""
-    ids = rows[:, 0]
-    proper: NDArray[np.bool_] = (ids == np.floor(ids)) & (ids <= MAX_CLASS_ID)
-    return proper
 
 
 def coordinate_findings(reports: Iterable[ShardReport], coordinates: Coordinates) -> list[Finding]:

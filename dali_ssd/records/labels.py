@@ -3,8 +3,8 @@
     label = A, B, header (A - 2 numbers), object, object, ...       A: where the objects begin; B: numbers an object
     object = class id, xmin, ymin, xmax, ymax, [difficult, [extra ...]]
 
-Coordinates are fractions of the image's width and height. `[2, 5]`, a single number, and rows whose class id is
-negative all mean "no object here".
+Coordinates are fractions of the image's width and height. `[2, 5]` and rows whose class id is -1 mean "no object here".
+A label that is one number is none: im2rec writes it without `--pack-label`, for classification.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ __all__ = [
     "Objects",
     "believable",
     "build_label",
+    "is_object",
     "parse_label",
+    "proper_ids",
     "split_label",
 ]
 
@@ -68,14 +70,15 @@ def _length(label: NDArray[np.float32], position: int, name: str, low: int, high
 def split_label(
     label: NDArray[np.float32], place: Place | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Header (A - 2,) and object rows (n, B) of a label, float32, not looked into. A single number: (0,) and (0, 5).
+    """Header (A - 2,) and object rows (n, B) of a label, float32, not looked into.
 
-    Raises `RecordError` where the lengths cannot be true.
+    Raises `RecordError` if the label is a single number, or its lengths cannot be true.
     """
     place = place or Place()
     label = np.asarray(label, np.float32).reshape(-1)
     if label.size == 1:
-        return label[:0], np.zeros((0, 5), np.float32)
+        single = f"{label[0]:g}: packed without --pack-label, or made for classification"
+        raise RecordError(f"the label is the single number {single}", place)
     if label.size == 0:
         raise RecordError("the label is empty; it needs at least a header length and an object width", place)
     start = _length(label, 0, "header length", 2, MAX_HEADER, place)
@@ -85,6 +88,18 @@ def split_label(
         problem = f"a label of {label.size} numbers cannot hold a header of {start} and whole objects of {width}"
         raise RecordError(problem, place)
     return label[2:start], label[start:].reshape(-1, width)
+
+
+def is_object(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: label rows (n, B) that hold an object, good or bad: all but those with the class id -1."""
+    real: NDArray[np.bool_] = rows[:, 0] != -1
+    return real
+
+
+def proper_ids(ids: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) bool: class ids (n,) that are whole and in range."""
+    proper: NDArray[np.bool_] = (ids == np.floor(ids)) & (ids >= 0) & (ids <= MAX_CLASS_ID)
+    return proper
 
 
 def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -98,7 +113,7 @@ def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: Place) 
     ids = rows[:, 0]
     for bad, what in (
         (~believable(rows), "has a NaN, infinite or absurd number"),
-        ((ids != np.floor(ids)) | (ids > MAX_CLASS_ID), "has a class id that is not a whole number in range"),
+        (~proper_ids(ids), "has a class id that is not a whole number in range"),
     ):
         if bad.any():
             first = int(np.argmax(bad))
@@ -112,7 +127,7 @@ def parse_label(label: NDArray[np.float32], place: Place | None = None) -> Objec
     Coordinates are not judged beyond being believable: what is out of 0..1 or inverted comes out as stored.
     """
     header, rows = split_label(label, place)
-    numbers = np.flatnonzero(~(rows[:, 0] < 0))
+    numbers = np.flatnonzero(is_object(rows))
     rows = rows[numbers]
     _check_rows(rows, numbers, place or Place())
     difficult = rows[:, 5] != 0 if rows.shape[1] > 5 else np.zeros(len(rows), bool)

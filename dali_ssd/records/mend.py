@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dali_ssd.records.content import FRACTION_LIMIT, OVERHANG, in_fractions, scale_of
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.image import Raster
-from dali_ssd.records.labels import MAX_CLASS_ID, believable, split_label
+from dali_ssd.records.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
 
 __all__ = ["mend_label"]
 
@@ -31,7 +31,7 @@ def _mend(
     _, rows = split_label(label)
     start = len(label) - rows.size
     mended, changes = _convert(rows, raster, coordinates)
-    real = ~(rows[:, 0] < 0)
+    real = is_object(rows)
     kept = ~real | _usable(mended, raster, coordinates, num_classes)
     clipped = _clip(mended, raster, coordinates)
     moved = kept & real & (np.abs(clipped - mended)[:, 1:5] > OVERHANG * _size(raster, coordinates)).any(axis=1)
@@ -59,7 +59,7 @@ def _convert(
     if scale in ("none", coordinates) or (scale == "mixed" and coordinates == "pixel"):
         return mended, []
     factor = _size(raster, "pixel") if coordinates == "pixel" else 1 / _size(raster, "pixel")
-    real = ~(rows[:, 0] < 0)
+    real = is_object(rows)
     if coordinates == "pixel" or all(scale_of(row[None]) == scale for row in rows[real]):
         mended[:, 1:5] *= factor
         return mended, [f"{scale} coordinates converted"]
@@ -92,7 +92,7 @@ def _usable(
     """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
     ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
-    proper = (ids == np.floor(ids)) & (ids <= top) & believable(rows)
+    proper = proper_ids(ids) & (ids <= top) & believable(rows)
     usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return usable
 

@@ -35,7 +35,7 @@ __all__ = [
     "tasks_of",
 ]
 
-_FORMAT = 5
+_FORMAT = 6
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""

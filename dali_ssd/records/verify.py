@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dali_ssd.errors import DatasetError, RecordError
 from dali_ssd.files import atomic_open, cache_folder
 from dali_ssd.records.coordinates import Coordinates, resolve_coordinates
@@ -43,6 +46,8 @@ class Verified:
     """Pixels of an image, width times height; the mean over those whose size could be read."""
     progressive: float
     """Share of the records that are progressive JPEGs, 0 to 1."""
+    has_objects: NDArray[np.bool_]
+    """(len(dataset),) bool: the records with an object at least."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -76,6 +81,15 @@ class Verified:
             raise DatasetError(
                 f"{len(bad)} objects have class ids that {num_classes} class names do not reach, such as {bad[0]}; "
                 "see --classes, or num_classes of a loader"
+            )
+
+    def require_objects(self) -> None:
+        """Raise `DatasetError` if no good record has an object: training on them teaches that there are none."""
+        good = np.delete(self.has_objects, self.bad)
+        if not good.any():
+            raise DatasetError(
+                f"none of the {len(good)} records has an object, so there is nothing to learn; the first shard is "
+                f"{self.dataset.shards[0]}. Were they packed with their labels? `dali-ssd show` draws some"
             )
 
     def without_bad(self, max_bad: float = 0.01) -> Dataset:
@@ -160,13 +174,15 @@ def verify(
             "rebuild them by `dali-ssd index`"
         )
     if not len(dataset):
-        nothing = Verified(dataset, tuple(findings), "fraction", "", 0, 0)
+        nothing = Verified(dataset, tuple(findings), "fraction", "", 0, 0, np.zeros(0, bool))
         raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(nothing)]))
     resolved = resolve_coordinates(scales_of(reports), coordinates)
     findings += coordinate_findings(reports, resolved) + class_findings(reports, num_classes)
     facts = [record for report in reports for record in report.records]
     progressive = sum(record.progressive for record in facts) / len(facts)
-    verified = Verified(*(dataset, tuple(findings), resolved, _labels_digest(facts), _mean_pixels(facts), progressive))
+    has_objects = np.array([record.top_class >= 0 for record in facts])
+    about = (_labels_digest(facts), _mean_pixels(facts), progressive, has_objects)
+    verified = Verified(dataset, tuple(findings), resolved, *about)
     if not decode:
         return verified
     good = sorted(set(range(len(dataset))) - set(verified.bad))

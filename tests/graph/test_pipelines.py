@@ -76,7 +76,7 @@ def test_val_equals_the_oracle(tmp_path: Path, shape: tuple[int, int]) -> None:
 
 
 def test_records_without_objects(tmp_path: Path) -> None:
-    """A single number, as for classification; `[2, 5]`; an id of -1; and an object."""
+    """`[2, 5]`, an id of -1, and an object; a single number, which loaders refuse, harms nobody either."""
     image = encoded(draw(np.random.default_rng(0), 30, 40))
     labels = [[3.0], [2, 5], [2, 5, -1, 0, 0, 0, 0], build_label([(0.1, 0.1, 0.9, 0.9)], [4])]
     images, objects, _ = one_batch(tmp_path, [(np.float32(label), image) for label in labels])

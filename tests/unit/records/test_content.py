@@ -63,11 +63,26 @@ def test_class_ids(class_id: float, bad: bool) -> None:
     assert content.top_class == (1 if bad else max(1, class_id))
 
 
-@pytest.mark.parametrize("label", [[2, 5], [3], [2, 5, -1, 0, 0, 0, 0], [4, 6, 1, 1]])
+@pytest.mark.parametrize("label", [[2, 5], [2, 5, -1, 0, 0, 0, 0], [4, 6, 1, 1]])
 def test_no_objects(label: list[float]) -> None:
     content = check_record(record(label=label), PLACE)
     assert [found.kind for found in content.findings] == ["no-objects"]
     assert (content.scale, content.top_class) == ("none", -1)
+
+
+@pytest.mark.parametrize("number", [0, 3, 4.5, -1, np.nan])
+def test_a_label_of_one_number_is_no_image_without_objects(number: float) -> None:
+    """What im2rec writes without --pack-label, and a set for classification: 0.1 trained on it as background."""
+    assert kinds(record(label=[number])) == [("scalar-label", None)]
+
+
+@pytest.mark.parametrize("class_id", [-3, -0.5, -2, -(2.0**25)])
+def test_minus_one_is_the_only_id_of_no_object(class_id: float) -> None:
+    assert kinds(record([BOX, BOX], [0, class_id])) == [("bad-class", 1)]
+
+
+def test_minus_infinity_is_no_class() -> None:
+    assert kinds(record([BOX, BOX], [0, -np.inf])) == [("not-finite", 1)]
 
 
 @pytest.mark.parametrize("label", [[1, 5], [2, 4], [2, 5, 1], [np.nan, 5], [2, 1e9], [900, 5]])

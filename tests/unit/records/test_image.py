@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dali_ssd.records.image import read_raster
+from dali_ssd.records.image import Raster, read_raster
 from dali_ssd.records.jpeg import read_jpeg
 
 from .conftest import encoded
@@ -16,7 +16,7 @@ from .conftest import encoded
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM"])
 def test_size_and_format(kind: str) -> None:
-    assert read_raster(encoded(kind)) == (40, 30, 1, kind, "RGB", None, False)
+    assert read_raster(encoded(kind)) == Raster(40, 30, 1, kind)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_channels(kind: str, mode: str) -> None:
 def test_all_sorts_of_jpegs_are_whole(options: dict[str, int]) -> None:
     stream = io.BytesIO()
     Image.effect_noise((65, 33), 90).save(stream, "JPEG", **options)
-    assert read_raster(stream.getvalue()) == (65, 33, 1, "JPEG", "L", None, "progressive" in options)
+    assert read_raster(stream.getvalue()) == Raster(65, 33, 1, "JPEG", "L", progressive="progressive" in options)
     assert read_raster(stream.getvalue() + b"more") == read_raster(stream.getvalue())
 
 

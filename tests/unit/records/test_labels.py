@@ -39,7 +39,7 @@ def test_round_trip(count: int, header: int, extra: int, with_difficult: bool, d
 
 
 @pytest.mark.parametrize(
-    "words", [[2, 5], [7], [4, 5, 9, 9], [2, 5, -1, 0, 0, 0, 0], [2, 6, -1, np.nan, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0]]
+    "words", [[2, 5], [4, 5, 9, 9], [2, 5, -1, 0, 0, 0, 0], [2, 6, -1, np.nan, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0]]
 )
 def test_no_objects(words: list[float]) -> None:
     assert len(parse_label(label(*words))) == 0

@@ -20,7 +20,7 @@ RASTER = Raster(40, 30, 1, "JPEG")
 def test_a_good_label_is_returned_as_it_is() -> None:
     label = build_label([BOX, (-1e-6, 0, 1, 1)], [0, 1], [True, False], [[7], [8]], [9, 9])
     assert mend_label(label, RASTER, "fraction", 2) == (label, [])
-    for words in ([2, 5], [3], [2, 5, -1, 0, 0, 0, 0]):
+    for words in ([2, 5], [2, 5, -1, 0, 0, 0, 0]):
         single = np.array(words, np.float32)
         assert mend_label(single, RASTER, "fraction", None)[0] is single
 

@@ -1,0 +1,127 @@
+"""What libjpeg, and so DALI and OpenCV, ask of the segments in a JPEG's head (ITU-T T.81, annex B).
+
+A head that breaks one of these rules is refused by the decoder, whatever the pixels are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["FRAMES", "PROGRESSIVE", "Head"]
+
+PROGRESSIVE, _ARITHMETIC_PROGRESSIVE = 0xC2, 0xCA
+_SEQUENTIAL, _IN_PASSES = (0xC0, 0xC1), (PROGRESSIVE, _ARITHMETIC_PROGRESSIVE)
+_DECODED = (*_SEQUENTIAL, 0xC9, *_IN_PASSES)
+"""Baseline, extended and arithmetic, and those in passes. The rest is lossless or hierarchical."""
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers that announce size and components; the other three among them are tables."""
+_HUFFMAN, _SCAN, _QUANTIZATION, _RESTART, _COMMENT = 0xC4, 0xDA, 0xDB, 0xDD, 0xFE
+_IGNORED = frozenset([0xCC, 0xDC, _COMMENT, *range(0xE0, 0xF0)])
+"""DAC, DNL, comments and application data: nothing in them keeps an image from being decoded."""
+_MOST_BLOCKS = 10
+"""Blocks of all components together in one unit of an interleaved scan."""
+
+
+@dataclass
+class Head:
+    """The head of one JPEG, told its segments one by one."""
+
+    frame: int = 0
+    """Marker of the frame, 0 before it."""
+    components: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By id: blocks in a unit, number of the quantization table."""
+    quantization: set[int] = field(default_factory=set)
+    """Numbers of the tables that are there."""
+    huffman: set[int] = field(default_factory=lambda: {0x00, 0x01, 0x10, 0x11})
+    """Class (0 DC, 1 AC) and number of the tables that are there; libjpeg brings the first two of each."""
+
+    def refusal(self, marker: int, body: bytes) -> str | None:
+        """Why a decoder refuses the image for this segment, None if it does not; `body` comes after the length."""
+        if marker in FRAMES:
+            return self._frame(marker, body)
+        if marker == _SCAN:
+            return self._scan(body)
+        if marker == _QUANTIZATION:
+            return self._quantization(body)
+        if marker == _HUFFMAN:
+            return self._huffman(body)
+        if marker == _RESTART:
+            return None if len(body) == 2 else f"a restart interval of {len(body)} bytes, not 2"
+        return None if marker in _IGNORED else f"it has a segment of the kind 0x{marker:02x}, which no decoder takes"
+
+    def _frame(self, marker: int, body: bytes) -> str | None:
+        if self.frame:
+            return "it announces its size twice"
+        self.frame = marker
+        if marker not in _DECODED:
+            return f"it is lossless or hierarchical (frame 0x{marker:02x}), which neither DALI nor OpenCV decodes"
+        if len(body) < 6 or body[0] != 8:
+            return f"it has {body[0] if body else 0} bits a sample, and DALI decodes 8"
+        if body[5] not in (1, 3, 4) or len(body) != 6 + 3 * body[5]:
+            return f"{body[5]} components in a frame of {len(body)} bytes"
+        for at in range(6, len(body), 3):
+            name, sampling, table = body[at : at + 3]
+            across, down = sampling >> 4, sampling & 15
+            if not (1 <= across <= 4 and 1 <= down <= 4 and table <= 3) or name in self.components:
+                return f"component {name} has sampling {across}x{down} and quantization table {table}"
+            self.components[name] = (across * down, table)
+        return None
+
+    def _quantization(self, body: bytes) -> str | None:
+        at = 0
+        while at < len(body):
+            size, number = 64 << (body[at] >> 4 & 1), body[at] & 15
+            if body[at] >> 4 > 1 or number > 3 or at + 1 + size > len(body):
+                return f"quantization table {number} is cut or has a number above 3"
+            self.quantization.add(number)
+            at += 1 + size
+        return None
+
+    def _huffman(self, body: bytes) -> str | None:
+        at = 0
+        while at < len(body):
+            counts = body[at + 1 : at + 17]
+            if body[at] >> 4 > 1 or body[at] & 15 > 3 or len(counts) < 16 or at + 17 + sum(counts) > len(body):
+                return f"Huffman table 0x{body[at]:02x} is cut or has a number above 3"
+            symbols = body[at + 17 : at + 17 + sum(counts)]
+            if not _is_code(counts) or (body[at] >> 4 == 0 and any(symbol > 15 for symbol in symbols)):
+                return f"Huffman table 0x{body[at]:02x} is no code"
+            self.huffman.add(body[at])
+            at += 17 + sum(counts)
+        return None
+
+    def _scan(self, body: bytes) -> str | None:
+        count = body[0] if body else 0
+        if not 1 <= count <= 4 or len(body) != 4 + 2 * count:
+            return f"{count} components in a scan of {len(body)} bytes"
+        names, choices = body[1 : 1 + 2 * count : 2], body[2 : 2 + 2 * count : 2]
+        if len(set(names)) < count or not set(names) <= set(self.components):
+            return "its scan has components that its frame has not"
+        wanted = {choice >> 4 for choice in choices} | {choice & 15 | 0x10 for choice in choices}
+        if self.frame in _SEQUENTIAL and not wanted <= self.huffman:
+            return "a Huffman table is missing"
+        if not {self.components[name][1] for name in names} <= self.quantization:
+            return "a quantization table is missing"
+        if count > 1 and sum(self.components[name][0] for name in names) > _MOST_BLOCKS:
+            return f"its components have more than {_MOST_BLOCKS} blocks in a unit"
+        return _passes(count, *body[-3:]) if self.frame in _IN_PASSES else None
+
+
+def _is_code(counts: bytes) -> bool:
+    """Whether there are as many words of each length, from 1 to 16 bits, as `counts` says; all ones is none."""
+    word = 0
+    for bits, count in enumerate(counts, 1):
+        word = 2 * word + count
+        if count and word >= 1 << bits:
+            return False
+    return sum(counts) <= 256
+
+
+def _passes(components: int, first: int, last: int, bits: int) -> str | None:
+    """What is wrong with the coefficients and bits of a progressive image's scan."""
+    high, low = bits >> 4, bits & 15
+    dc = first == 0 and last == 0
+    ac = components == 1 and 1 <= first <= last <= 63
+    if not (dc or ac) or low > 13 or (high and low != high - 1):
+        return f"its scan has coefficients {first} to {last}, bits {high} to {low}"
+    return None
