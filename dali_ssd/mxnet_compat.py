@@ -3,7 +3,8 @@
 Neither gets releases any more. MXNet looks up `numpy.bool`, `numpy.PZERO` or `distutils.version` when it is imported;
 GluonCV looks up `numpy.float` when it scores. `install` gives every module of the two, and nobody else, a view of NumPy
 in which these names are still there, whenever they are looked up. NumPy itself is never changed, and where it has the
-names (before 1.24), nothing is done at all.
+names (before 1.24), nothing is done at all. Two things are no names, and are replaced in the source as it is loaded:
+a method of arrays, and how numbers are written into the text that MXNet's operators are given.
 
 How: an import hook puts its own `__import__` among the built-ins of the modules of MXNet and GluonCV as they are
 loaded; Python runs a module with the `__builtins__` that it finds in the module's globals (see the documentation of
@@ -19,11 +20,20 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from types import ModuleType, SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 
 __all__ = ["install", "numpy_view"]
 
 _PACKAGES = ("mxnet", "gluoncv")
+_REWRITTEN: dict[str, tuple[tuple[bytes, bytes], ...]] = {
+    # NumPy 2.3 has the method of arrays under its other name only.
+    "mxnet.recordio": ((b".tostring()", b".tobytes()"),),
+    # What operators are told they are told as text, and in NumPy 2 that of (2, int64(3)) reads (2, np.int64(3)).
+    "mxnet._ctypes.ndarray": ((b"[str(", b"[_text_of_numpy_1("),),
+    "mxnet._ctypes.symbol": ((b"[str(", b"[_text_of_numpy_1("),),
+    "mxnet.io.io": ((b"append(str(", b"append(_text_of_numpy_1("),),
+}
+"""What is replaced in the source of a module as it is loaded, in memory only."""
 _FIRST_WITHOUT = (1, 24)
 """The first NumPy that lacks some of the names."""
 
@@ -73,7 +83,18 @@ def _distutils_version() -> ModuleType:
 
 @cache
 def _builtins() -> dict[str, object]:
-    return {**vars(builtins), "__import__": _import}
+    return {**vars(builtins), "__import__": _import, "_text_of_numpy_1": _text_of_numpy_1}
+
+
+def _text_of_numpy_1(value: object) -> str:
+    """Return `str(value)` as NumPy 1 gives it: a number inside a tuple or list does not name its type."""
+    text = str(value)
+    if "np." in text:
+        import numpy
+
+        with numpy.printoptions(legacy="1.25"):
+            text = str(value)
+    return text
 
 
 def _import(
@@ -91,7 +112,15 @@ def _import(
 
 
 class _Loader(SourceFileLoader):
-    """Runs a module with `_import` in place of Python's own."""
+    """Runs a module with `_import` in place of Python's own, and with what is rewritten in its source."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        if fullname not in _REWRITTEN:
+            return super().get_code(fullname)
+        source = self.get_data(self.path)
+        for old, new in _REWRITTEN[fullname]:
+            source = source.replace(old, new)
+        return self.source_to_code(source, self.path)  # not cached: other programs import the module as well
 
     def exec_module(self, module: ModuleType) -> None:
         module.__dict__["__builtins__"] = _builtins()

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import dali_ssd  # noqa: F401 - before any test imports MXNet
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 # Shared machines are slow now and then: a single slow example is no failure, and CI repeats the same examples.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import warnings
@@ -30,6 +31,17 @@ def run_python(code: str, *folders: Path) -> str:
     return done.stdout
 
 
+def sources(package: str) -> Iterator[tuple[Path, str]]:
+    """Path below the package, and text, of each of its modules for MXNet."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"needs {package}")
+    root = Path(spec.origin).parent
+    for path in (found.relative_to(root) for found in root.rglob("*.py")):
+        if not NOT_OURS & set(path.parts):
+            yield path, (root / path).read_text(errors="replace")
+
+
 def numpy_names(tree: ast.Module) -> Iterator[str]:
     """The attributes of NumPy that a module looks up, when it is imported or later."""
     imports = [alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
@@ -43,18 +55,48 @@ def numpy_names(tree: ast.Module) -> Iterator[str]:
 @pytest.mark.parametrize("package", ["mxnet", "gluoncv"])
 def test_view_has_every_name_that_the_sources_look_up(package: str) -> None:
     """At import and later: what is only looked up while a model is scored would else fail in a user's hands."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        pytest.skip(f"needs {package}")
-    root = Path(spec.origin).parent
-    found = set()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # escapes in their strings
-        for path in root.rglob("*.py"):
-            if not NOT_OURS & set(path.relative_to(root).parts):
-                found |= set(numpy_names(ast.parse(path.read_text(errors="replace"))))
+        found = {name for _, text in sources(package) for name in numpy_names(ast.parse(text))}
     assert len(found) > 50
     assert {name for name in found if not hasattr(mxnet_compat.numpy_view(), name)} == set()
+
+
+@pytest.mark.filterwarnings("ignore:tostring:DeprecationWarning")  # MXNet 1.9.1 as it is, on NumPy 1.23
+def test_records_are_packed_as_ever() -> None:
+    """MXNet packs labels by a method of arrays that NumPy 2.3 has no more."""
+    recordio = pytest.importorskip("mxnet").recordio
+    label, image = np.arange(7, dtype=np.float32), np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    header, data = recordio.unpack(recordio.pack((0, label, 3, 0), b"image"))
+    assert header.label.tolist() == label.tolist() and (header.id, data) == (3, b"image")
+    header, pixels = recordio.unpack_img(recordio.pack_img((0, label, 3, 0), image, img_fmt=".png"))
+    assert header.label.tolist() == label.tolist() and np.array_equal(pixels, image)
+
+
+@needs_a_new_numpy
+@pytest.mark.parametrize("package", ["mxnet", "gluoncv"])
+def test_methods_that_arrays_have_lost_are_called_nowhere_else(package: str) -> None:
+    lost = re.compile(r"\.(tostring|itemset|newbyteorder|ptp)\(")
+    found = {".".join((package, *path.with_suffix("").parts)) for path, text in sources(package) if lost.search(text)}
+    assert found == {"mxnet.recordio"} & {f"{package}.recordio"}
+
+
+def test_what_is_rewritten_is_there() -> None:
+    pytest.importorskip("mxnet")
+    texts = {".".join(("mxnet", *path.with_suffix("").parts)): text for path, text in sources("mxnet")}
+    assert all(old.decode() in texts[name] for name, pairs in mxnet_compat._REWRITTEN.items() for old, _ in pairs)
+
+
+def test_operators_take_shapes_with_numbers_of_numpy() -> None:
+    """As text: `(2, np.int64(3))`, which NumPy 2 makes of it, is no shape for MXNet."""
+    mx = pytest.importorskip("mxnet")
+    shape = (2, np.int64(3))
+    assert mx.nd.zeros(shape).reshape(shape=(np.int32(3), -1)).shape == (3, 2)
+    symbol = mx.sym.reshape(mx.sym.var("x"), shape=(np.int64(3), 2))
+    assert symbol.infer_shape(x=shape)[1] == [(3, 2)]
+    weight = mx.gluon.nn.Dense(2, in_units=3, weight_initializer=mx.init.Orthogonal())
+    weight.initialize()
+    assert np.isfinite(weight.weight.data().asnumpy()).all()
 
 
 def test_view_is_numpy_otherwise() -> None:
