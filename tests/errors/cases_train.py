@@ -172,6 +172,11 @@ CASES: dict[str, Case] = {
     "was taken inside an epoch": inside_epoch,
     "the checkpoint belongs to another network": other_network,
     "there is no parameter file": lambda folder, _: load_parameters(None, folder / "none.params", None),
+    "is empty; copy it again": lambda folder, _: load_parameters(None, text_file(folder / "a.params", ""), None),
+    "is no parameter file of MXNet": lambda folder, _: load_parameters(
+        None, text_file(folder / "a.params", "PK\3\4"), None
+    ),
+    "is cut short or damaged": lambda folder, _: load_parameters(None, text_file(folder / "a.params", "\x12\1"), None),
     "does not fit this network": other_parameters,
     "class id {id} at step": lambda *_: watched(1, 1, 9),
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
