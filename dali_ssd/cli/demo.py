@@ -42,6 +42,7 @@ def _speeds(result: DemoResult) -> list[str]:
 
 
 def _scores(scores: Scores) -> list[str]:
-    lines = [f"on {scores.images} images that were not trained on:"]
-    lines += [f"  {name:<10} {value:.3f}" for name, value in zip(scores.classes, scores.ap, strict=True)]
+    images = "1 image that was" if scores.images == 1 else f"{scores.images} images that were"
+    lines = [f"on {images} not trained on:"]
+    lines += [f"  {name:<10} {reason or f'{value:.3f}'}" for name, value, reason in scores.rows()]
     return [*lines, f"  mAP@0.5    {scores.mean_ap:.3f}", f"  COCO AP    {scores.coco['AP']:.3f}"]

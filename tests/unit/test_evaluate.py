@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.evaluate import detect, evaluate
+from dali_ssd.evaluate import Truth, detect, evaluate
 from dali_ssd.train.network import build_network, for_training, initialize
 
 SIDE = 128
@@ -109,6 +109,31 @@ def test_a_class_without_objects_is_left_out_of_the_mean() -> None:
     scores = evaluate(Oracle([[(*BOX, 0, 0.9)]]), [batch(0, [(*BOX, 0, 0)])], ["a", "b"], SIDE)
     assert math.isnan(scores.ap[1])
     assert scores.mean_ap == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [([], "no objects"), ([(*BOX, 0, 1), (*OTHER, 0, 1)], "difficult objects only: 2")],
+)
+def test_a_score_that_is_no_number_has_a_reason(labels: list[tuple[float, ...]], reason: str) -> None:
+    lines = evaluate(Oracle([[(*BOX, 0, 0.9)]]), [batch(0, labels)], ["a", "b"], SIDE).lines()
+    assert lines == [f"a=nan ({reason})", "b=nan (no objects)", f"mAP=nan ({reason})", f"COCO AP=nan ({reason})"]
+
+
+def test_without_images_too() -> None:
+    assert evaluate(Oracle([]), [], ["a"], SIDE, coco=False).lines() == ["a=nan (no objects)", "mAP=nan (no objects)"]
+
+
+def test_objects_that_nobody_can_find_are_counted() -> None:
+    outside, flat, hard = (SIDE, 0, SIDE + 9, 9, 0, 0), (5, 5, 5, 9, 1, 0), (SIDE, 0, SIDE + 9, 9, 0, 1)
+    over = (-5, -5, 50, 50, 0, 0)
+    scores = evaluate(Oracle([[], []]), [batch(0, [outside, over, hard], [flat, flat])], ["a", "b"], SIDE, coco=False)
+    assert scores.truth == Truth(objects=(3, 2), difficult=(1, 0), outside=1, flat=2)
+    assert scores.truth.never_found().startswith("1 object outside of the image and 2 objects without area: nothing")
+
+
+def test_sound_objects_need_no_word() -> None:
+    assert evaluate(Oracle([[]]), [batch(0, [(*BOX, 0, 0)])], ["a"], SIDE).truth.never_found() == ""
 
 
 def test_a_class_id_without_a_name() -> None:

@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = (
-    {"dali_ssd", "errors", "boxes", "checks", "config", "files", "mxnet_compat", "optional", "parallel", "progress"},
+    {
+        "dali_ssd",
+        "errors",
+        "boxes",
+        "checks",
+        "config",
+        "files",
+        "mxnet_compat",
+        "optional",
+        "parallel",
+        "progress",
+        "words",
+    },
     {"records"},
     {"convert"},
     {"graph"},
@@ -33,6 +45,7 @@ LIGHT = {
     "optional",
     "parallel",
     "progress",
+    "words",
     "records",
     "convert",
     "cli",
