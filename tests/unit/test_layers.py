@@ -30,7 +30,7 @@ ROWS = (
     {"graph"},
     {"pipelines"},
     {"batch", "loader", "registry"},
-    {"train", "evaluate", "coco_metric", "draw", "synthetic", "bench"},
+    {"train", "evaluate", "coco_metric", "draw", "lettering", "synthetic", "bench"},
     {"cli", "__main__"},
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
