@@ -176,7 +176,9 @@ def _detections(
 def _check_ids(image: Detections, classes: int) -> None:
     largest = int(image.true_ids.max(initial=-1))
     if largest >= classes:
-        raise DatasetError(f"a label has class id {largest}, but there are only {classes} class names; see --classes")
+        raise DatasetError(
+            f"a label has class id {largest}, beyond the {counted(classes, 'class name')}; see --classes"
+        )
 
 
 def _update(metric: Any, image: Detections) -> None:

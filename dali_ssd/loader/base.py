@@ -27,6 +27,7 @@ from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.verify import Verified, verify
+from dali_ssd.words import counted
 
 __all__ = ["Loader", "LoaderStats", "good_records"]
 
@@ -98,7 +99,7 @@ class Loader:
         from dali_ssd.graph.source import Shard
 
         if len(self._dataset) < count:
-            raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
+            raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
         progressive = many_progressive(self._verified.progressive)
         return Shard(self._dataset.shards, self._index, number, count, progressive)
 
@@ -158,15 +159,15 @@ def good_records(
     dataset = verified.without_bad(config.max_bad)
     if verified.errors:
         bad, path = len(verified.bad) + verified.lost, verified.write_list(bad_list)
-        _log.warning("%d records are bad and left out; %s lists what is wrong", bad, path)
+        _log.warning("%s left out; %s lists what is wrong", counted(bad, "bad record"), path)
     return verified, dataset
 
 
 def _warn_of_unindexed(verified: Verified) -> None:
     missed = [found for found in verified.findings if found.kind == "unindexed"]
     if missed:
-        text = "%d records are not read, since no index lists them, the first %s; %s"
-        _log.warning(text, len(missed), missed[0].place, missed[0].advice)
+        text = "%s that no index lists, so not read, the first %s; %s"
+        _log.warning(text, counted(len(missed), "record"), missed[0].place, missed[0].advice)
 
 
 def _contexts(ctx: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from mxnet.base import MXNetError
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
 from dali_ssd.files import atomic_path
+from dali_ssd.words import counted
 
 __all__ = ["best_path", "load_parameters", "periodic_path", "save_best", "save_parameters"]
 
@@ -79,7 +80,7 @@ def _check_file(path: Path) -> None:
         mx.nd.load(str(path))
     except (MXNetError, ValueError, UnicodeDecodeError) as error:
         raise CheckpointError(
-            f"{path} is cut short or damaged, its {path.stat().st_size} bytes are no whole parameter file; "
+            f"{path} is cut short or damaged, its {counted(path.stat().st_size, 'byte')} make no whole parameter file; "
             "copy it again, or take another .params file of the training"
         ) from error
 

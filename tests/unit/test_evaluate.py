@@ -137,7 +137,7 @@ def test_sound_objects_need_no_word() -> None:
 
 
 def test_a_class_id_without_a_name() -> None:
-    with pytest.raises(DatasetError, match=r"class id 2, but there are only 2 class names; see --classes"):
+    with pytest.raises(DatasetError, match=r"class id 2, beyond the 2 class names; see --classes"):
         evaluate(Oracle([[]]), [batch(0, [(*BOX, 2, 0)])], ["a", "b"], SIDE)
 
 
