@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from PIL import ImageDraw, ImageFont
 
-__all__ = ["Lettering"]
+__all__ = ["Lettering", "for_matplotlib"]
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +64,13 @@ class Lettering:
 
     def _number_of_font(self, letter: str) -> int:
         return next((number for number, (_, letters) in enumerate(self._fonts) if letter in letters), 0)
+
+
+def for_matplotlib(text: str) -> tuple[str, list[str]]:
+    """Return a text as far as it can be written, and the font families that Matplotlib is to write it with."""
+    paths, missing = _fonts_for(frozenset(_spelled(text)))
+    writable = "".join("?" if letter in missing else letter for letter in _spelled(text))
+    return writable, [_family(path) for path in paths]
 
 
 def system_fonts() -> list[str]:
@@ -123,12 +130,22 @@ def _letters_of(path: Path) -> Letters:
     return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
 
 
+@functools.cache
+def _family(path: Path) -> str:
+    """Make a font known to Matplotlib, which may have been installed after its list of fonts was made."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    font_manager.fontManager.addfont(str(path))
+    return str(FT2Font(str(path)).family_name)
+
+
 def _advice(missing: Letters) -> str:
     some = " ".join(sorted(missing)[:10]) + (" ..." if len(missing) > 10 else "")
     packages = " ".join(sorted({_package(letter) for letter in missing}))
     return (
-        f"no font here has the letters {some}: classes with such names are drawn by their numbers, and question marks "
-        f"stand in captions; on Debian or Ubuntu run: apt-get install -y {packages}"
+        f"no font here has the letters {some}: classes with such names are drawn by their numbers, elsewhere question "
+        f"marks stand for them; on Debian or Ubuntu run: apt-get install -y {packages}"
     )
 
 

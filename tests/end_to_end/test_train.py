@@ -266,7 +266,7 @@ def test_train_says_what_is_wrong(
     [
         (["--params", "none.params"], "there is no parameter file none.params"),
         (["--params", "none.ckpt"], "there is no checkpoint none.ckpt"),
-        (["--params", "GARBAGE"], "does not fit this network"),
+        (["--params", "GARBAGE"], "garbage.params is no parameter file of MXNet"),
         (["--params", "PARAMS", "--val", "none.rec"], "none.rec"),
         (["--params", "PARAMS", "--val", "EMPTY"], "no objects"),
         (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "does not fit this network"),

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from dali_ssd import lettering
 from dali_ssd.draw import Tile, tile_grid
-from dali_ssd.lettering import Lettering
+from dali_ssd.lettering import Lettering, for_matplotlib
+from dali_ssd.train.plot import plot_history
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 RARE = "\N{MODIFIER LETTER SMALL AIN}", "\N{LATIN SMALL LETTER D WITH PALATAL HOOK}"
@@ -92,3 +93,10 @@ def test_a_class_whose_name_cannot_be_written_has_its_number(system_fonts: Syste
     tile = Tile(np.zeros((50, 90, 3), np.uint8), np.array([[9, 20, 60, 40]], np.float32), np.array([1], np.int32))
     named, numbered = tile_grid([tile], ["a", f"b{NOWHERE}"]), tile_grid([tile], ["a"])
     np.testing.assert_array_equal(np.asarray(named), np.asarray(numbered))
+
+
+def test_a_title_of_a_plot(system_fonts: SystemFonts, tmp_path: Path) -> None:
+    system_fonts("DejaVuSerif.ttf")
+    title = f"a{RARE[0]}{NOWHERE}"
+    assert for_matplotlib(title) == (f"a{RARE[0]}?", ["DejaVu Sans", "DejaVu Serif"])
+    plot_history([], tmp_path / "curve.png", title)  # Matplotlib warns of a letter that its font lacks
