@@ -5,7 +5,7 @@ boxes stay what they are when both axes are scaled. Only COCO's division by area
 size in the network's input.
 
 Objects marked difficult count in neither: finding one is no hit and missing it is no miss, as in PASCAL VOC. Objects
-outside of the image or without area do count: nothing can match them, so they lower the scores (see `Truth`).
+outside of the image do count: nothing can match them, so they lower the scores (see `Truth`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Truth:
     outside: int = 0
     """Objects that count and lie wholly outside of their image."""
     flat: int = 0
-    """Objects that count and have no area."""
+    """Objects without area, which loaders pass over and so nobody looks for; known to who looked at the labels."""
 
     def why_no_score(self, class_id: int | None = None) -> str:
         """Say why a class, or all of them together, has no average precision: none of its objects counts."""
@@ -65,13 +65,15 @@ class Truth:
             return "no objects"
         return f"difficult objects only: {sum(self.difficult[chosen])}"
 
-    def never_found(self) -> str:
-        """Say in a line how many objects no detection can match; nothing where there are none."""
-        parts = [f"{counted(self.outside, 'object')} outside of the image"] if self.outside else []
-        parts += [f"{counted(self.flat, 'object')} without area"] if self.flat else []
-        if not parts:
-            return ""
-        return f"{' and '.join(parts)}: nothing can match them, which lowers the scores; `dali-ssd check` tells more"
+    def notes(self) -> list[str]:
+        """Say how many objects have labels that cannot be right, and what that does to the scores."""
+        notes = []
+        if self.outside:
+            objects = counted(self.outside, "object")
+            notes.append(f"{objects} outside of the image: never matched, which lowers the scores")
+        if self.flat:
+            notes.append(f"{counted(self.flat, 'object')} without area: passed over, as in training")
+        return [*notes, "`dali-ssd check` tells more about such labels"] if notes else []
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,8 @@ def _truth(images: Sequence[Detections], classes: int, data_shape: int) -> Truth
     ids = np.concatenate([np.zeros(0, np.int32), *(image.true_ids for image in images)])
     difficult = np.concatenate([np.zeros(0, bool), *(image.difficult for image in images)])
     low, high = boxes[~difficult, :2], boxes[~difficult, 2:]
-    # As `dali-ssd check` has it, and in its order.
-    flat = (low >= high).any(axis=1)
-    outside = ~flat & ((low >= data_shape) | (high <= 0)).any(axis=1)
-    return Truth(_by_class(ids, classes), _by_class(ids[difficult], classes), int(outside.sum()), int(flat.sum()))
+    outside = ((low >= data_shape) | (high <= 0)).any(axis=1)
+    return Truth(_by_class(ids, classes), _by_class(ids[difficult], classes), int(outside.sum()))
 
 
 def _by_class(ids: NDArray[np.int32], classes: int) -> tuple[int, ...]:

@@ -73,7 +73,7 @@ def for_matplotlib(text: str) -> tuple[str, list[str]]:
     return writable, [_family(path) for path in paths]
 
 
-def system_fonts() -> list[str]:
+def _system_fonts() -> list[str]:
     """Paths of the fonts of this machine."""
     from matplotlib import font_manager
 
@@ -97,7 +97,7 @@ def _fonts_for(letters: Letters) -> tuple[Sequence[Path], Letters]:
     fonts = [usual]
     missing = frozenset(letter for letter in letters - _letters_of(usual) if not _is_invisible(letter))
     # Looking through the system's fonts takes a moment, which most names need not wait for.
-    others = sorted((Path(path) for path in system_fonts()), key=_rank) if missing else []
+    others = sorted((Path(path) for path in _system_fonts()), key=_rank) if missing else []
     while missing and others:
         best = max(others, key=lambda path: len(missing & _letters_of(path)))
         if missing.isdisjoint(_letters_of(best)):

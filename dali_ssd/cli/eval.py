@@ -52,8 +52,8 @@ def _table(scores: Scores) -> str:
     lines += [f"{name:<{width}}  {_number(value)}  {reason}".rstrip() for name, value, reason in scores.rows()]
     lines += [f"{_MEAN:<{width}}  {_number(scores.mean_ap)}", "", f"{'COCO':<{width}}  value"]
     lines += [f"{name:<{width}}  {_number(value)}{_why(value)}" for name, value in scores.coco.items()]
-    never_found = scores.truth.never_found()
-    return "\n".join([*lines, "", never_found] if never_found else lines)
+    notes = scores.truth.notes()
+    return "\n".join([*lines, "", *notes] if notes else lines)
 
 
 def _number(value: float) -> str:
@@ -75,6 +75,6 @@ def _record(config: EvalConfig, scores: Scores) -> dict[str, object]:
         "images": scores.images,
         "map": known(scores.mean_ap),
         "ap": {name: known(value) for name, value in zip(scores.classes, scores.ap, strict=True)},
-        "never_found": {"outside": scores.truth.outside, "without_area": scores.truth.flat},
+        "doubtful_objects": {"outside": scores.truth.outside, "without_area": scores.truth.flat},
         "coco": {name: known(value) for name, value in scores.coco.items()},
     }

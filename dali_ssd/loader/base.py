@@ -84,6 +84,11 @@ class Loader:
         """What was found wrong with the records that `on_bad="skip"` left out."""
         return self._verified.errors
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that was found in the shards, what is only doubtful included."""
+        return self._verified.findings
+
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         with no_fork():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,8 @@ def score_file(config: EvalConfig) -> Scoring:
     ) as loader:
         scores = evaluate(net, track(loader, "scoring"), classes, config.data_shape)
         _check_any(scores, shards)
+        flat = sum(found.kind == "zero-area-box" for found in loader.findings)
+        scores = replace(scores, truth=replace(scores.truth, flat=flat))
         tiles = tiles_of(net, loader, config.data_shape, config.images, config.min_score) if config.draw else []
     return Scoring(scores, tiles)
 
@@ -69,7 +71,7 @@ def _check_any(scores: Scores, shards: Sequence[Path]) -> None:
     objects, difficult = sum(scores.truth.objects), sum(scores.truth.difficult)
     where = ", ".join(map(str, shards))
     if not objects:
-        raise DatasetError(f"no objects in {where}: there is nothing to find")
+        raise DatasetError(f"no objects with an area in {where}: there is nothing to find")
     if objects == difficult:
         raise DatasetError(
             f"all objects in {where} are marked difficult ({difficult}), so none counts; score on shards with others, "

@@ -183,7 +183,7 @@ CASES: dict[str, Case] = {
     "no batch in epoch": lambda folder, _: fitting(folder).run(),
     "a label has class id": unknown_class,
     "must name a file that can be": lambda folder, _: Heartbeat(folder / "none" / "beat").__enter__(),
-    "no objects in {shards}": lambda folder, _: score(folder, [labeled(2, 5)] * 2),
+    "no objects with an area in": lambda folder, _: score(folder, [labeled(2, 5)] * 2),
     "are marked difficult": lambda folder, _: score(folder, [labeled(2, 6, 0, 0.1, 0.1, 0.6, 0.6, 1)] * 2),
     "is no metrics file": lambda folder, _: read_history(text_file(folder / "a.jsonl", "text\n")),
 }

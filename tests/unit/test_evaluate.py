@@ -125,15 +125,14 @@ def test_without_images_too() -> None:
 
 
 def test_objects_that_nobody_can_find_are_counted() -> None:
-    outside, flat, hard = (SIDE, 0, SIDE + 9, 9, 0, 0), (5, 5, 5, 9, 1, 0), (SIDE, 0, SIDE + 9, 9, 0, 1)
-    over = (-5, -5, 50, 50, 0, 0)
-    scores = evaluate(Oracle([[], []]), [batch(0, [outside, over, hard], [flat, flat])], ["a", "b"], SIDE, coco=False)
-    assert scores.truth == Truth(objects=(3, 2), difficult=(1, 0), outside=1, flat=2)
-    assert scores.truth.never_found().startswith("1 object outside of the image and 2 objects without area: nothing")
+    outside, over, hard = (SIDE, 0, SIDE + 9, 9, 0, 0), (-5, -5, 50, 50, 0, 0), (SIDE, 0, SIDE + 9, 9, 0, 1)
+    truth = evaluate(Oracle([[], []]), [batch(0, [outside, over, hard], [(*BOX, 1, 0)])], ["a", "b"], SIDE).truth
+    assert truth == Truth(objects=(3, 1), difficult=(1, 0), outside=1)
+    assert truth.notes()[0].startswith("1 object outside of the image: never matched")
 
 
 def test_sound_objects_need_no_word() -> None:
-    assert evaluate(Oracle([[]]), [batch(0, [(*BOX, 0, 0)])], ["a"], SIDE).truth.never_found() == ""
+    assert evaluate(Oracle([[]]), [batch(0, [(*BOX, 0, 0)])], ["a"], SIDE).truth.notes() == []
 
 
 def test_a_class_id_without_a_name() -> None:

@@ -30,7 +30,7 @@ def system_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[SystemFonts]:
 
     def have(*names: str) -> None:
         lettering._fonts_for.cache_clear()
-        monkeypatch.setattr(lettering, "system_fonts", lambda: [str(FONTS / name) for name in names])
+        monkeypatch.setattr(lettering, "_system_fonts", lambda: [str(FONTS / name) for name in names])
 
     yield have
     lettering._fonts_for.cache_clear()
@@ -43,7 +43,7 @@ def written(text: str, knows: str | None = None) -> np.ndarray:
 
 
 def test_usual_letters_need_no_font_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lettering, "system_fonts", lambda: pytest.fail("looked for fonts"))
+    monkeypatch.setattr(lettering, "_system_fonts", lambda: pytest.fail("looked for fonts"))
     for text in ("dog 0.95", "собака", "کلب", "σκύλος", "a\u200cb", ""):
         assert Lettering([text], 13).has(text)
 
