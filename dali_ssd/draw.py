@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from dali_ssd.config import IMAGENET_MEAN, IMAGENET_STD
 from dali_ssd.errors import ConfigError
 from dali_ssd.files import atomic_path
+from dali_ssd.lettering import Lettering
 
 __all__ = ["Tile", "class_color", "pixels_of", "save_grid", "tile_grid"]
 
 _MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
 _PAPER, _INK = (250, 250, 249), (64, 64, 68)
+_ALWAYS = "class…0123456789."
+"""Letters that may be written beside the names."""
 _HUES = (0.0, 0.58, 0.33, 0.12, 0.78, 0.48, 0.92, 0.67, 0.22, 0.05)
 """Hues of the first classes, far apart for neighbors; later classes take others."""
 
@@ -53,7 +55,8 @@ def save_grid(tiles: Sequence[Tile], classes: Sequence[str], path: str | Path, *
 def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4, side: int = 300) -> Image.Image:
     """Draw images with their boxes in rows, each scaled to fit a square of `side` pixels.
 
-    A class id beyond `classes` is written as a number. Raises ConfigError where there is nothing to draw.
+    A class id beyond `classes` is written as a number, and so is a class whose name no font of this machine can write,
+    which a warning in the log says. Raises ConfigError where there is nothing to draw.
     """
     if not tiles:
         raise ConfigError("there are no images to draw")
@@ -62,13 +65,14 @@ def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4
     captions = _CAPTION if any(tile.caption for tile in tiles) else 0
     cell = (side + _MARGIN, side + captions + _MARGIN)
     picture = Image.new("RGB", (columns * cell[0] + _MARGIN, rows * cell[1] + _MARGIN), _PAPER)
+    lettering = Lettering([_ALWAYS, *classes, *(tile.caption for tile in tiles)], _FONT_SIZE)
     for number, tile in enumerate(tiles):
         corner = (_MARGIN + number % columns * cell[0], _MARGIN + number // columns * cell[1])
-        drawn = _draw(tile, classes, side)
+        drawn = _draw(tile, classes, side, lettering)
         picture.paste(drawn, (corner[0] + (side - drawn.width) // 2, corner[1] + (side - drawn.height) // 2))
         if tile.caption:
-            text = _shortened(tile.caption, side)
-            ImageDraw.Draw(picture).text((corner[0], corner[1] + side + 3), text, fill=_INK, font=_font())
+            text = _shortened(tile.caption, side, lettering)
+            lettering.write(ImageDraw.Draw(picture), (corner[0], corner[1] + side + 3), text, _INK)
     return picture
 
 
@@ -92,7 +96,7 @@ def pixels_of(
     return pixels
 
 
-def _draw(tile: Tile, classes: Sequence[str], side: int) -> Image.Image:
+def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -> Image.Image:
     height, width = tile.image.shape[:2]
     scale = side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -106,9 +110,10 @@ def _draw(tile: Tile, classes: Sequence[str], side: int) -> Image.Image:
         _rectangle(canvas, box, class_color(int(class_id)), width=2)
     # Names come after the boxes, so that no box crosses one, and the first one is on top.
     for number, (box, class_id) in reversed(list(enumerate(zip(boxes, tile.class_ids, strict=True)))):
-        name = classes[class_id] if 0 <= class_id < len(classes) else f"class {class_id}"
+        known = 0 <= class_id < len(classes) and lettering.has(classes[class_id])
+        name = classes[class_id] if known else f"class {class_id}"
         text = name if tile.scores is None else f"{name} {tile.scores[number]:.2f}"
-        _label(canvas, image.size, box, text, class_color(int(class_id)))
+        _label(canvas, image.size, box, text, class_color(int(class_id)), lettering)
     return image
 
 
@@ -131,16 +136,17 @@ def _label(
     box: NDArray[np.float64],
     text: str,
     color: tuple[int, int, int],
+    lettering: Lettering,
 ) -> None:
     """Write a name on a plate above the box's upper left corner, or inside where the image ends."""
     if np.isnan(box).any():
         return
-    width = int(canvas.textlength(text, font=_font())) + 6
+    width = int(lettering.width(text)) + 6
     height = _FONT_SIZE + 4
     left = min(max(float(box[0]), 0), max(size[0] - width, 0))
     top = float(box[1]) - height if box[1] >= height else min(max(float(box[1]), 0), size[1] - height)
     canvas.rectangle((left, top, left + width, top + height), fill=color)
-    canvas.text((left + 3, top + 1), text, fill=_ink_on(color), font=_font())
+    lettering.write(canvas, (left + 3, top + 1), text, _ink_on(color))
 
 
 def _ink_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -149,19 +155,10 @@ def _ink_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
     return (20, 20, 20) if luminance > 140 else (255, 255, 255)
 
 
-def _shortened(text: str, width: int) -> str:
+def _shortened(text: str, width: int, lettering: Lettering) -> str:
     """Cut the beginning of a text that is too wide: the end of a path tells more."""
-    font = _font()
-    if font.getlength(text) <= width:
+    if lettering.width(text) <= width:
         return text
-    while text and font.getlength("…" + text) > width:
+    while text and lettering.width("…" + text) > width:
         text = text[1:]
     return "…" + text
-
-
-@functools.cache
-def _font() -> ImageFont.FreeTypeFont:
-    # Matplotlib brings a font along; a bare machine has none.
-    import matplotlib
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), _FONT_SIZE)

@@ -21,6 +21,7 @@ from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
+from dali_ssd.words import counted
 
 __all__ = ["Description", "MakeConfig", "describe", "main", "make_set", "resized"]
 
@@ -114,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run `make_set` from the command line."""
     positional = (tyro.conf.PositionalRequiredArgs,)
     config = tyro.cli(MakeConfig, args=argv, prog="python -m dali_ssd.bench.datasets", config=positional)
-    print(f"{config.out}: {make_set(config)} records")
+    print(f"{config.out}: {counted(make_set(config), 'record')}")
 
 
 if __name__ == "__main__":

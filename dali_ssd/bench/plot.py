@@ -12,6 +12,7 @@ from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.bench.table import format_number
 from dali_ssd.errors import DatasetError
 from dali_ssd.files import atomic_path
+from dali_ssd.words import counted
 
 __all__ = ["plot_record"]
 
@@ -68,8 +69,8 @@ def _check_any(shown: Sequence[object]) -> None:
 def _title(record: Record) -> str:
     data, machine = record.data, record.machine
     size = f"{data.mean_width:.0f} x {data.mean_height:.0f} px"
-    what = f"{data.records} records of {size}, {data.mean_objects:.1f} objects"
-    where = ", ".join([machine.cpu, f"{machine.cores} cores", *machine.gpus])
+    what = f"{counted(data.records, 'record')} of {size}, {data.mean_objects:.1f} objects"
+    where = ", ".join([machine.cpu, counted(machine.cores, "core"), *machine.gpus])
     return f"{record.task} at {record.data_shape} px: {what}\n{where}"
 
 

@@ -13,6 +13,7 @@ from dali_ssd.bench.contenders import CONTENDERS
 from dali_ssd.bench.record import Record
 from dali_ssd.bench.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
+from dali_ssd.words import counted
 
 __all__ = ["format_number", "print_record"]
 
@@ -38,10 +39,11 @@ def print_record(record: Record, stream: TextIO) -> None:
 def _setting(record: Record) -> list[str]:
     data, machine = record.data, record.machine
     gpus = f", {'; '.join(machine.gpus)}" if machine.gpus else ""
+    cores = counted(machine.cores, "core")
     return [
-        f"{record.task} at {record.data_shape} px on the {record.device}, {data.records} records of about "
+        f"{record.task} at {record.data_shape} px on the {record.device}, {counted(data.records, 'record')} of about "
         f"{data.mean_width:.0f} x {data.mean_height:.0f} px with {data.mean_objects:.1f} objects",
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb:.0f} GB{gpus}; load before: {machine.load:.1f}",
+        f"{machine.cpu}, {cores}, {machine.memory_gb:.0f} GB{gpus}; load before: {machine.load:.1f}",
         ", ".join(f"{name} {version.partition(' ')[0]}" for name, version in record.versions.items()),
     ]
 

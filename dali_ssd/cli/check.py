@@ -15,6 +15,7 @@ from dali_ssd.records.fix import FIX_LIST, fix
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.repair import Repaired, require_free
+from dali_ssd.words import counted
 
 __all__ = ["run"]
 
@@ -22,12 +23,13 @@ __all__ = ["run"]
 def _print_findings(checked: Checked, show: int) -> None:
     for line in summary(checked.findings, show):
         print(line)
-    counts = ", ".join(f"{checked.count(severity)} {severity}s" for severity in ("error", "warning", "note"))
-    print(f"{len(checked.reports)} shards, {checked.records} records: {counts}")
+    counts = ", ".join(f"{counted(checked.count(severity), severity)}" for severity in ("error", "warning", "note"))
+    print(f"{counted(len(checked.reports), 'shard')}, {counted(checked.records, 'record')}: {counts}")
 
 
 def _print_repaired(repaired: Repaired, where: object, lists: str) -> None:
-    print(f"{where}: {repaired.kept} records kept ({repaired.mended} mended), {repaired.dropped} left out; see {lists}")
+    kept = f"{counted(repaired.kept, 'record')} kept ({repaired.mended} mended)"
+    print(f"{where}: {kept}, {repaired.dropped} left out; see {lists}")
 
 
 def _require_room(config: CheckConfig) -> None:

@@ -9,6 +9,7 @@ import tyro
 
 from dali_ssd.optional import import_module
 from dali_ssd.train.options import DemoConfig
+from dali_ssd.words import counted
 
 if TYPE_CHECKING:
     from dali_ssd.evaluate import Scores
@@ -34,7 +35,7 @@ def _say(line: str) -> None:
 def _speeds(result: DemoResult) -> list[str]:
     time = result.fit.time
     return [
-        f"training   {time.speed:6.0f} images/s over {time.images} images in {time.total:.0f} s",
+        f"training   {time.speed:6.0f} images/s over {counted(time.images, 'image')} in {time.total:.0f} s",
         f"  of which {time.data_share:6.1%} waiting for data",
         f"           {1 - time.data_share:6.1%} computing",
         f"loader     {result.loader_speed:6.0f} images/s alone",
@@ -42,6 +43,7 @@ def _speeds(result: DemoResult) -> list[str]:
 
 
 def _scores(scores: Scores) -> list[str]:
-    lines = [f"on {scores.images} images that were not trained on:"]
-    lines += [f"  {name:<10} {value:.3f}" for name, value in zip(scores.classes, scores.ap, strict=True)]
+    images = "1 image that was" if scores.images == 1 else f"{scores.images} images that were"
+    lines = [f"on {images} not trained on:"]
+    lines += [f"  {name:<10} {reason or f'{value:.3f}'}" for name, value, reason in scores.rows()]
     return [*lines, f"  mAP@0.5    {scores.mean_ap:.3f}", f"  COCO AP    {scores.coco['AP']:.3f}"]

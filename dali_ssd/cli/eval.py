@@ -13,11 +13,14 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.files import atomic_open
 from dali_ssd.optional import import_module
 from dali_ssd.train.options import EvalConfig
+from dali_ssd.words import counted
 
 if TYPE_CHECKING:
     from dali_ssd.evaluate import Scores
 
 __all__ = ["run"]
+
+_MEAN = "mAP (VOC07)"
 
 
 def run(argv: list[str]) -> int:
@@ -44,17 +47,22 @@ def _check_outputs(config: EvalConfig) -> None:
 
 
 def _table(scores: Scores) -> str:
-    rows = [*zip(scores.classes, scores.ap, strict=True), ("mAP (VOC07)", scores.mean_ap)]
-    width = max(len(name) for name, _ in rows + [(name, 0.0) for name in scores.coco])
-    lines = [f"{scores.images} images", "", f"{'class':<{width}}  AP@0.5"]
-    lines += [f"{name:<{width}}  {_number(value)}" for name, value in rows]
-    lines += ["", f"{'COCO':<{width}}  value"]
-    lines += [f"{name:<{width}}  {_number(value)}" for name, value in scores.coco.items()]
-    return "\n".join(lines)
+    width = max(map(len, (*scores.classes, _MEAN, *scores.coco)))
+    lines = [counted(scores.images, "image"), "", f"{'class':<{width}}  AP@0.5"]
+    lines += [f"{name:<{width}}  {_number(value)}  {reason}".rstrip() for name, value, reason in scores.rows()]
+    lines += [f"{_MEAN:<{width}}  {_number(scores.mean_ap)}", "", f"{'COCO':<{width}}  value"]
+    lines += [f"{name:<{width}}  {_number(value)}{_why(value)}" for name, value in scores.coco.items()]
+    notes = scores.truth.notes()
+    return "\n".join([*lines, "", *notes] if notes else lines)
 
 
 def _number(value: float) -> str:
     return "     -" if math.isnan(value) else f"{value:6.3f}"
+
+
+def _why(value: float) -> str:
+    # Where no object counts at all, there is no table.
+    return "  no objects of that size" if math.isnan(value) else ""
 
 
 def _record(config: EvalConfig, scores: Scores) -> dict[str, object]:
@@ -67,5 +75,6 @@ def _record(config: EvalConfig, scores: Scores) -> dict[str, object]:
         "images": scores.images,
         "map": known(scores.mean_ap),
         "ap": {name: known(value) for name, value in zip(scores.classes, scores.ap, strict=True)},
+        "doubtful_objects": {"outside": scores.truth.outside, "without_area": scores.truth.flat},
         "coco": {name: known(value) for name, value in scores.coco.items()},
     }

@@ -9,6 +9,7 @@ import tyro
 from dali_ssd.progress import track
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.index import build_index, index_path, write_index
+from dali_ssd.words import counted
 
 __all__ = ["IndexConfig", "run"]
 
@@ -27,5 +28,5 @@ def run(argv: list[str]) -> int:
     for shard in track(expand_paths(config.shards), "indexing"):
         index = build_index(shard)
         write_index(index_path(shard), index)
-        print(f"{index_path(shard)}: {len(index)} records")
+        print(f"{index_path(shard)}: {counted(len(index), 'record')}")
     return 0

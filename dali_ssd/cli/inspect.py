@@ -18,6 +18,7 @@ from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.image import Raster, read_raster
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.summary import DatasetSummary, summarize
+from dali_ssd.words import counted
 
 __all__ = ["InspectConfig", "run"]
 
@@ -60,7 +61,9 @@ def _name(class_id: int, names: Sequence[str]) -> str:
 
 def _dataset_table(dataset: Dataset, names: Sequence[str]) -> Table:
     summary = summarize(dataset)
-    table = Table(title=f"{len(dataset)} records in {len(dataset.shards)} shards", show_header=False)
+    table = Table(
+        title=f"{counted(len(dataset), 'record')} in {counted(len(dataset.shards), 'shard')}", show_header=False
+    )
     for row in _summary_rows(summary, names):
         table.add_row(*row)
     return table
@@ -78,15 +81,15 @@ def _summary_rows(summary: DatasetSummary, names: Sequence[str]) -> Iterator[tup
     yield "width, pixels", _spread(summary.widths)
     yield "height, pixels", _spread(summary.heights)
     yield "image file, kB", _spread(np.asarray(summary.image_bytes) / 1000)
-    yield "objects an image", f"{_spread(summary.objects)}; {summary.objects.count(0)} images without"
+    yield "objects an image", f"{_spread(summary.objects)}; {counted(summary.objects.count(0), 'image')} without"
     sides = np.concatenate([np.zeros((0, 2), np.float32), *summary.box_sides])
     yield "box width", _spread(sides[:, 0])
     yield "box height", _spread(sides[:, 1])
     yield "difficult objects", str(summary.difficult)
     for class_id, count in sorted(summary.classes.items()):
-        yield f"class {_name(class_id, names)}", f"{count} objects"
+        yield f"class {_name(class_id, names)}", counted(count, "object")
     if summary.unreadable:
-        yield "unreadable", f"{summary.unreadable} records; `dali-ssd check` says what is wrong"
+        yield "unreadable", f"{counted(summary.unreadable, 'record')}; `dali-ssd check` says what is wrong"
 
 
 def _record_table(dataset: Dataset, number: int, names: Sequence[str]) -> Table:
@@ -98,7 +101,7 @@ def _record_table(dataset: Dataset, number: int, names: Sequence[str]) -> Table:
     raster = read_raster(image)
     table = Table(title=str(place), show_header=False)
     table.add_row("id, id2", f"{header.id}, {header.id2}")
-    table.add_row("image", f"{len(image)} bytes, {'not an image' if raster is None else _describe(raster)}")
+    table.add_row("image", f"{counted(len(image), 'byte')}, {'not an image' if raster is None else _describe(raster)}")
     table.add_row("label header", f"{header.label[:2].tolist()} {objects.header.tolist() or ''}".strip())
     for row, (class_id, box) in enumerate(zip(objects.class_ids, objects.boxes, strict=True)):
         difficult = ", difficult" if objects.difficult[row] else ""

@@ -27,6 +27,7 @@ from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.verify import Verified, verify
+from dali_ssd.words import counted
 
 __all__ = ["Loader", "LoaderStats", "good_records"]
 
@@ -83,6 +84,11 @@ class Loader:
         """What was found wrong with the records that `on_bad="skip"` left out."""
         return self._verified.errors
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that was found in the shards, what is only doubtful included."""
+        return self._verified.findings
+
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         with no_fork():
@@ -98,7 +104,7 @@ class Loader:
         from dali_ssd.graph.source import Shard
 
         if len(self._dataset) < count:
-            raise DatasetError(f"{len(self._dataset)} records are too few for {count} devices")
+            raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
         progressive = many_progressive(self._verified.progressive)
         return Shard(self._dataset.shards, self._index, number, count, progressive)
 
@@ -158,15 +164,15 @@ def good_records(
     dataset = verified.without_bad(config.max_bad)
     if verified.errors:
         bad, path = len(verified.bad) + verified.lost, verified.write_list(bad_list)
-        _log.warning("%d records are bad and left out; %s lists what is wrong", bad, path)
+        _log.warning("%s left out; %s lists what is wrong", counted(bad, "bad record"), path)
     return verified, dataset
 
 
 def _warn_of_unindexed(verified: Verified) -> None:
     missed = [found for found in verified.findings if found.kind == "unindexed"]
     if missed:
-        text = "%d records are not read, since no index lists them, the first %s; %s"
-        _log.warning(text, len(missed), missed[0].place, missed[0].advice)
+        text = "%s that no index lists, so not read, the first %s; %s"
+        _log.warning(text, counted(len(missed), "record"), missed[0].place, missed[0].advice)
 
 
 def _contexts(ctx: Any) -> list[Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import CheckpointError
+from dali_ssd.words import counted
 
 __all__ = [
     "optimizer_arrays",
@@ -129,6 +130,6 @@ def _check_names(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
     if differ:
         name = differ[0]
         raise CheckpointError(
-            f"the checkpoint belongs to another network: {len(differ)} parameters differ, the first is "
-            f"{name.removeprefix(_PARAMETER)} with shape {stored.get(name)}, here {expected.get(name)}"
+            f"the checkpoint belongs to another network: {counted(len(differ), 'parameter')} of another kind, "
+            f"the first {name.removeprefix(_PARAMETER)} with shape {stored.get(name)}, here {expected.get(name)}"
         )

@@ -20,6 +20,7 @@ from dali_ssd.train.parameters import best_path, periodic_path
 from dali_ssd.train.report import curve_path
 from dali_ssd.train.scoring import score_file
 from dali_ssd.train.session import train
+from dali_ssd.words import counted
 
 __all__ = ["DemoResult", "run_demo"]
 
@@ -44,7 +45,7 @@ class DemoResult:
 def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     """Run all steps; `say` is told what happens. Raises DaliSsdError where the folder cannot be written."""
     out = Path(config.out)
-    say(f"Drawing {config.train_images} images to train on and {config.val_images} to score on, into {out}")
+    say(f"Drawing {counted(config.train_images, 'image')} to train on and {config.val_images} to score on, into {out}")
     train_shards = write_shapes(out, "train", config.train_images, seed=config.seed, num_shards=_SHARDS)
     val_shards = write_shapes(out, "val", config.val_images, seed=config.seed)
     augmented = out / "augmented.png"

@@ -9,6 +9,7 @@ import mxnet as mx
 from dali_ssd.config import available_cores
 from dali_ssd.errors import ConfigError
 from dali_ssd.optional import require
+from dali_ssd.words import counted
 
 __all__ = ["HorovodWorkers", "OneWorker", "Workers", "loader_threads"]
 
@@ -81,7 +82,9 @@ class HorovodWorkers:
         if not gpus:
             return mx.cpu()
         if self.local_rank >= gpus:
-            raise ConfigError(f"{self.local_rank + 1} Horovod processes on a machine with {gpus} GPUs: start {gpus}")
+            raise ConfigError(
+                f"{self.local_rank + 1} Horovod processes on a machine with {counted(gpus, 'GPU')}: start {gpus}"
+            )
         return mx.gpu(self.local_rank)
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:

@@ -9,6 +9,7 @@ import tyro
 
 from dali_ssd.checks import check_not_negative, check_positive, check_random_seed, check_types, raise_all
 from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
+from dali_ssd.words import counted
 
 __all__ = ["DemoConfig", "EvalConfig", "ShowConfig", "TrainConfig"]
 
@@ -89,7 +90,7 @@ class TrainConfig:
         if not self.lr < float("inf"):
             faults.append(f"lr must be finite, not {self.lr!r}")
         if self.start_epoch >= max(self.epochs, 1):
-            faults.append(f"start_epoch {self.start_epoch} leaves nothing to do of {self.epochs} epochs")
+            faults.append(f"start_epoch {self.start_epoch} leaves nothing to do of {counted(self.epochs, 'epoch')}")
         raise_all(self, faults)
 
 

@@ -10,8 +10,12 @@ from mxnet.base import MXNetError
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
 from dali_ssd.files import atomic_path
+from dali_ssd.words import counted
 
 __all__ = ["best_path", "load_parameters", "periodic_path", "save_best", "save_parameters"]
+
+_MAGIC = (0x112).to_bytes(8, "little")
+"""What every file of `mx.nd.save` begins with."""
 
 
 def best_path(prefix: str) -> Path:
@@ -45,14 +49,39 @@ def save_best(net: Any, prefix: str, epoch: int, mean_ap: float) -> Path:
 
 def load_parameters(net: Any, path: Path, ctx: Any) -> None:
     """Read parameters into a network; raises CheckpointError where the file is none or belongs to another network."""
-    if not path.is_file():
-        raise CheckpointError(f"there is no parameter file {path}")
+    _check_file(path)
     try:
         net.load_parameters(str(path), ctx=ctx)
     except (MXNetError, AssertionError, ValueError, KeyError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"{path} does not fit this network: {_first_line(error)}; "
             "are --network, --data-shape and --classes those of the training?"
+        ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Raise CheckpointError where no network could read the file; MXNet would name a line of its own sources."""
+    if not path.is_file():
+        raise CheckpointError(f"there is no parameter file {path}")
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(len(_MAGIC))
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    if not begin:
+        raise CheckpointError(f"{path} is empty; copy it again, or take another .params file of the training")
+    if not _MAGIC.startswith(begin):
+        raise CheckpointError(
+            f"{path} is no parameter file of MXNet, its content is of another kind; "
+            "give a .params file that a training has saved"
+        )
+    try:
+        # Once more than needed, but only here does an error mean the file and nothing else.
+        mx.nd.load(str(path))
+    except (MXNetError, ValueError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f"{path} is cut short or damaged, its {counted(path.stat().st_size, 'byte')} make no whole parameter file; "
+            "copy it again, or take another .params file of the training"
         ) from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.files import atomic_path
+from dali_ssd.lettering import for_matplotlib
 from dali_ssd.train.history import Entry
 
 __all__ = ["plot_history"]
@@ -30,7 +31,8 @@ def plot_history(entries: Sequence[Entry], path: Path, title: str = "") -> None:
         more_lines, more_labels = _draw_map(losses.twinx(), scored)
         lines, labels = lines + more_lines, labels + more_labels
     _draw_decays(losses, entries)
-    losses.set_title(title, loc="left", fontsize=11)
+    text, families = for_matplotlib(title)
+    losses.set_title(text, loc="left", fontsize=11, fontfamily=families)
     if lines:
         losses.legend(lines, labels, loc="upper center", ncol=3, frameon=False, bbox_to_anchor=(0.5, -0.1))
     with atomic_path(path) as temporary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,24 @@ def score_file(config: EvalConfig) -> Scoring:
         recipe=config.recipe,
     ) as loader:
         scores = evaluate(net, track(loader, "scoring"), classes, config.data_shape)
-        if all(value != value for value in scores.ap):
-            raise DatasetError(f"no objects in {', '.join(map(str, shards))}: there is nothing to find")
+        _check_any(scores, shards)
+        flat = sum(found.kind == "zero-area-box" for found in loader.findings)
+        scores = replace(scores, truth=replace(scores.truth, flat=flat))
         tiles = tiles_of(net, loader, config.data_shape, config.images, config.min_score) if config.draw else []
     return Scoring(scores, tiles)
+
+
+def _check_any(scores: Scores, shards: Sequence[Path]) -> None:
+    """Raise DatasetError where no object counts."""
+    objects, difficult = sum(scores.truth.objects), sum(scores.truth.difficult)
+    where = ", ".join(map(str, shards))
+    if not objects:
+        raise DatasetError(f"no objects with an area in {where}: there is nothing to find")
+    if objects == difficult:
+        raise DatasetError(
+            f"all objects in {where} are marked difficult ({difficult}), so none counts; score on shards with others, "
+            "or write these again without the mark (`difficult` in VOC files, crowd regions in COCO's)"
+        )
 
 
 def tiles_of(net: Any, batches: Iterable[Any], data_shape: int, count: int, min_score: float) -> list[Tile]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dali_ssd.errors import TrainingError
+from dali_ssd.words import counted
 
 __all__ = ["LossWatch"]
 
@@ -62,7 +63,7 @@ class LossWatch:
         highest = int(values[:, 2].max()) - 1
         if highest >= self._classes:
             raise TrainingError(
-                f"class id {highest} at step {pending.step}, but there are only {self._classes} class names; "
+                f"class id {highest} at step {pending.step} is beyond the {counted(self._classes, 'class name')}; "
                 f"see --classes. The batch's records: {_records(pending.batch)}"
             )
         if not (math.isfinite(cross_entropy) and math.isfinite(smooth_l1)):

@@ -17,6 +17,10 @@ from PIL import Image
 
 from dali_ssd.cli.main import main
 from dali_ssd.draw import class_color
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.labels import build_label
+from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.history import read_history
@@ -114,7 +118,7 @@ def test_bad_records_of_training_and_validation_are_listed(tmp_path: Path, capfd
     log = (tmp_path / "out" / f"{NAME}_train.log").read_text()
     for name, shard in (("bad_records", "train-0.rec"), ("bad_val_records", "val.rec")):
         path = tmp_path / "out" / f"{NAME}_{name}.txt"
-        assert shard in path.read_text() and f"1 records are bad and left out; {path} lists what is wrong" in log
+        assert shard in path.read_text() and f"1 bad record left out; {path} lists what is wrong" in log
 
 
 def test_parameters_resume_with_a_start_epoch(
@@ -194,6 +198,23 @@ def test_eval_scores_parameters_and_checkpoints_alike(
     assert records[0]["map"] == pytest.approx(scored[-1])
 
 
+def test_eval_tells_of_objects_that_it_cannot_score(
+    shards: Path, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, image = open_dataset(shards / "val.rec").read(0)
+    boxes = [[0.1, 0.1, 0.6, 0.6], [1.2, 0.1, 1.5, 0.5], [0.2, 0.3, 0.2, 0.6]]
+    with ShardWriter(tmp_path, "odd") as writer:
+        writer.write(pack(Header(build_label(boxes, [0, 0, 1])), image))
+    [parameters] = trained.glob(f"{NAME}_0001_*.params")
+    options = ["--params", str(parameters), "--classes", ",".join(SHAPES), *SMALL]
+    assert main(["eval", "--val", str(writer.paths[0]), *options]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith("1 image\n")
+    assert re.search(rf"^{SHAPES[1]} +-  no objects$", out, re.MULTILINE)
+    assert "\n1 object outside of the image: never matched" in out
+    assert "\n1 object without area: passed over" in out
+
+
 @pytest.mark.parametrize("augmented", [False, True], ids=["stored", "augmented"])
 def test_show_draws_records(shards: Path, tmp_path: Path, augmented: bool, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.png"
@@ -266,7 +287,7 @@ def test_train_says_what_is_wrong(
     [
         (["--params", "none.params"], "there is no parameter file none.params"),
         (["--params", "none.ckpt"], "there is no checkpoint none.ckpt"),
-        (["--params", "GARBAGE"], "does not fit this network"),
+        (["--params", "GARBAGE"], "garbage.params is no parameter file of MXNet"),
         (["--params", "PARAMS", "--val", "none.rec"], "none.rec"),
         (["--params", "PARAMS", "--val", "EMPTY"], "no objects"),
         (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "does not fit this network"),

@@ -96,7 +96,7 @@ CASES: dict[str, Case] = {
     "ctx must be": option(ctx=[]),
     "device must be cpu or gpu": option(device="tpu"),
     "batch_size must be a multiple": option(batch_size=3, ctx=[mx.cpu(0), mx.cpu(1)]),
-    "records are too few": lambda folder, _: ValLoader(
+    "each needs one at least": lambda folder, _: ValLoader(
         write(folder), batch_size=5, ctx=[mx.cpu(number) for number in range(5)]
     ),
     "shard_id must be": option(shard_id=2, num_shards=2),

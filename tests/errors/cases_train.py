@@ -172,12 +172,18 @@ CASES: dict[str, Case] = {
     "was taken inside an epoch": inside_epoch,
     "the checkpoint belongs to another network": other_network,
     "there is no parameter file": lambda folder, _: load_parameters(None, folder / "none.params", None),
+    "is empty; copy it again": lambda folder, _: load_parameters(None, text_file(folder / "a.params", ""), None),
+    "is no parameter file of MXNet": lambda folder, _: load_parameters(
+        None, text_file(folder / "a.params", "PK\3\4"), None
+    ),
+    "is cut short or damaged": lambda folder, _: load_parameters(None, text_file(folder / "a.params", "\x12\1"), None),
     "does not fit this network": other_parameters,
     "class id {id} at step": lambda *_: watched(1, 1, 9),
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
     "no batch in epoch": lambda folder, _: fitting(folder).run(),
     "a label has class id": unknown_class,
     "must name a file that can be": lambda folder, _: Heartbeat(folder / "none" / "beat").__enter__(),
-    "no objects in {shards}": lambda folder, _: score(folder, [labeled(2, 5)] * 2),
+    "no objects with an area in": lambda folder, _: score(folder, [labeled(2, 5)] * 2),
+    "are marked difficult": lambda folder, _: score(folder, [labeled(2, 6, 0, 0.1, 0.1, 0.6, 0.6, 1)] * 2),
     "is no metrics file": lambda folder, _: read_history(text_file(folder / "a.jsonl", "text\n")),
 }

@@ -396,10 +396,10 @@ def test_what_is_left_out_is_listed(tmp_path: Path, make: Any, caplog: pytest.Lo
     (shard,) = write_random(tmp_path, COUNT)
     os.truncate(shard, shard.stat().st_size - 100)
     make(shard, on_bad="skip", max_bad=0.2, bad_list=tmp_path / "bad.txt").close()
-    assert caplog.messages == [f"1 records are bad and left out; {tmp_path}/bad.txt lists what is wrong"]
+    assert caplog.messages == [f"1 bad record left out; {tmp_path}/bad.txt lists what is wrong"]
     assert (tmp_path / "bad.txt").read_text().startswith("truncated-shard\t")
     make(shard, on_bad="skip", max_bad=0.2).close()
-    cached = re.fullmatch("1 records are bad and left out; (.*) lists what is wrong", caplog.messages[-1])
+    cached = re.fullmatch("1 bad record left out; (.*) lists what is wrong", caplog.messages[-1])
     assert cached is not None and Path(cached[1]).read_text() == (tmp_path / "bad.txt").read_text()
 
 
@@ -442,12 +442,12 @@ def test_records_that_no_index_lists_are_told(tmp_path: Path, caplog: pytest.Log
     with train(shard) as loader:
         assert loader.num_records == COUNT - 2
     (message,) = caplog.messages
-    assert "2 records are not read, since no index lists them" in message and "dali-ssd index" in message
+    assert "2 records that no index lists, so not read" in message and "dali-ssd index" in message
 
 
 def test_too_few_records_for_the_devices(tmp_path: Path) -> None:
     for make in (train, val):
-        with pytest.raises(DatasetError, match="1 records are too few for 2"):
+        with pytest.raises(DatasetError, match="1 record for 2 devices: each needs"):
             make(write_random(tmp_path / make.__name__, 1), ctx=TWO)
 
 

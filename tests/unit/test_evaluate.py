@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.evaluate import detect, evaluate
+from dali_ssd.evaluate import Truth, detect, evaluate
 from dali_ssd.train.network import build_network, for_training, initialize
 
 SIDE = 128
@@ -111,8 +111,32 @@ def test_a_class_without_objects_is_left_out_of_the_mean() -> None:
     assert scores.mean_ap == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [([], "no objects"), ([(*BOX, 0, 1), (*OTHER, 0, 1)], "difficult objects only: 2")],
+)
+def test_a_score_that_is_no_number_has_a_reason(labels: list[tuple[float, ...]], reason: str) -> None:
+    lines = evaluate(Oracle([[(*BOX, 0, 0.9)]]), [batch(0, labels)], ["a", "b"], SIDE).lines()
+    assert lines == [f"a=nan ({reason})", "b=nan (no objects)", f"mAP=nan ({reason})", f"COCO AP=nan ({reason})"]
+
+
+def test_without_images_too() -> None:
+    assert evaluate(Oracle([]), [], ["a"], SIDE, coco=False).lines() == ["a=nan (no objects)", "mAP=nan (no objects)"]
+
+
+def test_objects_that_nobody_can_find_are_counted() -> None:
+    outside, over, hard = (SIDE, 0, SIDE + 9, 9, 0, 0), (-5, -5, 50, 50, 0, 0), (SIDE, 0, SIDE + 9, 9, 0, 1)
+    truth = evaluate(Oracle([[], []]), [batch(0, [outside, over, hard], [(*BOX, 1, 0)])], ["a", "b"], SIDE).truth
+    assert truth == Truth(objects=(3, 1), difficult=(1, 0), outside=1)
+    assert truth.notes()[0].startswith("1 object outside of the image: never matched")
+
+
+def test_sound_objects_need_no_word() -> None:
+    assert evaluate(Oracle([[]]), [batch(0, [(*BOX, 0, 0)])], ["a"], SIDE).truth.notes() == []
+
+
 def test_a_class_id_without_a_name() -> None:
-    with pytest.raises(DatasetError, match=r"class id 2, but there are only 2 class names; see --classes"):
+    with pytest.raises(DatasetError, match=r"class id 2, beyond the 2 class names; see --classes"):
         evaluate(Oracle([[]]), [batch(0, [(*BOX, 2, 0)])], ["a", "b"], SIDE)
 
 

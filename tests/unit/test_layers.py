@@ -12,13 +12,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = (
-    {"dali_ssd", "errors", "boxes", "checks", "config", "files", "mxnet_compat", "optional", "parallel", "progress"},
+    {
+        "dali_ssd",
+        "errors",
+        "boxes",
+        "checks",
+        "config",
+        "files",
+        "mxnet_compat",
+        "optional",
+        "parallel",
+        "progress",
+        "words",
+    },
     {"records"},
     {"convert"},
     {"graph"},
     {"pipelines"},
     {"batch", "loader", "registry"},
-    {"train", "evaluate", "coco_metric", "draw", "synthetic", "bench"},
+    {"train", "evaluate", "coco_metric", "draw", "lettering", "synthetic", "bench"},
     {"cli", "__main__"},
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
@@ -33,6 +45,7 @@ LIGHT = {
     "optional",
     "parallel",
     "progress",
+    "words",
     "records",
     "convert",
     "cli",

@@ -13,6 +13,7 @@ from dali_ssd import __version__
 from dali_ssd.bench.machine import describe_machine, versions
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.bench.soak.trend import growth
+from dali_ssd.words import counted
 
 __all__ = ["describe_code", "report"]
 
@@ -61,7 +62,11 @@ def _table(rows: dict[str, str], title: str) -> str:
 
 def _setting(command: Sequence[str], date: str, code: str) -> dict[str, str]:
     machine, known = describe_machine(), versions()
-    where = [f"{machine.cores} cores of {machine.cpu}", f"{machine.memory_gb:.0f} GB", *(machine.gpus or ["no GPU"])]
+    where = [
+        f"{counted(machine.cores, 'core')} of {machine.cpu}",
+        f"{machine.memory_gb:.0f} GB",
+        *(machine.gpus or ["no GPU"]),
+    ]
     return {
         "date": date,
         "command": f"`{' '.join(command)}`",
@@ -74,7 +79,7 @@ def _setting(command: Sequence[str], date: str, code: str) -> dict[str, str]:
 def _done(result: Soaked) -> dict[str, str]:
     config, losses = result.config, result.losses
     speed = result.batches * config.batch_size / result.seconds
-    size = f"{config.batch_size} images of {config.data_shape} px each"
+    size = f"{counted(config.batch_size, 'image')} of {config.data_shape} px each"
     rows = {
         "batches": f"{result.batches:,} of {config.batches:,}, {size}",
         "training steps": f"{result.steps:,}, mobilenet0.25",
@@ -109,7 +114,7 @@ def _held(result: Soaked) -> dict[str, str]:
         "their growth": f"{growth(late, 'files'):+.3f} for every 1,000 batches, "
         f"at most {result.config.max_files:g} allowed",
         "samples": f"{len(result.samples)}, of which {len(late)} count: caches fill up in the first "
-        f"{result.config.settling:,} batches",
+        f"{counted(result.config.settling, 'batch')}",
     }
 
 
@@ -127,7 +132,7 @@ def _records(result: Soaked) -> dict[str, str]:
     planted = result.planted
     seen = len(planted.good & result.delivered)
     return {
-        "drawn": f"{len(planted.good) + len(planted.bad)} in {len(planted.shards)} shards",
+        "drawn": f"{len(planted.good) + len(planted.bad)} in {counted(len(planted.shards), 'shard')}",
         "bad": f"{len(planted.bad)}, of which {len(planted.bad.keys() & result.delivered)} were delivered",
         "good": f"{len(planted.good)}, of which {seen} were delivered; {len(planted.unusual)} of them are unusual",
     }
@@ -135,5 +140,5 @@ def _records(result: Soaked) -> dict[str, str]:
 
 def _faults(result: Soaked) -> dict[str, str]:
     left_out, delivered = Counter(result.planted.bad.values()), Counter(result.planted.unusual.values())
-    rows = {name: f"{count} records, left out" for name, count in sorted(left_out.items())}
-    return rows | {name: f"{count} records, delivered" for name, count in sorted(delivered.items())}
+    rows = {name: f"{counted(count, 'record')}, left out" for name, count in sorted(left_out.items())}
+    return rows | {name: f"{counted(count, 'record')}, delivered" for name, count in sorted(delivered.items())}

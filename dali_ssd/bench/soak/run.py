@@ -26,6 +26,7 @@ from dali_ssd.train.network import anchors_of, build_network, for_training, init
 from dali_ssd.train.step import TrainStep
 from dali_ssd.train.stop import StopRequested, StopSignal
 from dali_ssd.train.watch import LossWatch
+from dali_ssd.words import counted
 
 __all__ = ["Soaked", "soak"]
 
@@ -79,7 +80,7 @@ class Soaked:
         least = 2 * self.config.settling
         if self.batches >= least and len(self.settled) > 1:
             return ""
-        return f"growth is not measured in fewer than {least:,} batches (twice `--settling`)"
+        return f"growth is not measured in fewer than {counted(least, 'batch')} (twice `--settling`)"
 
     @property
     def failures(self) -> list[str]:
@@ -94,10 +95,10 @@ class Soaked:
                 memory > config.max_memory,
             f"open files grew by {files:.2f} for every 1,000 batches, more than {config.max_files:g}":
                 files > config.max_files,
-            f"{len(got_in)} bad records were delivered: {', '.join(got_in)}": bool(got_in),
-            f"{len(missing)} good records were never delivered": bool(missing),
-            f"{self.records} records were kept, {len(planted.good)} are good": self.records != len(planted.good),
-            f"{self.not_finite} batches had numbers that are not finite": self.not_finite > 0,
+            f"{counted(len(got_in), 'bad record')} delivered: {', '.join(got_in)}": bool(got_in),
+            f"{counted(len(missing), 'good record')} never delivered": bool(missing),
+            f"{counted(self.records, 'record')} kept, {len(planted.good)} good": self.records != len(planted.good),
+            f"{counted(self.not_finite, 'batch')} with numbers that are not finite": self.not_finite > 0,
             f"it ended early: {self.error}": bool(self.error),
         }  # fmt: skip
         return [text for text, failed in checks.items() if failed]
@@ -185,9 +186,8 @@ class _Soak:
         self._result.scorings += 1
         self._result.mean_ap = scores.mean_ap
         sample = take_sample(self._result.batches)
-        self._progress.log(
-            f"batch {sample.batch}: {sample.memory:.0f} MB, {sample.files} open files, mAP {scores.mean_ap:.3f}"
-        )
+        files = counted(sample.files, "open file")
+        self._progress.log(f"batch {sample.batch}: {sample.memory:.0f} MB, {files}, mAP {scores.mean_ap:.3f}")
 
 
 def _due(batch: int, every: int) -> bool:

@@ -74,10 +74,10 @@ def test_bad_record_that_gets_in_is_a_failure() -> None:
     fine = Soaked(SoakConfig(), planted, records=1, batches=1, delivered={("a.rec", 0)})
     assert fine.failures == []
     fine.delivered.add(("a.rec", 1))
-    assert fine.failures == ["1 bad records were delivered: no image"]
+    assert fine.failures == ["1 bad record delivered: no image"]
 
 
 def test_good_record_that_never_comes_is_a_failure() -> None:
     planted = Planted((), {}, {}, frozenset({("a.rec", 0), ("a.rec", 1)}))
     result = Soaked(SoakConfig(), planted, records=2, batches=100, delivered={("a.rec", 0)})
-    assert result.failures == ["1 good records were never delivered"]
+    assert result.failures == ["1 good record never delivered"]

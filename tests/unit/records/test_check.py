@@ -135,7 +135,7 @@ def test_command(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     for kind in FAULTS:
         assert kind in printed
-    assert "1 shards, 18 records: 6 errors, 2 warnings, 0 notes" in printed
+    assert "1 shard, 18 records: 6 errors, 2 warnings, 0 notes" in printed
     assert (
         f"{faulty}, record 14, byte {starts([*GOOD, record(image=b'text'), record(image=encoded()[:-9])])[14]}"
         in printed

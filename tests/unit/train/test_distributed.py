@@ -55,7 +55,7 @@ def test_each_process_has_its_gpu(
 
 def test_more_processes_than_gpus(horovod: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
-    with pytest.raises(ConfigError, match="2 Horovod processes on a machine with 1 GPUs"):
+    with pytest.raises(ConfigError, match="2 Horovod processes on a machine with 1 GPU: start 1"):
         HorovodWorkers().device()
 
 

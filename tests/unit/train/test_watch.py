@@ -72,5 +72,5 @@ def test_a_class_that_the_network_does_not_have_stops() -> None:
     watch.push(1, 0.1, losses(1, 1, highest=2), Named())
     watch.flush()
     watch.push(2, 0.1, losses(1, 1, highest=3), Named([Place(key=5)]))
-    with pytest.raises(TrainingError, match=r"class id 2 at step 2, but there are only 2 .* record 5"):
+    with pytest.raises(TrainingError, match=r"class id 2 at step 2 is beyond the 2 class names.* record 5"):
         watch.flush()

@@ -1,0 +1,163 @@
+"""Texts in pictures: each letter in a font that has it, and a word where no font of the machine does.
+
+The font that Matplotlib brings along has most alphabets, but no Chinese, Japanese or Korean, and no Hindi or Thai. For
+these a font of the system is looked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TypeAlias
+
+from PIL import ImageDraw, ImageFont
+
+__all__ = ["Lettering", "for_matplotlib"]
+
+_log = logging.getLogger(__name__)
+
+Letters: TypeAlias = frozenset[str]
+
+_EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
+"""Beginnings of Unicode's names of letters that `fonts-noto-cjk` has."""
+_STYLES = ("bold", "italic", "oblique", "light", "thin", "black", "serif", "mono", "condensed")
+"""Words in file names of fonts that are taken only where no plain one has the letters."""
+_CLAIMS_ALL = "lastresort"
+"""In the names of fonts that have a box for every letter."""
+
+
+class Lettering:
+    """Writes texts whose letters were made known to it; says once in a log which of them no font has.
+
+    What cannot be written becomes a question mark.
+    """
+
+    def __init__(self, texts: Iterable[str], size: int) -> None:
+        letters = frozenset(_spelled("".join(texts)))
+        paths, self._missing = _fonts_for(letters)
+        self._fonts = [(ImageFont.truetype(str(path), size), _letters_of(path)) for path in paths]
+
+    def has(self, text: str) -> bool:
+        """Whether all of a text can be written."""
+        return self._missing.isdisjoint(text)
+
+    def width(self, text: str) -> float:
+        """Width of a text in pixels."""
+        return sum(font.getlength(part) for font, part in self._parts(text))
+
+    def write(self, canvas: ImageDraw.ImageDraw, at: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
+        """Write a text, its upper left corner at `at`."""
+        x, baseline = at[0], at[1] + self._fonts[0][0].getmetrics()[0]
+        for font, part in self._parts(text):
+            canvas.text((x, baseline), part, fill=ink, font=font, anchor="ls")
+            x += font.getlength(part)
+
+    def _parts(self, text: str) -> Iterator[tuple[ImageFont.FreeTypeFont, str]]:
+        """Divide a text among the fonts."""
+        writable = ("?" if letter in self._missing else letter for letter in _spelled(text))
+        for number, part in groupby(writable, self._number_of_font):
+            yield self._fonts[number][0], "".join(part)
+
+    def _number_of_font(self, letter: str) -> int:
+        return next((number for number, (_, letters) in enumerate(self._fonts) if letter in letters), 0)
+
+
+def for_matplotlib(text: str) -> tuple[str, list[str]]:
+    """Return a text as far as it can be written, and the font families that Matplotlib is to write it with."""
+    paths, missing = _fonts_for(frozenset(_spelled(text)))
+    writable = "".join("?" if letter in missing else letter for letter in _spelled(text))
+    return writable, [_family(path) for path in paths]
+
+
+def _system_fonts() -> list[str]:
+    """Paths of the fonts of this machine."""
+    from matplotlib import font_manager
+
+    return list(font_manager.findSystemFonts())
+
+
+def _spelled(text: str) -> str:
+    """Put a question mark for what is no letter, such as a line's end or half a character of a damaged file name."""
+    return "".join(letter if letter.isprintable() or _is_invisible(letter) else "?" for letter in text)
+
+
+def _is_invisible(letter: str) -> bool:
+    """Whether a letter only says how its neighbors are written."""
+    return unicodedata.category(letter) == "Cf"
+
+
+@functools.cache
+def _fonts_for(letters: Letters) -> tuple[Sequence[Path], Letters]:
+    """Paths of fonts that have these letters together, the usual one first, and the letters that none of them has."""
+    usual = _usual_font()
+    fonts = [usual]
+    missing = frozenset(letter for letter in letters - _letters_of(usual) if not _is_invisible(letter))
+    # Looking through the system's fonts takes a moment, which most names need not wait for.
+    others = sorted((Path(path) for path in _system_fonts()), key=_rank) if missing else []
+    while missing and others:
+        best = max(others, key=lambda path: len(missing & _letters_of(path)))
+        if missing.isdisjoint(_letters_of(best)):
+            break
+        fonts.append(best)
+        missing -= _letters_of(best)
+    if missing:
+        _log.warning("%s", _advice(missing))
+    return fonts, missing
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    """Plain fonts first, and always in the same order."""
+    name = path.name.lower()
+    return sum(style in name for style in _STYLES), str(path)
+
+
+@functools.cache
+def _letters_of(path: Path) -> Letters:
+    """Letters that a font has an outline for; none where it cannot be read."""
+    from matplotlib.ft2font import FT2Font
+
+    if _CLAIMS_ALL in path.name.lower():
+        return frozenset()
+    try:
+        font = FT2Font(str(path))
+    except (OSError, RuntimeError):
+        return frozenset()
+    # Pillow writes only some sizes of fonts made of pixels.
+    return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
+
+
+@functools.cache
+def _family(path: Path) -> str:
+    """Make a font known to Matplotlib, which may have been installed after its list of fonts was made."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    font_manager.fontManager.addfont(str(path))
+    return str(FT2Font(str(path)).family_name)
+
+
+def _advice(missing: Letters) -> str:
+    some = " ".join(sorted(missing)[:10]) + (" ..." if len(missing) > 10 else "")
+    packages = " ".join(sorted({_package(letter) for letter in missing}))
+    return (
+        f"no font here has the letters {some}: classes with such names are drawn by their numbers, elsewhere question "
+        f"marks stand for them; on Debian or Ubuntu run: apt-get install -y {packages}"
+    )
+
+
+def _package(letter: str) -> str:
+    """Name of the Debian package that brings a font with a letter."""
+    if unicodedata.name(letter, "").startswith(_EAST_ASIAN):
+        return "fonts-noto-cjk"
+    return "fonts-noto-core" if unicodedata.category(letter)[0] in "LMN" else "fonts-symbola"
+
+
+def _usual_font() -> Path:
+    # Matplotlib brings a font along; a bare machine has none.
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

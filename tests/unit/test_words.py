@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from dali_ssd.words import counted
+
+
+@pytest.mark.parametrize(
+    ("count", "word", "text"),
+    [
+        (0, "shard", "0 shards"),
+        (1, "shard", "1 shard"),
+        (2, "shard", "2 shards"),
+        (1234, "record", "1,234 records"),
+        (1, "batch", "1 batch"),
+        (2, "batch", "2 batches"),
+        (3, "class", "3 classes"),
+        (3, "box", "3 boxes"),
+        (1, "bad record", "1 bad record"),
+        (2, "bad record", "2 bad records"),
+    ],
+)
+def test_words_agree_with_their_number(count: int, word: str, text: str) -> None:
+    assert counted(count, word) == text
