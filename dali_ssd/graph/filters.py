@@ -1,8 +1,8 @@
 """Resampling filters as tables: for each output pixel of one axis, which source pixels it takes and with what weight.
 
 Coordinates are continuous: source pixel k covers [k, k + 1), its center is k + 0.5. Only `area` widens with the
-shrinking (a triangle as wide as two output pixels, as in Pillow and DALI); the others take single source pixels
-however much the image shrinks, as OpenCV's filters of the same names do for GluonCV.
+shrinking: it is the exact mean over what an output pixel covers, as OpenCV computes it for GluonCV. The others take
+single source pixels however much the image shrinks, as OpenCV's filters of the same names do.
 
 The weights are computed in loops over the output pixels without branches, so that they are vectorized: pixel by pixel,
 the two tables of an image took 0.015 instead of 0.006 ms.
@@ -39,7 +39,7 @@ def _radius(kind, scale):  # type: ignore[no-untyped-def]
     if kind == _CUBIC:
         return 2.0
     if kind == _AREA:
-        return max(scale, 1.0)
+        return 0.5 * (scale + 1.0)  # the output pixel's half and the source pixel's
     return 1.0
 
 
@@ -94,9 +94,11 @@ def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-de
             for i in range(distance.size):
                 weights[k, i] = _cubic(distance[i] + k)
     elif kind != _NEAREST:
+        # What the source pixel shares with a box: the output pixel for area; one source pixel's width for linear.
+        whole = min(2.0 * radius - 1.0, 1.0)
         for k in range(reach):
             for i in range(distance.size):
-                weights[k, i] = max(1.0 - abs(distance[i] + k) / radius, 0.0)
+                weights[k, i] = max(min(radius - abs(distance[i] + k), whole), 0.0)
     return weights
 
 

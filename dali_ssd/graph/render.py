@@ -64,7 +64,7 @@ def _paint_groups(planes, row, start, weights, taps, cover, color, begin, end): 
 def _paint_row(planes, row, start, weights, cover, color, begin, end):  # type: ignore[no-untyped-def]
     """Three planes (size,) float32 = the output's columns begin..end of a row; loops of known length for filters."""
     taps = weights.shape[0]
-    # nearest 1, linear 2, area of little shrinking 3, cubic 4, Lanczos 6
+    # nearest 1, linear 2, area to shrink up to twice 3 and three times 4, cubic 4, Lanczos 6
     if taps == 1:
         _paint_groups(planes, row, start, weights, 1, cover, color, begin, end)
     elif taps == 2:

@@ -1,9 +1,10 @@
-"""Render with DALI's own operators: the same pixels as `graph.render`'s kernel, for the GPU.
+"""Render with DALI's own operators, for the GPU: the pixels of `graph.render`'s kernel, but for `area` and one seam.
 
 Three steps after the decoder, each over as few pixels as there are left: resize the visible part (all filters of the
 kernel, drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels:
 beside the canvas the image ends at a pixel's edge, and is not blended with the canvas as far as the filter reaches, as
-the kernel does it; all else is the same.
+the kernel does it. DALI has no mean over boxes: in the place of `area` comes its triangle, which shrinks with twice the
+width, a little softer, and is `linear` to enlarge. All else is the same.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderC
 def _resize(pixels: Any, visible: Any, source_low: Any, source_high: Any, plans: Any) -> Any:
     """Resize each image's part with its own filter.
 
-    Only "area" widens when it shrinks. `antialias`, which says so, is one for a whole batch: the images are dealt out
-    to two operators, as DALI's own conditionals do it (without copies), each with a part of the batch.
+    Only the triangle for "area" widens when it shrinks. `antialias`, which says so, is one for a whole batch: the
+    images are dealt out to two operators, as DALI's own conditionals do it (without copies), each with a part of the
+    batch.
     """
     conditional: Any = fn._conditional  # type: ignore[attr-defined]
     is_area = plans[FILTER] == float(_AREA)

@@ -17,9 +17,11 @@ def filter_values(kind: str, distance: Array, scale: float) -> Array:
     x = np.abs(distance)
     if kind == "linear":
         return np.clip(1 - x, 0, None)
-    if kind == "area":
-        radius = max(scale, 1.0)
-        return np.clip(1 - x / radius, 0, None)
+    if kind == "area":  # what two boxes share, the output pixel's and the source pixel's
+        low, high = np.maximum(distance - 0.5, -scale / 2), np.minimum(distance + 0.5, scale / 2)
+        return np.clip(high - low, 0, None)
+    if kind == "triangle":  # DALI's, which takes the place of area on the GPU
+        return np.clip(1 - x / max(scale, 1.0), 0, None)
     if kind == "cubic":
         near = (1.5 * x - 2.5) * x**2 + 1
         far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -52,10 +54,15 @@ def away_from_the_seam(view: View, size: int) -> npt.NDArray[np.bool_]:
     return mask[:, ::-1] if view.mirrored else mask
 
 
+def as_dali_renders(view: View) -> View:
+    """DALI has no mean over boxes: its triangle takes the place of area."""
+    return replace(view, kind="triangle") if view.kind == "area" else view
+
+
 def check(cases: list[View], config: RenderConfig, tolerance: float) -> None:
     size = config.data_shape
     for view, found in zip(cases, by_operators(cases, config), strict=True):
-        wanted, mask = view.rendered(size, config.layout), away_from_the_seam(view, size)
+        wanted, mask = as_dali_renders(view).rendered(size, config.layout), away_from_the_seam(view, size)
         if config.layout == "NCHW":
             wanted, found = wanted.transpose(1, 2, 0), found.transpose(1, 2, 0)
         error = np.abs(found - wanted)[mask]
