@@ -154,6 +154,10 @@ class _Reader:
             crowd = [entry for entry in entries if entry.get("iscrowd")]
             entries = [entry for entry in entries if not entry.get("iscrowd")]
             notes = [Note("crowd", f"{self.path}, annotation {entry.get('id')}") for entry in crowd]
+        file_name = _line(self.images[identity], "file_name", where)
+        image = locate(self.folder, file_name)
+        if image.name != file_name.replace("\\", "/").rpartition("/")[2]:
+            notes.append(Note("other-case", str(image), file_name))
         boxes, usable = [], []
         for entry in entries:
             try:
@@ -163,7 +167,7 @@ class _Reader:
                 notes.append(Note("broken-object", f"{self.path}, annotation {entry.get('id')}", str(error)))
         entries = usable
         return Sample(
-            locate(self.folder, _line(self.images[identity], "file_name", where)),
+            image,
             where,
             _declared_size(self.images[identity]),
             np.array(boxes, np.float64).reshape(-1, 4),

@@ -12,6 +12,7 @@ __all__ = ["KINDS", "Report"]
 KINDS = {
     "no-annotation": "images left out: listed in the split, but there is no annotation file",
     "broken-annotation": "images left out: the annotation file cannot be read",
+    "same-id": "annotation files left out: another has the same name but for its suffix",
     "missing-image": "images left out: the file is missing",
     "unreadable-image": "images left out: the file cannot be read",
     "not-an-image": "images left out: the file is empty or not an image",
@@ -32,6 +33,7 @@ KINDS = {
     "outside": "objects left out: the box lies outside of the image",
     "difficult-word": "objects taken as not difficult: what the annotation says of it is no whole number",
     "clipped": "boxes clipped at the image's border",
+    "other-case": "images found under a name with other upper and lower case",
     "size-differs": "images whose annotation gives another size than the file: the file's counts, boxes as they are",
     "exif-upright": "images with EXIF rotation whose annotation has the upright size: boxes turned to the raw raster",
     "exif-raw": "images with EXIF rotation whose annotation has the raw size: boxes taken as they are",

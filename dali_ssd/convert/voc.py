@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +21,8 @@ from dali_ssd.convert.locate import locate
 from dali_ssd.convert.names import name_fault
 from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
+from dali_ssd.convert.voc_files import annotation_files, annotation_id, split_ids
 from dali_ssd.errors import AnnotationError
-from dali_ssd.files import read_text
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 
@@ -119,7 +119,9 @@ class VocParser:
             return Note("broken-annotation", str(path), str(error))
         objects, notes = _objects(root, str(path))
         return Sample(
-            self._image(_identity(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()),
+            self._image(
+                annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
+            ),
             str(path),
             _declared_size(root),
             np.array([one.box for one in objects], np.float64).reshape(-1, 4) - self.one_based,
@@ -141,38 +143,6 @@ class VocParser:
         return next(found, None) or next(other, self.images / tries[0])
 
 
-def _identity(path: Path, folder: Path) -> str:
-    """An annotation's id: its path in the folder, without suffix."""
-    return path.relative_to(folder).with_suffix("").as_posix()
-
-
-def _annotation_files(folder: Path) -> dict[str, Path]:
-    """The annotation files in a folder and those below, by their ids."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml")
-    return {_identity(path, folder): path for path in paths}
-
-
-def _split_id(line: str, known: Container[str]) -> str:
-    """The id of a line, which may have spaces in it; a class's split has a second column."""
-    line = line.strip()
-    tries = [line, line.replace("\\", "/"), line.split()[0], line.split()[0].replace("\\", "/")]
-    return next((identity for identity in tries if identity in known), tries[2])
-
-
-def _split_ids(src: Path, split: str, known: Container[str]) -> list[str]:
-    path = src / "ImageSets" / "Main" / f"{split}.txt"
-    try:
-        lines = read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        there = sorted(other.stem for other in path.parent.glob("*.txt"))
-        hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
-        raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
-    ids = [_split_id(line, known) for line in lines if line.strip()]
-    if not ids:
-        raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
-    return list(dict.fromkeys(ids))
-
-
 def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
     return tuple(sorted({name for sample in samples for name in sample.names}))
 
@@ -184,16 +154,17 @@ def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sam
     agree. Raises `AnnotationError`.
     """
     folder = config.src / (config.annotations or "Annotations")
-    files = _annotation_files(folder)
+    files, twice = annotation_files(folder)
     if not files:
         raise AnnotationError(f"no .xml files in {folder}; --annotations names another folder in {config.src}")
-    ids = _split_ids(config.src, config.split, files) if config.split else list(files)
+    ids = split_ids(config.src, config.split, files) if config.split else list(files)
     notes = [
         Note("no-annotation", identity, f"expected {folder / identity}.xml")
         for identity in ids
         if identity not in files
     ]
     ids = [identity for identity in ids if identity in files]
+    notes += twice
     wanted = ids if classes else list(files)
     parser = VocParser(
         config.src / (config.images or "JPEGImages"), config.one_based and config.coordinates == "pixel", folder

@@ -99,7 +99,15 @@ def test_capitals_in_file_names(voc: Voc, coco: Coco) -> None:
     coco.image(1, file_name="1.JPG")
     coco.categories(cat=1)
     coco.box(1, 1, [10, 10, 30, 30])
-    assert by_coco(coco).report.objects == 1
+    report = by_coco(coco).report
+    assert (report.objects, report.count("other-case")) == (1, 1)
+
+
+def test_two_annotations_of_one_name(voc: Voc) -> None:
+    voc.add("a", [CAT])
+    (voc.root / "Annotations/a.XML").write_text((voc.root / "Annotations/a.xml").read_text())
+    report = by_voc(voc).report
+    assert (report.images, report.count("same-id")) == (1, 1)
 
 
 def test_fractions_in_coco(one: Coco) -> None:
