@@ -18,7 +18,7 @@ KINDS = {
     "not-an-image": "images left out: the file is empty or not an image",
     "format": "images left out: a format that MXNet or DALI cannot decode",
     "turned-tiff": "images left out: a TIFF with an orientation tag, which decoders read in different ways",
-    "cut-image": "images that are cut (--on-bad says what to do with them)",
+    "cut-image": "images that are cut or cannot be decoded (--on-bad says what to do with them)",
     "huge-image": "images that claim more pixels than can be decoded (--on-bad says what to do with them)",
     "empty-left-out": "images left out: no objects",
     "unknown-image": "objects left out: their image is not in the annotation file",

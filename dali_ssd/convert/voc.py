@@ -118,10 +118,13 @@ class VocParser:
         except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
             return Note("broken-annotation", str(path), str(error))
         objects, notes = _objects(root, str(path))
+        image = self._image(
+            annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
+        )
+        if image.stem != path.stem and image.stem.casefold() == path.stem.casefold():
+            notes.append(Note("other-case", str(image), path.name))
         return Sample(
-            self._image(
-                annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
-            ),
+            image,
             str(path),
             _declared_size(root),
             np.array([one.box for one in objects], np.float64).reshape(-1, 4) - self.one_based,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from pathlib import Path
 
 from dali_ssd.convert.sample import Note
@@ -28,14 +28,15 @@ def annotation_files(folder: Path) -> tuple[dict[str, Path], list[Note]]:
     return files, notes
 
 
-def _split_id(line: str, known: Container[str]) -> str:
+def _split_id(line: str, known: Mapping[str, Path], spellings: Mapping[str, str]) -> str:
     """The id of a line, which may have spaces in it; a class's split has a second column."""
     line = line.strip()
     tries = [line, line.replace("\\", "/"), line.split()[0], line.split()[0].replace("\\", "/")]
-    return next((identity for identity in tries if identity in known), tries[2])
+    exact = next((identity for identity in tries if identity in known), None)
+    return exact or next((spellings[one.casefold()] for one in tries if one.casefold() in spellings), tries[2])
 
 
-def split_ids(src: Path, split: str, known: Container[str]) -> list[str]:
+def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
     """The ids of a split, each once. Raises `AnnotationError` where there are none."""
     path = src / "ImageSets" / "Main" / f"{split}.txt"
     try:
@@ -44,7 +45,10 @@ def split_ids(src: Path, split: str, known: Container[str]) -> list[str]:
         there = sorted(other.stem for other in path.parent.glob("*.txt"))
         hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
         raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
-    ids = [_split_id(line, known) for line in lines if line.strip()]
+    spellings: dict[str, str] = {}
+    for identity in known:
+        spellings.setdefault(identity.casefold(), identity)
+    ids = [_split_id(line, known, spellings) for line in lines if line.strip()]
     if not ids:
         raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
     return list(dict.fromkeys(ids))

@@ -103,6 +103,14 @@ def test_capitals_in_file_names(voc: Voc, coco: Coco) -> None:
     assert (report.objects, report.count("other-case")) == (1, 1)
 
 
+def test_capitals_in_a_split_and_an_image(voc: Voc) -> None:
+    voc.add("Photo", [CAT])
+    (voc.root / "JPEGImages/Photo.jpg").rename(voc.root / "JPEGImages/PHOTO.JPG")
+    voc.split("train", "photo")
+    report = by_voc(voc, split="train").report
+    assert (report.objects, report.count("other-case")) == (1, 1)
+
+
 def test_two_annotations_of_one_name(voc: Voc) -> None:
     voc.add("a", [CAT])
     (voc.root / "Annotations/a.XML").write_text((voc.root / "Annotations/a.xml").read_text())
