@@ -6,6 +6,7 @@ that write the same file at once both succeed, and a reader sees one version or 
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import glob
 import hashlib
@@ -27,6 +28,7 @@ __all__ = [
     "locked",
     "make_folder",
     "new_files",
+    "read_text",
     "remove_leftovers",
     "replace",
     "sync_file",
@@ -174,6 +176,16 @@ def make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise DaliSsdError(f"cannot create files in {folder}: {error.strerror}; choose another folder") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 where it begins with that mark; the mark itself is left out.
+
+    Editors on Windows write such marks, which nobody sees, and which would become a part of the first word.
+    """
+    data = path.read_bytes()
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if marked else "utf-8-sig")
 
 
 def file_identity(path: Path) -> str:

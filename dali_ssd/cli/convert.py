@@ -17,7 +17,7 @@ _USAGE = "usage: dali-ssd convert {voc,coco} SRC OUT [OPTIONS]; `dali-ssd conver
 
 
 def run(argv: list[str]) -> int:
-    """Convert and report; 0 when done."""
+    """Convert and report; 0 when done, 1 where no object was converted."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_USAGE)
         return 0 if argv else 2
@@ -35,4 +35,7 @@ def run(argv: list[str]) -> int:
     print(f"classes: {', '.join(converted.classes)}")
     print(f"full report: {converted.report_file}")
     sys.stdout.write("".join(f"{shard}\n" for shard in converted.shards))
-    return 0
+    if converted.report.objects:
+        return 0
+    print("no objects were converted, so a training would learn nothing; the report says why", file=sys.stderr)
+    return 1

@@ -1,6 +1,9 @@
 """Annotations to shards.
 
 voc.py | coco.py      annotation files -> samples: an image's path, its boxes in pixels, class names
+voc_files.py          the annotation files of a VOC folder and its splits
+names.py | locate.py  names that cannot be used; files by names of other systems
+look.py               the head of an image, as `dali-ssd check` looks at it
 raster.py             boxes of an upright picture, turned to the raw one
 build.py              sample -> record: boxes to fractions, clipped; what could not be used, as notes
 run.py                all samples in parallel -> shards, classes.txt, report

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.convert.options import ExifRaster
+from dali_ssd.convert.look import look
+from dali_ssd.convert.options import Coordinates, ExifRaster, OnBad
 from dali_ssd.convert.raster import turn_to_raw
 from dali_ssd.convert.sample import Note, Sample
-from dali_ssd.records.image import FORMATS, Raster, read_raster
+from dali_ssd.records.content import FRACTION_LIMIT
+from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 
@@ -71,22 +73,26 @@ class Builder:
     classes: tuple[str, ...]
     exif: ExifRaster = "auto"
     drop_empty: bool = False
+    coordinates: Coordinates = "pixel"
+    on_bad: OnBad = "skip"
 
     def __call__(self, sample: Sample) -> Built:
         """The record of a sample, or None with a note that says why the image is left out."""
         data, notes = _read_image(sample)
-        raster = read_raster(data) if data else None
-        if data and (raster is None or raster.format not in FORMATS):
-            detail = f"{raster.format}, annotated by {sample.source}" if raster else f"annotated by {sample.source}"
-            notes.append(Note("format" if raster else "not-an-image", str(sample.image), detail))
-        if not data or raster is None or raster.format not in FORMATS:
+        if not data:
             return Built(None, 0, [*sample.notes, *notes])
-        return self._build(sample, data, raster)
+        raster, notes = look(sample, data, self.on_bad == "keep")
+        if raster is None:
+            return Built(None, 0, [*sample.notes, *notes])
+        built = self._build(sample, data, raster)
+        return built._replace(notes=[*notes, *built.notes])
 
     def _build(self, sample: Sample, data: bytes, raster: Raster) -> Built:
         upright, notes = _raster_of(sample, raster, self.exif)
-        notes += _size_note(sample, raster.upright_size if upright else (raster.width, raster.height))
-        pixels = turn_to_raw(sample.boxes, raster) if upright else sample.boxes
+        size = raster.upright_size if upright else (raster.width, raster.height)
+        notes += _size_note(sample, size)
+        annotated = sample.boxes * np.array([*size, *size]) if self.coordinates == "fraction" else sample.boxes
+        pixels = turn_to_raw(annotated, raster) if upright else annotated
         boxes, kept, box_notes = self._boxes(sample, pixels, raster)
         notes = [*sample.notes, *notes, *box_notes]
         if not len(kept):
@@ -96,6 +102,14 @@ class Builder:
         ids = [self.classes.index(sample.names[i]) for i in kept]
         difficult = None if sample.difficult is None else [sample.difficult[i] for i in kept]
         return Built(pack(Header(build_label(boxes, ids, difficult)), data), len(kept), notes)
+
+    def _wrong_unit(self, box: NDArray[np.float64]) -> str | None:
+        """Kind of note for a box (4,), as the annotation has it, whose numbers count something else."""
+        width, height = box[2:] - box[:2]
+        if self.coordinates == "fraction":
+            return "pixel-box" if np.isfinite(box).all() and (np.abs(box) > FRACTION_LIMIT).any() else None
+        small = width > 0 and height > 0 and width * height < 1 - 1e-9
+        return "fraction-box" if small and box.min() >= 0 and box.max() <= 1 + 1e-9 else None
 
     def _boxes(
         self, sample: Sample, pixels: NDArray[np.float64], raster: Raster
@@ -107,14 +121,23 @@ class Builder:
         kept, notes = [], []
         for i, name in enumerate(sample.names):
             where = f"{sample.source}, object {i if sample.numbers is None else sample.numbers[i]}"
-            fault = "unknown-class" if name not in self.classes else _fault(pixels[i], fractions[i])
+            fault = "unknown-class" if name not in self.classes else self._wrong_unit(sample.boxes[i] + sample.first)
+            fault = fault or _fault(pixels[i], fractions[i])
             if fault is not None:
-                detail = name if fault == "unknown-class" else f"{name} {_numbers(sample.boxes[i])}"
+                detail = name if fault == "unknown-class" else f"{name} {_numbers(sample.boxes[i] + sample.first)}"
                 notes.append(Note(fault, where, detail))
                 continue
             kept.append(i)
+            if self.coordinates == "fraction":
+                notes.append(Note("fractions", where))
             if overhang[i].max() > _OVERHANG:
-                notes.append(Note("clipped", where, f"{name} {_numbers(sample.boxes[i])}, by {overhang[i].max():g} px"))
+                notes.append(
+                    Note(
+                        "clipped",
+                        where,
+                        f"{name} {_numbers(sample.boxes[i] + sample.first)}, by {overhang[i].max():g} px",
+                    )
+                )
         return fractions[kept], kept, notes
 
 

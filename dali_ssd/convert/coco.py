@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from dali_ssd.convert.locate import locate
+from dali_ssd.convert.names import name_fault
 from dali_ssd.convert.options import CocoConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
 from dali_ssd.errors import AnnotationError
@@ -21,7 +23,6 @@ from dali_ssd.errors import AnnotationError
 __all__ = ["find_annotations", "read_coco"]
 
 Entry = dict[str, Any]
-ImageId = int | str
 
 
 def find_annotations(config: CocoConfig) -> Path:
@@ -69,25 +70,49 @@ def _get(entry: Entry, key: str, kind: type | tuple[type, ...], where: str) -> A
     return value
 
 
-def _unique(entries: Iterable[Entry], path: Path, what: str, kind: type | tuple[type, ...]) -> dict[Any, Entry]:
-    """Entries by their id, which has to be of `kind`."""
-    table: dict[Any, Entry] = {}
+def _id(entry: Entry, key: str, where: str) -> str:
+    """An id as text: tools write 1 as well as "1" and mean the same."""
+    return str(_get(entry, key, (int, str), where)).strip()
+
+
+def _line(entry: Entry, key: str, where: str) -> str:
+    """A name that fits in a line of text."""
+    name: str = _get(entry, key, str, where)
+    if fault := name_fault(name):
+        raise AnnotationError(f"{where}: {key!r} cannot be used, {name!r} {fault}; correct it in the file")
+    return name
+
+
+def _in_order(identity: str) -> tuple[bool, int, str]:
+    """Sorts ids that are numbers by their value, before the others."""
+    number = identity.isascii() and identity.removeprefix("-").isdecimal() and len(identity) < 20
+    return (not number, int(identity) if number else 0, identity)
+
+
+def _unique(entries: Iterable[Entry], path: Path, what: str) -> dict[str, Entry]:
+    """Entries by their id."""
+    table: dict[str, Entry] = {}
     for number, entry in enumerate(entries):
-        identity = _get(entry, "id", kind, f"{path}, {what} number {number}")
+        identity = _id(entry, "id", f"{path}, {what} number {number}")
         if identity in table:
             raise AnnotationError(f"{path}: two {what} have the id {identity}")
         table[identity] = entry
     return table
 
 
-def _box(entry: Entry, where: str) -> list[float]:
-    box = _get(entry, "bbox", list, where)
-    if len(box) != 4 or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in box):
-        raise AnnotationError(f"{where}: 'bbox' is {box!r:.80}, not four numbers")
+def _box(entry: Entry) -> list[float]:
+    """Corners of an object. Raises ValueError that says what is wrong with its box."""
+    box = entry.get("bbox")
+    if (
+        not isinstance(box, list)
+        or len(box) != 4
+        or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in box)
+    ):
+        raise ValueError(f"'bbox' is {box!s:.80}, not four numbers")
     try:
         x, y, width, height = map(float, box)
     except OverflowError:
-        raise AnnotationError(f"{where}: 'bbox' has a number that is too large") from None
+        raise ValueError("'bbox' has a number that is too large") from None
     return [x, y, x + width, y + height]
 
 
@@ -104,34 +129,45 @@ class _Reader:
     def __init__(self, path: Path, folder: Path, keep_crowd: bool) -> None:
         content = _load(path)
         self.path, self.folder, self.keep_crowd = path, folder, keep_crowd
-        self.images: dict[ImageId, Entry] = _unique(content["images"], path, "images", (int, str))
-        categories = _unique(content["categories"], path, "categories", int)
-        self.names: dict[int, str] = {
-            identity: _get(categories[identity], "name", str, f"{path}, category {identity}").strip()
-            for identity in sorted(categories)
+        self.images = _unique(content["images"], path, "images")
+        categories = _unique(content["categories"], path, "categories")
+        self.names: dict[str, str] = {
+            identity: _line(categories[identity], "name", f"{path}, category {identity}").strip()
+            for identity in sorted(categories, key=_in_order)
         }
         self.notes: list[Note] = []
-        self.by_image: dict[ImageId, list[Entry]] = defaultdict(list)
+        self.by_image: dict[str, list[Entry]] = defaultdict(list)
         for number, entry in enumerate(content["annotations"]):
             self._sort_in(entry, f"{path}, annotation {entry.get('id', f'number {number}')}")
 
     def _sort_in(self, entry: Entry, where: str) -> None:
-        image = _get(entry, "image_id", (int, str), where)
+        image = _id(entry, "image_id", where)
         if image in self.images:
             self.by_image[image].append(entry)
         else:
             self.notes.append(Note("unknown-image", where, f"image {image}"))
 
-    def sample(self, identity: ImageId) -> Sample:
+    def sample(self, identity: str) -> Sample:
         where = f"{self.path}, image {identity}"
         entries, notes = self.by_image.get(identity, []), []
         if not self.keep_crowd:
             crowd = [entry for entry in entries if entry.get("iscrowd")]
             entries = [entry for entry in entries if not entry.get("iscrowd")]
             notes = [Note("crowd", f"{self.path}, annotation {entry.get('id')}") for entry in crowd]
-        boxes = [_box(entry, f"{self.path}, annotation {entry.get('id')}") for entry in entries]
+        file_name = _line(self.images[identity], "file_name", where)
+        image = locate(self.folder, file_name)
+        if image.name != file_name.replace("\\", "/").rpartition("/")[2]:
+            notes.append(Note("other-case", str(image), file_name))
+        boxes, usable = [], []
+        for entry in entries:
+            try:
+                boxes.append(_box(entry))
+                usable.append(entry)
+            except ValueError as error:
+                notes.append(Note("broken-object", f"{self.path}, annotation {entry.get('id')}", str(error)))
+        entries = usable
         return Sample(
-            self.folder / _get(self.images[identity], "file_name", str, where),
+            image,
             where,
             _declared_size(self.images[identity]),
             np.array(boxes, np.float64).reshape(-1, 4),
@@ -141,7 +177,7 @@ class _Reader:
         )
 
     def _name(self, entry: Entry, where: str) -> str:
-        category: int = _get(entry, "category_id", int, where)
+        category = _id(entry, "category_id", where)
         name: str | None = self.names.get(category)
         return name if name is not None else f"category {category}, which the file does not define"
 
@@ -156,4 +192,10 @@ def read_coco(config: CocoConfig, classes: tuple[str, ...] = ()) -> tuple[list[S
     names = tuple(reader.names.values())
     if not classes and len(set(names)) != len(names):
         raise AnnotationError(f"{path}: two categories have the same name; give the class names by --classes")
-    return [reader.sample(identity) for identity in reader.images], classes or names, reader.notes
+    samples = [reader.sample(identity) for identity in reader.images]
+    if classes:
+        return samples, classes, reader.notes
+    used = {name for sample in samples for name in sample.names}
+    kind = "dropped-class" if config.drop_empty_classes else "unused-class"
+    notes = [*reader.notes, *(Note(kind, name) for name in names if name not in used)]
+    return samples, tuple(name for name in names if name in used) if config.drop_empty_classes else names, notes

@@ -8,7 +8,12 @@ from typing import Literal
 
 from dali_ssd.checks import check_not_negative, check_positive, check_types, raise_all
 
-__all__ = ["CocoConfig", "ConvertConfig", "ExifRaster", "VocConfig"]
+__all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", "VocConfig"]
+
+Coordinates = Literal["pixel", "fraction"]
+"""What the numbers of a box count."""
+OnBad = Literal["skip", "keep", "raise"]
+"""What is done with an image that `dali-ssd check` would complain about."""
 
 ExifRaster = Literal["auto", "raw", "upright"]
 """Which raster of an image with EXIF rotation an annotation refers to; auto: its width and height tell."""
@@ -42,6 +47,11 @@ class ConvertConfig:
     """Name of the shards; empty: the split's name, or "data"."""
     exif: ExifRaster = "auto"
     """Which raster of images with EXIF rotation the boxes refer to; auto: the annotation's width and height tell."""
+    coordinates: Coordinates = "pixel"
+    """What boxes count: pixels, or fractions of the image's width and height."""
+    on_bad: OnBad = "skip"
+    """Images that are cut or too large: leave out (skip), since training refuses them, or keep. Raise: end at the first
+    such image, one that is missing or cannot be used, or one of another size than its annotation says."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False
@@ -52,6 +62,10 @@ class ConvertConfig:
         faults = check_positive(self, "shards") + check_not_negative(self, "workers", "seed")
         if self.exif not in ("auto", "raw", "upright"):
             faults.append(f"exif must be auto, raw or upright, not {self.exif!r}")
+        if self.coordinates not in ("pixel", "fraction"):
+            faults.append(f"coordinates must be pixel or fraction, not {self.coordinates!r}")
+        if self.on_bad not in ("skip", "keep", "raise"):
+            faults.append(f"on_bad must be skip, keep or raise, not {self.on_bad!r}")
         raise_all(self, faults)
 
 
@@ -69,3 +83,5 @@ class CocoConfig(ConvertConfig):
 
     crowd: bool = False
     """Keep crowd regions, marked difficult; otherwise they are left out."""
+    drop_empty_classes: bool = False
+    """Leave out categories that no annotation uses; otherwise they have class ids as well."""

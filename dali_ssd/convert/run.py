@@ -9,8 +9,10 @@ import numpy as np
 
 from dali_ssd.convert.build import Builder, Built
 from dali_ssd.convert.coco import read_coco
+from dali_ssd.convert.look import BAD_IMAGES
+from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
-from dali_ssd.convert.report import Report
+from dali_ssd.convert.report import KINDS, Report
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError
@@ -49,6 +51,15 @@ def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> 
         )
 
 
+def _raise_bad(notes: Iterable[Note]) -> None:
+    for note in notes:
+        if note.kind in BAD_IMAGES:
+            raise AnnotationError(
+                f"bad image, so nothing was written (--on-bad skip goes on): {note.where}, "
+                f"{KINDS[note.kind]} ({note.detail})"
+            )
+
+
 def _take(built: Built, writer: ShardWriter, report: Report) -> None:
     report.add(built.notes)
     if built.record is not None:
@@ -66,18 +77,20 @@ def convert(config: ConvertConfig) -> Converted:
     make_folder(config.out)  # first: reading many annotations takes minutes
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
     report = Report()
-    report.add(notes)
+    report.add([*notes, *class_notes(classes)])
     if not classes:
         problem = f"the annotations in {config.src} have no objects, so no classes; give --classes"
         raise AnnotationError("\n".join([problem, *(report.lines() if notes else ())]))
     _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
     stem = config.stem or config.split or "data"
-    builder = Builder(classes, config.exif, config.drop_empty)
+    builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad)
     texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")
     with new_files(texts), ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
         built = ordered_map(builder, samples, config.workers)
         for result in track(built, f"writing {stem}", len(samples)):
+            if config.on_bad == "raise":
+                _raise_bad(result.notes)
             _take(result, writer, report)
         if not report.images:
             raise AnnotationError("\n".join([f"nothing to write from {config.src}:", *report.lines()]))

@@ -41,6 +41,8 @@ class Sample:
     """What was found while reading the annotation."""
     numbers: tuple[int, ...] | None = None
     """(n,) place of each object in its annotation, from 0; None: none was left out."""
+    first: int = 0
+    """Number of the first pixel in the annotation, which was taken off the boxes."""
 
 
 def plausible_size(width: float, height: float) -> tuple[int, int] | None:

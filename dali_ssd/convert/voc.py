@@ -8,16 +8,20 @@ pixel column is not covered by its box); `one_based=False` takes the numbers as 
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from dali_ssd.convert.locate import locate
+from dali_ssd.convert.names import name_fault
 from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
+from dali_ssd.convert.voc_files import annotation_files, annotation_id, split_ids
 from dali_ssd.errors import AnnotationError
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
@@ -61,8 +65,28 @@ def _object(number: int, element: ElementTree.Element) -> _Object:
     name, box = (element.findtext("name") or "").strip(), element.find("bndbox")
     if not name or box is None:
         raise ValueError(f"<{'name' if not name else 'bndbox'}> is missing")
-    difficult = (element.findtext("difficult") or "").strip() not in ("", "0")
+    if fault := name_fault(name):
+        raise ValueError(f"<name> {name!r} {fault}")
+    word = (element.findtext("difficult") or "").strip()
+    difficult = bool(re.fullmatch(r"[+-]?\d+", word)) and bool(word.strip("+-0"))
     return _Object(number, name, [_number(box, corner) for corner in _CORNERS], difficult)
+
+
+def _difficult_note(element: ElementTree.Element, where: str) -> list[Note]:
+    """A note where <difficult> is a word, which counts as 0, as in GluonCV."""
+    word = (element.findtext("difficult") or "").strip()
+    return [] if not word or re.fullmatch(r"[+-]?\d+", word) else [Note("difficult-word", where, repr(word))]
+
+
+def _root(path: Path) -> ElementTree.Element:
+    """The annotation in a file, without namespaces. Raises ValueError where it is none, such as a page of HTML."""
+    root = ElementTree.parse(path).getroot()
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.tag = element.tag.rpartition("}")[2]
+    if root.tag.lower() != "annotation" and not any(root.find(tag) is not None for tag in ("object", "size")):
+        raise ValueError(f"no annotation: the file is <{root.tag}>, not <annotation>")
+    return root
 
 
 def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], list[Note]]:
@@ -71,6 +95,7 @@ def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], lis
     for number, element in enumerate(root.iter("object")):
         try:
             objects.append(_object(number, element))
+            notes += _difficult_note(element, f"{source}, object {number}")
         except ValueError as error:
             notes.append(Note("broken-object", f"{source}, object {number}", str(error)))
     return objects, notes
@@ -83,16 +108,23 @@ class VocParser:
     images: Path
     """Folder of the images."""
     one_based: bool = True
+    annotations: Path | None = None
+    """Folder of the annotations; images are in the same subfolders."""
 
     def __call__(self, path: Path) -> Sample | Note:
         """The sample of an annotation file, or a note that says why the file cannot be read."""
         try:
-            root = ElementTree.parse(path).getroot()
+            root = _root(path)
         except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
             return Note("broken-annotation", str(path), str(error))
         objects, notes = _objects(root, str(path))
+        image = self._image(
+            annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
+        )
+        if image.stem != path.stem and image.stem.casefold() == path.stem.casefold():
+            notes.append(Note("other-case", str(image), path.name))
         return Sample(
-            self._image(path.stem, (root.findtext("filename") or "").strip()),
+            image,
             str(path),
             _declared_size(root),
             np.array([one.box for one in objects], np.float64).reshape(-1, 4) - self.one_based,
@@ -100,32 +132,18 @@ class VocParser:
             tuple(one.difficult for one in objects),
             tuple(notes),
             tuple(one.number for one in objects),
+            int(self.one_based),
         )
 
     def _image(self, identity: str, filename: str) -> Path:
         """The image of an annotation: named like it, else by its `<filename>`."""
-        named = [self.images / f"{identity}{suffix}" for suffix in _SUFFIXES]
-        return next((path for path in [*named, self.images / Path(filename).name] if path.is_file()), named[0])
-
-
-def _split_id(line: str, known: Container[str]) -> str:
-    """The id of a line, which may have spaces in it; a class's split has a second column."""
-    line = line.strip()
-    return line if line in known else line.split()[0]
-
-
-def _split_ids(src: Path, split: str, known: Container[str]) -> list[str]:
-    path = src / "ImageSets" / "Main" / f"{split}.txt"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        there = sorted(other.stem for other in path.parent.glob("*.txt"))
-        hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
-        raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
-    ids = [_split_id(line, known) for line in lines if line.strip()]
-    if not ids:
-        raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
-    return list(dict.fromkeys(ids))
+        names = [identity, Path(identity).name] if "/" in identity else [identity]
+        tries = [f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
+        named = Path(filename.replace("\\", "/")).name
+        tries += [(Path(identity).parent / named).as_posix(), named] if named else []
+        found = (path for name in tries if (path := self.images / name).is_file())
+        other = (path for name in tries if (path := locate(self.images, name)).is_file())
+        return next(found, None) or next(other, self.images / tries[0])
 
 
 def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
@@ -139,18 +157,21 @@ def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sam
     agree. Raises `AnnotationError`.
     """
     folder = config.src / (config.annotations or "Annotations")
-    files = {path.stem: path for path in sorted(folder.glob("*.xml"))}
+    files, twice = annotation_files(folder)
     if not files:
         raise AnnotationError(f"no .xml files in {folder}; --annotations names another folder in {config.src}")
-    ids = _split_ids(config.src, config.split, files) if config.split else list(files)
+    ids = split_ids(config.src, config.split, files) if config.split else list(files)
     notes = [
         Note("no-annotation", identity, f"expected {folder / identity}.xml")
         for identity in ids
         if identity not in files
     ]
     ids = [identity for identity in ids if identity in files]
+    notes += twice
     wanted = ids if classes else list(files)
-    parser = VocParser(config.src / (config.images or "JPEGImages"), config.one_based)
+    parser = VocParser(
+        config.src / (config.images or "JPEGImages"), config.one_based and config.coordinates == "pixel", folder
+    )
     parsed = ordered_map(parser, [files[identity] for identity in wanted], config.workers)
     found = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))
     notes += [note for identity in ids if isinstance(note := found[identity], Note)]

@@ -103,6 +103,8 @@ class Loader:
     def _shard(self, number: int, count: int) -> Any:
         from dali_ssd.graph.source import Shard
 
+        for path in (*self._dataset.shards, self._index):
+            _require_utf8(path)
         if len(self._dataset) < count:
             raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
         progressive = many_progressive(self._verified.progressive)
@@ -147,6 +149,15 @@ class Loader:
             number = self._dataset.find(shard, int(offset))
             found.append(Place(Path(shard), None, int(offset)) if number is None else self._dataset.place(number))
         return found
+
+
+def _require_utf8(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DatasetError(
+            f"DALI cannot open {path}, whose name is not UTF-8; rename it, or link to it under another name"
+        ) from error
 
 
 def good_records(

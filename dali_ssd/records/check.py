@@ -26,7 +26,7 @@ from dali_ssd.records.findings import Finding, finding, to_json, worst_first
 from dali_ssd.records.label_findings import class_findings, coordinate_findings
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.pixels import decode_task
-from dali_ssd.records.shard_report import ShardReport, Task, inspect_records, tasks_of
+from dali_ssd.records.shard_report import ShardReport, Task, inspect_records, require_any_record, tasks_of
 from dali_ssd.records.structure import Structure, shard_structure
 
 __all__ = ["Checked", "check"]
@@ -146,12 +146,17 @@ def _decode_by_dali(reports: Sequence[ShardReport], findings: Sequence[Finding])
 
 
 def check(config: CheckConfig) -> Checked:
-    """All findings on some shards. Raises `DatasetError` where a path means no shard, `ConfigError` on bad classes."""
+    """All findings on some shards.
+
+    Raises `DatasetError` if a path means no shard or all shards are empty, `ConfigError` on bad classes.
+    """
     shards = expand_paths(config.shards)
     num_classes = _num_classes(config.classes, shards)
     read = list(_structures(shards, adopt=config.fix is not None or config.quarantine is not None))
     findings = [item for item in read if isinstance(item, Finding)]
     reports = tuple(inspect_records([item for item in read if isinstance(item, Structure)], config.workers))
+    if len(reports) == len(read):
+        require_any_record(reports)
     findings += [found for report in reports for found in report.findings]
     findings += coordinate_findings(reports, config.coordinates)
     findings += class_findings(reports, num_classes)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dali_ssd.errors import DatasetError
+from dali_ssd.files import read_text
 
 __all__ = ["CLASSES_FILE", "find_classes", "read_classes"]
 
@@ -24,7 +25,7 @@ def _checked(names: list[str], source: str) -> tuple[str, ...]:
 
 def _from_file(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read class names from {path}: {error}") from error
     return _checked([line.strip() for line in lines if line.strip()], str(path))

@@ -32,6 +32,7 @@ __all__ = [
     "inspect_records",
     "inspect_shard",
     "report_identity",
+    "require_any_record",
     "tasks_of",
 ]
 
@@ -71,6 +72,11 @@ class ShardReport:
     """Bytes."""
     records: tuple[RecordFacts, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in the shard, neither a record nor damage."""
+        return any(found.kind == "empty-shard" for found in self.findings)
 
     def part(self) -> Part:
         """The shard's share of a dataset."""
@@ -129,6 +135,14 @@ def inspect_records(structures: Sequence[Structure], workers: int = 1) -> list[S
 
 def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
     return iter(track(results, f"checking records ({_TASK} a step)", total)) if total > 8 else results
+
+
+def require_any_record(reports: Sequence[ShardReport]) -> None:
+    """Raise `DatasetError` if no shard has a record or anything else that could be told of."""
+    if reports and all(report.is_empty for report in reports):
+        shards = ", ".join(str(report.shard) for report in reports[:5])
+        size = sum(report.size for report in reports)
+        raise DatasetError(f"no records in {shards}: {size} bytes in all; write them again, or give other shards")
 
 
 def report_identity(shard: Path) -> str:

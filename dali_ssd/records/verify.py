@@ -23,7 +23,7 @@ from dali_ssd.records.decoding import decode_findings
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import ensure_index, index_path
 from dali_ssd.records.label_findings import class_findings, coordinate_findings, scales_of
-from dali_ssd.records.shard_report import RecordFacts, ShardReport, cached_report
+from dali_ssd.records.shard_report import RecordFacts, ShardReport, cached_report, require_any_record
 
 __all__ = ["Verified", "verify"]
 
@@ -173,6 +173,7 @@ def verify(
             f"no records in {', '.join(map(str, shards[:5]))}: the indexes list none of {missed} that are there; "
             "rebuild them by `dali-ssd index`"
         )
+    require_any_record(reports)
     if not len(dataset):
         nothing = Verified(dataset, tuple(findings), "fraction", "", 0, 0, np.zeros(0, bool))
         raise DatasetError("\n".join([f"no records in {', '.join(map(str, shards[:5]))}", *_listing(nothing)]))

@@ -11,7 +11,7 @@ from dali_ssd.cli.convert import run
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.parallel import ordered_map
-from tests.unit.convert.conftest import Coco, Voc
+from tests.unit.convert.conftest import Coco, Voc, jpeg
 
 from .cases import Case
 
@@ -65,8 +65,10 @@ CASES: dict[str, Case] = {
     "not a COCO instances file": coco(lambda s: (s.root / "instances.json").write_text("{}")),
     "{place}: {key} is {problem}": coco(lambda source: source.content["images"].append({"file_name": "a.jpg"})),
     "two {kind} have the id": coco(lambda source: source.image(1)),
-    "not four numbers": coco(lambda source: source.box(1, 1, [1, 2])),
-    "a number that is too large": coco(lambda source: source.box(1, 1, [10**400, 2, 3, 4])),
+    "{key} cannot be used, {value} {why}": coco(lambda s: s.content["categories"].append({"id": 2, "name": ""})),
+    "bad image, so nothing was written": voc(
+        lambda source: source.add("cut", [GOOD], image=jpeg(100, 50)[:900]), on_bad="raise"
+    ),
     "two categories have the same name": coco(
         lambda source: source.content["categories"].append({"id": 2, "name": "cat"})
     ),

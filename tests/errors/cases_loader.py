@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,12 @@ ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
 
 def loader(folder: Path, **options: Any) -> TrainLoader:
     return TrainLoader(write(folder), **({"anchors": ANCHORS, "batch_size": 2, "data_shape": 64} | options))
+
+
+def not_utf8(folder: Path, _: object) -> object:
+    odd = folder / os.fsdecode(b"\xe9")
+    odd.mkdir()
+    return loader(odd)
 
 
 def option(**options: Any) -> Case:
@@ -92,6 +99,7 @@ def targets(boxes: Any, ids: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
+    "DALI cannot open": not_utf8,
     "bad_list is a list": option(bad_list="a.rec"),
     "ctx must be": option(ctx=[]),
     "device must be cpu or gpu": option(device="tpu"),

@@ -188,5 +188,6 @@ CASES: dict[str, Case] = {
         (folder / "a.json").mkdir(),
         main_check([str(write(folder)), "--json", str(folder / "a.json")]),
     ),
+    "bytes in all": lambda folder, _: verify(without_index(folder, b"")),
     "no records in {shards}": lambda folder, _: verify(without_index(folder, b"damage" * 9)),
 }

@@ -126,7 +126,7 @@ def test_index_command(voc: Voc, out: Path, capsys: pytest.CaptureFixture[str]) 
     whole = (out / "data.idx").read_bytes()
     (out / "data.idx").write_text("nonsense")
     assert index_command.run([str(out / "*.rec")]) == 0
-    assert (out / "data.idx").read_bytes() == whole and "1 records" in capsys.readouterr().out
+    assert (out / "data.idx").read_bytes() == whole and "1 record" in capsys.readouterr().out
     (out / "data.rec").write_bytes(b"damaged!")
     with pytest.raises(RecordError):
         index_command.run([str(out / "data.rec")])

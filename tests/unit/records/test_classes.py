@@ -31,7 +31,7 @@ def test_bad_files(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     with pytest.raises(DatasetError, match="no class names"):
         read_classes(tmp_path / "empty.txt")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\x00\x80")
     with pytest.raises(DatasetError, match="cannot read"):
         read_classes(tmp_path / "binary.txt")
 

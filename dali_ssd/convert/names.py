@@ -1,0 +1,31 @@
+"""Names in annotations: which can be used for classes and files, and which deserve a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dali_ssd.convert.sample import Note
+
+__all__ = ["class_notes", "name_fault"]
+
+
+def name_fault(name: str) -> str | None:
+    """What keeps a name from being a line of text, such as `classes.txt` has; None if nothing."""
+    if not name.strip():
+        return "is empty"
+    if len(name.splitlines()) > 1:
+        return "has a line break"
+    if "\0" in name:
+        return "has a zero byte"
+    return "has half a character" if any("\ud800" <= letter <= "\udfff" for letter in name) else None
+
+
+def class_notes(classes: Sequence[str]) -> Iterator[Note]:
+    """Notes on class names that may not be meant."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            yield Note("similar-classes", name, f"and {other}")
+    if classes and classes[0].strip("_").casefold() == "background":
+        yield Note("background-class", classes[0], "the network has a background of its own")

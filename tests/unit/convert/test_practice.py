@@ -1,0 +1,214 @@
+"""Data as people have it: what other tools and systems write."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dali_ssd.cli.convert import run
+from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.run import Converted, convert
+from dali_ssd.errors import AnnotationError
+from dali_ssd.records.classes import read_classes
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.labels import parse_label
+
+from .conftest import Coco, Voc, jpeg
+
+CAT = ("cat", 11, 11, 41, 41)
+
+
+def by_voc(voc: Voc, **options: Any) -> Converted:
+    return convert(VocConfig(voc.root, voc.root / "out", workers=1, **options))
+
+
+def by_coco(coco: Coco, **options: Any) -> Converted:
+    coco.save()
+    return convert(CocoConfig(coco.root, coco.root / "out", workers=1, **options))
+
+
+def boxes(done: Converted) -> np.ndarray[Any, Any]:
+    return parse_label(open_dataset(done.shards[0]).read(0)[0].label).boxes
+
+
+@pytest.fixture
+def one(coco: Coco) -> Coco:
+    coco.image(1)
+    coco.categories(cat=1)
+    coco.box(1, 1, [10, 10, 30, 30])
+    return coco
+
+
+@pytest.mark.parametrize("word", ["Unspecified", "False", "no", "1.0"])
+def test_difficult_is_a_word(voc: Voc, word: str) -> None:
+    voc.add("a", [CAT], difficult=word)
+    done = by_voc(voc)
+    assert not parse_label(open_dataset(done.shards[0]).read(0)[0].label).difficult.any()
+    assert done.report.count("difficult-word") == 1
+
+
+@pytest.mark.parametrize("line", ["s/a", "s\\a"])
+def test_subfolders(voc: Voc, line: str) -> None:
+    for name in ("Annotations", "JPEGImages"):
+        (voc.root / name / "s").mkdir()
+    voc.add("s/a", [CAT])
+    voc.add("b", [CAT])
+    voc.split("train", line, "b")
+    assert by_voc(voc, split="train").report.images == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_at_the_beginning_of_text(voc: Voc, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes("cat\r\ndog\r\n".encode(encoding))
+    assert read_classes(tmp_path / "names.txt") == ("cat", "dog")
+    voc.add("a", [CAT])
+    voc.split("train")
+    (voc.root / "ImageSets/Main/train.txt").write_bytes("a\r\n".encode(encoding))
+    assert by_voc(voc, split="train").report.objects == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_at_the_beginning_of_json(one: Coco, encoding: str) -> None:
+    path = one.save()
+    path.write_bytes(path.read_text().encode(encoding))
+    assert convert(CocoConfig(one.root, one.root / "out", workers=1)).report.objects == 1
+
+
+@pytest.mark.parametrize("name", ["", "  ", "traffic\nlight", "\ud83d", "a\0b"])
+def test_class_names_that_are_no_line(one: Coco, name: str) -> None:
+    one.content["categories"].append({"id": 7, "name": name})
+    with pytest.raises(AnnotationError, match="category 7: 'name' cannot be used"):
+        by_coco(one)
+
+
+def test_zero_byte_in_a_file_name(one: Coco) -> None:
+    one.content["images"].append({"id": 2, "file_name": "b\0.jpg"})
+    with pytest.raises(AnnotationError, match="image 2: 'file_name' cannot be used"):
+        by_coco(one)
+
+
+def test_capitals_in_file_names(voc: Voc, coco: Coco) -> None:
+    voc.add("3", [CAT], suffix=".JpG")
+    (voc.root / "Annotations/3.xml").rename(voc.root / "Annotations/3.XML")
+    assert by_voc(voc).report.objects == 1
+    coco.image(1, file_name="1.JPG")
+    coco.categories(cat=1)
+    coco.box(1, 1, [10, 10, 30, 30])
+    report = by_coco(coco).report
+    assert (report.objects, report.count("other-case")) == (1, 1)
+
+
+def test_capitals_in_a_split_and_an_image(voc: Voc) -> None:
+    voc.add("Photo", [CAT])
+    (voc.root / "JPEGImages/Photo.jpg").rename(voc.root / "JPEGImages/PHOTO.JPG")
+    voc.split("train", "photo")
+    report = by_voc(voc, split="train").report
+    assert (report.objects, report.count("other-case")) == (1, 1)
+
+
+def test_two_annotations_of_one_name(voc: Voc) -> None:
+    voc.add("a", [CAT])
+    (voc.root / "Annotations/a.XML").write_text((voc.root / "Annotations/a.xml").read_text())
+    report = by_voc(voc).report
+    assert (report.images, report.count("same-id")) == (1, 1)
+
+
+def test_fractions_in_coco(one: Coco) -> None:
+    one.content["annotations"] = []
+    one.box(1, 1, [0.1, 0.2, 0.5, 0.5])
+    done = by_coco(one)
+    assert (done.report.objects, done.report.count("fraction-box")) == (0, 1)
+    done = by_coco(one, coordinates="fraction", overwrite=True)
+    np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.6, 0.7]], atol=1e-6)
+    assert done.report.count("fractions") == 1
+
+
+def test_fractions_in_voc(voc: Voc) -> None:
+    voc.add("a", [("cat", 0.1, 0.2, 0.5, 0.6), CAT])
+    done = by_voc(voc)
+    assert (done.report.objects, done.report.count("fraction-box")) == (1, 1)
+    assert "(0.1, 0.2, 0.5, 0.6)" in "".join(done.report.lines())
+    done = by_voc(voc, coordinates="fraction", overwrite=True)
+    np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.5, 0.6]], atol=1e-6)
+    assert done.report.count("pixel-box") == 1
+
+
+def test_namespace_and_a_page_of_html(voc: Voc) -> None:
+    voc.add("a", [CAT])
+    path = voc.root / "Annotations/a.xml"
+    path.write_text(path.read_text().replace("<annotation>", '<annotation xmlns="http://example.org/voc">'))
+    voc.add("b", [CAT])
+    voc.xml("b", "<html><body>404</body></html>")
+    done = by_voc(voc)
+    assert (done.report.images, done.report.objects, done.report.count("broken-annotation")) == (1, 1, 1)
+    assert "<html>" in "".join(done.report.lines())
+
+
+def test_tiff_with_an_orientation(voc: Voc) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (100, 50)).save(stream, "TIFF", tiffinfo={274: 6})
+    voc.add("a", [CAT], image=stream.getvalue(), suffix=".tif")
+    voc.add("b", [CAT])
+    assert by_voc(voc).report.count("turned-tiff") == 1
+
+
+def test_ids_as_text_and_numbers(coco: Coco) -> None:
+    coco.image("1")
+    coco.categories(cat=1, dog=10, cow=9)
+    coco.box(1, "1", [10, 10, 30, 30])
+    done = by_coco(coco)
+    assert (done.report.objects, done.classes) == (1, ("cat", "cow", "dog"))
+
+
+@pytest.mark.parametrize("name", ["images/1.jpg", "images\\1.jpg", "coco/images/1.jpg"])
+def test_file_name_repeats_the_folder(coco: Coco, name: str) -> None:
+    coco.image(1, file_name=name)
+    coco.categories(cat=1)
+    coco.box(1, 1, [10, 10, 30, 30])
+    assert by_coco(coco).report.objects == 1
+
+
+@pytest.mark.parametrize("box", [[], None, [1, 2], ["a", 1, 2, 3], [10**400, 2, 3, 4]])
+def test_one_box_that_is_none(one: Coco, box: Any) -> None:
+    one.box(1, 1, box)
+    done = by_coco(one)
+    assert (done.report.objects, done.report.count("broken-object")) == (1, 1)
+
+
+@pytest.mark.parametrize(("on_bad", "images"), [("skip", 1), ("keep", 2)])
+def test_cut_image(voc: Voc, on_bad: str, images: int) -> None:
+    data = jpeg(100, 50)
+    voc.add("a", [CAT])
+    voc.add("b", [CAT], image=data[: len(data) // 2])
+    done = by_voc(voc, on_bad=on_bad)
+    assert (done.report.images, done.report.count("cut-image")) == (images, 1)
+    with pytest.raises(AnnotationError, match="bad image"):
+        by_voc(voc, on_bad="raise", overwrite=True)
+
+
+def test_categories_that_nothing_uses(one: Coco) -> None:
+    one.categories(animals=0)
+    done = by_coco(one)
+    assert (done.classes, done.report.count("unused-class")) == (("animals", "cat"), 1)
+    done = by_coco(one, drop_empty_classes=True, overwrite=True)
+    assert (done.classes, done.report.count("dropped-class")) == (("cat",), 1)
+
+
+def test_class_names_that_may_not_be_meant(one: Coco) -> None:
+    one.categories(__background__=0, Cat=2)
+    report = by_coco(one).report
+    assert (report.count("background-class"), report.count("similar-classes")) == (1, 1)
+
+
+def test_no_object_at_all(coco: Coco, capsys: pytest.CaptureFixture[str]) -> None:
+    coco.image(1)
+    coco.categories(cat=1)
+    coco.box(2, 1, [10, 10, 30, 30])
+    coco.save()
+    assert run(["coco", str(coco.root), str(coco.root / "out"), "--workers", "1"]) == 1
+    assert "no objects were converted" in capsys.readouterr().err
