@@ -4,7 +4,7 @@
 # What was chosen once stays so: the stamp holds both, and the environment is made anew where another is asked for.
 
 SHELL := /bin/sh
-VENV ?= .venv
+VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 INSTALLED := $(shell cat $(STAMP) 2>/dev/null)

@@ -21,6 +21,7 @@ from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, SimpleNamespace
+from typing import Any
 
 __all__ = ["install", "numpy_view"]
 
@@ -32,6 +33,11 @@ _REWRITTEN: dict[str, tuple[tuple[bytes, bytes], ...]] = {
     "mxnet._ctypes.ndarray": ((b"[str(", b"[_text_of_numpy_1("),),
     "mxnet._ctypes.symbol": ((b"[str(", b"[_text_of_numpy_1("),),
     "mxnet.io.io": ((b"append(str(", b"append(_text_of_numpy_1("),),
+    "mxnet.symbol.symbol": (
+        (b"= str(shape)", b"= _text_of_numpy_1(shape)"),
+        (b"attr[k] = str(v)", b"attr[k] = _text_of_numpy_1(v)"),
+        (b"c_str(str(value))", b"c_str(_text_of_numpy_1(value))"),
+    ),
 }
 """What is replaced in the source of a module as it is loaded, in memory only."""
 _FIRST_WITHOUT = (1, 24)
@@ -43,8 +49,18 @@ def install() -> None:
 
     Installing it again changes nothing.
     """
+    _forget_failed_imports()
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+
+
+def _forget_failed_imports() -> None:
+    """Drop the parts that an import which failed has left, so that they are loaded again with what they need."""
+    missing = "mxnet" not in sys.modules
+    for name in list(sys.modules):
+        package, _, part = name.partition(".")
+        if package in _PACKAGES and (missing or (part and package not in sys.modules)):
+            del sys.modules[name]
 
 
 @cache
@@ -53,8 +69,8 @@ def numpy_view() -> ModuleType:
     import numpy
 
     view = ModuleType("numpy", numpy.__doc__)
-    view.__dict__.update({**_removed_names(numpy), **vars(numpy)})
-    view.__dict__["__getattr__"] = lambda name: getattr(numpy, name)  # submodules that NumPy imports when asked for
+    view.__dict__.update({name: old for name, old in _removed_names(numpy).items() if name not in vars(numpy)})
+    view.__dict__["__getattr__"] = lambda name: getattr(numpy, name)  # all else as it is at that moment
     return view
 
 
@@ -88,13 +104,13 @@ def _builtins() -> dict[str, object]:
 
 def _text_of_numpy_1(value: object) -> str:
     """Return `str(value)` as NumPy 1 gives it: a number inside a tuple or list does not name its type."""
-    text = str(value)
-    if "np." in text:
-        import numpy
+    import numpy
 
-        with numpy.printoptions(legacy="1.25"):
-            text = str(value)
-    return text
+    if not isinstance(value, tuple | list) or numpy.lib.NumpyVersion(numpy.__version__) < "2.0.0":
+        return str(value)
+    legacy: Any = "1.25"  # which NumPy 1's types do not know
+    with numpy.printoptions(legacy=legacy):
+        return str(value)
 
 
 def _import(

@@ -56,7 +56,7 @@ def _raise_bad(notes: Iterable[Note]) -> None:
         if note.kind in BAD_IMAGES:
             raise AnnotationError(
                 f"bad image, so nothing was written (--on-bad skip goes on): {note.where}, "
-                f"{KINDS[note.kind]} ({note.detail})"
+                f"{' '.join(KINDS[note.kind])} ({note.detail})"
             )
 
 

@@ -29,6 +29,13 @@ def test_missing_module_gives_the_command(monkeypatch: pytest.MonkeyPatch, modul
     assert "\n" not in str(caught.value)
 
 
+def test_mxnet_is_installed_alone_where_its_numpy_is_not_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    with pytest.raises(MissingDependencyError) as caught:
+        require("mxnet")
+    assert ("&& pip install --no-deps mxnet==1.9.1" in str(caught.value)) == (sys.version_info >= (3, 13))
+
+
 def test_installed_module_is_returned() -> None:
     assert require("json").dumps([1]) == "[1]"
 

@@ -17,6 +17,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError, RecordError
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.words import counted
 
 from .conftest import Voc, jpeg
 
@@ -103,7 +104,7 @@ def test_command(voc: Voc, out: Path, capsys: pytest.CaptureFixture[str]) -> Non
     voc.add("a", [("cat", 11, 6, 151, 26)])
     assert command.run(["voc", str(voc.root), str(out), "--stem", "mine"]) == 0
     printed = capsys.readouterr().out
-    for expected in ("1 images with 1 objects", "1 boxes clipped", "classes: cat", "mine.report.txt", "mine.rec"):
+    for expected in ("1 image with 1 object", "1 box clipped", "classes: cat", "mine.report.txt", "mine.rec"):
         assert expected in printed
 
 
@@ -139,4 +140,4 @@ def test_report_explains_every_kind() -> None:
         report.add([Note(kind, f"{kind} {i}", "why") for i in range(5)])
     short, full = list(report.lines(examples=2)), list(report.lines(examples=None))
     assert "    ... and 3 more" in short and len(full) == 1 + 6 * len(KINDS)
-    assert all(f"5 {title}" in short for title in KINDS.values())
+    assert all(f"{counted(5, word)} {what}" in short for word, what in KINDS.values())
