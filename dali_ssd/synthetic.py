@@ -7,6 +7,7 @@ to look at shapes, since colors, sizes and places say nothing about the class.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -142,7 +143,7 @@ def _background(rng: Rng, width: int, height: int) -> Image.Image:
     pixels = (gray + (pixels - gray) * rng.uniform(0.1, 0.7)) * rng.uniform(0.4, 0.9) + rng.uniform(10, 60)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, wavelength = rng.uniform(0, np.pi), rng.uniform(6, 40)
-    stripes = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / wavelength))
+    stripes = np.sin((x * math.cos(angle) + y * math.sin(angle)) * (2 * math.pi / wavelength))
     pixels += (stripes * rng.uniform(0, 25))[..., None]
     pixels += rng.normal(0, rng.uniform(2, 12), (height, width, 1))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["locate"]
+__all__ = ["forget", "locate"]
 
 
 def locate(folder: Path, name: str) -> Path:
@@ -15,6 +15,11 @@ def locate(folder: Path, name: str) -> Path:
     tries = list(_readings(folder, name))
     exact = next((path for path in tries if path.is_file()), None)
     return exact or next((found for path in tries if (found := _any_case(path))), tries[0])
+
+
+def forget() -> None:
+    """Look at the folders anew from now on: files may have come and gone."""
+    _listing.cache_clear()
 
 
 def _readings(folder: Path, name: str) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dali_ssd.convert.build import Builder, Built
 from dali_ssd.convert.coco import read_coco
+from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
 from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
@@ -74,7 +75,8 @@ def convert(config: ConvertConfig) -> Converted:
     Raises `AnnotationError` for annotations that cannot be read or leave nothing to write, `DaliSsdError` where the
     output cannot be written. Then nothing is left behind.
     """
-    make_folder(config.out)  # first: reading many annotations takes minutes
+    forget()
+    make_folder(config.out)  # before all else: reading many annotations takes minutes
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
     report = Report()
     report.add([*notes, *class_notes(classes)])

@@ -212,3 +212,14 @@ def test_no_object_at_all(coco: Coco, capsys: pytest.CaptureFixture[str]) -> Non
     coco.save()
     assert run(["coco", str(coco.root), str(coco.root / "out"), "--workers", "1"]) == 1
     assert "no objects were converted" in capsys.readouterr().err
+
+
+def test_files_that_come_between_two_conversions(voc: Voc) -> None:
+    """In a notebook: folders are looked at anew each time."""
+    voc.add("1", [CAT])
+    photo = voc.root / "JPEGImages/1.jpg"
+    photo.rename(photo.with_suffix(".away"))
+    with pytest.raises(AnnotationError):
+        by_voc(voc)
+    photo.with_suffix(".away").rename(photo.with_suffix(".JPG"))
+    assert by_voc(voc).report.count("other-case") == 1
