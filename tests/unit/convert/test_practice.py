@@ -221,5 +221,5 @@ def test_files_that_come_between_two_conversions(voc: Voc) -> None:
     photo.rename(photo.with_suffix(".away"))
     with pytest.raises(AnnotationError):
         by_voc(voc)
-    photo.with_suffix(".away").rename(photo.with_suffix(".JPG"))
+    photo.with_suffix(".away").rename(photo.with_suffix(".JpG"))
     assert by_voc(voc).report.count("other-case") == 1
