@@ -103,8 +103,8 @@ def test_corrupt_jpeg(tmp_path: Path, workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 4])
 def test_corrupt_jpeg_that_shows_only_when_decoded(tmp_path: Path, workers: int) -> None:
     some = records()
-    image = some[5][1]
-    table = image.index(b"\xff\xc4")  # a Huffman table whose counts make no sense
+    image = encoded(draw(np.random.default_rng(0), SIZE, SIZE), "JPEG", quality=90, progressive=True)
+    table = image.index(b"\xff\xc4", image.index(b"\xff\xda"))  # behind the first scan, with counts that make no sense
     some[5] = (some[5][0], image[: table + 5] + b"\xff" * 16 + image[table + 21 :])
     (shard,) = write(tmp_path, some)
     with pytest.raises(RecordError, match=r"s\.rec, record 5, .*dali-ssd check --decode"):
@@ -142,14 +142,33 @@ def test_a_few_labels_in_pixels_are_named(tmp_path: Path, capfd: pytest.CaptureF
 # ----------------------------------------------------------------------------------------------- labels without objects
 
 
-@pytest.mark.parametrize("none", [[2, 5], [2, 5, -1, 0, 0, 0, 0], [0]], ids=["nothing", "class -1", "one number"])
+@pytest.mark.parametrize("none", [[2, 5], [2, 5, -1, 0, 0, 0, 0]], ids=["nothing", "class -1"])
 def test_labels_without_objects(tmp_path: Path, none: list[float]) -> None:
     """Neither reading nor the loss of a batch without any object fails; such images are background."""
-    (shard,) = write(tmp_path, records(lambda *_: np.float32(none)))
-    for batch in loader(shard):
-        assert not batch.cls_targets[0].asnumpy().any() and not batch.box_targets[0].asnumpy().any()
+    label = build_label([[0.1, 0.1, 0.9, 0.9]], [0])
+    (shard,) = write(tmp_path, records(lambda _, number: label if number == 3 else np.float32(none)))
+    with loader(shard) as batches:
+        positive = [bool(batch.cls_targets[0].asnumpy().any()) for batch in batches]
+    assert positive.count(True) == 1 and len(positive) == 3
     assert train(shard, tmp_path / "out") == 0
     assert has_finite_weights(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("none", "says"),
+    [
+        ([2, 5], "none of the 12 records has an object, so there is nothing to learn"),
+        ([2, 5, -1, 0, 0, 0, 0], "none of the 12 records has an object, so there is nothing to learn"),
+        ([0], "the label is the single number 0: packed without --pack-label"),
+    ],
+    ids=["nothing", "class -1", "one number"],
+)
+def test_a_set_without_any_object_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], none: list[float], says: str
+) -> None:
+    (shard,) = write(tmp_path, records(lambda *_: np.float32(none)))
+    assert train(shard, tmp_path / "out") == 2
+    assert says in capfd.readouterr().err
 
 
 def test_some_labels_without_objects(tmp_path: Path) -> None:
