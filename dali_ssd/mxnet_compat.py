@@ -104,10 +104,13 @@ def _builtins() -> dict[str, object]:
 
 def _text_of_numpy_1(value: object) -> str:
     """Return `str(value)` as NumPy 1 gives it: a number inside a tuple or list does not name its type."""
+    text = str(value)
+    if "np." not in text or not isinstance(value, tuple | list):  # all but a few: operators are called often
+        return text
     import numpy
 
-    if not isinstance(value, tuple | list) or numpy.lib.NumpyVersion(numpy.__version__) < "2.0.0":
-        return str(value)
+    if numpy.lib.NumpyVersion(numpy.__version__) < "2.0.0":
+        return text
     legacy: Any = "1.25"  # which NumPy 1's types do not know
     with numpy.printoptions(legacy=legacy):
         return str(value)

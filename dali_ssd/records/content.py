@@ -14,6 +14,7 @@ from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
 from dali_ssd.records.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
 from dali_ssd.records.recordio import unpack
+from dali_ssd.words import counted
 
 __all__ = [
     "FRACTION_LIMIT",
@@ -123,7 +124,7 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
     elif raster.refused is not None:
         content.findings.append(finding("undecodable-image", place, f"{size}: {raster.refused}"))
     elif raster.stray:
-        what = f"{size} with {raster.stray} stray {'byte' if raster.stray == 1 else 'bytes'} between its segments"
+        what = f"{size} with {counted(raster.stray, 'stray byte')} between its segments"
         content.findings.append(finding("stray-bytes", place, what))
     if raster.orientation != 1:
         content.findings.append(finding("exif-rotation", place, f"orientation {raster.orientation}, {size} raw"))
