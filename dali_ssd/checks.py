@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from dali_ssd.errors import ConfigError
 
 __all__ = [
+    "check_choice",
     "check_not_negative",
     "check_positive",
     "check_probability",
@@ -49,6 +50,12 @@ def check_range(name: str, value: tuple[float, float], low: float, high: float) 
     if len(value) == 2 and low <= value[0] <= value[1] <= high:
         return []
     return [f"{name} must be (low, high) within {low:g}..{high:g}, not {value!r}"]
+
+
+def check_choice(name: str, value: object, literal: Any) -> list[str]:
+    """Faults of a value that must be one of those that a `Literal` lists."""
+    *others, last = choices = get_args(literal)
+    return [] if value in choices else [f"{name} must be {', '.join(others)} or {last}, not {value!r}"]
 
 
 def check_probability(name: str, value: float) -> list[str]:

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from dali_ssd.checks import check_positive, check_probability, check_range, check_types, raise_all
+from dali_ssd.checks import check_choice, check_positive, check_probability, check_range, check_types, raise_all
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -190,9 +190,6 @@ class RecordsConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = []
-        if self.on_bad not in ("raise", "skip"):
-            faults.append(f"on_bad must be raise or skip, not {self.on_bad!r}")
-        if self.coordinates not in ("auto", "fraction", "pixel"):
-            faults.append(f"coordinates must be auto, fraction or pixel, not {self.coordinates!r}")
+        faults = check_choice("on_bad", self.on_bad, OnBad)
+        faults += check_choice("coordinates", self.coordinates, AnyCoordinates)
         raise_all(self, faults + check_probability("max_bad", self.max_bad))

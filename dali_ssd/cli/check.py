@@ -8,8 +8,9 @@ import tyro
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.files import atomic_open, make_folder
-from dali_ssd.records.check import Checked, check
+from dali_ssd.records.check import check
 from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.dataset_report import DatasetReport
 from dali_ssd.records.findings import summary
 from dali_ssd.records.fix import FIX_LIST, fix
 from dali_ssd.records.options import CheckConfig
@@ -20,7 +21,7 @@ from dali_ssd.words import counted
 __all__ = ["run"]
 
 
-def _print_findings(checked: Checked, show: int) -> None:
+def _print_findings(checked: DatasetReport, show: int) -> None:
     for line in summary(checked.findings, show):
         print(line)
     counts = ", ".join(f"{counted(checked.count(severity), severity)}" for severity in ("error", "warning", "note"))
@@ -55,7 +56,7 @@ def run(argv: list[str]) -> int:
         with atomic_open(config.json, "w") as file:
             json.dump(checked.as_json(), file, indent=1)
     if config.fix is not None:
-        fixed = fix(checked.reports, checked.findings, config.fix, config.coordinates, checked.num_classes)
+        fixed = fix(checked.reports, checked.findings, config.fix, checked.coordinates, checked.num_classes)
         _print_repaired(fixed, config.fix, str(config.fix / FIX_LIST))
     if config.quarantine is not None:
         isolated = quarantine(checked.reports, checked.findings, config.quarantine)

@@ -25,8 +25,9 @@ from dali_ssd.loader.runs import many_progressive
 from dali_ssd.optional import require
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
-from dali_ssd.records.findings import Finding
-from dali_ssd.records.verify import Verified, verify
+from dali_ssd.records.dataset_report import DatasetReport
+from dali_ssd.records.findings import KINDS, Finding
+from dali_ssd.records.inspect import Decoder, inspect_shards
 from dali_ssd.words import counted
 
 __all__ = ["Loader", "LoaderStats", "good_records"]
@@ -54,9 +55,11 @@ class Loader:
     """What the two loaders share: devices, their pipelines, and the look-up of records."""
 
     def __init__(
-        self, verified: Verified, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any
+        self, report: DatasetReport, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any
     ) -> None:
-        self._verified, self._dataset = verified, dataset
+        self.report = report
+        """What a look through the shards found, the records included that were left out."""
+        self._dataset = dataset
         self._ctx = _contexts(ctx)
         self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
         if self._device not in ("cpu", "gpu"):
@@ -82,12 +85,12 @@ class Loader:
     @property
     def bad_records(self) -> tuple[Finding, ...]:
         """What was found wrong with the records that `on_bad="skip"` left out."""
-        return self._verified.errors
+        return self.report.errors
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All that was found in the shards, what is only doubtful included."""
-        return self._verified.findings
+        return self.report.findings
 
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
@@ -107,7 +110,7 @@ class Loader:
             _require_utf8(path)
         if len(self._dataset) < count:
             raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
-        progressive = many_progressive(self._verified.progressive)
+        progressive = many_progressive(self.report.progressive)
         return Shard(self._dataset.shards, self._index, number, count, progressive)
 
     def _start(self, pipelines: list[Any]) -> None:
@@ -162,28 +165,31 @@ def _require_utf8(path: Path) -> None:
 
 def good_records(
     shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: str | Path | None
-) -> tuple[Verified, Dataset]:
+) -> tuple[DatasetReport, Dataset]:
     """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
     if bad_list is not None and Path(bad_list).suffix != ".txt":
         raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
     skip = config.on_bad == "skip"
-    verified = verify(shards, coordinates=config.coordinates, num_classes=num_classes, decode=skip)
-    _warn_of_unindexed(verified)
+    decoders: Sequence[Decoder] = ("dali",) if skip else ()
+    report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)
+    report.require_readable()
+    _warn(report, "unindexed")
+    _warn(report, "labels-in-pixels")
     if not skip:
-        verified.require_classes(num_classes)
-        return verified, verified.require_clean()
-    dataset = verified.without_bad(config.max_bad)
-    if verified.errors:
-        bad, path = len(verified.bad) + verified.lost, verified.write_list(bad_list)
+        report.require_classes()
+        return report, report.require_clean()
+    dataset = report.without_bad(config.max_bad)
+    if report.errors:
+        bad, path = len(report.bad) + report.lost, report.write_list(bad_list)
         _log.warning("%s left out; %s lists what is wrong", counted(bad, "bad record"), path)
-    return verified, dataset
+    return report, dataset
 
 
-def _warn_of_unindexed(verified: Verified) -> None:
-    missed = [found for found in verified.findings if found.kind == "unindexed"]
-    if missed:
-        text = "%s that no index lists, so not read, the first %s; %s"
-        _log.warning(text, counted(len(missed), "record"), missed[0].place, missed[0].advice)
+def _warn(report: DatasetReport, kind: str) -> None:
+    """Log one line about a kind of findings, if there are any."""
+    some = [found for found in report.findings if found.kind == kind]
+    if some:
+        _log.warning("%s (%d), such as %s; %s", KINDS[kind].title, len(some), some[0], KINDS[kind].advice)
 
 
 def _contexts(ctx: Any) -> list[Any]:

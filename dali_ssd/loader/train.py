@@ -100,9 +100,9 @@ class TrainLoader(Loader):
             raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id!r}")
         found = find_pipeline(recipe)
         image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
-        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
-        verified.require_objects()
-        super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
+        report, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
+        report.require_objects()
+        super().__init__(report, dataset, batch_size, ctx, device, num_threads)
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0
         self._num_processes, self._process = num_shards, shard_id
@@ -112,7 +112,7 @@ class TrainLoader(Loader):
             "augment": augment or found.augment,
             "image": image,
             "targets": replace(found.targets, targets=targets),
-            "in_pixels": verified.coordinates == "pixel",
+            "in_pixels": report.coordinates == "pixel",
         }
         batches = len(self._dataset) // (num_shards * batch_size)
         self._num_lanes = pipelines_per_device(self._device, batches)
@@ -127,7 +127,7 @@ class TrainLoader(Loader):
         most = batches_per_run(
             self.config.batch_size,
             self._num_lanes,
-            self._verified.mean_pixels,
+            self.report.mean_pixels,
             options["image"],
             len(options["anchors"]),
         )
@@ -240,7 +240,7 @@ class TrainLoader(Loader):
         return {
             "the number of records": str(len(self._dataset)),
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
-            "the labels": self._verified.labels,
+            "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
             "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
             "the number of pipelines a device": str(self._num_lanes),

@@ -54,8 +54,8 @@ class ValLoader(Loader):
         require("nvidia.dali")
         found = find_pipeline(recipe)
         self._image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
-        verified, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
-        super().__init__(verified, dataset, batch_size, ctx, device, num_threads)
+        report, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
+        super().__init__(report, dataset, batch_size, ctx, device, num_threads)
         self._each = batch_size // len(self._ctx)
         self.config = PipelineConfig(self._each, self._threads, prefetch, upright=upright)
         self._definition = found.val
@@ -71,7 +71,7 @@ class ValLoader(Loader):
                 self._shard(number, len(self._ctx)),
                 self._image,
                 upright=self.config.upright,
-                in_pixels=self._verified.coordinates == "pixel",
+                in_pixels=self.report.coordinates == "pixel",
                 device=self._device,
                 batch_size=self._each,
                 num_threads=self._threads,

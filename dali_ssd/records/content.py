@@ -45,6 +45,10 @@ class Content:
     scale: Scale = "none"
     top_class: int = -1
     """Largest class id; -1 without objects."""
+    objects: int = 0
+    """Objects with a proper class id and an area inside of the image."""
+    difficult: int = 0
+    """How many of these are marked difficult."""
     image: str = ""
     """Format and channels of the image where they are not the usual: `PNG RGBA`, `JPEG CMYK`."""
     label: int = 0
@@ -99,6 +103,7 @@ def check_record(record: bytes, place: Place) -> Content:
         return content
     if len(rows) and _usual(rows):
         content.scale, content.top_class = "fraction", int(rows[:, 0].max())
+        _count(rows, content)
         return content
     content.scale = scale_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
@@ -157,10 +162,18 @@ def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raste
     content.top_class = int(ids[real & fitting].max(initial=-1))
     problems: list[tuple[str, NDArray[np.bool_]]] = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
     problems += _box_problems(rows[:, 1:5], real & finite, content.scale, raster)
+    useless = np.any([bad for kind, bad in problems if kind != "overhanging-box"], axis=0)
+    _count(rows[real & ~useless], content)
     for kind, bad in problems:
         for number in np.flatnonzero(bad):
             where = replace(place, object=int(number))
             content.findings.append(finding(kind, where, describe(rows[number])))
+
+
+def _count(rows: NDArray[np.float32], content: Content) -> None:
+    """Count objects (n, B) that nothing is wrong with, but that they may reach beyond the image."""
+    content.objects = len(rows)
+    content.difficult = int((rows[:, 5] != 0).sum()) if rows.shape[1] > 5 else 0
 
 
 def _box_problems(

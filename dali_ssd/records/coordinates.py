@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from dali_ssd.config import AnyCoordinates, RecordsConfig
 from dali_ssd.errors import DatasetError, Place
 from dali_ssd.records.content import FRACTION_LIMIT, Scale
+from dali_ssd.words import counted
 
 __all__ = ["Coordinates", "Scales", "guess_coordinates", "resolve_coordinates"]
 
@@ -31,16 +33,16 @@ def guess_coordinates(scales: Scales) -> Coordinates | None:
     return "pixel" if len(pixels) >= _CLEAR * total else None
 
 
-def resolve_coordinates(scales: Scales, wanted: Literal["auto", "fraction", "pixel"] = "auto") -> Coordinates:
-    """What the coordinates are to be taken for. Raises `DatasetError` where `auto` would have to guess."""
+def resolve_coordinates(scales: Scales, wanted: AnyCoordinates = RecordsConfig.coordinates) -> Coordinates:
+    """What the coordinates are to be taken for. Raises `DatasetError` if `auto` would have to guess blindly."""
     if wanted != "auto":
         return wanted
     guess = guess_coordinates(scales)
     if guess is None:
         fractions, pixels = _split(scales)
         raise DatasetError(
-            f"cannot tell whether the labels have fractions or pixels: {len(pixels)} records have coordinates above "
-            f"{FRACTION_LIMIT:g} ({pixels[0]}), {len(fractions)} have none ({fractions[0]}); say coordinates="
-            "'fraction' or 'pixel' if one is meant, or correct the labels (`dali-ssd check` lists them)"
+            f"cannot tell whether the labels have fractions or pixels: {counted(len(pixels), 'record')} with "
+            f"coordinates above {FRACTION_LIMIT:g} ({pixels[0]}), {len(fractions)} with none ({fractions[0]}); say "
+            "coordinates='fraction' or 'pixel' if one is meant, or correct the labels (`dali-ssd check` lists them)"
         )
     return guess

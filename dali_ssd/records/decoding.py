@@ -112,8 +112,16 @@ def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
     return {numbers[at]: failed[at] for at in sorted(failed)}
 
 
-def decode_findings(dataset: Dataset, numbers: Sequence[int], cache_dir: str | Path | None = None) -> list[Finding]:
-    """A finding for each of the given records that DALI cannot decode; kept in the cache folder shard by shard."""
+def decode_findings(
+    dataset: Dataset, numbers: Sequence[int], *, cached: bool = True, cache_dir: str | Path | None = None
+) -> list[Finding]:
+    """A finding for each of the given records that DALI cannot decode.
+
+    `cached`: take what an earlier look found, and keep what this one finds, in the cache folder shard by shard. Raises
+    `MissingDependencyError` without DALI.
+    """
+    if not cached:
+        return [_finding(dataset, number, why) for number, why in undecodable(dataset, numbers).items()]
     known: list[Finding] = []
     unknown: list[int] = []
     by_shard: dict[int, list[int]] = {}
@@ -126,10 +134,14 @@ def decode_findings(dataset: Dataset, numbers: Sequence[int], cache_dir: str | P
     failed = undecodable(dataset, unknown) if unknown else {}
     for shard in sorted({dataset.shard_of(int(dataset.offsets[number])) for number in unknown}):
         some = by_shard[shard]
-        found = [finding("undecodable-image", dataset.place(i), f"DALI: {failed[i]}") for i in some if i in failed]
+        found = [_finding(dataset, i, failed[i]) for i in some if i in failed]
         _write(_cache(dataset.shards[shard], cache_dir), _offsets(dataset, shard, some), found)
         known += found
     return known
+
+
+def _finding(dataset: Dataset, number: int, why: str) -> Finding:
+    return finding("undecodable-image", dataset.place(number), f"DALI: {why}")
 
 
 def _offsets(dataset: Dataset, shard: int, numbers: Sequence[int]) -> list[int]:

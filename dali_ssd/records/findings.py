@@ -68,6 +68,16 @@ KINDS: dict[str, Kind] = {
     "zero-area-box": Kind("warning", "boxes without area", _FIX_OBJECT),
     "outside-box": Kind("warning", "boxes that lie outside of the image", _FIX_OBJECT),
     "overhanging-box": Kind("warning", "boxes that reach beyond the image", "`dali-ssd check --fix OUT` clips them"),
+    "unclear-coordinates": Kind(
+        "error",
+        "labels of which some have fractions and some pixels, so that neither can be guessed",
+        "say `--coordinates fraction` or `pixel` if one is meant; `dali-ssd check --fix OUT` then converts the others",
+    ),
+    "labels-in-pixels": Kind(
+        "warning",
+        "labels in pixels, which MXNet's and GluonCV's own loaders cannot train on",
+        "say `--coordinates pixel` if that is meant; `dali-ssd check --coordinates fraction --fix OUT` converts them",
+    ),
     "pixel-coordinates": Kind(
         "error",
         "pixel coordinates where fractions belong",
@@ -77,6 +87,16 @@ KINDS: dict[str, Kind] = {
         "error",
         "fractions where all other labels have pixel coordinates",
         "`dali-ssd check --coordinates pixel --fix OUT` converts them",
+    ),
+    "nothing-to-learn": Kind(
+        "warning",
+        "no record has an object with an area inside of its image, so no training takes these shards",
+        "pack them with their labels; images without objects may stand among others",
+    ),
+    "nothing-to-count": Kind(
+        "warning",
+        "all objects are marked difficult, so no score counts one",
+        "nothing for training; to score, write them again without the mark, or take others",
     ),
     "no-objects": Kind("note", "records without objects", "nothing; they are trained on as background"),
     "not-an-image": Kind("error", "records that hold no image", _FIX),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from dali_ssd.checks import check_not_negative, check_types, raise_all
+from dali_ssd.checks import check_choice, check_not_negative, check_types, raise_all
+from dali_ssd.config import AnyCoordinates, RecordsConfig
 
 __all__ = ["CheckConfig"]
 
@@ -19,8 +19,9 @@ class CheckConfig:
     """Shards or patterns such as 'data/*.rec'."""
     decode: bool = False
     """Decode every image as well."""
-    coordinates: Literal["fraction", "pixel"] = "fraction"
-    """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels."""
+    coordinates: AnyCoordinates = RecordsConfig.coordinates
+    """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels; auto: what nearly all of
+    them look like, as the loaders take them."""
     classes: str = ""
     """Class names, a file or a list, or their number; empty: classes.txt beside the shards, if there is one."""
     json: Path | None = None
@@ -37,8 +38,7 @@ class CheckConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_not_negative(self, "workers", "show")
-        if self.coordinates not in ("fraction", "pixel"):
-            faults.append(f"coordinates must be fraction or pixel, not {self.coordinates!r}")
+        faults += check_choice("coordinates", self.coordinates, AnyCoordinates)
         if self.json is not None and self.json.suffix != ".json":  # nothing that was there under another name is lost
             faults.append(f"json must be a name that ends in .json, not {str(self.json)!r}")
         if self.fix is not None and self.quarantine is not None and self.fix.resolve() == self.quarantine.resolve():

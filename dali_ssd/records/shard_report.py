@@ -22,21 +22,22 @@ from dali_ssd.records.dataset import Part
 from dali_ssd.records.findings import Finding, from_json, to_json
 from dali_ssd.records.index import index_path
 from dali_ssd.records.recordio import frame_at, join, map_shard
-from dali_ssd.records.structure import Structure, left_out_path, shard_structure
+from dali_ssd.records.structure import Structure, left_out_path
 
 __all__ = [
     "RecordFacts",
     "ShardReport",
     "Task",
-    "cached_report",
     "inspect_records",
-    "inspect_shard",
+    "read_report",
     "report_identity",
+    "report_path",
     "require_any_record",
     "tasks_of",
+    "write_report",
 ]
 
-_FORMAT = 6
+_FORMAT = 7
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
@@ -54,6 +55,10 @@ class RecordFacts:
     scale: Scale
     top_class: int
     """Largest class id, -1 without objects."""
+    objects: int
+    """Objects with a proper class id and an area inside of the image: what can be learned, and found."""
+    difficult: int
+    """How many of these are marked difficult, so that no score counts them."""
     image: str
     """Format and channels where unusual."""
     pixels: int
@@ -92,10 +97,8 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
 
 
 def _facts(offset: int, key: int, content: Content) -> RecordFacts:
-    scale, image = content.scale, content.image
-    return RecordFacts(
-        *(offset, key, scale, content.top_class, image, content.pixels, content.label, content.progressive)
-    )
+    objects = (content.scale, content.top_class, content.objects, content.difficult)
+    return RecordFacts(offset, key, *objects, content.image, content.pixels, content.label, content.progressive)
 
 
 def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
@@ -109,28 +112,20 @@ def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     return facts, findings
 
 
-def inspect_shard(shard: Path) -> ShardReport:
-    """Look through a shard's framing, index and records. Raises `DatasetError` where it cannot be read."""
-    (report,) = inspect_records([shard_structure(shard)])
-    return report
-
-
-def inspect_records(structures: Sequence[Structure], workers: int = 1) -> list[ShardReport]:
-    """Look into the records of shards whose framing is known. Raises `DatasetError` where one cannot be read."""
+def inspect_records(structures: Sequence[Structure], workers: int = 1) -> Iterator[ShardReport]:
+    """Look into the records of shards whose framing is known. Raises `DatasetError` if one cannot be read."""
     tasks = [tasks_of(one.shard, [(frame.offset, key) for frame, key in one.listed()]) for one in structures]
     count = sum(map(len, tasks))
     # Starting a process takes as long as looking into some 8,000 records.
     looked = _progress(ordered_map(_look_into, [task for some in tasks for task in some], workers, worth=32), count)
-    reports = []
     for structure, some in zip(structures, tasks, strict=True):
         facts: list[RecordFacts] = []
         findings = list(structure.findings)
         for some_facts, some_findings in islice(looked, len(some)):
             facts += some_facts
             findings += some_findings
-        reports.append(ShardReport(structure.shard, structure.shard.stat().st_size, tuple(facts), tuple(findings)))
+        yield ShardReport(structure.shard, structure.shard.stat().st_size, tuple(facts), tuple(findings))
     deque(looked, maxlen=0)  # lets the bar and the processes end
-    return reports
 
 
 def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
@@ -156,18 +151,15 @@ def report_identity(shard: Path) -> str:
     return f"{_FORMAT}-" + "-".join(part[:24] for part in parts)
 
 
-def cached_report(shard: Path, cache_dir: str | Path | None = None) -> ShardReport:
-    """The report of an earlier look if shard and index are still the same, else a new one, which is kept.
+def report_path(shard: Path, cache_dir: str | Path | None = None) -> Path:
+    """Where the report of a shard as it is now is kept. Raises `DatasetError` if shard or folder cannot be read."""
+    return cache_folder(cache_dir, "verified") / f"{report_identity(shard)}.json"
 
-    Raises `DatasetError` where the shard cannot be read.
-    """
-    path = cache_folder(cache_dir, "verified") / f"{report_identity(shard)}.json"
-    known = _read(path, shard)
-    if known is None:
-        known = inspect_shard(shard)
-        with atomic_open(path, "w") as file:
-            json.dump(_to_json(known), file)
-    return known
+
+def write_report(report: ShardReport, path: Path) -> None:
+    """Keep a report for the next time."""
+    with atomic_open(path, "w") as file:
+        json.dump(_to_json(report), file)
 
 
 def _to_json(report: ShardReport) -> dict[str, Any]:
@@ -175,8 +167,8 @@ def _to_json(report: ShardReport) -> dict[str, Any]:
     return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}
 
 
-def _read(path: Path, shard: Path) -> ShardReport | None:
-    """The report in a cache file; None if there is none, or one that is damaged: then it is made again."""
+def read_report(path: Path, shard: Path) -> ShardReport | None:
+    """The report that was kept; None if there is none, or one that is damaged: then it is made again."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         records = tuple(RecordFacts(*cast("Sequence[Any]", row)) for row in data["records"])

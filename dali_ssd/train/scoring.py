@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.draw import Tile
-from dali_ssd.errors import ConfigError, DatasetError
+from dali_ssd.errors import ConfigError
 from dali_ssd.evaluate import Scores, detect, evaluate
 from dali_ssd.loader import ValLoader
 from dali_ssd.progress import track
@@ -58,25 +58,12 @@ def score_file(config: EvalConfig) -> Scoring:
         num_classes=len(classes),
         recipe=config.recipe,
     ) as loader:
+        loader.report.require_countable()
         scores = evaluate(net, track(loader, "scoring"), classes, config.data_shape)
-        _check_any(scores, shards)
         flat = sum(found.kind == "zero-area-box" for found in loader.findings)
         scores = replace(scores, truth=replace(scores.truth, flat=flat))
         tiles = tiles_of(net, loader, config.data_shape, config.images, config.min_score) if config.draw else []
     return Scoring(scores, tiles)
-
-
-def _check_any(scores: Scores, shards: Sequence[Path]) -> None:
-    """Raise DatasetError where no object counts."""
-    objects, difficult = sum(scores.truth.objects), sum(scores.truth.difficult)
-    where = ", ".join(map(str, shards))
-    if not objects:
-        raise DatasetError(f"no objects with an area in {where}: there is nothing to find")
-    if objects == difficult:
-        raise DatasetError(
-            f"all objects in {where} are marked difficult ({difficult}), so none counts; score on shards with others, "
-            "or write these again without the mark (`difficult` in VOC files, crowd regions in COCO's)"
-        )
 
 
 def tiles_of(net: Any, batches: Iterable[Any], data_shape: int, count: int, min_score: float) -> list[Tile]:

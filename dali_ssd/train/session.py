@@ -200,6 +200,7 @@ def _scorer(
         bad_list=f"{prefix}_bad_val_records.txt",
         recipe=config.recipe,
     )
+    loader.report.require_countable()
     return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)
 
 

@@ -21,9 +21,9 @@ from dali_ssd.errors import DaliSsdError
 from dali_ssd.records.check import check
 from dali_ssd.records.fix import fix
 from dali_ssd.records.index import ensure_index, index_path
+from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
-from dali_ssd.records.verify import verify
 from dali_ssd.synthetic import write_shapes
 from dali_ssd.train.checkpoint import write_checkpoint
 
@@ -70,7 +70,7 @@ def write_index(shard: Path, out: Path) -> None:
 
 
 def write_cache(shard: Path, out: Path) -> None:
-    verify(shard, cache_dir=out)
+    inspect_shards(shard, cache_dir=out)
 
 
 def write_arrays(shard: Path, out: Path) -> None:

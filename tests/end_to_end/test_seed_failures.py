@@ -92,7 +92,7 @@ def test_corrupt_jpeg(tmp_path: Path, workers: int) -> None:
     some[5] = (some[5][0], some[5][1][: len(some[5][1]) // 2])
     some[8] = (some[8][0], b"\xff\xd8 and nothing more")
     (shard,) = write(tmp_path, some)
-    with pytest.raises(DatasetError, match=r"2 things are wrong(.|\n)*record 5,(.|\n)*record 8,"):
+    with pytest.raises(DatasetError, match=r"2 errors in the records(.|\n)*record 5,(.|\n)*record 8,"):
         loader(shard, num_threads=workers)
     with loader(shard, num_threads=workers, on_bad="skip", max_bad=0.2) as batches:
         assert [found.place.key for found in batches.bad_records] == [5, 8]
@@ -120,7 +120,7 @@ def in_pixels(boxes: np.ndarray, _: int) -> np.ndarray:
     return build_label(boxes * SIZE, [0, 1])
 
 
-def test_cannot_differentiate_node_with_pixel_labels(tmp_path: Path) -> None:
+def test_cannot_differentiate_node_with_pixel_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """No anchor was positive, and GluonCV's loss a constant. Labels in pixels are labels like others."""
     fractions, pixels = write(tmp_path, records()), write(tmp_path, records(in_pixels), stem="p")
     for one, other in zip(loader(fractions), loader(pixels), strict=True):
@@ -128,6 +128,8 @@ def test_cannot_differentiate_node_with_pixel_labels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.cls_targets[0].asnumpy(), other.cls_targets[0].asnumpy())
         np.testing.assert_allclose(one.box_targets[0].asnumpy(), other.box_targets[0].asnumpy(), atol=1e-3)
         assert (other.cls_targets[0].asnumpy() > 0).any(axis=1).all()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "labels in pixels" in said and "--coordinates pixel" in said
     assert train(pixels[0], tmp_path / "out") == 0
     assert has_finite_weights(tmp_path / "out")
 
@@ -157,11 +159,13 @@ def test_labels_without_objects(tmp_path: Path, none: list[float]) -> None:
 @pytest.mark.parametrize(
     ("none", "says"),
     [
-        ([2, 5], "none of the 12 records has an object, so there is nothing to learn"),
-        ([2, 5, -1, 0, 0, 0, 0], "none of the 12 records has an object, so there is nothing to learn"),
+        ([2, 5], "none of 12 records has an object"),
+        ([2, 5, -1, 0, 0, 0, 0], "none of 12 records has an object"),
+        ([2, 5, 0, 0.2, 0.2, 0.2, 0.7], "none of 12 records has an object with an area inside of its image"),
+        ([2, 5, 0, 1.2, 0.2, 1.4, 0.7], "none of 12 records has an object with an area inside of its image"),
         ([0], "the label is the single number 0: packed without --pack-label"),
     ],
-    ids=["nothing", "class -1", "one number"],
+    ids=["nothing", "class -1", "no area", "outside", "one number"],
 )
 def test_a_set_without_any_object_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], none: list[float], says: str
@@ -169,6 +173,25 @@ def test_a_set_without_any_object_is_refused(
     (shard,) = write(tmp_path, records(lambda *_: np.float32(none)))
     assert train(shard, tmp_path / "out") == 2
     assert says in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ([2, 6, 0, 0.1, 0.2, 0.5, 0.6, 1], "are marked difficult (12), so none counts"),
+        ([2, 5], "no objects with an area inside of their image"),
+    ],
+    ids=["difficult", "nothing"],
+)
+def test_a_validation_without_any_object_that_counts_is_refused_before_the_first_epoch(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], label: list[float], says: str
+) -> None:
+    (shard,) = write(tmp_path, records())
+    (val,) = write(tmp_path, records(lambda *_: np.float32(label)), stem="val")
+    assert train(shard, tmp_path / "out", "--val", str(val)) == 2
+    out, err = capfd.readouterr()
+    assert says in err and "[Epoch" not in out + err
+    assert not list((tmp_path / "out").glob("*.params"))
 
 
 def test_some_labels_without_objects(tmp_path: Path) -> None:

@@ -12,18 +12,19 @@ from dali_ssd.cli.check import run as main_check
 from dali_ssd.errors import Place
 from dali_ssd.files import atomic_open, cache_folder, locked
 from dali_ssd.records import decoding, recordio
-from dali_ssd.records.check import Checked, check
+from dali_ssd.records.check import check
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths, open_dataset
+from dali_ssd.records.dataset_report import DatasetReport
 from dali_ssd.records.decoding import undecodable
 from dali_ssd.records.findings import finding
 from dali_ssd.records.fix import fix
 from dali_ssd.records.index import build_index, read_index
+from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import MAGIC, frame, frame_at, unpack
-from dali_ssd.records.verify import verify
 from dali_ssd.records.writer import shard_names
 from dali_ssd.train.gallery import stored_tiles
 
@@ -52,8 +53,12 @@ def label(*words: float) -> object:
     return parse_label(np.array(words, np.float32))
 
 
-def look(*shards: Path) -> Checked:
+def look(*shards: Path) -> DatasetReport:
     return check(CheckConfig(tuple(map(str, shards))))
+
+
+def demand(shard: Path) -> None:
+    inspect_shards(shard).require_readable()
 
 
 def repair(folder: Path, *shards: Path) -> object:
@@ -155,11 +160,11 @@ CASES: dict[str, Case] = {
     "the image cannot be decoded": lambda folder, _: stored_tiles(
         open_dataset(write(folder, [record(image=b"text")])), [0]
     ),
-    "{count} things are wrong": lambda folder, _: verify(write(folder, [record(image=b"")])).require_clean(),
-    "more than max_bad": lambda folder, _: verify(write(folder, [record(), record(image=b"")])).without_bad(0.1),
-    "none of the {count} records": lambda folder, _: verify(write(folder, [record([])])).require_objects(),
-    "every record is bad": lambda folder, _: verify(write(folder, [record(image=b"")])).without_bad(1),
-    "cannot tell whether the labels": lambda folder, _: verify(write(folder, [record(), record([PIXELS])])),
+    "{errors} in the records": lambda folder, _: inspect_shards(write(folder, [record(image=b"")])).require_clean(),
+    "more than max_bad": lambda folder, _: inspect_shards(write(folder, [record(image=b"")])).without_bad(0.1),
+    "none of {records} has": lambda folder, _: inspect_shards(write(folder, [record([])])).require_objects(),
+    "every record is bad": lambda folder, _: inspect_shards(write(folder, [record(image=b"")])).without_bad(1),
+    "cannot tell whether the labels": lambda folder, _: demand(write(folder, [record(), record([PIXELS])])),
     "before it began": dead_decoder,
     "no class names in": lambda *_: read_classes(","),
     "class names more than once": lambda *_: read_classes("cat, dog, cat"),
@@ -182,12 +187,12 @@ CASES: dict[str, Case] = {
     "no record can be kept": lambda folder, _: repair(folder / "out", write(folder, [record(image=b"")])),
     "every record has an error": lambda folder, _: set_aside(folder / "out", write(folder, [record(image=b"")])),
     "has changed meanwhile": changed_meanwhile,
-    "the indexes list none of": lambda folder, _: verify(with_index(folder, "")),
+    "the indexes list none of": lambda folder, _: demand(with_index(folder, "")),
     "nothing was repaired, since": unreadable,
     "{path} is a folder; give the name": lambda folder, _: (
         (folder / "a.json").mkdir(),
         main_check([str(write(folder)), "--json", str(folder / "a.json")]),
     ),
-    "bytes in all": lambda folder, _: verify(without_index(folder, b"")),
-    "no records in {shards}": lambda folder, _: verify(without_index(folder, b"damage" * 9)),
+    "bytes in all": lambda folder, _: inspect_shards(without_index(folder, b"")),
+    "no records in {shards}": lambda folder, _: demand(without_index(folder, b"damage" * 9)),
 }

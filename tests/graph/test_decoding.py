@@ -15,9 +15,9 @@ from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.decode_worker import batches
 from dali_ssd.records.decoding import undecodable
+from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
-from dali_ssd.records.verify import verify
 from dali_ssd.records.writer import ShardWriter
 
 pytest.importorskip("nvidia.dali")
@@ -114,7 +114,7 @@ def test_decoder_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_verify_by_decoding_and_its_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = write(tmp_path, [*GOOD, broken_png(), b"text"])
-    first = verify(dataset.shards, decode=True, cache_dir=tmp_path / "cache")
+    first = inspect_shards(dataset.shards, decoders=("dali",), cache_dir=tmp_path / "cache")
     assert [found.kind for found in first.errors] == ["not-an-image", "undecodable-image"]
     assert len(first.without_bad(0.5)) == len(GOOD)
 
@@ -122,7 +122,7 @@ def test_verify_by_decoding_and_its_cache(tmp_path: Path, monkeypatch: pytest.Mo
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(decoding, "undecodable", never)
-    assert verify(dataset.shards, decode=True, cache_dir=tmp_path / "cache").errors == first.errors
+    assert inspect_shards(dataset.shards, decoders=("dali",), cache_dir=tmp_path / "cache").errors == first.errors
 
 
 READER_ERROR = (

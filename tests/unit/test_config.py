@@ -83,7 +83,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
     CheckConfig: {
         "workers": [-1],
         "show": [-1],
-        "coordinates": ["auto", ""],
+        "coordinates": ["guess", ""],
     },
     TrainConfig: {
         **repeat(("data_shape", "batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),

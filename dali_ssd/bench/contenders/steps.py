@@ -18,7 +18,7 @@ from dali_ssd.graph.render import render
 from dali_ssd.graph.source import Shard, decode, image_shapes, read
 from dali_ssd.graph.targets import encode
 from dali_ssd.loader.runs import many_progressive
-from dali_ssd.records.verify import verify
+from dali_ssd.records.inspect import inspect_shards
 
 __all__ = ["batches"]
 
@@ -27,9 +27,9 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     """Yield batches that hold nothing, each after the pipeline has run up to the step `work.until`."""
     if work.until == "hand over":
         yield from load("dali_ssd").batches(work, anchors)
-    verified = verify(work.shards)
-    dataset = verified.dataset
-    progressive = many_progressive(verified.progressive)
+    report = inspect_shards(work.shards)
+    dataset = report.dataset
+    progressive = many_progressive(report.progressive)
     shard = Shard(dataset.shards, dataset.merged_index(work.folder), progressive=progressive)
     pipeline = _pipeline(shard, work, anchors, **pipeline_options(work))
     pipeline.build()

@@ -11,7 +11,7 @@ from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
 from dali_ssd.errors import ConfigError
-from dali_ssd.records.verify import verify
+from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.synthetic import SHAPES
 
 
@@ -63,7 +63,7 @@ def test_the_linter_finds_all_that_is_planted_and_nothing_else(tmp_path: Path) -
     assert sorted(planted.bad.values()) == sorted([*BAD, BROKEN_FRAME])
     assert sorted(planted.unusual.values()) == sorted(UNUSUAL)
     assert len(planted.good) + len(planted.bad) == 60
-    verified = verify(planted.shards, num_classes=len(SHAPES), decode=True)
+    verified = inspect_shards(planted.shards, num_classes=len(SHAPES), decoders=("dali",))
     kept = verified.without_bad(1)
     places = [kept.place(number) for number in range(len(kept))]
     assert {(place.shard.name, place.key) for place in places if place.shard} == planted.good

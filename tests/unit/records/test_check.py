@@ -9,9 +9,10 @@ from dali_ssd.cli import check as command
 from dali_ssd.cli.main import main
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
 from dali_ssd.files import locked
-from dali_ssd.records import check as module
-from dali_ssd.records.check import Checked, check
+from dali_ssd.records import inspect as module
+from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.dataset_report import DatasetReport
 from dali_ssd.records.fix import fix
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.options import CheckConfig
@@ -23,11 +24,11 @@ from .conftest import BOX, Write, encoded, record, starts
 GOOD = [record([(0.1, 0.1, 0.2 + i / 40, 0.5)], [i % 3]) for i in range(12)]
 
 
-def look(shard: Path, **options: object) -> Checked:
+def look(shard: Path, **options: object) -> DatasetReport:
     return check(CheckConfig((str(shard),), workers=1, **options))  # type: ignore[arg-type]
 
 
-def kinds(checked: Checked) -> list[str]:
+def kinds(checked: DatasetReport) -> list[str]:
     return [found.kind for found in checked.findings]
 
 
@@ -80,9 +81,11 @@ def test_notes_do_not_fail(write: Write) -> None:
 
 def test_pixels_where_fractions_belong(write: Write) -> None:
     pixels, both = write([record([(4, 3, 20, 15)])] * 5), write([record([(4, 3, 20, 15)])] * 5 + GOOD, "b")
-    assert kinds(look(pixels)) == ["pixel-coordinates"] * 5
+    assert kinds(look(pixels)) == ["labels-in-pixels"] and look(pixels).exit_code == 1
+    assert kinds(look(pixels, coordinates="fraction")) == ["pixel-coordinates"] * 5
     assert kinds(look(pixels, coordinates="pixel")) == []
     assert kinds(look(both, coordinates="pixel")) == ["fraction-coordinates"] * 12
+    assert kinds(look(both)) == ["unclear-coordinates", *["pixel-coordinates"] * 5]
 
 
 def test_classes(write: Write, tmp_path: Path) -> None:
@@ -414,7 +417,7 @@ def test_a_fraction_among_pixels(write: Write, tmp_path: Path) -> None:
     fixed = fix(checked.reports, checked.findings, tmp_path / "out", "pixel", None)
     assert (fixed.kept, fixed.mended) == (3, 1)
     assert look(tmp_path / "out" / shard.name, coordinates="pixel").exit_code == 0
-    assert kinds(look(shard)) == ["pixel-coordinates"] * 3
+    assert kinds(look(shard, coordinates="fraction")) == ["pixel-coordinates"] * 3
 
 
 def test_a_label_in_pixels_that_is_left_with_fractions(write: Write, tmp_path: Path) -> None:

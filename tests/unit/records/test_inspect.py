@@ -4,17 +4,18 @@ import io
 import json
 import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from dali_ssd.errors import DatasetError, Place, RecordError
-from dali_ssd.records import shard_report
+from dali_ssd.records import inspect as module
 from dali_ssd.records.coordinates import guess_coordinates, resolve_coordinates
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.shard_report import cached_report, report_identity
-from dali_ssd.records.verify import verify
+from dali_ssd.records.inspect import inspect_shards
+from dali_ssd.records.shard_report import report_path
 from tests.processes import in_processes
 
 from .conftest import BOX, Write, encoded, record, starts
@@ -37,7 +38,7 @@ def test_coordinates_are_guessed_only_when_clear(fractions: int, pixels: int, ex
     assert guess_coordinates(some) == expected  # type: ignore[arg-type]
     assert resolve_coordinates(some, "pixel") == "pixel"  # type: ignore[arg-type]
     if expected is None:
-        with pytest.raises(DatasetError, match=r"2 records have coordinates above 2 .*8 have none"):
+        with pytest.raises(DatasetError, match=r"2 records with coordinates above 2 .*8 with none"):
             resolve_coordinates(some)  # type: ignore[arg-type]
     else:
         assert resolve_coordinates(some) == expected  # type: ignore[arg-type]
@@ -45,17 +46,17 @@ def test_coordinates_are_guessed_only_when_clear(fractions: int, pixels: int, ex
 
 def test_clean_dataset(write: Write) -> None:
     shard = write(GOOD)
-    verified = verify(shard)
-    assert (verified.findings, verified.coordinates, verified.bad, verified.lost) == ((), "fraction", (), 0)
-    assert verified.require_clean() is verified.dataset and len(verified.dataset) == 20
-    assert len(verified.without_bad()) == 20
+    report = inspect_shards(shard)
+    assert (report.findings, report.coordinates, report.bad, report.lost) == ((), "fraction", (), 0)
+    assert report.require_clean() is report.dataset and len(report.dataset) == 20
+    assert len(report.without_bad()) == 20
 
 
 def test_missing_index_is_built(write: Write) -> None:
     shard = write(GOOD)
     index = shard.with_suffix(".idx").read_bytes()
     shard.with_suffix(".idx").unlink()
-    assert verify(shard).findings == ()
+    assert inspect_shards(shard).findings == ()
     assert shard.with_suffix(".idx").read_bytes() == index
 
 
@@ -63,27 +64,27 @@ def test_every_bad_record_is_named_at_once(write: Write) -> None:
     shard = write(
         [*GOOD[:3], record(image=b"text"), GOOD[0], record([BOX, (0.5, 0.2, 0.1, 0.6)]), record([PIXELS]), *GOOD]
     )
-    verified = verify(shard)
-    assert verified.bad == (3, 5, 6)
+    report = inspect_shards(shard)
+    assert report.bad == (3, 5, 6)
     with pytest.raises(DatasetError) as caught:
-        verified.require_clean()
+        report.require_clean()
     message = str(caught.value)
-    for expected in ("record 3,", "record 5,", "object 1", "record 6,", "3 things are wrong", "dali-ssd check"):
+    for expected in ("record 3,", "record 5,", "object 1", "record 6,", "3 errors in the records", "dali-ssd check"):
         assert expected in message
-    assert len(verified.without_bad(0.2)) == 24
+    assert len(report.without_bad(0.2)) == 24
     with pytest.raises(DatasetError, match=r"3 of 27 records are bad, more than max_bad = 0\.01"):
-        verified.without_bad()
+        report.without_bad()
 
 
 def test_a_file_lists_what_is_too_much_for_a_message(write: Write) -> None:
     with pytest.raises(DatasetError) as caught:
-        verify(write([record(image=b"") for _ in range(80)])).require_clean()
+        inspect_shards(write([record(image=b"") for _ in range(80)])).require_clean()
     path = re.search(r"and 30 more; (.*) lists all", str(caught.value))
     assert path is not None and len(Path(path[1]).read_text().splitlines()) == 80
 
 
 def test_list_of_errors(write: Write, tmp_path: Path) -> None:
-    verify(write([*GOOD, record(image=b"")])).write_list(tmp_path / "bad.txt")
+    inspect_shards(write([*GOOD, record(image=b"")])).write_list(tmp_path / "bad.txt")
     lines = (tmp_path / "bad.txt").read_text().splitlines()
     assert len(lines) == 1 and lines[0].startswith("not-an-image\t") and "record 20" in lines[0]
 
@@ -97,11 +98,11 @@ def test_damaged_framing_and_index_are_skipped_too(write: Write) -> None:
     for present in (True, False):
         if not present:
             shard.with_suffix(".idx").unlink()
-        verified = verify(shard)
-        assert len(verified.dataset) == 19 and verified.bad == () and verified.lost >= 1
+        report = inspect_shards(shard)
+        assert len(report.dataset) == 19 and report.bad == () and report.lost >= 1
         with pytest.raises(DatasetError):
-            verified.require_clean()
-        kept = verified.without_bad(0.2)
+            report.require_clean()
+        kept = report.without_bad(0.2)
         assert [kept.place(i).offset for i in range(19)] == [at for i, at in enumerate(starts(records)[:-1]) if i != 4]
     with pytest.raises(RecordError):
         open_dataset(shard)
@@ -109,51 +110,55 @@ def test_damaged_framing_and_index_are_skipped_too(write: Write) -> None:
 
 def test_number_of_classes(write: Write) -> None:
     shard = write([record([BOX, BOX, BOX], [9, 0, i]) if i == 9 else record([BOX, BOX], [0, i]) for i in range(10)])
-    assert verify(shard, num_classes=10).bad == ()
-    verified = verify(shard, num_classes=8)
-    assert verified.bad == (8, 9) and {found.kind for found in verified.errors} == {"unknown-class"}
-    assert [(found.place.key, found.place.object) for found in verified.errors] == [(8, 1), (9, 0), (9, 2)]
-    assert "class 8, box (" in str(verified.errors[0]) and "there are 8 classes" in str(verified.errors[0])
+    assert inspect_shards(shard, num_classes=10).bad == ()
+    report = inspect_shards(shard, num_classes=8)
+    assert report.bad == (8, 9) and {found.kind for found in report.errors} == {"unknown-class"}
+    assert [(found.place.key, found.place.object) for found in report.errors] == [(8, 1), (9, 0), (9, 2)]
+    assert "class 8, box (" in str(report.errors[0]) and "there are 8 classes" in str(report.errors[0])
 
 
-@pytest.mark.parametrize("coordinates", ["auto", "pixel"])
-def test_pixel_labels(write: Write, coordinates: str) -> None:
-    verified = verify(write([record([PIXELS])] * 10), coordinates=coordinates)  # type: ignore[arg-type]
-    assert (verified.coordinates, verified.findings) == ("pixel", ())
+def test_labels_that_are_guessed_to_be_in_pixels_are_told_of(write: Write) -> None:
+    shard = write([record([PIXELS])] * 10)
+    asked, guessed = inspect_shards(shard, coordinates="pixel"), inspect_shards(shard)
+    assert (asked.coordinates, asked.findings) == ("pixel", ())
+    assert guessed.coordinates == "pixel" and guessed.require_clean() is guessed.dataset
+    assert [str(found) for found in guessed.findings] == [f"{shard}: 10 records; their boxes are taken as pixels"]
 
 
 def test_ambiguous_labels(write: Write) -> None:
     shard = write([record([PIXELS])] * 10 + GOOD)
-    with pytest.raises(DatasetError, match="cannot tell whether"):
-        verify(shard)
-    verified = verify(shard, coordinates="fraction")
-    assert len(verified.bad) == 10 and verified.errors[0].place.object == 0
-    assert len(verify(shard, coordinates="pixel").bad) == 20
+    unclear = inspect_shards(shard)
+    with pytest.raises(DatasetError, match=r"cannot tell .* 10 records with coordinates above 2 .*20 with none"):
+        unclear.require_readable()
+    assert unclear.count("unclear-coordinates") == 1 and unclear.count("pixel-coordinates") == 10
+    report = inspect_shards(shard, coordinates="fraction")
+    assert len(report.bad) == 10 and report.errors[0].place.object == 0
+    assert len(inspect_shards(shard, coordinates="pixel").bad) == 20
 
 
 def test_second_look_comes_from_the_cache(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shard = write([*GOOD, record(image=b""), record([PIXELS], [7])])
-    first = verify(shard, cache_dir=tmp_path / "cache", num_classes=3)
+    first = inspect_shards(shard, cache_dir=tmp_path / "cache", num_classes=3)
 
     def never(*_: object) -> None:
         raise AssertionError("looked again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_report, "inspect_shard", never)
-        again = verify(shard, cache_dir=tmp_path / "cache", num_classes=3)
+        patch.setattr(module, "shard_structure", never)
+        again = inspect_shards(shard, cache_dir=tmp_path / "cache", num_classes=3)
         assert again.findings == first.findings and again.bad == first.bad == (20, 21)
         os.utime(shard, ns=(1, 1))
         with pytest.raises(AssertionError, match="looked again"):
-            verify(shard, cache_dir=tmp_path / "cache")
+            inspect_shards(shard, cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"size": 1, "records": [[1]], "findings": []}', "\x00"])
 def test_damaged_cache_is_made_again(write: Write, tmp_path: Path, content: str) -> None:
     shard = write(GOOD)
-    first = cached_report(shard, tmp_path)
-    path = tmp_path / "verified" / f"{report_identity(shard)}.json"
+    first = inspect_shards(shard, cache_dir=tmp_path)
+    path = report_path(shard, tmp_path)
     path.write_text(content)
-    assert cached_report(shard, tmp_path) == first
+    assert inspect_shards(shard, cache_dir=tmp_path).reports == first.reports
     assert json.loads(path.read_text())["size"] == shard.stat().st_size
 
 
@@ -166,34 +171,34 @@ def test_processes_look_at_once(write: Write, tmp_path: Path) -> None:
 
 def _look_often(shard: Path, cache: Path) -> None:
     for i in range(10):
-        assert verify(shard, cache_dir=cache / str(i % 2)).bad == (20,)
-        assert verify(shard, cache_dir=cache).bad == (20,)
+        assert inspect_shards(shard, cache_dir=cache / str(i % 2)).bad == (20,)
+        assert inspect_shards(shard, cache_dir=cache).bad == (20,)
 
 
 def test_nothing_usable(write: Write, tmp_path: Path) -> None:
     shard = write(GOOD)
     shard.write_bytes(b"garbage" * 10)
     with pytest.raises(DatasetError, match="no records in"):
-        verify(shard)
+        inspect_shards(shard).require_readable()
     with pytest.raises(DatasetError, match="there is no file"):
-        verify(tmp_path / "none.rec")
+        inspect_shards(tmp_path / "none.rec")
     bad = write([record(image=encoded()[:50])], "b")
     with pytest.raises(DatasetError, match="no records are left"):
-        verify(bad).without_bad(1)
+        inspect_shards(bad).without_bad(1)
 
 
 def test_what_is_known_of_a_shard_holds_under_its_other_names(
     write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shard = write([*GOOD, record([BOX, (0.5, 0.2, 0.1, 0.6)])])
-    assert verify(shard).bad == (20,)
+    assert inspect_shards(shard).bad == (20,)
     monkeypatch.chdir(shard.parent)
     (tmp_path / "link.rec").symlink_to(shard)
     (tmp_path / "link.idx").symlink_to(shard.with_suffix(".idx"))
     for name in (Path(shard.name), tmp_path / "link.rec"):
-        verified = verify(name)
-        assert verified.bad == (20,) and verified.lost == 0
-        assert len(verified.without_bad(0.1)) == 20
+        report = inspect_shards(name)
+        assert report.bad == (20,) and report.lost == 0
+        assert len(report.without_bad(0.1)) == 20
 
 
 def test_damage_where_the_index_has_an_entry_counts_once(write: Write) -> None:
@@ -201,24 +206,24 @@ def test_damage_where_the_index_has_an_entry_counts_once(write: Write) -> None:
     data = bytearray(shard.read_bytes())
     data[starts(GOOD)[7]] ^= 1
     shard.write_bytes(data)
-    verified = verify(shard)
-    (found,) = verified.errors
+    report = inspect_shards(shard)
+    (found,) = report.errors
     assert (found.kind, found.place.key, found.place.offset) == ("bad-magic", 7, starts(GOOD)[7])
-    assert verified.lost == 1
+    assert report.lost == 1
 
 
 def test_a_fault_of_the_index_is_no_fault_of_the_record(write: Write) -> None:
     shard = write(GOOD)
     with shard.with_suffix(".idx").open("a") as index:
         index.write(f"40\t{starts(GOOD)[7]}\n")
-    verified = verify(shard)
-    assert [found.kind for found in verified.errors] == ["index-duplicate-offset"]
-    assert len(verified.without_bad()) == 20
+    report = inspect_shards(shard)
+    assert [found.kind for found in report.errors] == ["index-duplicate-offset"]
+    assert len(report.without_bad()) == 20
 
 
 def test_labels_have_a_digest(write: Write) -> None:
     boxes = [(0.1, 0.2, 0.5, 0.6), (0.1, 0.2, 0.5, 0.61)]
-    digests = [verify(write([record([box])], f"s{i}")).labels for i, box in enumerate([*boxes, boxes[0]])]
+    digests = [inspect_shards(write([record([box])], f"s{i}")).label_digest for i, box in enumerate([*boxes, boxes[0]])]
     assert digests[0] != digests[1] and digests[0] == digests[2]
 
 
@@ -227,6 +232,56 @@ def test_share_of_progressive_images(write: Write, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(stream, "JPEG", progressive=True)
     shard = write([record(image=stream.getvalue()), *GOOD[:3]])
     shares = [
-        verify(shard, cache_dir=tmp_path / "cache").progressive for _ in range(2)
+        inspect_shards(shard, cache_dir=tmp_path / "cache").progressive for _ in range(2)
     ]  # looked at, and from the cache
     assert shares == [0.25, 0.25]
+
+
+DIFFICULT = [2, 6, 0, 0.1, 0.2, 0.5, 0.6, 1]
+PLAIN = [2, 6, 0, 0.1, 0.2, 0.5, 0.6, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "objects", "difficult", "kind"),
+    [
+        ([[2, 5], [2, 5, -1, 0, 0, 0, 0]], 0, 0, "nothing-to-learn"),
+        ([[2, 5, 0, 0.2, 0.2, 0.2, 0.7], [2, 5, 0, 1.2, 0.2, 1.4, 0.7]], 0, 0, "nothing-to-learn"),
+        ([DIFFICULT, [*DIFFICULT, *DIFFICULT[2:]], [2, 5]], 3, 3, "nothing-to-count"),
+        ([DIFFICULT, PLAIN, [*PLAIN, 0, 0.5, 0.5, 0.5, 0.6, 0]], 3, 1, None),
+        ([[2, 5, 0, 0.5, 0.5, 1.5, 0.9]], 1, 0, None),
+    ],
+)
+def test_a_set_without_an_aim_is_told_of_and_refused(
+    write: Write, labels: list[list[float]], objects: int, difficult: int, kind: str | None
+) -> None:
+    """`check` says what a training, or its scoring, will refuse."""
+    report = inspect_shards(write([record(label=label) for label in labels]))
+    assert (report.objects, report.difficult) == (objects, difficult)
+    aims = {"nothing-to-learn", "nothing-to-count"} & {found.kind for found in report.findings}
+    assert aims == ({kind} if kind else set())
+    for refuse, when in (
+        (report.require_objects, kind == "nothing-to-learn"),
+        (report.require_countable, kind is not None),
+    ):
+        with pytest.raises(DatasetError) if when else nullcontext():
+            refuse()
+
+
+def test_objects_of_bad_records_are_no_aim(write: Write) -> None:
+    report = inspect_shards(write([record(image=b""), record([])]))
+    assert report.objects == 0 and report.count("nothing-to-learn") == 1
+    assert inspect_shards(write([record(image=b"")], "b")).count("nothing-to-learn") == 0
+
+
+def test_a_fresh_look_keeps_nothing_and_believes_nothing(write: Write, tmp_path: Path) -> None:
+    shard = write(GOOD)
+    inspect_shards(shard, cache_dir=tmp_path / "cache")
+    times, data = shard.stat(), bytearray(shard.read_bytes())
+    data[starts(GOOD)[4]] ^= 1
+    shard.write_bytes(data)
+    os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))
+    kept = sorted((tmp_path / "cache").rglob("*"))
+    assert inspect_shards(shard, fresh=True, cache_dir=tmp_path / "cache").errors
+    shard.with_suffix(".idx").unlink()
+    inspect_shards(shard, fresh=True, cache_dir=tmp_path / "cache")
+    assert sorted((tmp_path / "cache").rglob("*")) == kept and not shard.with_suffix(".idx").exists()

@@ -1,0 +1,218 @@
+"""The one look at shards from which `dali-ssd check`, the loaders, `train` and `eval` take their answers.
+
+structure.py        framing and index                     every whole record, and what is between them
+content.py          header, label, head of the image      one record at a time
+                    (both kept by shard_report.py)
+coordinates.py      fractions or pixels                   all records together
+label_findings.py   objects against classes and unit      likewise
+pixels.py           every pixel by OpenCV                 on demand
+decoding.py         every pixel by DALI                   on demand
+dataset_report.py   what was found, and what is demanded of it
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from dali_ssd.config import AnyCoordinates
+from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
+from dali_ssd.parallel import ordered_map
+from dali_ssd.progress import track
+from dali_ssd.records.coordinates import Coordinates, Scales, resolve_coordinates
+from dali_ssd.records.dataset import Paths, concatenate, expand_paths
+from dali_ssd.records.dataset_report import DatasetReport
+from dali_ssd.records.decoding import decode_findings
+from dali_ssd.records.findings import Finding, finding
+from dali_ssd.records.index import ensure_index, index_path
+from dali_ssd.records.label_findings import class_findings, coordinate_findings, scales_of
+from dali_ssd.records.pixels import decode_task
+from dali_ssd.records.shard_report import (
+    ShardReport,
+    Task,
+    inspect_records,
+    read_report,
+    report_path,
+    require_any_record,
+    tasks_of,
+    write_report,
+)
+from dali_ssd.records.structure import Structure, shard_structure
+from dali_ssd.words import counted
+
+__all__ = ["Decoder", "inspect_shards"]
+
+_log = logging.getLogger(__name__)
+
+Decoder = Literal["opencv", "dali"]
+"""Who is to decode every image: OpenCV tells of damage inside of images that decode, DALI is what training uses."""
+
+
+def inspect_shards(
+    paths: Paths,
+    *,
+    coordinates: AnyCoordinates = "auto",
+    num_classes: int | None = None,
+    decoders: Sequence[Decoder] = (),
+    workers: int = 1,
+    fresh: bool = False,
+    adopt: bool = False,
+    cache_dir: str | Path | None = None,
+) -> DatasetReport:
+    """Look through shards. What is wrong with them is not raised but told by the result.
+
+    Args:
+        paths: a `.rec` path, many, or a glob.
+        coordinates: what the boxes are meant to be in; `auto`: what nearly all records look like.
+        num_classes: number of classes that ids are held against; None: none.
+        decoders: who is to decode every image whose head looks good.
+        workers: processes; 0: as many as there are cores and are worth it.
+        fresh: neither believe what an earlier look found and kept in the cache folder, nor keep anything, nor build
+            missing indexes.
+        adopt: give keys to records that an index does not list, so that a repair keeps them; only with `fresh`.
+        cache_dir: default: see `files.cache_folder`.
+
+    Raises:
+        DatasetError: a path means no shard, all shards are empty, or the cache folder cannot be used.
+    """
+    shards = expand_paths(paths)
+    cache = None if fresh else _Cache(cache_dir)
+    reports, findings = _look(shards, workers, cache, adopt)
+    if len(reports) == len(shards):
+        require_any_record(reports)
+    findings += [found for report in reports for found in report.findings]
+    unit, doubts = _unit(scales_of(reports), coordinates)
+    findings += doubts
+    findings += coordinate_findings(reports, unit)
+    findings += class_findings(reports, num_classes)
+    findings += _unusual_images(reports)
+    if "opencv" in decoders:
+        findings += _decode_by_opencv(reports, workers)
+    if "dali" in decoders:
+        findings += _decode_by_dali(reports, findings, cache)
+    report = DatasetReport(shards, tuple(reports), tuple(findings), unit, num_classes)
+    return replace(report, findings=(*report.findings, *_without_aim(report)))
+
+
+def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Finding]]:
+    """What the boxes are in, and what there is to say about a guess."""
+    try:
+        unit = resolve_coordinates(scales, wanted)
+    except DatasetError as error:
+        place = next(place for place, scale in scales if scale in ("pixel", "mixed"))
+        return "fraction", [finding("unclear-coordinates", place, str(error))]
+    if unit == "pixel" and wanted == "auto":
+        what = f"{counted(len(scales), 'record')}; their boxes are taken as pixels"
+        return unit, [finding("labels-in-pixels", Place(scales[0][0].shard), what)]
+    return unit, []
+
+
+def _without_aim(report: DatasetReport) -> Iterator[Finding]:
+    """What `require_objects` and `require_countable` will refuse, so that a check says it as well."""
+    good, place = report.records - len(report.bad), Place(report.shards[0])
+    if good and not report.objects:
+        yield finding("nothing-to-learn", place, f"{counted(good, 'record')} without an object")
+    elif good and report.objects == report.difficult:
+        yield finding("nothing-to-count", place, counted(report.objects, "object"))
+
+
+@dataclass(frozen=True)
+class _Cache:
+    """Reports of earlier looks, for as long as shard and index stay the same."""
+
+    folder: str | Path | None
+
+    def path(self, shard: Path) -> Path:
+        """Where the shard's report is kept; builds a missing index first, which the report's name follows from."""
+        if not index_path(shard).exists():
+            with suppress(RecordError):  # a damaged shard gets no index; its report tells why
+                ensure_index(shard, self.folder)
+        return report_path(shard, self.folder)
+
+
+def _look(
+    shards: Sequence[Path], workers: int, cache: _Cache | None, adopt: bool
+) -> tuple[list[ShardReport], list[Finding]]:
+    """Report of each shard that can be read, and a finding for each other one."""
+    reports: dict[Path, ShardReport] = {}
+    kept_at: dict[Path, Path] = {}
+    structures: list[Structure] = []
+    unreadable: list[Finding] = []
+    for shard in track(shards, "reading shards", len(shards)) if len(shards) > 1 else shards:
+        try:
+            known = None
+            if cache is not None:
+                kept_at[shard] = cache.path(shard)
+                known = read_report(kept_at[shard], shard)
+            if known is None:
+                structures.append(shard_structure(shard))
+            else:
+                reports[shard] = known
+        except DatasetError as error:
+            unreadable.append(finding("unreadable", Place(shard), str(error)))
+    if adopt:
+        for structure in structures:
+            structure.adopt()
+    for report in inspect_records(structures, workers):
+        reports[report.shard] = report
+        if cache is not None:
+            write_report(report, kept_at[report.shard])
+    return [reports[shard] for shard in shards if shard in reports], unreadable
+
+
+def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
+    """One note for each unusual format, with the place of the first."""
+    first: dict[str, Place] = {}
+    counts: dict[str, int] = {}
+    for report in reports:
+        for facts in report.records:
+            if facts.image:
+                first.setdefault(facts.image, Place(report.shard, facts.key, facts.offset))
+                counts[facts.image] = counts.get(facts.image, 0) + 1
+    for image, place in first.items():
+        are = "image is" if counts[image] == 1 else "images are"
+        yield finding("unusual-image", place, f"{counts[image]} {are} {image}, this is the first")
+
+
+_NOT_DECODED = (
+    *("not-an-image", "unknown-format", "huge-image", "bad-header", "truncated-image", "undecodable-image"),
+    "stray-bytes",  # a repair takes them out
+)
+"""Findings that are enough; decoding would add nothing, or take the machine's memory."""
+
+_Where = tuple["Path | None", "int | None"]
+
+
+def _not_decoded(findings: Iterable[Finding]) -> set[_Where]:
+    return {(found.place.shard, found.place.offset) for found in findings if found.kind in _NOT_DECODED}
+
+
+def _decode_by_opencv(reports: Sequence[ShardReport], workers: int) -> list[Finding]:
+    tasks: list[Task] = []
+    for report in reports:
+        bad = _not_decoded(report.findings)
+        worth = [(facts.offset, facts.key) for facts in report.records if (report.shard, facts.offset) not in bad]
+        tasks += tasks_of(report.shard, worth, 16)
+    results = ordered_map(decode_task, tasks, workers, isolated=True, worth=8)  # half a second of decoding
+    return [found for some in track(results, "decoding (16 images a step)", len(tasks)) for found in some]
+
+
+def _decode_by_dali(
+    reports: Sequence[ShardReport], findings: Sequence[Finding], cache: _Cache | None
+) -> Sequence[Finding]:
+    """A finding for each image that DALI cannot decode; nothing where DALI is missing, which a warning says."""
+    dataset = concatenate([report.part() for report in reports])
+    bad = _not_decoded(findings)
+    places = [dataset.place(number) for number in range(len(dataset))]
+    good = [number for number, place in enumerate(places) if (place.shard, place.offset) not in bad]
+    try:
+        if cache is None:
+            return decode_findings(dataset, good, cached=False)
+        return decode_findings(dataset, good, cache_dir=cache.folder)
+    except MissingDependencyError:  # shards can be checked on a machine that does not train
+        _log.warning("images are decoded by OpenCV alone: DALI, which decodes them for training, is not installed")
+        return []
