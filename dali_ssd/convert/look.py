@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
-from PIL import Image
-
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
 
@@ -17,8 +13,6 @@ BAD_IMAGES = (
 )  # fmt: skip
 """Kinds of notes that end a conversion with `--on-bad raise`."""
 
-_ORIENTATION_TAG = 0x0112
-
 
 def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[Note]]:
     """The raster of an image that can be written, else None; and notes. With `keep`, bad ones can be."""
@@ -27,7 +21,7 @@ def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[N
         return None, [Note("not-an-image", where, f"annotated by {sample.source}")]
     if raster.format not in FORMATS:
         return None, [Note("format", where, f"{raster.format}, annotated by {sample.source}")]
-    if raster.format == "TIFF" and (raster.orientation != 1 or _turned(data)):
+    if raster.turned_tiff:
         return None, [Note("turned-tiff", where, "save it upright, or as JPEG or PNG")]
     notes = []
     if raster.width * raster.height > MAX_PIXELS:
@@ -42,12 +36,3 @@ def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[N
         return raster, []
     done = "kept" if keep else "left out"
     return raster if keep else None, [note._replace(detail=f"{note.detail}; {done}") for note in notes]
-
-
-def _turned(data: bytes) -> bool:
-    """Whether a TIFF asks to be turned, which some decoders do and some do not."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return bool(image.getexif().get(_ORIENTATION_TAG, 1) != 1)
-    except Exception:  # whatever a parser of damaged files raises: then there is no tag to be read
-        return False
