@@ -14,8 +14,8 @@ BAD_IMAGES = (
 """Kinds of notes that end a conversion with `--on-bad raise`."""
 
 
-def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[Note]]:
-    """The raster of an image that can be written, else None; and notes. With `keep`, bad ones can be."""
+def look(sample: Sample, data: bytes) -> tuple[Raster | None, list[Note]]:
+    """The raster of an image, None where it can be of no use; and notes on what is wrong with it."""
     raster, where = read_raster(data), str(sample.image)
     if raster is None:
         return None, [Note("not-an-image", where, f"annotated by {sample.source}")]
@@ -32,7 +32,4 @@ def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[N
         notes.append(Note("cut-image", where, raster.refused))
     elif raster.stray:
         notes.append(Note("stray-bytes", where, f"stray bytes between its segments: {raster.stray}"))
-    if not notes:
-        return raster, []
-    done = "kept" if keep else "left out"
-    return raster if keep else None, [note._replace(detail=f"{note.detail}; {done}") for note in notes]
+    return raster, notes

@@ -13,7 +13,7 @@ __all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", 
 Coordinates = Literal["pixel", "fraction"]
 """What the numbers of a box count."""
 OnBad = Literal["skip", "keep", "raise"]
-"""What is done with an image that `dali-ssd check` would complain about."""
+"""What is done with an image that training refuses, or of another size than its annotation says."""
 
 ExifRaster = Literal["auto", "raw", "upright"]
 """Which raster of an image with EXIF rotation an annotation refers to; auto: its width and height tell."""
@@ -50,8 +50,10 @@ class ConvertConfig:
     coordinates: Coordinates = "pixel"
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
-    """Images that are cut or too large: leave out (skip), since training refuses them, or keep. Raise: end at the first
-    such image, one that is missing or cannot be used, or one of another size than its annotation says."""
+    """Images that training refuses (cut, too large, with stray bytes in the head), and those whose annotation gives
+    another size, so that boxes may count pixels of either: leave out (skip), or keep, with boxes as pixels of the file.
+    Raise: end at the first of them, or at one that is missing or of no use. A size of 0 is none, a pixel more or less
+    is only noted, and fractions need the same shape alone."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False

@@ -13,7 +13,7 @@ from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
 from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
-from dali_ssd.convert.report import KINDS, Report
+from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError
@@ -57,7 +57,7 @@ def _raise_bad(notes: Iterable[Note]) -> None:
         if note.kind in BAD_IMAGES:
             raise AnnotationError(
                 f"bad image, so nothing was written (--on-bad skip goes on): {note.where}, "
-                f"{' '.join(KINDS[note.kind])} ({note.detail})"
+                f"{reason(note.kind)} ({note.detail})"
             )
 
 
