@@ -129,28 +129,18 @@ class Builder:
         kept, notes = [], []
         for i, name in enumerate(sample.names):
             where = f"{sample.source}, object {i if sample.numbers is None else sample.numbers[i]}"
-            fault = "unknown-class" if name not in self.classes else self._wrong_unit(sample.boxes[i] + sample.first)
+            fault = "unknown-class" if name not in self.classes else self._wrong_unit(sample.corners(i))
             fault = fault or _fault(pixels[i], fractions[i])
             if fault is not None:
-                detail = name if fault == "unknown-class" else f"{name} {_numbers(sample.boxes[i] + sample.first)}"
+                detail = name if fault == "unknown-class" else f"{name} {sample.numbers_of(i)}"
                 notes.append(Note(fault, where, detail))
                 continue
             kept.append(i)
             if self.coordinates == "fraction":
                 notes.append(Note("fractions", where))
             if overhang[i].max() > _OVERHANG:
-                notes.append(
-                    Note(
-                        "clipped",
-                        where,
-                        f"{name} {_numbers(sample.boxes[i] + sample.first)}, by {overhang[i].max():g} px",
-                    )
-                )
+                notes.append(Note("clipped", where, f"{name} {sample.numbers_of(i)}, by {overhang[i].max():g} px"))
         return fractions[kept], kept, notes
-
-
-def _numbers(box: NDArray[np.float64]) -> str:
-    return "(" + ", ".join(f"{value:g}" for value in box) + ")"
 
 
 def _read_image(sample: Sample) -> tuple[bytes, list[Note]]:

@@ -130,6 +130,7 @@ def test_fractions_in_coco(one: Coco) -> None:
     one.box(1, 1, [0.1, 0.2, 0.5, 0.5])
     done = by_coco(one)
     assert (done.report.objects, done.report.count("fraction-box")) == (0, 1)
+    assert "cat bbox [0.1, 0.2, 0.5, 0.5]" in "".join(done.report.lines()), "as the file has it"
     done = by_coco(one, coordinates="fraction", overwrite=True)
     np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.6, 0.7]], atol=1e-6)
     assert done.report.count("fractions") == 1
