@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,10 @@ def test_report_explains_every_kind() -> None:
     short, full = list(report.lines(examples=2)), list(report.lines(examples=None))
     assert "    ... and 3 more" in short and len(full) == 1 + 6 * len(KINDS)
     assert all(f"{counted(5, word)} {what}" in short for word, what in KINDS.values())
+
+
+def test_what_is_said_of_a_kind_fits_one_as_well_as_many() -> None:
+    assert not [what for _, what in KINDS.values() if re.search(r"\b(it|them|theirs?)\b", what)]
 
 
 def test_reason_says_nothing_of_what_was_done() -> None:
