@@ -50,10 +50,9 @@ class ConvertConfig:
     coordinates: Coordinates = "pixel"
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
-    """Images that training refuses (cut, too large, with stray bytes in the head), and those whose annotation gives
-    another size, so that boxes may count pixels of either: leave out (skip), or keep, with boxes as pixels of the file.
-    Raise: end at the first of them, or at one that is missing or of no use. A size of 0 is none, a pixel more or less
-    is only noted, and fractions need the same shape alone."""
+    """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size.
+    skip leaves them out; keep keeps them, with boxes as pixels of the file; raise ends at the first of them, or at one
+    that is missing or of no use."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False
