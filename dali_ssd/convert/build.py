@@ -18,7 +18,10 @@ from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 
-__all__ = ["Builder", "Built"]
+__all__ = ["WRONG_UNITS", "Builder", "Built"]
+
+WRONG_UNITS = ("fraction-box", "pixel-box")
+"""Kinds of notes on boxes that count something else than `--coordinates` says, where others are likely to do so too."""
 
 _DONE = {"skip": "; left out", "keep": "; kept", "raise": ""}
 """What becomes of a bad image, by `OnBad`."""

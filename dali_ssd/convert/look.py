@@ -11,7 +11,7 @@ BAD_IMAGES = (
     "missing-image", "unreadable-image", "not-an-image", "format", "turned-tiff", "huge-image", "cut-image",
     "stray-bytes", "size-differs",
 )  # fmt: skip
-"""Kinds of notes that end a conversion with `--on-bad raise`."""
+"""Kinds of notes on images that `--on-bad` decides on, or that can be of no use."""
 
 
 def look(sample: Sample, data: bytes) -> tuple[Raster | None, list[Note]]:

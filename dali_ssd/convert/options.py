@@ -50,9 +50,8 @@ class ConvertConfig:
     coordinates: Coordinates = "pixel"
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
-    """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size.
-    skip leaves them out; keep keeps them, with boxes as pixels of the file; raise ends at the first of them, or at one
-    that is missing or of no use."""
+    """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size:
+    leave out (skip), keep with boxes as pixels of the file, or end at the first, also where one is missing (raise)."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.convert.build import Builder, Built
+from dali_ssd.convert.build import WRONG_UNITS, Builder, Built
 from dali_ssd.convert.coco import read_coco
 from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
@@ -54,9 +54,9 @@ def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> 
 
 def _raise_bad(notes: Iterable[Note]) -> None:
     for note in notes:
-        if note.kind in BAD_IMAGES:
+        if note.kind in BAD_IMAGES or note.kind in WRONG_UNITS:
             raise AnnotationError(
-                f"bad image, so nothing was written (--on-bad skip goes on): {note.where}, "
+                f"bad image or box, so nothing was written (--on-bad skip goes on): {note.where}, "
                 f"{reason(note.kind)} ({note.detail})"
             )
 

@@ -141,9 +141,13 @@ def test_fractions_in_voc(voc: Voc) -> None:
     done = by_voc(voc)
     assert (done.report.objects, done.report.count("fraction-box")) == (1, 1)
     assert "(0.1, 0.2, 0.5, 0.6)" in "".join(done.report.lines())
+    with pytest.raises(AnnotationError, match=r"bad image or box.*a\.xml, object 0, smaller than a pixel"):
+        by_voc(voc, on_bad="raise", overwrite=True)
     done = by_voc(voc, coordinates="fraction", overwrite=True)
     np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.5, 0.6]], atol=1e-6)
     assert done.report.count("pixel-box") == 1
+    with pytest.raises(AnnotationError, match=r"object 1, pixels where --coordinates fraction wants fractions"):
+        by_voc(voc, coordinates="fraction", on_bad="raise", overwrite=True)
 
 
 def test_namespace_and_a_page_of_html(voc: Voc) -> None:
