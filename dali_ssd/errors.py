@@ -6,6 +6,7 @@
     |-- DatasetError             a shard, index or folder that is missing, empty or unusable
     |   `-- RecordError          one record (or its index entry) that cannot be used: names shard, key, offset, object
     |-- AnnotationError          an annotation file a converter cannot read
+    |   `-- NothingLeftError     annotations and images that were read, with nothing among them to write
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
     `-- TrainingError            a training that must not go on, such as a loss that is not finite
 
@@ -24,6 +25,7 @@ __all__ = [
     "DaliSsdError",
     "DatasetError",
     "MissingDependencyError",
+    "NothingLeftError",
     "Place",
     "RecordError",
     "TrainingError",
@@ -87,6 +89,13 @@ class RecordError(DatasetError):
 
 class AnnotationError(DaliSsdError):
     """An annotation file that a converter cannot read; the message names the file."""
+
+
+class NothingLeftError(AnnotationError):
+    """Annotations and images were read and nothing is left to write; the lines below the message say why."""
+
+    exit_code = 1
+    """As that of a conversion without any object: the command was right, the data are not."""
 
 
 class CheckpointError(DaliSsdError):

@@ -17,7 +17,7 @@ _USAGE = "usage: dali-ssd convert {voc,coco} SRC OUT [OPTIONS]; `dali-ssd conver
 
 
 def run(argv: list[str]) -> int:
-    """Convert and report; 0 when done, 1 where no object was converted."""
+    """Convert and report; 0 when done, 1 where no object was converted, as where there is nothing to write at all."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_USAGE)
         return 0 if argv else 2

@@ -8,16 +8,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.convert.look import look
+from dali_ssd.convert.look import BAD_IMAGES, look
 from dali_ssd.convert.options import Coordinates, ExifRaster, OnBad
 from dali_ssd.convert.raster import turn_to_raw
 from dali_ssd.convert.sample import Note, Sample
+from dali_ssd.convert.sizes import size_note
 from dali_ssd.records.content import FRACTION_LIMIT
 from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 
-__all__ = ["Builder", "Built"]
+__all__ = ["WRONG_UNITS", "Builder", "Built"]
+
+WRONG_UNITS = ("fraction-box", "pixel-box")
+"""Kinds of notes on boxes that count something else than `--coordinates` says, where others are likely to do so too."""
+
+_DONE = {"skip": "; left out", "keep": "; kept", "raise": ""}
+"""What becomes of a bad image, by `OnBad`."""
 
 _OVERHANG = 1e-3
 """Pixels beyond the border that are rounding, not worth a note."""
@@ -48,13 +55,6 @@ def _raster_of(sample: Sample, raster: Raster, exif: ExifRaster) -> tuple[bool, 
     return False, [Note("exif-assumed-raw", where, text)]
 
 
-def _size_note(sample: Sample, size: tuple[int, int]) -> list[Note]:
-    if sample.declared is None or sample.declared == size:
-        return []
-    width, height = sample.declared
-    return [Note("size-differs", sample.source, f"{width}x{height} there, {size[0]}x{size[1]} in {sample.image.name}")]
-
-
 def _fault(box: NDArray[np.float64], clipped: NDArray[np.float32]) -> str | None:
     """Kind of note for a box (4,) in pixels that cannot be used; `clipped` is what would be stored of it."""
     if not np.isfinite(box).all():
@@ -81,20 +81,31 @@ class Builder:
         data, notes = _read_image(sample)
         if not data:
             return Built(None, 0, [*sample.notes, *notes])
-        raster, notes = look(sample, data, self.on_bad == "keep")
+        raster, bad = look(sample, data)
         if raster is None:
-            return Built(None, 0, [*sample.notes, *notes])
-        built = self._build(sample, data, raster)
-        return built._replace(notes=[*notes, *built.notes])
-
-    def _build(self, sample: Sample, data: bytes, raster: Raster) -> Built:
+            return Built(None, 0, [*sample.notes, *bad])
         upright, notes = _raster_of(sample, raster, self.exif)
+        size = self._size_note(sample, raster, upright)
+        if size is not None:
+            (bad if size.kind in BAD_IMAGES else notes).append(size)
+        bad = [note._replace(detail=note.detail + _DONE[self.on_bad]) for note in bad]
+        if bad and self.on_bad != "keep":
+            return Built(None, 0, [*sample.notes, *bad])
+        built = self._build(sample, data, raster, upright)
+        return built._replace(notes=[*sample.notes, *bad, *notes, *built.notes])
+
+    def _size_note(self, sample: Sample, raster: Raster, upright: bool) -> Note | None:
+        """What to say of the size: where --exif is given, the annotation may have either raster's."""
+        sizes = [(raster.width, raster.height), raster.upright_size]
+        if upright:
+            sizes.reverse()
+        return size_note(sample, sizes[:1] if self.exif == "auto" else sizes, self.coordinates)
+
+    def _build(self, sample: Sample, data: bytes, raster: Raster, upright: bool) -> Built:
         size = raster.upright_size if upright else (raster.width, raster.height)
-        notes += _size_note(sample, size)
         annotated = sample.boxes * np.array([*size, *size]) if self.coordinates == "fraction" else sample.boxes
         pixels = turn_to_raw(annotated, raster) if upright else annotated
-        boxes, kept, box_notes = self._boxes(sample, pixels, raster)
-        notes = [*sample.notes, *notes, *box_notes]
+        boxes, kept, notes = self._boxes(sample, pixels, raster)
         if not len(kept):
             notes.append(Note("empty-left-out" if self.drop_empty else "empty", str(sample.image)))
             if self.drop_empty:
@@ -121,28 +132,18 @@ class Builder:
         kept, notes = [], []
         for i, name in enumerate(sample.names):
             where = f"{sample.source}, object {i if sample.numbers is None else sample.numbers[i]}"
-            fault = "unknown-class" if name not in self.classes else self._wrong_unit(sample.boxes[i] + sample.first)
+            fault = "unknown-class" if name not in self.classes else self._wrong_unit(sample.corners(i))
             fault = fault or _fault(pixels[i], fractions[i])
             if fault is not None:
-                detail = name if fault == "unknown-class" else f"{name} {_numbers(sample.boxes[i] + sample.first)}"
+                detail = name if fault == "unknown-class" else f"{name} {sample.numbers_of(i)}"
                 notes.append(Note(fault, where, detail))
                 continue
             kept.append(i)
             if self.coordinates == "fraction":
                 notes.append(Note("fractions", where))
             if overhang[i].max() > _OVERHANG:
-                notes.append(
-                    Note(
-                        "clipped",
-                        where,
-                        f"{name} {_numbers(sample.boxes[i] + sample.first)}, by {overhang[i].max():g} px",
-                    )
-                )
+                notes.append(Note("clipped", where, f"{name} {sample.numbers_of(i)}, by {overhang[i].max():g} px"))
         return fractions[kept], kept, notes
-
-
-def _numbers(box: NDArray[np.float64]) -> str:
-    return "(" + ", ".join(f"{value:g}" for value in box) + ")"
 
 
 def _read_image(sample: Sample) -> tuple[bytes, list[Note]]:

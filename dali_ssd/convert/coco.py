@@ -101,7 +101,7 @@ def _unique(entries: Iterable[Entry], path: Path, what: str) -> dict[str, Entry]
 
 
 def _box(entry: Entry) -> list[float]:
-    """Corners of an object. Raises ValueError that says what is wrong with its box."""
+    """x, y, width, height of an object. Raises ValueError that says what is wrong with its box."""
     box = entry.get("bbox")
     if (
         not isinstance(box, list)
@@ -110,9 +110,13 @@ def _box(entry: Entry) -> list[float]:
     ):
         raise ValueError(f"'bbox' is {box!s:.80}, not four numbers")
     try:
-        x, y, width, height = map(float, box)
+        return [float(value) for value in box]
     except OverflowError:
         raise ValueError("'bbox' has a number that is too large") from None
+
+
+def _corners(box: Iterable[float]) -> list[float]:
+    x, y, width, height = box
     return [x, y, x + width, y + height]
 
 
@@ -170,10 +174,11 @@ class _Reader:
             image,
             where,
             _declared_size(self.images[identity]),
-            np.array(boxes, np.float64).reshape(-1, 4),
+            np.array([_corners(box) for box in boxes], np.float64).reshape(-1, 4),
             tuple(self._name(entry, where) for entry in entries),
             tuple(bool(entry.get("iscrowd")) for entry in entries) if self.keep_crowd else None,
             tuple(notes),
+            with_sides=np.array(boxes, np.float64).reshape(-1, 4),
         )
 
     def _name(self, entry: Entry, where: str) -> str:

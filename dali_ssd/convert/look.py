@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
-from PIL import Image
-
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
 
@@ -15,19 +11,17 @@ BAD_IMAGES = (
     "missing-image", "unreadable-image", "not-an-image", "format", "turned-tiff", "huge-image", "cut-image",
     "stray-bytes", "size-differs",
 )  # fmt: skip
-"""Kinds of notes that end a conversion with `--on-bad raise`."""
-
-_ORIENTATION_TAG = 0x0112
+"""Kinds of notes on images that `--on-bad` decides on, or that can be of no use."""
 
 
-def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[Note]]:
-    """The raster of an image that can be written, else None; and notes. With `keep`, bad ones can be."""
+def look(sample: Sample, data: bytes) -> tuple[Raster | None, list[Note]]:
+    """The raster of an image, None where it can be of no use; and notes on what is wrong with it."""
     raster, where = read_raster(data), str(sample.image)
     if raster is None:
         return None, [Note("not-an-image", where, f"annotated by {sample.source}")]
     if raster.format not in FORMATS:
         return None, [Note("format", where, f"{raster.format}, annotated by {sample.source}")]
-    if raster.format == "TIFF" and (raster.orientation != 1 or _turned(data)):
+    if raster.turned_tiff:
         return None, [Note("turned-tiff", where, "save it upright, or as JPEG or PNG")]
     notes = []
     if raster.width * raster.height > MAX_PIXELS:
@@ -38,16 +32,4 @@ def look(sample: Sample, data: bytes, keep: bool) -> tuple[Raster | None, list[N
         notes.append(Note("cut-image", where, raster.refused))
     elif raster.stray:
         notes.append(Note("stray-bytes", where, f"stray bytes between its segments: {raster.stray}"))
-    if not notes:
-        return raster, []
-    done = "kept" if keep else "left out"
-    return raster if keep else None, [note._replace(detail=f"{note.detail}; {done}") for note in notes]
-
-
-def _turned(data: bytes) -> bool:
-    """Whether a TIFF asks to be turned, which some decoders do and some do not."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return bool(image.getexif().get(_ORIENTATION_TAG, 1) != 1)
-    except Exception:  # whatever a parser of damaged files raises: then there is no tag to be read
-        return False
+    return raster, notes

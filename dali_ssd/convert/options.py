@@ -13,7 +13,7 @@ __all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", 
 Coordinates = Literal["pixel", "fraction"]
 """What the numbers of a box count."""
 OnBad = Literal["skip", "keep", "raise"]
-"""What is done with an image that `dali-ssd check` would complain about."""
+"""What is done with an image that training refuses, or of another size than its annotation says."""
 
 ExifRaster = Literal["auto", "raw", "upright"]
 """Which raster of an image with EXIF rotation an annotation refers to; auto: its width and height tell."""
@@ -50,8 +50,8 @@ class ConvertConfig:
     coordinates: Coordinates = "pixel"
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
-    """Images that are cut or too large: leave out (skip), since training refuses them, or keep. Raise: end at the first
-    such image, one that is missing or cannot be used, or one of another size than its annotation says."""
+    """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size:
+    leave out (skip), keep with boxes as pixels of the file, or end at the first, also where one is missing (raise)."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dali_ssd.convert.sample import Note
 from dali_ssd.words import counted
 
-__all__ = ["KINDS", "Report"]
+__all__ = ["KINDS", "Report", "reason"]
 
 KINDS = {
     "no-annotation": ("image", "left out: listed in the split, but there is no annotation file"),
@@ -19,27 +19,31 @@ KINDS = {
     "not-an-image": ("image", "left out: the file is empty or not an image"),
     "format": ("image", "left out: a format that MXNet or DALI cannot decode"),
     "turned-tiff": ("image", "left out: a TIFF with an orientation tag, which decoders read in different ways"),
-    "stray-bytes": ("JPEG", "that DALI refuses for bytes in their head (kept, `dali-ssd check --fix` takes these out)"),
-    "cut-image": ("image", "cut, or refused by decoders (--on-bad says what to do with them)"),
-    "huge-image": ("image", "of more pixels than can be decoded (--on-bad says what to do with them)"),
+    "stray-bytes": (
+        "JPEG",
+        "that DALI refuses for bytes in the head (--on-bad decides; `dali-ssd check --fix` takes these out)",
+    ),
+    "cut-image": ("image", "cut, or refused by decoders (--on-bad decides)"),
+    "huge-image": ("image", "of more pixels than can be decoded (--on-bad decides)"),
+    "size-differs": (
+        "image",
+        "whose annotation gives another size than the file (--on-bad decides; keep takes boxes as pixels of the file)",
+    ),
     "empty-left-out": ("image", "left out: no objects"),
-    "unknown-image": ("object", "left out: their image is not in the annotation file"),
-    "crowd": ("object", "left out: crowd regions (--crowd keeps them, marked difficult)"),
+    "unknown-image": ("object", "left out: of an image that is not in the annotation file"),
+    "crowd": ("object", "left out: of a crowd (with --crowd kept, marked difficult)"),
     "broken-object": ("object", "left out: no name, or no box of four numbers"),
-    "fraction-box": ("object", "left out: smaller than a pixel, likely fractions (--coordinates fraction reads them)"),
+    "fraction-box": ("object", "left out: smaller than a pixel, likely fractions (read by --coordinates fraction)"),
     "pixel-box": ("object", "left out: pixels where --coordinates fraction wants fractions"),
     "unknown-class": ("object", "left out: a class that is not in the list"),
     "not-finite": ("object", "left out: a coordinate is NaN or infinite"),
     "inverted": ("object", "left out: left and right, or top and bottom, are exchanged"),
     "zero-area": ("object", "left out: the box has no area"),
     "outside": ("object", "left out: the box lies outside of the image"),
-    "difficult-word": ("object", "taken as not difficult: what the annotation says of it is no whole number"),
+    "difficult-word": ("object", "taken as not difficult: <difficult> is no whole number"),
     "clipped": ("box", "clipped at the image's border"),
     "other-case": ("image", "found under a name with other upper and lower case"),
-    "size-differs": (
-        "image",
-        "whose annotation gives another size than the file: the file's counts, boxes as they are",
-    ),
+    "size-rounded": ("image", "whose annotation gives a size that is a pixel off: the file's counts"),
     "exif-upright": (
         "image",
         "with EXIF rotation whose annotation has the upright size: boxes turned to the raw raster",
@@ -47,14 +51,19 @@ KINDS = {
     "exif-raw": ("image", "with EXIF rotation whose annotation has the raw size: boxes taken as they are"),
     "exif-assumed-raw": ("image", "with EXIF rotation where no size tells: boxes taken as of the raw raster"),
     "exif-forced": ("image", "with EXIF rotation: raster of the annotation chosen by --exif"),
-    "unused-class": ("class", "used by no annotation, which keeps its id (--drop-empty-classes leaves them out)"),
-    "dropped-class": ("class", "left out: no annotation uses them"),
+    "unused-class": ("class", "used by no annotation, with a class id all the same (left out by --drop-empty-classes)"),
+    "dropped-class": ("class", "left out: used by no annotation"),
     "similar-classes": ("class", "named as another but for upper and lower case"),
-    "background-class": ("class", "named as background, of which the network has one of its own"),
+    "background-class": ("class", "named as the background, and the network has one of its own"),
     "fractions": ("box", "read as fractions, by --coordinates"),
     "empty": ("image", "kept without objects"),
 }
 """Every kind of note: what is counted, in the singular, and what is said of it; in the order of the report."""
+
+
+def reason(kind: str) -> str:
+    """What is said of a kind, without what is done about it."""
+    return KINDS[kind][1].removeprefix("left out: ").partition(" (")[0]
 
 
 class Report:

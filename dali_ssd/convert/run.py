@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.convert.build import Builder, Built
+from dali_ssd.convert.build import WRONG_UNITS, Builder, Built
 from dali_ssd.convert.coco import read_coco
 from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
 from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
-from dali_ssd.convert.report import KINDS, Report
+from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.voc import read_voc
-from dali_ssd.errors import AnnotationError
+from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.files import atomic_open, make_folder, new_files
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
@@ -54,10 +54,10 @@ def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> 
 
 def _raise_bad(notes: Iterable[Note]) -> None:
     for note in notes:
-        if note.kind in BAD_IMAGES:
+        if note.kind in BAD_IMAGES or note.kind in WRONG_UNITS:
             raise AnnotationError(
-                f"bad image, so nothing was written (--on-bad skip goes on): {note.where}, "
-                f"{' '.join(KINDS[note.kind])} ({note.detail})"
+                f"bad image or box, so nothing was written (--on-bad skip goes on): {note.where}, "
+                f"{reason(note.kind)} ({note.detail})"
             )
 
 
@@ -72,8 +72,8 @@ def _take(built: Built, writer: ShardWriter, report: Report) -> None:
 def convert(config: ConvertConfig) -> Converted:
     """Convert the annotations that `config` names; deterministic whatever the number of workers.
 
-    Raises `AnnotationError` for annotations that cannot be read or leave nothing to write, `DaliSsdError` where the
-    output cannot be written. Then nothing is left behind.
+    Raises `AnnotationError` for annotations that cannot be read, `NothingLeftError` where they leave nothing to write,
+    `DaliSsdError` where the output cannot be written. Then nothing is left behind.
     """
     forget()
     make_folder(config.out)  # before all else: reading many annotations takes minutes
@@ -82,7 +82,7 @@ def convert(config: ConvertConfig) -> Converted:
     report.add([*notes, *class_notes(classes)])
     if not classes:
         problem = f"the annotations in {config.src} have no objects, so no classes; give --classes"
-        raise AnnotationError("\n".join([problem, *(report.lines() if notes else ())]))
+        raise NothingLeftError("\n".join([problem, *(report.lines() if notes else ())]))
     _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
     stem = config.stem or config.split or "data"
@@ -95,7 +95,7 @@ def convert(config: ConvertConfig) -> Converted:
                 _raise_bad(result.notes)
             _take(result, writer, report)
         if not report.images:
-            raise AnnotationError("\n".join([f"nothing to write from {config.src}:", *report.lines()]))
+            raise NothingLeftError("\n".join([f"nothing to write from {config.src}:", *report.lines()]))
         _write_lines(texts[0], classes)
         _write_lines(texts[1], report.lines(examples=None))
     return Converted(writer.paths, classes, report, texts[1])

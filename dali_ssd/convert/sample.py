@@ -43,6 +43,23 @@ class Sample:
     """(n,) place of each object in its annotation, from 0; None: none was left out."""
     first: int = 0
     """Number of the first pixel in the annotation, which was taken off the boxes."""
+    with_sides: NDArray[np.float64] | None = None
+    """(n, 4) float64: x, y, width, height, where the annotation has these; None: it has the corners."""
+
+    def corners(self, i: int) -> NDArray[np.float64]:
+        """Corners (4,) float64 of an object's box, counted as the annotation does."""
+        corners: NDArray[np.float64] = self.boxes[i] + self.first
+        return corners
+
+    def numbers_of(self, i: int) -> str:
+        """The four numbers of an object's box as they stand in the annotation, to be searched for there."""
+        if self.with_sides is None:
+            return f"({_listed(self.corners(i))})"
+        return f"bbox [{_listed(self.with_sides[i])}]"
+
+
+def _listed(numbers: NDArray[np.float64]) -> str:
+    return ", ".join(f"{number:.12g}" for number in numbers)
 
 
 def plausible_size(width: float, height: float) -> tuple[int, int] | None:

@@ -123,7 +123,7 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
     elif (raster.format, raster.mode) != ("JPEG", "RGB"):
         content.image = f"{raster.format} {raster.mode}"
     if content.pixels > MAX_PIXELS:
-        content.findings.append(finding("huge-image", place, f"{size} in {len(data)} bytes"))
+        content.findings.append(finding("huge-image", place, f"{size} in {counted(len(data), 'byte')}"))
     if raster.fault is not None:
         content.findings.append(finding("truncated-image", place, f"{size}: {raster.fault}"))
     elif raster.refused is not None:
@@ -138,8 +138,10 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
 
 def _no_image(data: bytes, place: Place) -> Finding:
     if data.startswith(b"\xff\xd8\xff"):
-        return finding("truncated-image", place, f"a JPEG of {len(data)} bytes that does not tell its size")
-    what = f"{len(data)} bytes that begin with {data[:8]!r}" if data else "there are no bytes behind the label"
+        return finding("truncated-image", place, f"a JPEG of {counted(len(data), 'byte')} that does not tell its size")
+    what = (
+        f"{counted(len(data), 'byte')}, beginning with {data[:8]!r}" if data else "there are no bytes behind the label"
+    )
     return finding("not-an-image", place, what)
 
 

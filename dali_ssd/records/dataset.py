@@ -18,6 +18,7 @@ from dali_ssd.files import cache_folder
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.index import Index, ensure_index, read_index, write_index
 from dali_ssd.records.recordio import Header, read_record, unpack
+from dali_ssd.words import counted
 
 __all__ = ["Dataset", "Part", "Paths", "concatenate", "expand_paths", "find_classes", "open_dataset", "read_classes"]
 
@@ -124,7 +125,7 @@ class Dataset:
             except OSError as error:
                 raise DatasetError(f"cannot read {shard}: {error.strerror}; it was there when the run began") from error
             if now != size:
-                raise DatasetError(f"{shard} has changed from {size} bytes to {now} since the run began")
+                raise DatasetError(f"{shard} has changed from {counted(size, 'byte')} to {now:,} since the run began")
 
     def without(self, records: Iterable[int]) -> Dataset:
         """The same dataset with some records left out, and shards that lose all of theirs."""

@@ -38,6 +38,8 @@ class Raster(NamedTuple):
     """Why decoders refuse a JPEG, as far as its head tells; None if they do not."""
     stray: int = 0
     """Bytes in a JPEG's head that belong to no segment, for which DALI refuses it."""
+    turned_tiff: bool = False
+    """Whether it is a TIFF that asks to be turned, which some decoders do and some do not: its size is Pillow's."""
 
     @property
     def kind(self) -> str:
@@ -61,10 +63,21 @@ def _orientation(exif: object) -> int:
     tags = Image.Exif()
     try:
         tags.load(exif)
-        value = tags.get(_ORIENTATION_TAG, 1)
+        return _tagged(tags)
     except Exception:  # Pillow raises all sorts on damaged EXIF; viewers and decoders then show the image as it is
         return 1
+
+
+def _tagged(tags: Image.Exif) -> int:
+    value = tags.get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _turned_tiff(image: Image.Image) -> bool:
+    try:
+        return image.format == "TIFF" and _tagged(image.getexif()) != 1
+    except Exception:  # as above: a tag that cannot be read is none
+        return False
 
 
 def _from_jpeg(found: Jpeg) -> Raster:
@@ -85,7 +98,8 @@ def _by_pillow(data: bytes) -> Raster | None:
                 cut = image.format == "PNG" and data.rfind(b"IEND") < 0
                 fault = "the end chunk is missing: the file was cut" if cut else None
                 orientation = _orientation(image.info.get("exif"))
-                return Raster(image.width, image.height, orientation, image.format or "", image.mode, fault)
+                raster = Raster(image.width, image.height, orientation, image.format or "", image.mode, fault)
+                return raster._replace(turned_tiff=_turned_tiff(image))
     except Exception:  # whatever a parser of damaged files may raise means the same here
         return None
     finally:

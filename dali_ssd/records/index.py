@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
 from dali_ssd.files import atomic_open, cache_folder, file_identity
 from dali_ssd.records.recordio import MAGIC, Buffer, FrameError, map_shard, scan
+from dali_ssd.words import counted
 
 __all__ = ["Index", "build_index", "check_index", "ensure_index", "index_path", "read_index", "write_index"]
 
@@ -88,7 +89,7 @@ def _first_misfit(buffer: Buffer, index: Index) -> tuple[int, str] | None:
     heads = words[at] if size >= 8 else np.zeros(len(at), np.uint32)
     flags = (words[at + 1] if size >= 8 else heads) >> 29
     for bad, why in (
-        (outside, f"which is not a place for a record in a shard of {size} bytes"),
+        (outside, f"which is not a place for a record in a shard of {counted(size, 'byte')}"),
         (heads != MAGIC, "where no record begins (no magic number)"),
         (flags > 1, "which is inside of a record, not at its beginning"),
     ):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dali_ssd.words import counted
+
 __all__ = ["FRAMES", "PROGRESSIVE", "Head"]
 
 PROGRESSIVE, _ARITHMETIC_PROGRESSIVE = 0xC2, 0xCA
@@ -46,7 +48,7 @@ class Head:
         if marker == _HUFFMAN:
             return self._huffman(body)
         if marker == _RESTART:
-            return None if len(body) == 2 else f"a restart interval of {len(body)} bytes, not 2"
+            return None if len(body) == 2 else f"a restart interval of {counted(len(body), 'byte')}, not 2"
         return None if marker in _IGNORED else f"it has a segment of the kind 0x{marker:02x}, which no decoder takes"
 
     def _frame(self, marker: int, body: bytes) -> str | None:
@@ -56,9 +58,9 @@ class Head:
         if marker not in _DECODED:
             return f"it is lossless or hierarchical (frame 0x{marker:02x}), which neither DALI nor OpenCV decodes"
         if len(body) < 6 or body[0] != 8:
-            return f"it has {body[0] if body else 0} bits a sample, and DALI decodes 8"
+            return f"it has {counted(body[0] if body else 0, 'bit')} a sample, and DALI decodes 8"
         if body[5] not in (1, 3, 4) or len(body) != 6 + 3 * body[5]:
-            return f"{body[5]} components in a frame of {len(body)} bytes"
+            return f"{counted(body[5], 'component')} in a frame of {counted(len(body), 'byte')}"
         for at in range(6, len(body), 3):
             name, sampling, table = body[at : at + 3]
             across, down = sampling >> 4, sampling & 15
@@ -93,7 +95,7 @@ class Head:
     def _scan(self, body: bytes) -> str | None:
         count = body[0] if body else 0
         if not 1 <= count <= 4 or len(body) != 4 + 2 * count:
-            return f"{count} components in a scan of {len(body)} bytes"
+            return f"{counted(count, 'component')} in a scan of {counted(len(body), 'byte')}"
         names, choices = body[1 : 1 + 2 * count : 2], body[2 : 2 + 2 * count : 2]
         if len(set(names)) < count or not set(names) <= set(self.components):
             return "its scan has components that its frame has not"

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place, RecordError
+from dali_ssd.words import counted
 
 __all__ = [
     "MAGIC",
@@ -108,12 +109,13 @@ def pack(header: Header, payload: bytes) -> bytes:
 def unpack(record: bytes, place: Place | None = None) -> tuple[Header, bytes]:
     """Header and image bytes of a record. Raises `RecordError` where the record is shorter than its label says."""
     if len(record) < _HEADER.size:
-        raise RecordError(f"the record has {len(record)} bytes, its header alone takes {_HEADER.size}", place)
+        size = counted(len(record), "byte")
+        raise RecordError(f"the record has {size}, its header alone takes {_HEADER.size}", place)
     flag, number, identity, identity2 = _HEADER.unpack_from(record)
     end = _HEADER.size + 4 * flag
     if end > len(record):
-        room = (len(record) - _HEADER.size) // 4
-        raise RecordError(f"the header announces a label of {flag} numbers, the record has room for {room}", place)
+        room, label_size = (len(record) - _HEADER.size) // 4, counted(flag, "number")
+        raise RecordError(f"the header announces a label of {label_size}, the record has room for {room:,}", place)
     label = np.frombuffer(record, "<f4", flag, _HEADER.size) if flag else np.array([number], "<f4")
     return Header(label.astype(np.float32), identity, identity2), record[end:]
 
@@ -156,7 +158,8 @@ def _read_part(buffer: Buffer, start: int, place: Place) -> tuple[int, int]:
     if flag > _LAST:
         raise FrameError(f"the part at byte {start} has flag {flag}; RecordIO knows 0 to 3", place, "flags")
     if start + _PART.size + length + (-length % 4) > size:
-        problem = f"a part of {length} bytes begins at byte {start}, the shard ends at byte {size} (truncated)"
+        part = counted(length, "byte")
+        problem = f"a part of {part} begins at byte {start}, the shard ends at byte {size} (truncated)"
         raise FrameError(problem, place, "truncated")
     return flag, length
 
@@ -168,7 +171,7 @@ def walk_parts(buffer: Buffer, offset: int, shard: Path | None = None) -> Iterat
     """
     place = Place(shard, offset=offset)
     if not 0 <= offset < len(buffer):
-        problem = f"byte {offset} is outside of the shard, which has {len(buffer)} bytes"
+        problem = f"byte {offset} is outside of the shard, which has {counted(len(buffer), 'byte')}"
         raise FrameError(problem, place, "truncated")
     start, flag, expected = offset, _FIRST, (_WHOLE, _FIRST)
     while flag in (_FIRST, _MIDDLE):

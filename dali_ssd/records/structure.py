@@ -112,7 +112,8 @@ def _attach_index(structure: Structure) -> bool:
     offsets = np.array([frame.offset for frame in structure.frames], np.int64)
     fits = np.isin(index.offsets, offsets)
     if len(index) and fits.mean() < _FOREIGN:
-        message = f"{len(index) - int(fits.sum())} of {len(index)} entries of {path.name} fit no record of the shard"
+        misfits = len(index) - int(fits.sum())
+        message = f"entries of {path.name} that fit no record of the shard: {misfits:,} of {len(index):,}"
         structure.findings.append(finding("index-foreign", Place(structure.shard), message))
         return False
     structure.findings += _misfits(structure.shard, index, fits)

@@ -66,7 +66,7 @@ CASES: dict[str, Case] = {
     "{place}: {key} is {problem}": coco(lambda source: source.content["images"].append({"file_name": "a.jpg"})),
     "two {kind} have the id": coco(lambda source: source.image(1)),
     "{key} cannot be used, {value} {why}": coco(lambda s: s.content["categories"].append({"id": 2, "name": ""})),
-    "bad image, so nothing was written": voc(
+    "bad image or box, so nothing was written": voc(
         lambda source: source.add("cut", [GOOD], image=jpeg(100, 50)[:900]), on_bad="raise"
     ),
     "two categories have the same name": coco(

@@ -144,7 +144,7 @@ CASES: dict[str, Case] = {
     "cannot create the cache folder": lambda folder, _: cache_folder(file_of(folder / "file", "") / "cache"),
     "cannot write {path}: {reason}": full_disk,
     "inside the head of a record": lambda *_: frame_at(b"123", 0),
-    "a part of {length} bytes begins": lambda *_: frame_at(head(0, 99), 0),
+    "a part of {size} begins": lambda *_: frame_at(head(0, 99), 0),
     "not the magic number": lambda *_: frame_at(bytes(16), 0),
     "RecordIO knows 0 to 3": lambda *_: frame_at(head(7, 0), 0),
     "which cannot be at": lambda *_: frame_at(head(2, 0), 0),

@@ -96,7 +96,7 @@ def test_a_shard_is_changed_between_two_validations(tmp_path: Path, change: Call
         next(iter(loader))
 
 
-@pytest.mark.parametrize(("change", "why"), [(truncate, "to 5000"), (delete, "No such file")])
+@pytest.mark.parametrize(("change", "why"), [(truncate, "to 5,000"), (delete, "No such file")])
 def test_a_shard_is_changed_before_a_training_goes_on(tmp_path: Path, change: Callable[[Path], None], why: str) -> None:
     (shard,) = write_random(tmp_path, 20)
     loader = train(shard)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from dali_ssd.cli.main import COMMANDS
+from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.optional import require
@@ -37,6 +38,15 @@ def as_written(default: object) -> str:
     return "" if default in ((), inspect.Parameter.empty) else str(default)
 
 
+def on_command_line(config: type[Any]) -> dict[str, str]:
+    """Names and defaults of a command's options as the table has them."""
+    words = {True: "on", False: "off"}
+    return {
+        one.name: words[one.default] if isinstance(one.default, bool) else as_written(one.default)
+        for one in fields(config)
+    }
+
+
 def options_in_readme(heading: str) -> dict[str, str]:
     """Names and defaults from the table below a heading."""
     section = read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0]
@@ -45,10 +55,13 @@ def options_in_readme(heading: str) -> dict[str, str]:
 
 
 def test_readme_has_every_option_of_train_with_its_default() -> None:
-    defaults = {
-        field.name: "off" if field.default is False else as_written(field.default) for field in fields(TrainConfig)
-    }
-    assert options_in_readme("dali-ssd train") == defaults
+    assert options_in_readme("dali-ssd train") == on_command_line(TrainConfig)
+
+
+def test_readme_has_every_option_of_convert_with_its_default() -> None:
+    options = on_command_line(VocConfig) | on_command_line(CocoConfig)
+    del options["src"], options["out"]  # positional
+    assert options_in_readme("dali-ssd convert") == options
 
 
 def test_readme_has_every_option_of_the_loader_with_its_default() -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from dali_ssd import errors
-from dali_ssd.errors import ConfigError, DaliSsdError, MissingDependencyError, Place, RecordError, TrainingError
+from dali_ssd.errors import (
+    ConfigError,
+    DaliSsdError,
+    MissingDependencyError,
+    NothingLeftError,
+    Place,
+    RecordError,
+    TrainingError,
+)
 
 
 def subclasses(kind: type[DaliSsdError]) -> set[type[DaliSsdError]]:
@@ -45,7 +53,7 @@ def test_errors_are_also_what_python_code_expects() -> None:
 
 def test_exit_codes() -> None:
     codes = {kind.__name__: kind.exit_code for kind in subclasses(DaliSsdError)}
-    assert codes == {**dict.fromkeys(codes, 2), TrainingError.__name__: 3}
+    assert codes == {**dict.fromkeys(codes, 2), NothingLeftError.__name__: 1, TrainingError.__name__: 3}
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,19 @@ def test_notes(coco: Coco, out: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "bbox", [[0.1, 0.1, 0.5, 0.5], [10.25, 5, -5, 20], [10, 5, 0, 20], [1234567.5, 5, 5, 20], [10, 5, 473.07, 20]]
+)
+def test_notes_have_the_numbers_of_the_file(coco: Coco, out: Path, bbox: list[float]) -> None:
+    coco.image(1)
+    coco.categories(cat=1)
+    coco.box(1, 1, [0, 0, 50, 25], iscrowd=1)
+    coco.box(1, 1, [0, 0, 50, 25])
+    coco.box(1, 1, bbox)
+    coco.save()
+    assert f"cat bbox {json.dumps(bbox)}" in "".join(convert(CocoConfig(coco.root, out)).report.lines())
+
+
+@pytest.mark.parametrize(
     ("name", "options"),
     [
         ("annotations/instances_val.json", {"split": "val"}),

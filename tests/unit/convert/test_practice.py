@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dali_ssd.cli.convert import run
+from dali_ssd.cli.main import main
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError
@@ -34,6 +35,12 @@ def by_coco(coco: Coco, **options: Any) -> Converted:
 
 def boxes(done: Converted) -> np.ndarray[Any, Any]:
     return parse_label(open_dataset(done.shards[0]).read(0)[0].label).boxes
+
+
+def turned_tiff() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (100, 50)).save(stream, "TIFF", tiffinfo={274: 6})
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -123,6 +130,7 @@ def test_fractions_in_coco(one: Coco) -> None:
     one.box(1, 1, [0.1, 0.2, 0.5, 0.5])
     done = by_coco(one)
     assert (done.report.objects, done.report.count("fraction-box")) == (0, 1)
+    assert "cat bbox [0.1, 0.2, 0.5, 0.5]" in "".join(done.report.lines()), "as the file has it"
     done = by_coco(one, coordinates="fraction", overwrite=True)
     np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.6, 0.7]], atol=1e-6)
     assert done.report.count("fractions") == 1
@@ -133,9 +141,13 @@ def test_fractions_in_voc(voc: Voc) -> None:
     done = by_voc(voc)
     assert (done.report.objects, done.report.count("fraction-box")) == (1, 1)
     assert "(0.1, 0.2, 0.5, 0.6)" in "".join(done.report.lines())
+    with pytest.raises(AnnotationError, match=r"bad image or box.*a\.xml, object 0, smaller than a pixel"):
+        by_voc(voc, on_bad="raise", overwrite=True)
     done = by_voc(voc, coordinates="fraction", overwrite=True)
     np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.5, 0.6]], atol=1e-6)
     assert done.report.count("pixel-box") == 1
+    with pytest.raises(AnnotationError, match=r"object 1, pixels where --coordinates fraction wants fractions"):
+        by_voc(voc, coordinates="fraction", on_bad="raise", overwrite=True)
 
 
 def test_namespace_and_a_page_of_html(voc: Voc) -> None:
@@ -150,9 +162,7 @@ def test_namespace_and_a_page_of_html(voc: Voc) -> None:
 
 
 def test_tiff_with_an_orientation(voc: Voc) -> None:
-    stream = io.BytesIO()
-    Image.new("RGB", (100, 50)).save(stream, "TIFF", tiffinfo={274: 6})
-    voc.add("a", [CAT], image=stream.getvalue(), suffix=".tif")
+    voc.add("a", [CAT], image=turned_tiff(), suffix=".tif")
     voc.add("b", [CAT])
     assert by_voc(voc).report.count("turned-tiff") == 1
 
@@ -212,6 +222,30 @@ def test_no_object_at_all(coco: Coco, capsys: pytest.CaptureFixture[str]) -> Non
     coco.save()
     assert run(["coco", str(coco.root), str(coco.root / "out"), "--workers", "1"]) == 1
     assert "no objects were converted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("box", "image", "options", "code"),
+    [
+        (CAT, None, [], 0),
+        (("cat", 0.1, 0.1, 0.5, 0.5), None, [], 1),
+        (("cat", 0.1, 0.1, 0.5, 0.5), None, ["--drop-empty"], 1),
+        (CAT, turned_tiff(), [], 1),
+        (CAT, jpeg(1000, 500), [], 1),
+        (CAT, b"", [], 1),
+        (None, None, [], 1),
+        (None, None, ["--classes", "cat"], 1),
+        (CAT, None, ["--classes", "dog"], 1),
+        (CAT, None, ["--images", "none"], 1),
+        (CAT, None, ["--annotations", "none"], 2),
+        (CAT, None, ["--split", "none"], 2),
+        (CAT, jpeg(100, 50)[:600], ["--on-bad", "raise"], 2),
+    ],
+)
+def test_exit_code(voc: Voc, box: Any, image: bytes | None, options: list[str], code: int) -> None:
+    """1 where data were read and leave nothing to learn, 2 where the command cannot be carried out."""
+    voc.add("a", [] if box is None else [box], image=image)
+    assert main(["convert", "voc", str(voc.root), str(voc.root / "out"), "--workers", "1", *options]) == code
 
 
 def test_files_that_come_between_two_conversions(voc: Voc) -> None:

@@ -52,6 +52,14 @@ def test_orientation_is_read_and_size_stays_raw(orientation: int) -> None:
     assert raster == Raster(31, 17, orientation, "JPEG")
 
 
+@pytest.mark.parametrize(
+    ("kind", "orientation", "turned"), [("TIFF", 6, True), ("TIFF", 1, False), ("TIFF", 9, False), ("PNG", 6, False)]
+)
+def test_tiff_that_asks_to_be_turned(kind: str, orientation: int, turned: bool) -> None:
+    raster = read_raster(encode(Image.new("RGB", (31, 17)), kind, orientation))
+    assert raster is not None and raster.turned_tiff is turned
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 60000])
 def test_orientation_that_does_not_exist_counts_as_none(orientation: int) -> None:
     raster = read_raster(encode(Image.new("RGB", (31, 17)), "JPEG", orientation))

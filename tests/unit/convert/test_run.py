@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from dali_ssd.cli import convert as command
 from dali_ssd.cli import index as index_command
 from dali_ssd.cli.main import main
 from dali_ssd.convert import run as module
+from dali_ssd.convert.look import BAD_IMAGES
 from dali_ssd.convert.options import VocConfig
-from dali_ssd.convert.report import KINDS, Report
+from dali_ssd.convert.report import KINDS, Report, reason
 from dali_ssd.convert.run import convert
 from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError, RecordError
@@ -141,3 +143,12 @@ def test_report_explains_every_kind() -> None:
     short, full = list(report.lines(examples=2)), list(report.lines(examples=None))
     assert "    ... and 3 more" in short and len(full) == 1 + 6 * len(KINDS)
     assert all(f"{counted(5, word)} {what}" in short for word, what in KINDS.values())
+
+
+def test_what_is_said_of_a_kind_fits_one_as_well_as_many() -> None:
+    assert not [what for _, what in KINDS.values() if re.search(r"\b(it|them|theirs?)\b", what)]
+
+
+def test_reason_says_nothing_of_what_was_done() -> None:
+    for kind in BAD_IMAGES:
+        assert reason(kind) in KINDS[kind][1] and "left out" not in reason(kind) and "--on-bad" not in reason(kind)

@@ -103,15 +103,6 @@ def test_exif_can_be_forced(voc: Voc, out: Path) -> None:
     assert report.count("exif-forced") == 1
 
 
-def test_real_size_is_used(voc: Voc, out: Path) -> None:
-    voc.add("a", [("cat", 11, 6, 51, 26)], (100, 50), (1000, 500))
-    voc.add("b", [("cat", 11, 6, 51, 26)], (100, 50), (0, 0))
-    report = convert(VocConfig(voc.root, out)).report
-    for i in range(2):
-        np.testing.assert_array_equal(objects(out / "data.rec", i).boxes, np.float32([[0.1, 0.1, 0.5, 0.5]]))
-    assert report.count("size-differs") == 1
-
-
 def test_unknown_class_missing_and_broken_images(voc: Voc, out: Path) -> None:
     voc.add("a", [("cat", 11, 6, 51, 26), ("cow", 11, 6, 51, 26)])
     voc.add("b", [("cat", 11, 6, 51, 26)], image=b"")

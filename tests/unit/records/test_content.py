@@ -113,6 +113,14 @@ def test_images(image: bytes, expected: list[str]) -> None:
     assert [kind for kind, _ in kinds(record(image=image))] == expected
 
 
+@pytest.mark.parametrize(
+    ("image", "words"), [(b"a", "1 byte, beginning with b'a'"), (b"ab", "2 bytes, beginning with")]
+)
+def test_words_agree_with_the_number_of_bytes(image: bytes, words: str) -> None:
+    (found,) = check_record(record(image=image), Place()).findings
+    assert words in found.message
+
+
 def test_huge_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PIXELS", 1199)
     assert kinds(record()) == [("huge-image", None)]

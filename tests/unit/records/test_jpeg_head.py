@@ -126,6 +126,19 @@ def test_what_decoders_refuse_is_found(name: str) -> None:
     assert dali_decodes(REFUSED[name]) == [False]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("short restart interval", "interval of 1 byte,"),
+        ("scan of 4 components", "4 components in a scan of 10 bytes"),
+        ("12 bits", "12 bits a sample"),
+    ],
+)
+def test_words_agree_with_numbers(name: str, words: str) -> None:
+    raster = read_raster(REFUSED[name])
+    assert raster is not None and words in str(raster.refused)
+
+
 TAKEN = {
     "comment": before(SOS, b"\xff\xfe\0\4hi"),
     "number of lines": before(SOS, b"\xff\xdc\0\4\0\x30"),

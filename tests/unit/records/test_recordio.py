@@ -78,7 +78,13 @@ def test_flag_zero_holds_one_number() -> None:
 
 @pytest.mark.parametrize(
     ("record", "message"),
-    [(b"", "0 bytes"), (bytes(23), "23 bytes"), (struct.pack("<IfQQ", 3, 0, 0, 0) + bytes(8), "label of 3 numbers")],
+    [
+        (b"", "has 0 bytes,"),
+        (b"a", "has 1 byte,"),
+        (bytes(23), "has 23 bytes,"),
+        (struct.pack("<IfQQ", 1, 0, 0, 0), "label of 1 number, "),
+        (struct.pack("<IfQQ", 3, 0, 0, 0) + bytes(8), "label of 3 numbers, "),
+    ],
 )
 def test_short_records(record: bytes, message: str) -> None:
     with pytest.raises(RecordError, match=message):
@@ -86,7 +92,7 @@ def test_short_records(record: bytes, message: str) -> None:
 
 
 def test_absurd_label_length_allocates_nothing() -> None:
-    with pytest.raises(RecordError, match="4294967295"):
+    with pytest.raises(RecordError, match="4,294,967,295"):
         unpack(struct.pack("<IfQQ", 2**32 - 1, 0, 0, 0))
 
 
@@ -99,7 +105,8 @@ def test_too_long_record(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("shard", "message", "offset"),
     [
-        (frame(b"abcd")[:-1], "truncated", 0),
+        (frame(b"abcd")[:-1], "part of 4 bytes .*truncated", 0),
+        (frame(b"a")[:-1], "part of 1 byte .*truncated", 0),
         (frame(b"abcd") + b"\x0a\x23", "inside the head", 12),
         (frame(b"abcd") + bytes(8), "0x00000000, not the magic number", 12),
         (MAGIC_BYTES + struct.pack("<I", 5 << 29), "flag 5", 0),

@@ -1,0 +1,44 @@
+"""The size of an image in its annotation and in its file.
+
+Boxes in pixels mean one of the two. Where these differ nobody can tell which: some tools annotate large images that
+are shrunk afterwards, some write the size of another image. A pixel more or less, from rounding, matters to no box.
+Fractions are the same in both, so there only the shape has to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dali_ssd.convert.options import Coordinates
+from dali_ssd.convert.sample import Note, Sample
+
+__all__ = ["size_note"]
+
+Size = tuple[int, int]
+
+
+def size_note(sample: Sample, sizes: Sequence[Size], coordinates: Coordinates) -> Note | None:
+    """What to say where the annotation's size is none of `sizes`, those that the file may be said to have."""
+    if sample.declared is None or sample.declared in sizes:
+        return None
+    kind = "size-differs"
+    if coordinates == "fraction":
+        if any(_same_shape(sample.declared, size) for size in sizes):
+            return None
+    elif any(_near(sample.declared, size) for size in sizes):
+        kind = "size-rounded"
+    detail = f"{_text(sample.declared)} in {sample.source}, {_text(sizes[0])} in the file"
+    return Note(kind, str(sample.image), detail)
+
+
+def _near(one: Size, other: Size) -> bool:
+    return max(abs(one[0] - other[0]), abs(one[1] - other[1])) <= 1
+
+
+def _same_shape(one: Size, other: Size) -> bool:
+    """Whether `one`, scaled so that its longer side is that of `other`, has the other side as well, to a pixel."""
+    return abs(one[0] * other[1] - one[1] * other[0]) <= max(one)
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
