@@ -36,7 +36,7 @@ __all__ = [
     "tasks_of",
 ]
 
-_FORMAT = 6
+_FORMAT = 7
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
