@@ -53,6 +53,8 @@ class Content:
     """Pixels of the image; 0 where its head cannot be read."""
     progressive: bool = False
     """Whether the image is a progressive JPEG."""
+    learnable: bool = False
+    """Whether there is an object with an area: what has none is passed over in training."""
 
 
 def scale_of(rows: NDArray[np.float32]) -> Scale:
@@ -98,7 +100,7 @@ def check_record(record: bytes, place: Place) -> Content:
         content.findings.append(finding(kind, place, error.problem))
         return content
     if len(rows) and _usual(rows):
-        content.scale, content.top_class = "fraction", int(rows[:, 0].max())
+        content.scale, content.top_class, content.learnable = "fraction", int(rows[:, 0].max()), True
         return content
     content.scale = scale_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
@@ -155,6 +157,7 @@ def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raste
     ids = np.where(finite, rows[:, 0], 0)
     fitting = proper_ids(ids)
     content.top_class = int(ids[real & fitting].max(initial=-1))
+    content.learnable = bool((real & finite & fitting & (rows[:, 3:5] > rows[:, 1:3]).all(axis=1)).any())
     problems: list[tuple[str, NDArray[np.bool_]]] = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
     problems += _box_problems(rows[:, 1:5], real & finite, content.scale, raster)
     for kind, bad in problems:

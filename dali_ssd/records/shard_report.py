@@ -61,6 +61,8 @@ class RecordFacts:
     """CRC-32 of the label vector."""
     progressive: bool
     """Whether the image is a progressive JPEG."""
+    learnable: bool
+    """Whether there is an object with an area."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,9 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
 
 
 def _facts(offset: int, key: int, content: Content) -> RecordFacts:
-    scale, image = content.scale, content.image
-    return RecordFacts(
-        *(offset, key, scale, content.top_class, image, content.pixels, content.label, content.progressive)
-    )
+    scale, image, pixels = content.scale, content.image, content.pixels
+    about = (content.label, content.progressive, content.learnable)
+    return RecordFacts(offset, key, scale, content.top_class, image, pixels, *about)
 
 
 def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:

@@ -47,7 +47,7 @@ class Verified:
     progressive: float
     """Share of the records that are progressive JPEGs, 0 to 1."""
     has_objects: NDArray[np.bool_]
-    """(len(dataset),) bool: the records with an object at least."""
+    """(len(dataset),) bool: the records with an object at least that has an area."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -84,12 +84,12 @@ class Verified:
             )
 
     def require_objects(self) -> None:
-        """Raise `DatasetError` if no good record has an object: training on them teaches that there are none."""
+        """Raise `DatasetError` if no good record has an object with an area: training would teach none."""
         good = np.delete(self.has_objects, self.bad)
         if not good.any():
             raise DatasetError(
-                f"none of the {len(good)} records has an object, so there is nothing to learn; the first shard is "
-                f"{self.dataset.shards[0]}. Were they packed with their labels? `dali-ssd show` draws some"
+                f"none of the {len(good)} records has an object with an area, so there is nothing to learn; the first "
+                f"shard is {self.dataset.shards[0]}. Were they packed with their labels? `dali-ssd show` draws some"
             )
 
     def without_bad(self, max_bad: float = 0.01) -> Dataset:
@@ -181,7 +181,7 @@ def verify(
     findings += coordinate_findings(reports, resolved) + class_findings(reports, num_classes)
     facts = [record for report in reports for record in report.records]
     progressive = sum(record.progressive for record in facts) / len(facts)
-    has_objects = np.array([record.top_class >= 0 for record in facts])
+    has_objects = np.array([record.learnable for record in facts])
     about = (_labels_digest(facts), _mean_pixels(facts), progressive, has_objects)
     verified = Verified(dataset, tuple(findings), resolved, *about)
     if not decode:

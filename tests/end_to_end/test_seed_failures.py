@@ -157,11 +157,12 @@ def test_labels_without_objects(tmp_path: Path, none: list[float]) -> None:
 @pytest.mark.parametrize(
     ("none", "says"),
     [
-        ([2, 5], "none of the 12 records has an object, so there is nothing to learn"),
-        ([2, 5, -1, 0, 0, 0, 0], "none of the 12 records has an object, so there is nothing to learn"),
+        ([2, 5], "none of the 12 records has an object with an area, so there is nothing to learn"),
+        ([2, 5, -1, 0, 0, 0, 0], "none of the 12 records has an object with an area, so there is nothing to learn"),
+        ([2, 5, 0, 0.5, 0, 0.5, 1], "none of the 12 records has an object with an area, so there is nothing to learn"),
         ([0], "the label is the single number 0: packed without --pack-label"),
     ],
-    ids=["nothing", "class -1", "one number"],
+    ids=["nothing", "class -1", "no area", "one number"],
 )
 def test_a_set_without_any_object_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], none: list[float], says: str
