@@ -35,6 +35,7 @@ from dali_ssd.records.labels import MAX_COORDINATE
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import read_record
+from tests.fuzz.label_vectors import count_objects
 from tests.graph.pipes import ANCHORS
 
 SIDE = 64
@@ -101,6 +102,22 @@ def _structure(shard: Path) -> Iterator[str]:
         yield outcome
 
 
+def _labels(shard: Path) -> Iterator[str]:
+    """Labels of good images: check, training and validation agree, and no object is lost."""
+    yield from (outcomes := list(_structure(shard)))
+    train, val = outcomes
+    assert "named" not in outcomes, "the images are good"
+    if val == "refused":
+        assert train == "refused", "training takes what validation refuses"
+        return
+    dataset = open_dataset(shard)
+    wanted = [count_objects(dataset.read(number)[0].label) for number in range(len(dataset))]
+    assert train == ("loaded" if any(wanted) else "refused"), f"there are {sum(wanted)} objects to learn"
+    with _val(shard) as loader:
+        given = [int((label[:, 4] >= 0).sum()) for batch in loader for label in batch.labels[0].asnumpy()]
+    assert given == wanted, f"{given} objects instead of {wanted}"
+
+
 def _decoded(folder: Path) -> Iterator[str]:
     """All shards of a folder at once, bad records left out: none is left that could be named later."""
     shards = sorted(folder.glob("*.rec"))
@@ -156,6 +173,7 @@ def _where(place: Place) -> tuple[Path, int]:
 
 _TASKS: dict[str, Callable[[Path], Iterator[str]]] = {
     "structure": lambda folder: _structure(folder / "a.rec"),
+    "labels": lambda folder: _labels(folder / "a.rec"),
     "decoded": _decoded,
     "repaired": lambda folder: _repaired(folder / "a.rec"),
 }
@@ -170,7 +188,7 @@ def _answer(task: str, folder: Path) -> tuple[str, str]:
 
 
 def _peak_mb() -> int:
-    """This process's memory at its highest, in MB. Not `ru_maxrss`, which begins with what the parent had at its start."""
+    """This process's memory at its highest, in MB. Not `ru_maxrss`, which begins with that of the parent."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) >> 10
 
