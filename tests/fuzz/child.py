@@ -102,11 +102,34 @@ def _structure(shard: Path) -> Iterator[str]:
         yield outcome
 
 
+def _has_errors(shard: Path, coordinates: Coordinates) -> bool:
+    return check(CheckConfig((str(shard),), workers=1, coordinates=coordinates)).count("error") > 0
+
+
+def _agreed(shard: Path) -> tuple[str, str]:
+    """Training and validation of a shard whose framing is good: check says the same, and nothing is found later."""
+    train, val = _structure(shard)
+    assert "named" not in (train, val), "a record got through that cannot be decoded"
+    errors = [_has_errors(shard, coordinates) for coordinates in get_args(Coordinates)]
+    if val == "refused":
+        assert all(errors), "check calls clean what is refused"
+    else:
+        assert not all(errors), "check finds an error in what is read"
+    return train, val
+
+
+def _heads(shard: Path) -> Iterator[str]:
+    """JPEGs with a damaged head and good labels: what is not refused is decoded."""
+    train, val = _agreed(shard)
+    assert train == val, "training and validation do not agree"
+    yield train
+
+
 def _labels(shard: Path) -> Iterator[str]:
     """Labels of good images: check, training and validation agree, and no object is lost."""
-    yield from (outcomes := list(_structure(shard)))
-    train, val = outcomes
-    assert "named" not in outcomes, "the images are good"
+    train, val = _agreed(shard)
+    yield train
+    yield val
     if val == "refused":
         assert train == "refused", "training takes what validation refuses"
         return
@@ -173,6 +196,7 @@ def _where(place: Place) -> tuple[Path, int]:
 
 _TASKS: dict[str, Callable[[Path], Iterator[str]]] = {
     "structure": lambda folder: _structure(folder / "a.rec"),
+    "heads": lambda folder: _heads(folder / "a.rec"),
     "labels": lambda folder: _labels(folder / "a.rec"),
     "decoded": _decoded,
     "repaired": lambda folder: _repaired(folder / "a.rec"),

@@ -85,8 +85,8 @@ def _packed(vector: Sequence[float], flag: int, number: int, image: bytes) -> by
     """A record. `flag`: how many numbers its header announces; without any, MXNet takes the one in the header."""
     scalar = vector[0] if flag == 0 and vector else 0.0
     with np.errstate(over="ignore"):
-        words = np.float32(vector if flag else []).tobytes()
-    return struct.pack("<IfQQ", flag, np.float32(scalar), number, 0) + words + image
+        first, *words = np.array([scalar, *(vector if flag else [])], np.float32)
+    return struct.pack("<IfQQ", flag, first, number, 0) + np.array(words, np.float32).tobytes() + image
 
 
 @st.composite
