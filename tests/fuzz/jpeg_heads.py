@@ -1,6 +1,6 @@
 """JPEGs with damage in the head alone: their segments are taken apart, edited, and put together again.
 
-A head that libjpeg takes may not fit the pixels: they were coded by other tables, for another size or in other intervals.
+A head that libjpeg takes may not fit the pixels, which were coded by other tables, for another size or in intervals.
 That is no reason to refuse it. libjpeg warns and decodes something, and DALI takes that, as long as the end marker is
 there, which no edit here removes. So an image is refused for its head, or it is decoded; there is no third outcome.
 """
