@@ -71,7 +71,7 @@ def parse_label(label, width, height, in_pixels, boxes, ids, difficult):  # type
         if usable and count < ids.size:
             boxes[count] = (x0, y0, x1, y1)
             ids[count] = label[row]
-            difficult[count] = step > 5 and label[row + 5] > 0
+            difficult[count] = step > 5 and label[row + 5] != 0
             count += 1
     return count
 

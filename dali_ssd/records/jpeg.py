@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from dali_ssd.records.jpeg_head import FRAMES, PROGRESSIVE, Head
@@ -12,6 +13,10 @@ _SIGNATURE = b"\xff\xd8\xff"
 _START, _START_OF_SCAN, _END, _APP1 = 0xD8, 0xDA, 0xD9, 0xE1
 _ALONE = frozenset([0x00, 0x01, *range(0xD0, 0xD8)])
 """Markers without a length that have no business in a head: TEM, the restarts; and the zero that escapes 0xFF."""
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
+"""A marker among a scan's pixels that ends the scan: none of those alone, which are skipped there."""
 
 
 class Jpeg(NamedTuple):
@@ -59,7 +64,8 @@ def read_jpeg(data: bytes) -> Jpeg | None:
             body = data[begin + 4 : at]
             found = _refuse(_read_segment(found, marker, body), head.refusal(marker, body))
             if marker == _START_OF_SCAN:
-                return found._replace(fault=_scan_fault(data, begin, found))
+                found = found._replace(fault=_scan_fault(data, begin, found))
+                return _refuse(found, _later_refusal(data, at, head)) if head.several_scans else found
 
 
 def without_stray(data: bytes) -> bytes:
@@ -81,6 +87,17 @@ def _read_segment(found: Jpeg, marker: int, body: bytes) -> Jpeg:
     if marker == _APP1 and body.startswith(b"Exif\0\0") and not found.exif:
         return found._replace(exif=body)
     return found
+
+
+def _later_refusal(data: bytes, at: int, head: Head) -> str | None:
+    """Why a decoder refuses what stands between the scans; `at`: where the first scan's pixels begin."""
+    reason = None
+    while reason is None and (mark := _MARKER.search(data, at)) and (marker := mark[0][1]) != _END:
+        if marker == _START:
+            return "it begins twice"
+        at = mark.end() + max(2, int.from_bytes(data[mark.end() : mark.end() + 2], "big"))
+        reason = head.refusal(marker, data[mark.end() + 2 : at])
+    return reason
 
 
 def _scan_fault(data: bytes, at: int, found: Jpeg) -> str | None:

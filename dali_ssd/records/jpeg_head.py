@@ -5,6 +5,7 @@ A head that breaks one of these rules is refused by the decoder, whatever the pi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dali_ssd.words import counted
@@ -17,16 +18,20 @@ _DECODED = (*_SEQUENTIAL, 0xC9, *_IN_PASSES)
 """Baseline, extended and arithmetic, and those in passes. The rest is lossless or hierarchical."""
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers that announce size and components; the other three among them are tables."""
-_HUFFMAN, _SCAN, _QUANTIZATION, _RESTART, _COMMENT = 0xC4, 0xDA, 0xDB, 0xDD, 0xFE
-_IGNORED = frozenset([0xCC, 0xDC, _COMMENT, *range(0xE0, 0xF0)])
-"""DAC, DNL, comments and application data: nothing in them keeps an image from being decoded."""
+_HUFFMAN, _ARITHMETIC, _SCAN, _QUANTIZATION, _RESTART, _COMMENT = 0xC4, 0xCC, 0xDA, 0xDB, 0xDD, 0xFE
+_IGNORED = frozenset([0xDC, _COMMENT, *range(0xE0, 0xF0)])
+"""DNL, comments and application data: nothing in them keeps an image from being decoded."""
+_STANDARD = frozenset([0x00, 0x01, 0x10, 0x11])
+"""Huffman tables that libjpeg brings itself for sequential images; motion JPEG leaves them out."""
+_LONGEST_SIDE = 65500
+"""Pixels across or down that libjpeg takes at most."""
 _MOST_BLOCKS = 10
 """Blocks of all components together in one unit of an interleaved scan."""
 
 
 @dataclass
 class Head:
-    """The head of one JPEG, told its segments one by one."""
+    """The head of one JPEG, told its segments one by one; an image in several scans has more of them later on."""
 
     frame: int = 0
     """Marker of the frame, 0 before it."""
@@ -34,8 +39,10 @@ class Head:
     """By id: blocks in a unit, number of the quantization table."""
     quantization: set[int] = field(default_factory=set)
     """Numbers of the tables that are there."""
-    huffman: set[int] = field(default_factory=lambda: {0x00, 0x01, 0x10, 0x11})
-    """Class (0 DC, 1 AC) and number of the tables that are there; libjpeg brings the first two of each."""
+    huffman: set[int] = field(default_factory=set)
+    """Class (0 DC, 1 AC) and number of the tables that are there."""
+    several_scans: bool = False
+    """Whether the first scan leaves something to later ones, which decoders then read before any pixel is there."""
 
     def refusal(self, marker: int, body: bytes) -> str | None:
         """Why a decoder refuses the image for this segment, None if it does not; `body` comes after the length."""
@@ -47,6 +54,8 @@ class Head:
             return self._quantization(body)
         if marker == _HUFFMAN:
             return self._huffman(body)
+        if marker == _ARITHMETIC:
+            return _conditioning(body)
         if marker == _RESTART:
             return None if len(body) == 2 else f"a restart interval of {counted(len(body), 'byte')}, not 2"
         return None if marker in _IGNORED else f"it has a segment of the kind 0x{marker:02x}, which no decoder takes"
@@ -59,6 +68,8 @@ class Head:
             return f"it is lossless or hierarchical (frame 0x{marker:02x}), which neither DALI nor OpenCV decodes"
         if len(body) < 6 or body[0] != 8:
             return f"it has {counted(body[0] if body else 0, 'bit')} a sample, and DALI decodes 8"
+        if max(body[1:3], body[3:5]) > _LONGEST_SIDE.to_bytes(2, "big"):
+            return f"it is more than {_LONGEST_SIDE} pixels wide or high"
         if body[5] not in (1, 3, 4) or len(body) != 6 + 3 * body[5]:
             return f"{counted(body[5], 'component')} in a frame of {counted(len(body), 'byte')}"
         for at in range(6, len(body), 3):
@@ -67,7 +78,7 @@ class Head:
             if not (1 <= across <= 4 and 1 <= down <= 4 and table <= 3) or name in self.components:
                 return f"component {name} has sampling {across}x{down} and quantization table {table}"
             self.components[name] = (across * down, table)
-        return None
+        return None if _whole(body[7::3]) else "the sampling of its components is in no whole ratio"
 
     def _quantization(self, body: bytes) -> str | None:
         at = 0
@@ -99,14 +110,41 @@ class Head:
         names, choices = body[1 : 1 + 2 * count : 2], body[2 : 2 + 2 * count : 2]
         if len(set(names)) < count or not set(names) <= set(self.components):
             return "its scan has components that its frame has not"
-        wanted = {choice >> 4 for choice in choices} | {choice & 15 | 0x10 for choice in choices}
-        if self.frame in _SEQUENTIAL and not wanted <= self.huffman:
+        if not self._wanted(choices, *body[-3:]) <= self.huffman | (_STANDARD if self.frame in _SEQUENTIAL else set()):
             return "a Huffman table is missing"
         if not {self.components[name][1] for name in names} <= self.quantization:
             return "a quantization table is missing"
         if count > 1 and sum(self.components[name][0] for name in names) > _MOST_BLOCKS:
             return f"its components have more than {_MOST_BLOCKS} blocks in a unit"
+        self.several_scans |= self.frame in _IN_PASSES or count < len(self.components)
         return _passes(count, *body[-3:]) if self.frame in _IN_PASSES else None
+
+    def _wanted(self, choices: bytes, first: int, _last: int, bits: int) -> set[int]:
+        """Huffman tables that a scan reads: both of each component, but in passes only those of the pass."""
+        dc, ac = {choice >> 4 for choice in choices}, {choice & 15 | 0x10 for choice in choices}
+        if self.frame in _SEQUENTIAL:
+            return dc | ac
+        if self.frame != PROGRESSIVE:
+            return set()
+        if first:
+            return ac
+        return set() if bits >> 4 else dc  # a DC value's further bits are stored as they are
+
+
+def _whole(sampling: Sequence[int]) -> bool:
+    """Whether the largest of the sampling factors, across and down, are multiples of all: others are not scaled up."""
+    across, down = [factors >> 4 for factors in sampling], [factors & 15 for factors in sampling]
+    return not any(max(factors) % factor for factors in (across, down) for factor in factors)
+
+
+def _conditioning(body: bytes) -> str | None:
+    """What is wrong with the parameters of arithmetic coding: pairs of a table, from 16 on AC, and a value."""
+    if len(body) % 2:
+        return f"arithmetic coding conditions of {len(body)} bytes"
+    for table, value in zip(body[::2], body[1::2], strict=True):
+        if table > 31 or (table < 16 and value & 15 > value >> 4):
+            return f"arithmetic coding conditions of table {table} with the value {value}"
+    return None
 
 
 def _is_code(counts: bytes) -> bool:

@@ -100,12 +100,23 @@ def test_corrupt_jpeg(tmp_path: Path, workers: int) -> None:
     assert seen == set(range(COUNT)) - {5, 8}
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_corrupt_jpeg_that_shows_only_when_decoded(tmp_path: Path, workers: int) -> None:
+def test_corrupt_jpeg_behind_its_first_scan(tmp_path: Path) -> None:
+    """A table between the scans with counts that make no sense: DALI refuses it, and the look at heads tells."""
     some = records()
     image = encoded(draw(np.random.default_rng(0), SIZE, SIZE), "JPEG", quality=90, progressive=True)
-    table = image.index(b"\xff\xc4", image.index(b"\xff\xda"))  # behind the first scan, with counts that make no sense
+    table = image.index(b"\xff\xc4", image.index(b"\xff\xda"))
     some[5] = (some[5][0], image[: table + 5] + b"\xff" * 16 + image[table + 21 :])
+    (shard,) = write(tmp_path, some)
+    with pytest.raises(DatasetError, match=r"record 5,.*Huffman table"):
+        loader(shard)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_corrupt_image_that_shows_only_when_decoded(tmp_path: Path, workers: int) -> None:
+    some = records()
+    image = encoded(draw(np.random.default_rng(0), SIZE, SIZE), "PNG")
+    pixels = image.index(b"IDAT") + 4
+    some[5] = (some[5][0], image[:pixels] + b"\xff" * 64 + image[pixels + 64 :])
     (shard,) = write(tmp_path, some)
     with pytest.raises(RecordError, match=r"s\.rec, record 5, .*dali-ssd check --decode"):
         digest(shard, num_threads=workers)

@@ -15,8 +15,10 @@ from PIL import Image
 
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import MAGIC, Header, frame, pack
+from tests.fuzz.jpeg_heads import jpeg_heads
+from tests.fuzz.label_vectors import labelled
 
-__all__ = ["Case", "arbitrary", "cases", "damaged", "how_many"]
+__all__ = ["Case", "any_cases", "arbitrary", "cases", "damaged", "heads", "how_many", "labels"]
 
 
 def how_many(share: float) -> int:
@@ -142,3 +144,25 @@ def cases(draw: st.DrawFn) -> Case:
 
 arbitrary = st.builds(Case, st.binary(max_size=300), st.none() | st.binary(max_size=40))
 """No shards at all."""
+
+
+def _shard(records: Sequence[bytes]) -> Case:
+    """A shard that is whole as a shard."""
+    return Case(b"".join(map(frame, records)), _index(records))
+
+
+@st.composite
+def heads(draw: st.DrawFn) -> Case:
+    """Shards with good labels, and JPEGs with damage in the head alone."""
+    images = draw(st.lists(jpeg_heads(), min_size=1, max_size=2))
+    return _shard([pack(Header(_POOL[0][0], number), image) for number, image in enumerate(images)])
+
+
+@st.composite
+def labels(draw: st.DrawFn) -> Case:
+    """Shards with good images, and labels of every length."""
+    return _shard(draw(labelled([image for _, image in _POOL])))
+
+
+any_cases = cases() | cases() | heads() | labels()
+"""Shards damaged in any way."""

@@ -12,6 +12,7 @@ and this process's peak of memory in MB. Outcomes:
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from PIL import Image
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
@@ -35,6 +37,7 @@ from dali_ssd.records.labels import MAX_COORDINATE
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import read_record
+from tests.fuzz.label_vectors import count_objects
 from tests.graph.pipes import ANCHORS
 
 SIDE = 64
@@ -104,6 +107,51 @@ def _structure(shard: Path) -> Iterator[str]:
         yield outcome
 
 
+def _has_errors(shard: Path, coordinates: Coordinates) -> bool:
+    return check(CheckConfig((str(shard),), workers=1, coordinates=coordinates)).count("error") > 0
+
+
+def _agreed(shard: Path) -> tuple[str, str]:
+    """Training and validation of a shard whose framing is good: check says the same, and nothing is found later."""
+    train, val = _structure(shard)
+    assert "named" not in (train, val), "a record got through that cannot be decoded"
+    errors = [_has_errors(shard, coordinates) for coordinates in get_args(Coordinates)]
+    if val == "refused":
+        assert all(errors), "check calls clean what is refused"
+    else:
+        assert not all(errors), "check finds an error in what is read"
+    return train, val
+
+
+def _heads(shard: Path) -> Iterator[str]:
+    """JPEGs with a damaged head and good labels: what is not refused is decoded."""
+    train, val = _agreed(shard)
+    assert train == val, "training and validation do not agree"
+    yield train
+
+
+def _labels(shard: Path) -> Iterator[str]:
+    """Labels of good images: check, training and validation agree, and no object is lost."""
+    train, val = _agreed(shard)
+    yield train
+    yield val
+    if val == "refused":
+        assert train == "refused", "training takes what validation refuses"
+        return
+    with _val(shard) as loader:
+        in_pixels = loader.report.coordinates == "pixel"
+        given = [int((label[:, 4] >= 0).sum()) for batch in loader for label in batch.labels[0].asnumpy()]
+    wanted, learned = zip(*_count(open_dataset(shard), in_pixels), strict=True)
+    assert given == list(wanted), f"{given} objects instead of {wanted}"
+    assert train == ("loaded" if any(learned) else "refused"), f"there are {sum(learned)} objects to learn"
+
+
+def _count(dataset: Dataset, in_pixels: bool) -> Iterator[tuple[int, int]]:
+    for number in range(len(dataset)):
+        header, image = dataset.read(number)
+        yield count_objects(header.label, Image.open(io.BytesIO(image)).size if in_pixels else (1, 1))
+
+
 def _decoded(folder: Path) -> Iterator[str]:
     """All shards of a folder at once, bad records left out: none is left that could be named later."""
     shards = sorted(folder.glob("*.rec"))
@@ -160,6 +208,8 @@ def _where(place: Place) -> tuple[Path, int]:
 
 _TASKS: dict[str, Callable[[Path], Iterator[str]]] = {
     "structure": lambda folder: _structure(folder / "a.rec"),
+    "heads": lambda folder: _heads(folder / "a.rec"),
+    "labels": lambda folder: _labels(folder / "a.rec"),
     "decoded": _decoded,
     "repaired": lambda folder: _repaired(folder / "a.rec"),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.cases import Case, arbitrary, cases, how_many
+from tests.fuzz.cases import Case, any_cases, arbitrary, cases, heads, how_many, labels
 from tests.fuzz.server import Died, Server
 
 MEMORY = 1500
@@ -36,7 +36,7 @@ def ask(server: Server, task: str, *given_cases: Case) -> None:
         raise AssertionError(f"{why or f'{server.peak} MB of memory'}\nthe shards are in {kept}")
 
 
-@settings(max_examples=how_many(0.65))
+@settings(max_examples=how_many(0.5))
 @given(case=cases())
 def test_loaders_refuse_name_or_load(server: Server, case: Case) -> None:
     ask(server, "structure", case)
@@ -48,13 +48,25 @@ def test_loaders_refuse_what_is_no_shard(server: Server, case: Case) -> None:
     ask(server, "structure", case)
 
 
+@settings(max_examples=how_many(0.15))
+@given(case=heads())
+def test_what_a_head_tells_is_told_before_any_decoding(server: Server, case: Case) -> None:
+    ask(server, "heads", case)
+
+
+@settings(max_examples=how_many(0.15))
+@given(case=labels())
+def test_labels_are_refused_by_all_or_read_without_loss(server: Server, case: Case) -> None:
+    ask(server, "labels", case)
+
+
 @settings(max_examples=how_many(0.05 / _GROUP))
-@given(group=st.lists(cases(), min_size=_GROUP, max_size=_GROUP))
+@given(group=st.lists(any_cases, min_size=_GROUP, max_size=_GROUP))
 def test_nothing_bad_gets_through_where_bad_records_are_skipped(server: Server, group: list[Case]) -> None:
     ask(server, "decoded", *group)
 
 
 @settings(max_examples=how_many(0.25))
-@given(case=cases() | arbitrary)
+@given(case=any_cases | arbitrary)
 def test_check_ends_and_what_it_repairs_is_clean(server: Server, case: Case) -> None:
     ask(server, "repaired", case)

@@ -70,6 +70,21 @@ def test_no_objects(label: list[float]) -> None:
     assert (content.scale, content.top_class) == ("none", -1)
 
 
+@pytest.mark.parametrize(
+    ("boxes", "learnable"),
+    [
+        ([BOX], True),
+        ([[0.5, 0.2, 0.5, 0.8]], False),
+        ([[0.2, 0.5, 0.8, 0.5]], False),
+        ([[0.5, 0.2, 0.5, 0.8], BOX], True),
+        ([[0.8, 0.2, 0.5, 0.4]], False),
+        ([], False),
+    ],
+)
+def test_what_has_no_area_cannot_be_learned(boxes: list[list[float]], learnable: bool) -> None:
+    assert (check_record(record(boxes), PLACE).objects > 0) is learnable
+
+
 @pytest.mark.parametrize("number", [0, 3, 4.5, -1, np.nan])
 def test_a_label_of_one_number_is_no_image_without_objects(number: float) -> None:
     """What im2rec writes without --pack-label, and a set for classification: 0.1 trained on it as background."""

@@ -24,7 +24,7 @@ def photo(**options: int | bool) -> bytes:
     return stream.getvalue()
 
 
-PHOTO = photo()
+PHOTO, PASSES = photo(), photo(progressive=True)
 
 
 def segment(data: bytes, wanted: int) -> tuple[int, int]:
@@ -40,9 +40,19 @@ def before(marker: int, more: bytes) -> bytes:
     return PHOTO[:at] + more + PHOTO[at:]
 
 
-def changed(marker: int, offset: int, *values: int) -> bytes:
-    at = segment(PHOTO, marker)[0] + offset
-    return PHOTO[:at] + bytes(values) + PHOTO[at + len(values) :]
+def changed(marker: int, offset: int, *values: int, data: bytes = PHOTO) -> bytes:
+    at = segment(data, marker)[0] + offset
+    return data[:at] + bytes(values) + data[at + len(values) :]
+
+
+def second_scan(offset: int, value: int) -> bytes:
+    """A progressive image with one other byte in the header of its second scan."""
+    at = PASSES.index(b"\xff\xda", segment(PASSES, SOS)[1]) + offset
+    return PASSES[:at] + bytes([value]) + PASSES[at + 1 :]
+
+
+def without(marker: int, data: bytes) -> bytes:
+    return data.replace(data[slice(*segment(data, marker))], b"")
 
 
 def dali_decodes(*images: bytes) -> list[bool]:
@@ -112,6 +122,18 @@ REFUSED = {
     "Huffman table of too many codes": changed(DHT, 5, 255),
     "quantization table 9": changed(DQT, 4, 9),
     "quantization table cut": changed(DQT, 4, 0x10),
+    "too wide": changed(SOF, 7, 0xFF, 0xDD),
+    "too high": changed(SOF, 5, 0xFF, 0xFF),
+    "sampling 3 beside 2": changed(SOF, 11, 0x31, 0, 2, 0x21),
+    "no Huffman tables in passes": without(DHT, PASSES),
+    "bad conditions of arithmetic coding": before(SOS, b"\xff\xcc\0\4\0\x12"),
+    "arithmetic coding conditions of table 32": before(SOS, b"\xff\xcc\0\4\x20\1"),
+    "half a pair of arithmetic coding conditions": before(SOS, b"\xff\xcc\0\3\0"),
+    "later scan of an unknown component": second_scan(5, 9),
+    "later scan with another Huffman table": second_scan(6, 0x33),
+    "later scan of impossible coefficients": second_scan(7, 70),
+    "later segment that is none": second_scan(1, 0xF7),
+    "begins again between scans": second_scan(1, 0xD8),
     "short restart interval": before(SOS, b"\xff\xdd\0\3\0"),
     "unknown segment": before(SOS, b"\xff\xf7\0\4hi"),
     "reserved segment": before(SOS, b"\xff\x02\0\4hi"),
@@ -144,8 +166,12 @@ TAKEN = {
     "number of lines": before(SOS, b"\xff\xdc\0\4\0\x30"),
     "extended": changed(SOF, 1, 0xC1),
     "no Huffman tables, as in motion JPEG": PHOTO.replace(PHOTO[slice(*segment(PHOTO, DHT))], b""),
+    "conditions of arithmetic coding": before(SOS, b"\xff\xcc\0\6\0\x21\x1f\xff"),
+    "as wide as can be": changed(SOF, 7, 0xFF, 0xDC),
+    "sampling 4 beside 2": changed(SOF, 11, 0x41, 0, 2, 0x21),
+    "first scan of one component": changed(SOS, 2, 0, 8, 1, 1, 0, 0, 63, 0),
     "odd scan": changed(SOS, 11, 5),
-    "progressive": photo(progressive=True),
+    "progressive": PASSES,
     "optimized": photo(optimize=True),
     "more behind the end": PHOTO + b"more",
 }
