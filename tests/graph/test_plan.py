@@ -14,6 +14,7 @@ from dali_ssd.records.labels import build_label, parse_label
 from tests.graph.planning import draw_plan, plan_whole
 
 FRACTION = st.floats(0, 1, width=32)
+MARK = st.sampled_from([0.0, 1.0, -1.0, 0.5, float("nan")])
 
 
 @st.composite
@@ -24,7 +25,7 @@ def valid_labels(draw: st.DrawFn) -> npt.NDArray[np.float32]:
     ids = draw(st.lists(st.integers(-1, 90), min_size=count, max_size=count))
     header = draw(st.lists(st.floats(-5, 5, width=32), max_size=4))
     marks = draw(st.sampled_from([None, "some"]))
-    difficult = None if marks is None else draw(st.lists(st.sampled_from([0.0, 1.0, -1.0, 0.5, float("nan")]), min_size=count, max_size=count))
+    difficult = None if marks is None else draw(st.lists(MARK, min_size=count, max_size=count))
     extra = np.ones((count, draw(st.integers(1, 3)))) if marks and draw(st.booleans()) and count else None
     return build_label(boxes, ids, difficult, extra, header)
 
