@@ -12,14 +12,16 @@ from dali_ssd.errors import Place
 __all__ = ["Batch", "ValBatch", "as_ndarray"]
 
 
-def as_ndarray(tensors: Any) -> Any:
-    """An `mx.nd.NDArray` over the memory of a dense DALI `TensorList`, which lives as long as the array does.
+def as_ndarray(tensors: Any, ctx: Any) -> Any:
+    """Return an `mx.nd.NDArray` on `ctx` with what a dense DALI `TensorList` holds.
 
+    The memory is DALI's, and lives as long as the array does, if `ctx` is where the tensors are. MXNet takes all memory
+    of the host for `cpu(0)`'s, so for any other CPU context the tensors are copied once, as by `split_and_load`.
     DALI has waited for its stream when it returns an output, so an array on a GPU is complete as well.
     """
     import mxnet as mx
 
-    return mx.nd.from_dlpack(tensors.as_tensor().__dlpack__())
+    return mx.nd.from_dlpack(tensors.as_tensor().__dlpack__()).as_in_context(ctx)
 
 
 class _Parts(ABC):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dali_ssd.config import IMAGENET_MEAN, IMAGENET_STD
+from dali_ssd.config import RenderConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.files import atomic_path
 from dali_ssd.lettering import Lettering
@@ -87,11 +87,12 @@ def class_color(class_id: int) -> tuple[int, int, int]:
     return int(red * 255), int(green * 255), int(blue * 255)
 
 
-def pixels_of(
-    data: NDArray[Any], mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
-) -> NDArray[np.uint8]:
-    """Turn a network input back into an image: (3, H, W) normalized to (H, W, 3) uint8 RGB."""
-    image = data.astype(np.float32).transpose(1, 2, 0) * np.array(std, np.float32) + np.array(mean, np.float32)
+def pixels_of(data: NDArray[Any], rendered: RenderConfig) -> NDArray[np.uint8]:
+    """Turn a network input back into an image: normalized (3, H, W) or (H, W, 3) to (H, W, 3) uint8 RGB."""
+    image = data.astype(np.float32)
+    if rendered.layout == "NCHW":
+        image = image.transpose(1, 2, 0)
+    image = image * np.array(rendered.std, np.float32) + np.array(rendered.mean, np.float32)
     pixels: NDArray[np.uint8] = (image * 255).round().clip(0, 255).astype(np.uint8)
     return pixels
 

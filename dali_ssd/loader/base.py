@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
-from dali_ssd.config import PipelineConfig, RecordsConfig, available_cores
+from dali_ssd.config import RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
 from dali_ssd.loader.forks import no_fork
 from dali_ssd.loader.runs import many_progressive
@@ -30,7 +30,7 @@ from dali_ssd.records.findings import KINDS, Finding
 from dali_ssd.records.inspect import Decoder, inspect_shards
 from dali_ssd.words import counted
 
-__all__ = ["Loader", "LoaderStats", "good_records"]
+__all__ = ["Loader", "LoaderStats", "check_records_options"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,17 +54,14 @@ class LoaderStats:
 class Loader:
     """What the two loaders share: devices, their pipelines, and the look-up of records."""
 
-    def __init__(
-        self, report: DatasetReport, dataset: Dataset, batch_size: int, ctx: Any, device: str | None, num_threads: Any
-    ) -> None:
-        self.report = report
-        """What a look through the shards found, the records included that were left out."""
-        self._dataset = dataset
+    report: DatasetReport
+    """What a look through the shards found, the records included that were left out."""
+
+    def __init__(self, batch_size: int, ctx: Any, device: str | None, num_threads: Any) -> None:
         self._ctx = _contexts(ctx)
         self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
         if self._device not in ("cpu", "gpu"):
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
-        PipelineConfig(batch_size, num_threads)  # refuses what is no number
         if batch_size % len(self._ctx):
             raise ConfigError(
                 f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
@@ -72,10 +69,14 @@ class Loader:
         self.batch_size = batch_size
         cores = available_cores() if num_threads == "auto" else num_threads
         self._threads = max(1, cores // len(self._ctx))
-        self._index = dataset.merged_index()
         self._home = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
+
+    def _look(self, shards: Paths, records: RecordsConfig, num_classes: int | None, bad_list: Path | None) -> None:
+        """Look through the shards, which may take long: by now, all options were found good."""
+        self.report, self._dataset = good_records(shards, records, num_classes, bad_list)
+        self._index = self._dataset.merged_index()
 
     @property
     def num_records(self) -> int:
@@ -163,12 +164,19 @@ def _require_utf8(path: Path) -> None:
         ) from error
 
 
-def good_records(
-    shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: str | Path | None
-) -> tuple[DatasetReport, Dataset]:
-    """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
+def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
+    """Return the list's path. Raises ConfigError if there cannot be so many classes, or a list of this name."""
+    if num_classes is not None and not (isinstance(num_classes, (int, np.integer)) and num_classes > 0):
+        raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
     if bad_list is not None and Path(bad_list).suffix != ".txt":
         raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
+    return None if bad_list is None else Path(bad_list)
+
+
+def good_records(
+    shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: Path | None
+) -> tuple[DatasetReport, Dataset]:
+    """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
     skip = config.on_bad == "skip"
     decoders: Sequence[Decoder] = ("dali",) if skip else ()
     report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)

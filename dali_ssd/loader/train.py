@@ -14,22 +14,14 @@ from typing import Any, Literal
 import numpy as np
 
 from dali_ssd.batch import Batch
-from dali_ssd.config import (
-    AnyCoordinates,
-    AugmentConfig,
-    OnBad,
-    PipelineConfig,
-    RecordsConfig,
-    RenderConfig,
-    TargetConfig,
-)
+from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError
-from dali_ssd.loader.base import Loader, LoaderStats, good_records
+from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
 from dali_ssd.loader.lane import Lane
 from dali_ssd.loader.runs import batches_per_run, pipelines_per_device
 from dali_ssd.optional import require
 from dali_ssd.records.dataset import Paths
-from dali_ssd.registry import find_pipeline
+from dali_ssd.registry import Recipe, find_recipe
 
 __all__ = ["TrainLoader"]
 
@@ -46,7 +38,7 @@ class TrainLoader(Loader):
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
         anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
         batch_size: images a batch over all devices.
-        data_shape: side of the square network input.
+        data_shape: side of the square network input in pixels; default: the recipe's.
         ctx: an `mx.Context` or a list of them; default: the CPU. Each gets an equal part of every batch.
         seed: makes two runs identical.
         num_threads: over all devices, at least one for each pipeline; `auto`: the cores this process may use.
@@ -58,11 +50,14 @@ class TrainLoader(Loader):
         bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
         coordinates: what the labels hold; `auto`: what nearly all of them look like.
         num_classes: number of classes, so that labels with higher ids count as bad.
-        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`; gives pipeline and augmentation.
-        dtype, layout, targets, prefetch, initial_fill, upright: see `dali_ssd.config`.
+        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`: pipelines, and all numbers that
+            are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size asked for.
+        dtype, layout, targets: see `dali_ssd.config`; default: the recipe's.
+        prefetch, initial_fill, upright: see `dali_ssd.config`.
 
     Raises:
-        ConfigError: an option that cannot work.
+        ConfigError: an option that cannot work, before any shard is opened; or a recipe that renders another size than
+            `data_shape`.
         DatasetError: shards that are missing, empty or damaged; all that is wrong is named.
     """
 
@@ -72,15 +67,15 @@ class TrainLoader(Loader):
         *,
         anchors: Any,
         batch_size: int = PipelineConfig.batch_size,
-        data_shape: int = RenderConfig.data_shape,
+        data_shape: int | None = None,
         ctx: Any = None,
         seed: int = PipelineConfig.seed,
         num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
         device: Literal["cpu", "gpu"] | None = None,
-        dtype: Literal["float32", "float16"] = RenderConfig.dtype,
-        layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
+        dtype: Literal["float32", "float16"] | None = None,
+        layout: Literal["NCHW", "NHWC"] | None = None,
         augment: AugmentConfig | None = None,
-        targets: Literal["exact", "box_encoder"] = TargetConfig.targets,
+        targets: Literal["exact", "box_encoder"] | None = None,
         prefetch: int = PipelineConfig.prefetch,
         initial_fill: int = PipelineConfig.initial_fill,
         upright: bool = PipelineConfig.upright,
@@ -91,33 +86,37 @@ class TrainLoader(Loader):
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
-        recipe: str = "ssd300",
+        recipe: str | Recipe | None = None,
     ) -> None:
         require("nvidia.dali")
         from dali_ssd.graph.targets import as_center_anchors
 
         if shard_id not in range(num_shards):
             raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id!r}")
-        found = find_pipeline(recipe)
-        image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
-        report, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
-        report.require_objects()
-        super().__init__(report, dataset, batch_size, ctx, device, num_threads)
+        self.recipe = find_recipe(
+            recipe, data_shape=data_shape, dtype=dtype, layout=layout, targets=targets, augment=augment
+        )
+        """All that decides what a batch looks like, with the arguments in place of the recipe's own numbers."""
+        asked = PipelineConfig(batch_size, num_threads, prefetch, initial_fill, upright, seed)
+        records, bad_path = RecordsConfig(on_bad, max_bad, coordinates), check_records_options(num_classes, bad_list)
+        super().__init__(batch_size, ctx, device, num_threads)
+        centers = as_center_anchors(_ask_for_anchors(anchors, self.recipe.image.data_shape))
+        self._look(shards, records, num_classes, bad_path)
+        self.report.require_objects()
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0
         self._num_processes, self._process = num_shards, shard_id
-        self._definition = found.train
-        self._options = {
-            "anchors": as_center_anchors(_ask_for_anchors(anchors, data_shape)),
-            "augment": augment or found.augment,
-            "image": image,
-            "targets": replace(found.targets, targets=targets),
-            "in_pixels": report.coordinates == "pixel",
+        self._options: dict[str, Any] = {
+            "anchors": centers,
+            "augment": self.recipe.augment,
+            "image": self.recipe.image,
+            "targets": self.recipe.targets,
+            "in_pixels": self.report.coordinates == "pixel",
         }
         batches = len(self._dataset) // (num_shards * batch_size)
         self._num_lanes = pipelines_per_device(self._device, batches)
         self._threads = -(-self._threads // self._num_lanes)
-        self.config = PipelineConfig(batch_size // len(self._ctx), self._threads, prefetch, initial_fill, upright, seed)
+        self.config = replace(asked, batch_size=batch_size // len(self._ctx), num_threads=self._threads)
         self._per_run = self._batches_per_run(batches // self._num_lanes) if self._device == "cpu" else 1
         self._lanes: list[Lane] = []
         self._build([{"pipelines": [None] * len(self._ctx), "taken": 0} for _ in range(self._num_lanes)])
@@ -141,7 +140,7 @@ class TrainLoader(Loader):
         ]
         self._start([pipeline for lane in pipelines for pipeline in lane])
         self._lanes = [
-            Lane(of_devices, self.config.batch_size, self._per_run, state["taken"])
+            Lane(of_devices, self._ctx, self.config.batch_size, self._per_run, state["taken"])
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
@@ -150,7 +149,7 @@ class TrainLoader(Loader):
         part, count = self._process * each + device * self._num_lanes + lane, self._num_processes * each
         # The reader fills up a larger window with further copies of its records, which changes nothing.
         window = min(-(-self.config.initial_fill // self._num_lanes), -(-len(self._dataset) // count))
-        return self._definition(
+        return self.recipe.train(
             self._shard(part, count),
             **self._options,
             initial_fill=window,
@@ -235,7 +234,7 @@ class TrainLoader(Loader):
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
         settings = (self._device, self.config.initial_fill, self.config.upright)
-        file = inspect.getfile(inspect.unwrap(self._definition))  # else it is that of DALI's decorator
+        file = inspect.getfile(inspect.unwrap(self.recipe.train))  # else it is that of DALI's decorator
         code = Path(file).read_bytes() + source_digest().encode()
         return {
             "the number of records": str(len(self._dataset)),

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from dali_ssd.batch import ValBatch, as_ndarray
-from dali_ssd.config import AnyCoordinates, OnBad, PipelineConfig, RecordsConfig, RenderConfig
-from dali_ssd.loader.base import Loader, LoaderStats, good_records
+from dali_ssd.config import AnyCoordinates, OnBad, PipelineConfig, RecordsConfig
+from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
 from dali_ssd.optional import require
 from dali_ssd.records.dataset import Paths
-from dali_ssd.registry import find_pipeline
+from dali_ssd.registry import Recipe, find_recipe
 
 __all__ = ["ValLoader"]
 
@@ -36,12 +36,12 @@ class ValLoader(Loader):
         shards: Paths,
         *,
         batch_size: int = PipelineConfig.batch_size,
-        data_shape: int = RenderConfig.data_shape,
+        data_shape: int | None = None,
         ctx: Any = None,
         num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
         device: Literal["cpu", "gpu"] | None = None,
-        dtype: Literal["float32", "float16"] = RenderConfig.dtype,
-        layout: Literal["NCHW", "NHWC"] = RenderConfig.layout,
+        dtype: Literal["float32", "float16"] | None = None,
+        layout: Literal["NCHW", "NHWC"] | None = None,
         prefetch: int = PipelineConfig.prefetch,
         upright: bool = PipelineConfig.upright,
         on_bad: OnBad = RecordsConfig.on_bad,
@@ -49,16 +49,17 @@ class ValLoader(Loader):
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
-        recipe: str = "ssd300",
+        recipe: str | Recipe | None = None,
     ) -> None:
         require("nvidia.dali")
-        found = find_pipeline(recipe)
-        self._image = replace(found.image, data_shape=data_shape, dtype=dtype, layout=layout)
-        report, dataset = good_records(shards, RecordsConfig(on_bad, max_bad, coordinates), num_classes, bad_list)
-        super().__init__(report, dataset, batch_size, ctx, device, num_threads)
+        self.recipe = find_recipe(recipe, data_shape=data_shape, dtype=dtype, layout=layout)
+        """All that decides what a batch looks like, with the arguments in place of the recipe's own numbers."""
+        asked = PipelineConfig(batch_size, num_threads, prefetch, upright=upright)
+        records, bad_path = RecordsConfig(on_bad, max_bad, coordinates), check_records_options(num_classes, bad_list)
+        super().__init__(batch_size, ctx, device, num_threads)
         self._each = batch_size // len(self._ctx)
-        self.config = PipelineConfig(self._each, self._threads, prefetch, upright=upright)
-        self._definition = found.val
+        self.config = replace(asked, batch_size=self._each, num_threads=self._threads)
+        self._look(shards, records, num_classes, bad_path)
         self._batch = 0
         # The reader's own division of n records among k pipelines.
         edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
@@ -67,9 +68,9 @@ class ValLoader(Loader):
 
     def _build(self) -> None:
         pipelines = [
-            self._definition(
+            self.recipe.val(
                 self._shard(number, len(self._ctx)),
-                self._image,
+                self.recipe.image,
                 upright=self.config.upright,
                 in_pixels=self.report.coordinates == "pixel",
                 device=self._device,
@@ -99,10 +100,12 @@ class ValLoader(Loader):
 
     def _next(self, number: int) -> ValBatch:
         data, labels, texts = [], [], []
-        for (images, objects, places), size in zip(self._run(self._pipelines), self._sizes, strict=True):
+        for ctx, (images, objects, places), size in zip(
+            self._ctx, self._run(self._pipelines), self._sizes, strict=True
+        ):
             count = min(self._each, int(size) - number * self._each)
             if count > 0:  # the reader fills up its last batch with repetitions
-                data.append(as_ndarray(images)[:count])
-                labels.append(as_ndarray(objects)[:count])
+                data.append(as_ndarray(images, ctx)[:count])
+                labels.append(as_ndarray(objects, ctx)[:count])
                 texts.append(list(places)[:count])
         return ValBatch(data, labels, lambda: self._places(texts))

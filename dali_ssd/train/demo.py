@@ -10,6 +10,7 @@ from pathlib import Path
 from dali_ssd.draw import save_grid
 from dali_ssd.evaluate import Scores
 from dali_ssd.loader import TrainLoader
+from dali_ssd.registry import find_recipe
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.exhibition import augmented_images, grid_anchors
@@ -49,7 +50,9 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     train_shards = write_shapes(out, "train", config.train_images, seed=config.seed, num_shards=_SHARDS)
     val_shards = write_shapes(out, "val", config.val_images, seed=config.seed)
     augmented = out / "augmented.png"
-    save_grid(augmented_images(train_shards, DATA_SHAPE, _PICTURES, config.seed), SHAPES, augmented)
+    save_grid(
+        augmented_images(train_shards, find_recipe(data_shape=DATA_SHAPE), _PICTURES, config.seed), SHAPES, augmented
+    )
     files = {"augmented training images": augmented}
     speed = _loader_speed(config, train_shards)
     say(f"The loader alone makes {speed:.0f} images/s ready to train on")

@@ -13,6 +13,7 @@ from dali_ssd.graph.targets import as_center_anchors
 from dali_ssd.loader import TrainLoader
 from dali_ssd.records.classes import CLASSES_FILE
 from dali_ssd.records.dataset import expand_paths, open_dataset
+from dali_ssd.registry import Recipe, find_recipe
 from dali_ssd.train.gallery import augmented_tiles, stored_tiles
 from dali_ssd.train.options import ShowConfig, TrainConfig
 from dali_ssd.train.session import class_names
@@ -29,21 +30,22 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
     named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
     classes = class_names(config.classes, shards) if named else ()
     if config.augmented:
-        return classes, augmented_images(shards, config.data_shape, config.images, config.seed)
+        recipe = find_recipe(config.recipe or None, data_shape=config.data_shape or None)
+        return classes, augmented_images(shards, recipe, config.images, config.seed)
     dataset = open_dataset(shards)
     count = min(config.images, len(dataset))
     numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
     return classes, stored_tiles(dataset, sorted(int(number) for number in numbers))
 
 
-def augmented_images(shards: Sequence[Path], data_shape: int, count: int, seed: int = TrainConfig.seed) -> list[Tile]:
-    """Draw the first `count` images that a training with this seed would see."""
-    anchors = grid_anchors(data_shape)
+def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = TrainConfig.seed) -> list[Tile]:
+    """Draw the first `count` images that a training with this recipe and seed would see."""
+    anchors = grid_anchors(recipe.image.data_shape)
     tiles: list[Tile] = []
-    with TrainLoader(shards, anchors=anchors, batch_size=1, data_shape=data_shape, seed=seed) as loader:
+    with TrainLoader(shards, anchors=anchors, batch_size=1, recipe=recipe, seed=seed) as loader:
         while len(tiles) < count:
             for batch in loader:
-                tiles += augmented_tiles(batch, as_center_anchors(anchors))
+                tiles += augmented_tiles(batch, as_center_anchors(anchors), recipe)
                 if len(tiles) == count:
                     break
     return tiles

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.boxes import decode
+from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.draw import Tile, pixels_of
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.evaluate import Detections
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.labels import parse_label
+from dali_ssd.registry import Recipe
 
 __all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
-
-_STDS = (0.1, 0.1, 0.2, 0.2)
 
 
 def stored_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
@@ -37,40 +37,45 @@ def stored_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
     return tiles
 
 
-def augmented_tiles(batch: Any, anchors: NDArray[np.float32]) -> list[Tile]:
+def augmented_tiles(batch: Any, anchors: NDArray[np.float32], recipe: Recipe) -> list[Tile]:
     """Draw the images of a training batch, the boxes taken back from its targets: what is drawn is what is learned.
 
-    `anchors` is (N, 4), center format, network pixels.
+    `anchors` is (N, 4), center format, network pixels; `recipe` is that of the loader.
     """
     tiles = []
     for data, cls_targets, box_targets in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True):
         arrays = (data.asnumpy(), cls_targets.asnumpy(), box_targets.asnumpy())
         for image, classes, targets in zip(*arrays, strict=True):
-            boxes, ids = boxes_of_targets(classes, targets, anchors)
-            tiles.append(Tile(pixels_of(image), boxes, ids))
+            boxes, ids = boxes_of_targets(classes, targets, anchors, recipe.targets)
+            tiles.append(Tile(pixels_of(image, recipe.image), boxes, ids))
     return tiles
 
 
 def boxes_of_targets(
-    cls_targets: NDArray[np.float32], box_targets: NDArray[np.float32], anchors: NDArray[np.float32]
+    cls_targets: NDArray[np.float32],
+    box_targets: NDArray[np.float32],
+    anchors: NDArray[np.float32],
+    config: TargetConfig,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Boxes (n, 4) in network pixels and class ids (n,) that targets (N,), (N, 4) were made from, each box once."""
     positive = cls_targets > 0
-    boxes = decode(box_targets[positive].astype(np.float64), anchors[positive].astype(np.float64), _STDS)
+    boxes = decode(box_targets[positive].astype(np.float64), anchors[positive].astype(np.float64), config.stds)
     ids = cls_targets[positive] - 1
     # A box comes back from each anchor that it was given to, with a little rounding.
     rows = np.unique(np.column_stack([ids, (boxes * 4).round() / 4]), axis=0)
     return rows[:, 1:].astype(np.float32), rows[:, 0].astype(np.int32)
 
 
-def detection_tiles(images: Sequence[NDArray[np.float32]], found: Sequence[Detections], min_score: float) -> list[Tile]:
-    """Draw detections from `min_score` on over the true boxes (thin). `images` are network inputs (3, S, S)."""
+def detection_tiles(
+    images: Sequence[NDArray[np.float32]], found: Sequence[Detections], min_score: float, rendered: RenderConfig
+) -> list[Tile]:
+    """Draw detections from `min_score` on over the true boxes (thin). `images` are network inputs, `rendered` so."""
     tiles = []
     for image, detections in zip(images, found, strict=True):
         sure = detections.scores >= min_score
         tiles.append(
             Tile(
-                pixels_of(image),
+                pixels_of(image, rendered),
                 detections.boxes[sure],
                 detections.class_ids[sure],
                 scores=detections.scores[sure],

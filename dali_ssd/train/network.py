@@ -15,6 +15,7 @@ from gluoncv.model_zoo.ssd import presets
 from gluoncv.nn.predictor import ConvPredictor
 from mxnet.gluon import nn
 
+from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.train.concat import join_without_leak
 from dali_ssd.train.small import SMALL_NETWORKS
@@ -75,12 +76,19 @@ def network_name(network: str, data_shape: int) -> str:
 
 
 def build_network(
-    network: str, data_shape: int, classes: Sequence[str], *, pretrained_base: bool = False, sync_devices: int = 0
+    network: str,
+    data_shape: int,
+    classes: Sequence[str],
+    *,
+    stds: Sequence[float] = TargetConfig.stds,
+    pretrained_base: bool = False,
+    sync_devices: int = 0,
 ) -> Any:
     """Build an SSD whose parameters are not initialized yet, except a pretrained base.
 
-    `sync_devices` > 1 normalizes over the batches of that many devices together. Raises ConfigError, which lists what
-    there is, for a backbone and size that GluonCV's zoo does not have.
+    `stds` are those of the box targets, by which its predictions are scaled back. `sync_devices` > 1 normalizes over
+    the batches of that many devices together. Raises ConfigError, which lists what there is, for a backbone and size
+    that GluonCV's zoo does not have.
     """
     networks = available_networks()
     if (network, data_shape) not in networks:
@@ -88,14 +96,14 @@ def build_network(
         raise ConfigError(f"no SSD with --network {network} --data-shape {data_shape}; there are: {known}")
     if not classes:
         raise ConfigError("a network needs at least one class name")
-    norm: dict[str, Any] = {"norm_layer": nn.BatchNorm}
+    options: dict[str, Any] = {"stds": tuple(stds), "norm_layer": nn.BatchNorm}
     if sync_devices > 1:
         sync_norm = mx.gluon.contrib.nn.SyncBatchNorm
-        norm = {"norm_layer": sync_norm, "norm_kwargs": {"num_devices": sync_devices}}
+        options |= {"norm_layer": sync_norm, "norm_kwargs": {"num_devices": sync_devices}}
     with warnings.catch_warnings():
         # GluonCV infers the types of a graph whose input has none yet, which MXNet remarks upon.
         warnings.filterwarnings("ignore", message="Cannot decide type for the following arguments")
-        net = networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **norm)
+        net = networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **options)
     join_without_leak(net)
     return net
 

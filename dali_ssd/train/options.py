@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 import tyro
 
 from dali_ssd.checks import check_not_negative, check_positive, check_random_seed, check_types, raise_all
-from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
+from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig
+from dali_ssd.errors import ConfigError
+from dali_ssd.registry import Recipe, find_recipe
 from dali_ssd.words import counted
 
-__all__ = ["DemoConfig", "EvalConfig", "ShowConfig", "TrainConfig"]
+__all__ = ["DemoConfig", "EvalConfig", "ShowConfig", "TrainConfig", "network_recipe"]
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,18 @@ class TrainConfig:
     """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
     network: str = "vgg16_atrous"
     """Backbone of the SSD in GluonCV's model zoo."""
-    data_shape: int = 300
-    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25."""
+    data_shape: int = 0
+    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25; 0: as the
+    recipe has it."""
     on_bad: OnBad = "raise"
     """Bad records; raise: name them all before training begins; skip: leave them out and list them in a file."""
     max_bad: float = 0.01
     """Largest share of bad records that skip may leave out."""
     coordinates: AnyCoordinates = "auto"
     """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
-    recipe: str = "ssd300"
-    """Augmentation and pipelines: a name from the entry points `dali_ssd.pipelines`, or module:attribute."""
+    recipe: str = ""
+    """All numbers of the input and its targets: a name from the entry points `dali_ssd.pipelines`, or module:attribute;
+    empty: ssd512 for 512 pixels, else ssd300 at the size that data_shape says."""
     pretrained_base: Literal["auto", "yes", "no"] = "auto"
     """Start from the backbone's ImageNet weights; auto: if they can be downloaded."""
     batch_size: int = 32
@@ -79,12 +83,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = check_positive(
-            self, "data_shape", "batch_size", "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep"
-        )
+        faults = check_positive(self, "batch_size", "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep")
         faults += check_not_negative(
             self,
-            "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval", "checkpoint_every", "seed",
+            "data_shape", "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval",
+            "checkpoint_every", "seed",
         )  # fmt: skip
         faults += check_random_seed(self.seed)
         if not self.lr < float("inf"):
@@ -106,8 +109,8 @@ class EvalConfig:
     """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
     network: str = "vgg16_atrous"
     """Backbone that the parameters were trained with."""
-    data_shape: int = 300
-    """Side of the network input that the parameters were trained with, in pixels."""
+    data_shape: int = TrainConfig.data_shape
+    """Side of the network input that the parameters were trained with, in pixels; 0: as the recipe has it."""
     batch_size: int = 32
     """Images a batch, over all devices."""
     num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
@@ -133,8 +136,20 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = check_positive(self, "data_shape", "batch_size", "images")
-        raise_all(self, faults + check_not_negative(self, "num_workers", "min_score"))
+        faults = check_positive(self, "batch_size", "images")
+        raise_all(self, faults + check_not_negative(self, "data_shape", "num_workers", "min_score"))
+
+
+def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
+    """Return what the options say of recipe and size. Raises ConfigError if no network takes what it renders."""
+    recipe = find_recipe(config.recipe or None, data_shape=config.data_shape or None)
+    image = recipe.image
+    if (image.layout, image.dtype) != ("NCHW", "float32"):
+        raise ConfigError(
+            f"recipe {recipe.name} renders {image.layout} {image.dtype}, and the networks take NCHW float32; such a "
+            "recipe is for loops of your own"
+        )
+    return recipe
 
 
 @dataclass(frozen=True)
@@ -152,18 +167,20 @@ class ShowConfig:
     columns: int = 4
     classes: str = ""
     """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
-    data_shape: int = 300
-    """Side of the augmented images in pixels."""
+    data_shape: int = TrainConfig.data_shape
+    """Side of the augmented images in pixels; 0: as the recipe has it."""
+    recipe: str = TrainConfig.recipe
+    """Whose augmentation is shown, as in training."""
     seed: int = 233
     """Which records are drawn, and how they are augmented."""
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = check_positive(self, "images", "columns") + check_not_negative(self, "seed")
+        faults = check_positive(self, "images", "columns") + check_not_negative(self, "data_shape", "seed")
         if self.images > 1000:
             faults.append(f"images must be at most 1000, not {self.images!r}")
         raise_all(self, faults)
-        RenderConfig(data_shape=self.data_shape)
+        find_recipe(self.recipe or None, data_shape=self.data_shape or None)  # refuses a size that no picture can be
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def build_with_base(
     data_shape: int,
     classes: Sequence[str],
     *,
+    stds: Sequence[float],
     pretrained_base: Literal["auto", "yes", "no"],
     sync_devices: int,
     logger: logging.Logger,
@@ -34,7 +35,9 @@ def build_with_base(
     """
 
     def build(pretrained: bool) -> Any:
-        return build_network(network, data_shape, classes, pretrained_base=pretrained, sync_devices=sync_devices)
+        return build_network(
+            network, data_shape, classes, stds=stds, pretrained_base=pretrained, sync_devices=sync_devices
+        )
 
     if pretrained_base == "no":
         return build(False)

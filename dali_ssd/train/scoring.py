@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dali_ssd.config import RenderConfig
 from dali_ssd.draw import Tile
 from dali_ssd.errors import ConfigError
 from dali_ssd.evaluate import Scores, detect, evaluate
@@ -18,7 +19,7 @@ from dali_ssd.train.checkpoint import SUFFIX, read_checkpoint
 from dali_ssd.train.devices import devices_of
 from dali_ssd.train.gallery import detection_tiles
 from dali_ssd.train.network import build_network, initialize
-from dali_ssd.train.options import EvalConfig
+from dali_ssd.train.options import EvalConfig, network_recipe
 from dali_ssd.train.parameters import load_parameters
 from dali_ssd.train.session import class_names
 
@@ -40,39 +41,40 @@ def score_file(config: EvalConfig) -> Scoring:
     """
     if not config.val:
         raise ConfigError("no shards to score on; give them with --val")
+    recipe = network_recipe(config)
+    size = recipe.image.data_shape
     shards = expand_paths(config.val)
     classes = class_names(config.classes, shards)
     devices = devices_of(config.gpus)
-    net = build_network(config.network, config.data_shape, classes)
-    initialize(net, devices, config.data_shape)
+    net = build_network(config.network, size, classes, stds=recipe.targets.stds)
+    initialize(net, devices, size)
     _load(net, Path(config.params), devices)
     with ValLoader(
         shards,
         batch_size=config.batch_size,
-        data_shape=config.data_shape,
         ctx=devices,
         num_threads=config.num_workers or "auto",
         on_bad=config.on_bad,
         max_bad=config.max_bad,
         coordinates=config.coordinates,
         num_classes=len(classes),
-        recipe=config.recipe,
+        recipe=recipe,
     ) as loader:
         loader.report.require_countable()
-        scores = evaluate(net, track(loader, "scoring"), classes, config.data_shape)
+        scores = evaluate(net, track(loader, "scoring"), classes, size)
         flat = sum(found.kind == "zero-area-box" for found in loader.findings)
         scores = replace(scores, truth=replace(scores.truth, flat=flat))
-        tiles = tiles_of(net, loader, config.data_shape, config.images, config.min_score) if config.draw else []
+        tiles = tiles_of(net, loader, recipe.image, config.images, config.min_score) if config.draw else []
     return Scoring(scores, tiles)
 
 
-def tiles_of(net: Any, batches: Iterable[Any], data_shape: int, count: int, min_score: float) -> list[Tile]:
+def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: int, min_score: float) -> list[Tile]:
     """Draw the detections of the first `count` images."""
     tiles: list[Tile] = []
     for batch in batches:
         images = [image for data in batch.data for image in data.asnumpy()]
-        for found in detect(net, [batch], data_shape):
-            tiles += detection_tiles(images, found, min_score)
+        for found in detect(net, [batch], rendered.data_shape):
+            tiles += detection_tiles(images, found, min_score, rendered)
         if len(tiles) >= count:
             break
     return tiles[:count]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dali_ssd.files import remove_leftovers
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths
+from dali_ssd.registry import Recipe
 from dali_ssd.train.checkpoint import find_checkpoints, newest_whole
 from dali_ssd.train.devices import devices_of
 from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers, loader_threads
@@ -23,7 +25,7 @@ from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import FitResult, Fitting
 from dali_ssd.train.network import anchors_of, initialize, network_name
-from dali_ssd.train.options import TrainConfig
+from dali_ssd.train.options import TrainConfig, network_recipe
 from dali_ssd.train.parameters import load_parameters
 from dali_ssd.train.pretrained import build_with_base
 from dali_ssd.train.report import Scored
@@ -40,6 +42,8 @@ def train(config: TrainConfig) -> FitResult:
     if not config.train:
         raise ConfigError("no training shards; give them with --train")
     parse_decay_epochs(config.lr_decay_epoch)  # what cannot work is said before anything is read
+    recipe = network_recipe(config)
+    config = replace(config, data_shape=recipe.image.data_shape)
     workers, devices = _workers(config)
     shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
     classes = class_names(config.classes, shards)
@@ -56,11 +60,11 @@ def train(config: TrainConfig) -> FitResult:
             log.logger.warning("%s", fault)
         if workers.rank == 0:
             remove_leftovers(Path(prefix).parent, Path(prefix).name)
-        net = _network(config, classes, devices, log)
+        net = _network(config, recipe, classes, devices, log)
         anchors = anchors_of(net, config.data_shape)
-        with _train_loader(config, shards, anchors, devices, classes, workers, prefix) as loader:
+        with _train_loader(config, recipe, shards, anchors, devices, classes, workers, prefix) as loader:
             scored = val_shards if workers.rank == 0 else ()
-            score = _scorer(config, scored, classes, devices, prefix, stop, heartbeat)
+            score = _scorer(config, recipe, scored, classes, devices, prefix, stop, heartbeat)
             identity = _identity(config, classes, workers)
             fitting = Fitting(
                 net,
@@ -98,7 +102,7 @@ def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
     return OneWorker(), devices
 
 
-def _network(config: TrainConfig, classes: Sequence[str], devices: list[Any], log: TrainLog) -> Any:
+def _network(config: TrainConfig, recipe: Recipe, classes: Sequence[str], devices: list[Any], log: TrainLog) -> Any:
     """Build a network with its first weights, drawn from the seed or read from a parameter file."""
     if config.amp:
         from mxnet.contrib import amp
@@ -112,6 +116,7 @@ def _network(config: TrainConfig, classes: Sequence[str], devices: list[Any], lo
         config.network,
         config.data_shape,
         classes,
+        stds=recipe.targets.stds,
         pretrained_base="no" if from_parameters else config.pretrained_base,
         sync_devices=len(devices) if config.syncbn else 0,
         logger=log.logger,
@@ -125,6 +130,7 @@ def _network(config: TrainConfig, classes: Sequence[str], devices: list[Any], lo
 
 def _train_loader(
     config: TrainConfig,
+    recipe: Recipe,
     shards: Sequence[Path],
     anchors: Any,
     devices: list[Any],
@@ -136,7 +142,6 @@ def _train_loader(
         shards,
         anchors=anchors,
         batch_size=config.batch_size // workers.size,
-        data_shape=config.data_shape,
         ctx=devices,
         seed=config.seed,
         num_threads=loader_threads(config.num_workers, workers),
@@ -147,7 +152,7 @@ def _train_loader(
         coordinates=config.coordinates,
         num_classes=len(classes),
         bad_list=f"{prefix}_bad_records.txt" if workers.rank == 0 else None,
-        recipe=config.recipe,
+        recipe=recipe,
     )
 
 
@@ -178,6 +183,7 @@ def _check_fresh(prefix: str) -> None:
 
 def _scorer(
     config: TrainConfig,
+    recipe: Recipe,
     shards: Sequence[Path],
     classes: Sequence[str],
     devices: list[Any],
@@ -190,7 +196,6 @@ def _scorer(
     loader = ValLoader(
         shards,
         batch_size=config.batch_size,
-        data_shape=config.data_shape,
         ctx=devices,
         num_threads=config.num_workers or "auto",
         on_bad=config.on_bad,
@@ -198,7 +203,7 @@ def _scorer(
         coordinates=config.coordinates,
         num_classes=len(classes),
         bad_list=f"{prefix}_bad_val_records.txt",
-        recipe=config.recipe,
+        recipe=recipe,
     )
     loader.report.require_countable()
     return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)

@@ -17,13 +17,15 @@ pytest.importorskip("gluoncv")
 SCRIPT = Path(__file__).with_name("user_script.py")
 
 
-def test_script_trains_and_scores(tmp_path: Path) -> None:
+@pytest.mark.parametrize("contexts", [1, 2])
+def test_script_trains_and_scores(tmp_path: Path, contexts: int) -> None:
+    """On two contexts as well: were a part of the batch elsewhere, `Trainer.step` would raise of stale gradients."""
     rng = np.random.default_rng(0)
     records = [
         (build_label(random_boxes(rng, 2), [0, 1]), encoded(draw(rng, 320, 240), "JPEG", quality=90)) for _ in range(4)
     ]
     (shard,) = write(tmp_path, records)
-    command = [sys.executable, str(SCRIPT), str(shard), str(shard)]
+    command = [sys.executable, str(SCRIPT), str(shard), str(shard), str(contexts)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     printed = dict(line.split("=") for line in done.stdout.splitlines())

@@ -1,4 +1,6 @@
-"""A training script as users of GluonCV have them, with the README's diff applied: `user_script.py train.rec val.rec`.
+"""A training script as users of GluonCV have them, with the README's diff applied.
+
+    user_script.py train.rec val.rec CONTEXTS
 
 It imports what GluonCV's train_ssd.py imports at its top; on today's Pythons that works after the first line only.
 """
@@ -23,7 +25,7 @@ from mxnet.contrib import amp
 gcv.utils.check_version("0.6.0")
 
 IMPORTED = (amp, Accuracy, COCODetectionMetric, Pad, SSDDALIPipeline, SSDDefaultTrainTransform)
-CLASSES, SIDE, BATCH = ["circle", "square"], 300, 2
+CLASSES, SIDE, BATCH = ["circle", "square"], 300, 2  # images a batch, over all contexts
 
 
 def get_network(ctx):
@@ -72,9 +74,9 @@ def validate(net, val_record, ctx):
     print(f"{names[-1]}={values[-1]:.3f}")
 
 
-def main(train_record, val_record):
+def main(train_record, val_record, contexts):
     gutils.random.seed(233)
-    ctx = [mx.cpu()]
+    ctx = [mx.cpu(number) for number in range(int(contexts))]
     net, anchors = get_network(ctx)
     train(net, TrainLoader(train_record, anchors=anchors, batch_size=BATCH, data_shape=SIDE, ctx=ctx))
     validate(net, val_record, ctx)

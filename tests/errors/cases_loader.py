@@ -19,9 +19,10 @@ from dali_ssd.loader import ValLoader
 from dali_ssd.optional import require
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.registry import find_pipeline
+from dali_ssd.registry import find_recipe
+from dali_ssd.train.options import TrainConfig, network_recipe
 
-from .cases import Case, raising, write
+from .cases import Case, labeled, raising, write
 
 ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
 
@@ -38,6 +39,11 @@ def not_utf8(folder: Path, _: object) -> object:
 
 def option(**options: Any) -> Case:
     return lambda folder, _: loader(folder, **options)
+
+
+def odd_recipe(_: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr("pipelines.ssd300.image", 300)
+    return find_recipe()
 
 
 def gone_bad(folder: Path, _: object) -> object:
@@ -110,7 +116,10 @@ CASES: dict[str, Case] = {
     "shard_id must be": option(shard_id=2, num_shards=2),
     "anchors must have the shape": option(anchors=np.zeros((2, 3))),
     "anchors must be finite": option(anchors=np.zeros((2, 4))),
-    "no pipeline {name}": lambda *_: find_pipeline("none"),
+    "no recipe {name}": lambda *_: find_recipe("none"),
+    "of the recipe": odd_recipe,
+    "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
+    "the networks take NCHW float32": lambda *_: network_recipe(TrainConfig(recipe="tests.graph.test_recipes:OWN")),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,
     "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),
@@ -118,7 +127,8 @@ CASES: dict[str, Case] = {
     "was a shard replaced?": stopped("Critical error in readers.mxnet"),
     "the pipeline stopped: {cause}": stopped("out of memory"),
     "the loader is closed": closed,
-    "cannot have, such as": option(num_classes=0),
+    "num_classes must be": option(num_classes=0),
+    "cannot have, such as": lambda folder, _: ValLoader(write(folder, [labeled(2, 5, 7, 0, 0, 1, 1)]), num_classes=1),
     "the loader was made in another process": carried_over,
     "has changed from": changed(lambda shard: shard.write_bytes(b"")),
     "it was there when the run began": changed(Path.unlink),

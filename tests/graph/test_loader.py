@@ -63,12 +63,12 @@ def test_shapes_types_and_devices(shards: str, ctx: list[Any], layout: str, dtyp
     each = 4 // len(ctx)
     for batch in train(shards, ctx=ctx, layout=layout, dtype=dtype):
         assert len(batch.data) == len(batch.cls_targets) == len(batch.box_targets) == len(ctx)
-        for data, classes, offsets in zip(*batch, strict=True):
-            assert data.shape == (each, 3, 64, 64) if layout == "NCHW" else (each, 64, 64, 3)
+        for device, data, classes, offsets in zip(ctx, *batch, strict=True):
+            assert data.shape == ((each, 3, 64, 64) if layout == "NCHW" else (each, 64, 64, 3))
             assert data.dtype == np.dtype(dtype)
             assert classes.shape == (each, len(ANCHORS)) and offsets.shape == (each, len(ANCHORS), 4)
             assert classes.dtype == offsets.dtype == np.float32
-            assert {array.context.device_type for array in (data, classes, offsets)} == {"cpu"}
+            assert {array.context for array in (data, classes, offsets)} == {device}
 
 
 def test_a_batch_unpacks_and_indexes(shards: str) -> None:
@@ -339,14 +339,17 @@ def test_a_validation_that_was_broken_off_begins_anew(shards: str, ctx: list[Any
         ({"device": "tpu"}, "device .*tpu"),
         ({"prefetch": 0}, "prefetch .*0"),
         ({"recipe": "ssd9000"}, "ssd9000"),
+        ({"recipe": "ssd512"}, "ssd512 .*512 .*64"),
+        ({"num_classes": 0}, "num_classes .*0"),
+        ({"bad_list": "list.rec"}, "bad_list .*list.rec"),
         ({"coordinates": "miles"}, "coordinates .*miles"),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("make", [train, val])
-def test_wrong_options_are_named(shards: str, make: Any, options: dict[str, Any], message: str) -> None:
+def test_wrong_options_are_named_before_any_shard_is_opened(make: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make(shards, **options)
+        make("no/such.rec", **options)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,9 @@ from nvidia.dali import pipeline_def
 from PIL import Image, ImageOps
 
 from dali_ssd.config import RenderConfig, TargetConfig
-from dali_ssd.errors import ConfigError
 from dali_ssd.graph.color import normalization
 from dali_ssd.graph.source import Shard, decode, image_shapes, read
 from dali_ssd.records.labels import build_label
-from dali_ssd.registry import find_pipeline
 from tests.graph import oracle
 from tests.graph.cases import FULL_RANGE
 from tests.graph.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
@@ -190,17 +188,3 @@ def test_a_region_of_a_turned_image_is_that_of_the_whole(tmp_path: Path, upright
 
     for part, image in zip(arrays(pipeline().run()[0]), whole, strict=True):
         np.testing.assert_array_equal(part, image[7:37, 11:31])
-
-
-@pytest.mark.parametrize(("name", "size"), [("ssd300", 300), ("ssd512", 512), ("pipelines.ssd300", 300)])
-def test_recipes_are_found_by_name(name: str, size: int) -> None:
-    recipe = find_pipeline(name)
-    assert recipe.image.data_shape == size
-    assert callable(recipe.train) and callable(recipe.val)
-    assert recipe.augment.crop_attempts == 50 and recipe.targets.targets == "exact"
-
-
-@pytest.mark.parametrize("name", ["ssd9000", "pipelines.ssd300:nothing", "no.such.module:x", "", ":", "a b"])
-def test_an_unknown_recipe_is_an_error_that_lists_the_known(name: str) -> None:
-    with pytest.raises(ConfigError, match="ssd300"):
-        find_pipeline(name)

@@ -122,7 +122,8 @@ def test_other_labels_are_refused(tmp_path: Path) -> None:
 def test_other_code_of_the_pipeline_is_refused(shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tmp_path / "own_recipe.py"
     recipe.write_text(
-        Path(ssd.__file__).read_text() + "\naugment, image, targets = AugmentConfig(), RenderConfig(), TargetConfig()\n"
+        Path(ssd.__file__).read_text()
+        + "\naugment, image, targets = AugmentConfig(), RenderConfig(data_shape=64), TargetConfig()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     loader = train(shards, recipe="own_recipe")

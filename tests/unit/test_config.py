@@ -86,7 +86,8 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "coordinates": ["guess", ""],
     },
     TrainConfig: {
-        **repeat(("data_shape", "batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
+        **repeat(("batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
+        "data_shape": [-1],
         **repeat(("lr", "lr_decay"), [0.0, -0.1, NAN]),
         **repeat(("num_workers", "start_epoch", "log_interval", "save_interval", "checkpoint_every", "seed"), [-1]),
         **repeat(("momentum", "wd"), [-0.1, NAN]),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from dali_ssd.config import RenderConfig
 from dali_ssd.draw import Tile, class_color, pixels_of, save_grid, tile_grid
 from dali_ssd.errors import ConfigError, DaliSsdError
 
@@ -86,7 +87,7 @@ def test_any_box_on_any_image_can_be_drawn(boxes: np.ndarray, height: int, width
 def test_pixels_come_back(image: np.ndarray) -> None:
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     data = ((image / 255 - mean) / std).transpose(2, 0, 1).astype(np.float32)
-    np.testing.assert_array_equal(pixels_of(data), image)
+    np.testing.assert_array_equal(pixels_of(data, RenderConfig()), image)
 
 
 def test_saving(tmp_path: Path) -> None:

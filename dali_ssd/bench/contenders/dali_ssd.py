@@ -27,7 +27,6 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
             ctx=[context(work)],
             seed=work.seed,
             num_threads=work.threads,
-            recipe="ssd512" if work.data_shape == 512 else "ssd300",
         )
     while True:
         for data, cls_targets, box_targets in loader:

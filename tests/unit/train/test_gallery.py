@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from dali_ssd.config import TargetConfig
 from dali_ssd.draw import pixels_of
 from dali_ssd.errors import RecordError
 from dali_ssd.evaluate import Detections
@@ -18,11 +19,13 @@ from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
+from dali_ssd.registry import find_recipe
 from dali_ssd.train.exhibition import grid_anchors
 from dali_ssd.train.gallery import augmented_tiles, boxes_of_targets, detection_tiles, stored_tiles
 
 SIDE = 128
 ANCHORS = grid_anchors(SIDE)[0]
+RECIPE = find_recipe(data_shape=SIDE)
 
 sides = st.integers(8, 60)
 corner = st.integers(0, SIDE - 61)
@@ -34,7 +37,7 @@ def test_boxes_come_back_from_targets(objects: list[tuple[int, ...]]) -> None:
     boxes = np.array([[x, y, x + w, y + h] for x, y, w, h, _ in objects], np.float32).reshape(-1, 4)
     ids = np.array([o[4] for o in objects], np.int32)
     cls_targets, box_targets = encode_targets(boxes, ids, ANCHORS)
-    found, found_ids = boxes_of_targets(cls_targets.reshape(-1), box_targets.reshape(-1, 4), ANCHORS)
+    found, found_ids = boxes_of_targets(cls_targets.reshape(-1), box_targets.reshape(-1, 4), ANCHORS, TargetConfig())
     expected = sorted((int(i), *map(float, box)) for i, box in zip(ids, boxes, strict=True))
     got = sorted((int(i), *map(float, box)) for i, box in zip(found_ids, found, strict=True))
     assert len(got) == len(expected)
@@ -68,10 +71,10 @@ def test_augmented_images_show_what_is_learned() -> None:
     )
     data = np.random.default_rng(0).normal(size=(1, 3, SIDE, SIDE))
     batch = Batch(data, cls_targets.reshape(1, -1), box_targets.reshape(1, -1, 4))
-    [tile] = augmented_tiles(batch, ANCHORS)
+    [tile] = augmented_tiles(batch, ANCHORS, RECIPE)
     np.testing.assert_allclose(tile.boxes, [[10, 20, 50, 70]], atol=0.3)
     assert tile.class_ids.tolist() == [2]
-    np.testing.assert_array_equal(tile.image, pixels_of(data[0]))
+    np.testing.assert_array_equal(tile.image, pixels_of(data[0], RECIPE.image))
 
 
 def test_unsure_detections_are_not_drawn() -> None:
@@ -83,7 +86,7 @@ def test_unsure_detections_are_not_drawn() -> None:
         true_ids=np.array([0], np.int32),
         difficult=np.array([False]),
     )
-    [tile] = detection_tiles([np.zeros((3, 8, 8), np.float32)], [found], 0.5)
+    [tile] = detection_tiles([np.zeros((3, 8, 8), np.float32)], [found], 0.5, RECIPE.image)
     assert tile.boxes.tolist() == [[1, 2, 3, 4]]
     assert tile.scores is not None
     assert tile.scores.tolist() == [pytest.approx(0.9)]

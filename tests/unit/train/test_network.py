@@ -4,7 +4,9 @@ import mxnet as mx
 import numpy as np
 import pytest
 
+from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
+from dali_ssd.graph.targets import encode_targets
 from dali_ssd.train.network import (
     anchors_of,
     available_networks,
@@ -41,6 +43,16 @@ def test_what_is_not_there_is_answered_with_what_is(network: str, data_shape: in
 def test_a_network_needs_classes() -> None:
     with pytest.raises(ConfigError, match="class name"):
         build_network("mobilenet0.25", 128, [])
+
+
+@pytest.mark.parametrize("network", ["mobilenet0.25", "mobilenet1.0_lite"])
+def test_boxes_are_scaled_back_by_the_stds_of_the_targets(network: str) -> None:
+    targets = TargetConfig(stds=(0.3, 0.4, 0.5, 0.6))
+    net = build_network(network, 300, ["a"], stds=targets.stds)
+    box, anchors = np.array([[40, 50, 120, 180]], np.float32), np.array([[80, 110, 90, 120]], np.float32)
+    _, offsets = encode_targets(box, [0], anchors, targets)
+    (found,) = net.bbox_decoder(mx.nd.array(offsets[None]), mx.nd.array(anchors[None])).asnumpy()
+    np.testing.assert_allclose(found, box, atol=1e-3)
 
 
 # One with a builder for own classes, one without, and one without and with other predictors.

@@ -6,7 +6,7 @@ import pytest
 import tyro
 
 from dali_ssd.errors import ConfigError
-from dali_ssd.train.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig
+from dali_ssd.train.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig, network_recipe
 
 
 def test_gluoncvs_command_line_is_understood() -> None:
@@ -30,7 +30,8 @@ def test_gluoncvs_command_line_is_understood() -> None:
 
 def test_defaults_are_gluoncvs() -> None:
     config = TrainConfig()
-    assert (config.network, config.data_shape, config.batch_size, config.epochs) == ("vgg16_atrous", 300, 32, 240)
+    assert (config.network, config.batch_size, config.epochs) == ("vgg16_atrous", 32, 240)
+    assert network_recipe(config).image.data_shape == 300
     assert (config.lr, config.lr_decay, config.lr_decay_epoch) == (0.001, 0.1, "160,200")
     assert (config.momentum, config.wd, config.seed) == (0.9, 0.0005, 233)
     assert (config.log_interval, config.save_interval, config.val_interval) == (100, 10, 1)
@@ -61,3 +62,18 @@ def test_show_refuses_what_no_picture_can_be(options: dict[str, Any], message: s
 
 def test_show_takes_the_most_images() -> None:
     assert ShowConfig(("a.rec",), images=1000).images == 1000
+
+
+@pytest.mark.parametrize(
+    "options", [{"data_shape": 512}, {"recipe": "ssd512"}, {"recipe": "ssd512", "data_shape": 512}]
+)
+@pytest.mark.parametrize("kind", [TrainConfig, EvalConfig])
+def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, Any]) -> None:
+    needed = {"params": "x", "val": ()} if kind is EvalConfig else {}
+    recipe = network_recipe(kind(**needed, **options))
+    assert (recipe.name, recipe.image.data_shape) == ("ssd512", 512)
+
+
+def test_a_recipe_that_no_network_takes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
+        network_recipe(TrainConfig(recipe="tests.graph.test_recipes:OWN"))

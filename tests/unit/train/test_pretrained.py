@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.train.pretrained import build_with_base
 
@@ -14,7 +15,9 @@ LOGGER = logging.getLogger("test")
 
 
 def build(choice: Any) -> Any:
-    return build_with_base("mobilenet0.25", 128, ["a"], pretrained_base=choice, sync_devices=0, logger=LOGGER)
+    return build_with_base(
+        "mobilenet0.25", 128, ["a"], stds=TargetConfig.stds, pretrained_base=choice, sync_devices=0, logger=LOGGER
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""What a recipe says reaches the batch, and what is given beside it takes the place of its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_ssd import TrainLoader, ValLoader, config
+from dali_ssd.boxes import decode
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.errors import ConfigError
+from dali_ssd.graph.targets import encode_targets
+from dali_ssd.records.labels import build_label
+from dali_ssd.registry import find_recipe
+from pipelines import ssd
+from tests.graph.pipes import ANCHORS
+from tests.graph.shards import draw, encoded, write
+
+mx = pytest.importorskip("mxnet")
+
+SIDE = 64
+BOX = np.array([[0.125, 0.25, 0.625, 0.75]])
+MIRRORED = np.array([[24, 16, 56, 48]], np.float32)
+"""`BOX` in network pixels, from the other side."""
+
+OWN = SimpleNamespace(
+    train=ssd.train,
+    val=ssd.val,
+    augment=AugmentConfig(
+        color_probability=0,
+        brightness=1,
+        contrast=(1, 1),
+        saturation=(1, 1),
+        hue=1,
+        expand_probability=0,
+        expand_ratio=(1, 2),
+        crop_min_iou=(),
+        crop_scale=(0.9, 1),
+        crop_aspect=(1, 1),
+        crop_attempts=1,
+        interpolations=("nearest",),
+        mirror_probability=1,
+    ),
+    image=RenderConfig(data_shape=SIDE, dtype="float16", layout="NHWC", mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)),
+    targets=TargetConfig(targets="exact", iou_threshold=0.3, stds=(0.3, 0.4, 0.5, 0.6)),
+)
+"""A recipe that differs from those of SSD in every number but the kind of targets, which has a test of its own."""
+HERE = f"{__name__}:OWN"
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return draw(np.random.default_rng(0), SIDE, SIDE)
+
+
+@pytest.fixture(scope="module")
+def shard(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (path,) = write(tmp_path_factory.mktemp("recipes"), [(build_label(BOX, [2]), encoded(pixels))] * 4)
+    return path
+
+
+def first(loader: Any) -> Any:
+    with loader:
+        return next(iter(loader))
+
+
+@pytest.mark.parametrize("part", ["augment", "image", "targets"])
+def test_the_recipe_of_these_tests_differs_in_every_number(part: str) -> None:
+    usual = vars(getattr(find_recipe("ssd300"), part))
+    assert {name for name, value in vars(getattr(OWN, part)).items() if value == usual[name]} <= {"targets"}
+
+
+def test_every_number_of_a_recipe_reaches_the_training_batch(shard: Path, pixels: np.ndarray) -> None:
+    batch = first(TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE))
+    data = batch.data[0].asnumpy()
+    assert data.dtype == np.float16 and data.shape == (2, SIDE, SIDE, 3)
+    mirrored = (pixels[:, ::-1] / 255 - OWN.image.mean) / OWN.image.std
+    np.testing.assert_allclose(data[0], mirrored, atol=2e-3)
+    classes, offsets = encode_targets(MIRRORED, [2], ANCHORS, OWN.targets)
+    np.testing.assert_array_equal(batch.cls_targets[0].asnumpy()[0], classes)
+    np.testing.assert_allclose(batch.box_targets[0].asnumpy()[0], offsets, atol=1e-4)
+    positive = classes > 0
+    assert positive.sum() > (encode_targets(MIRRORED, [2], ANCHORS)[0] > 0).sum()  # the lower threshold
+    boxes = decode(offsets[positive].astype(np.float64), ANCHORS[positive].astype(np.float64), OWN.targets.stds)
+    np.testing.assert_allclose(boxes, np.repeat(MIRRORED, positive.sum(), 0), atol=1e-3)
+
+
+def test_every_number_of_a_recipe_reaches_the_validation_batch(shard: Path, pixels: np.ndarray) -> None:
+    batch = first(ValLoader(shard, batch_size=2, recipe=HERE))
+    data = batch.data[0].asnumpy()
+    assert data.dtype == np.float16 and data.shape == (2, SIDE, SIDE, 3)
+    np.testing.assert_allclose(data[0], (pixels / 255 - OWN.image.mean) / OWN.image.std, atol=2e-3)
+    np.testing.assert_allclose(batch.labels[0].asnumpy()[0, 0], [8, 16, 40, 48, 2, 0], atol=1e-4)
+
+
+def test_the_kind_of_targets_is_the_recipes(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OWN, "targets", TargetConfig(targets="box_encoder"))
+    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE) as loader:
+        assert loader.recipe.targets.targets == "box_encoder"
+    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, targets="exact") as loader:
+        assert loader.recipe.targets.targets == "exact"
+
+
+def test_what_is_given_takes_the_place_of_the_recipes_numbers(shard: Path) -> None:
+    batch = first(
+        TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, dtype="float32", layout="NCHW", data_shape=SIDE)
+    )
+    assert batch.data[0].dtype == np.float32 and batch.data[0].shape == (2, 3, SIDE, SIDE)
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "size"),
+    [
+        ({}, "ssd300", 300),
+        ({"data_shape": 300}, "ssd300", 300),
+        ({"data_shape": 128}, "ssd300", 128),
+        ({"data_shape": 512}, "ssd512", 512),
+        ({"name": "ssd512"}, "ssd512", 512),
+        ({"name": "ssd512", "data_shape": 512}, "ssd512", 512),
+        ({"name": "pipelines.ssd300"}, "pipelines.ssd300", 300),
+    ],
+)
+def test_which_recipe_and_which_size(options: dict[str, Any], name: str, size: int) -> None:
+    recipe = find_recipe(**options)
+    assert (recipe.name, recipe.image.data_shape) == (name, size)
+    assert recipe.augment == AugmentConfig() and recipe.targets == TargetConfig()
+    assert recipe.image.mean == config.IMAGENET_MEAN
+    assert find_recipe(recipe) == recipe
+
+
+@pytest.mark.parametrize("make", [TrainLoader, ValLoader])
+def test_the_size_reaches_the_batch(shard: Path, make: Any) -> None:
+    options = {"anchors": ANCHORS} if make is TrainLoader else {}
+    assert first(make(shard, batch_size=2, recipe="ssd512", **options)).data[0].shape == (2, 3, 512, 512)
+
+
+def test_a_size_and_a_recipe_that_disagree_are_both_named(shard: Path) -> None:
+    for make in (find_recipe, lambda name, **options: ValLoader(shard, recipe=name, **options)):
+        with pytest.raises(ConfigError, match=r"recipe ssd512 renders 512 pixels, and data_shape is 300"):
+            make("ssd512", data_shape=300)
+
+
+@pytest.mark.parametrize("name", ["ssd9000", "pipelines.ssd300:nothing", "no.such.module:x", "", ":", "a b"])
+def test_an_unknown_recipe_is_an_error_that_lists_the_known(name: str) -> None:
+    with pytest.raises(ConfigError, match="ssd300"):
+        find_recipe(name)
+
+
+def test_a_part_of_a_recipe_that_is_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OWN, "image", 300)
+    with pytest.raises(ConfigError, match=r"image of the recipe .* must be a RenderConfig, not 300"):
+        find_recipe(HERE)
