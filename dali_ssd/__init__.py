@@ -7,7 +7,6 @@ The public names are imported when they are first used, so that `import dali_ssd
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from dali_ssd import mxnet_compat
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["TrainLoader", "ValLoader", "__version__", "encode_targets"]
 
 __version__ = "0.1.0"
-
-# From which size on DALI keeps a pool of host memory for its buffers; it reads this with its first pipeline. By its own
-# default, 32 MB, most buffers of a run come from malloc, which gives them back to the system and has them zeroed anew:
-# a tenth of the time of small images. 64k and 1M measure about the same.
-os.environ.setdefault("DALI_MALLOC_POOL_THRESHOLD", "256k")
 
 # On today's NumPy, MXNet and GluonCV can be imported only after this.
 mxnet_compat.install()

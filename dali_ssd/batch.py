@@ -1,4 +1,4 @@
-"""What a loader yields, and how DALI's tensors become NDArrays without a copy."""
+"""What a loader yields: arrays of the framework that it was made for."""
 
 from __future__ import annotations
 
@@ -9,19 +9,7 @@ from typing import Any
 
 from dali_ssd.errors import Place
 
-__all__ = ["Batch", "ValBatch", "as_ndarray"]
-
-
-def as_ndarray(tensors: Any, ctx: Any) -> Any:
-    """Return an `mx.nd.NDArray` on `ctx` with what a dense DALI `TensorList` holds.
-
-    The memory is DALI's, and lives as long as the array does, if `ctx` is where the tensors are. MXNet takes all memory
-    of the host for `cpu(0)`'s, so for any other CPU context the tensors are copied once, as by `split_and_load`.
-    DALI has waited for its stream when it returns an output, so an array on a GPU is complete as well.
-    """
-    import mxnet as mx
-
-    return mx.nd.from_dlpack(tensors.as_tensor().__dlpack__()).as_in_context(ctx)
+__all__ = ["Batch", "ValBatch"]
 
 
 class _Parts(ABC):
@@ -54,7 +42,7 @@ class Batch(_Parts):
     """
 
     data: list[Any]
-    """(B, 3, S, S) NDArray on each device."""
+    """(B, 3, S, S) array on each device."""
     cls_targets: list[Any]
     """(B, N) float32: 0 background, else class id + 1."""
     box_targets: list[Any]
@@ -70,7 +58,7 @@ class ValBatch(_Parts):
     """A validation batch. Indexes and unpacks as `(data, labels)`."""
 
     data: list[Any]
-    """(B, 3, S, S) NDArray on each device; shorter, or one device fewer, in the last batch."""
+    """(B, 3, S, S) array on each device; shorter, or one device fewer, in the last batch."""
     labels: list[Any]
     """(B, M, 6) float32 xmin ymin xmax ymax id difficult in network pixels, rows of -1 after the last object."""
     find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["center_to_corner", "clip", "corner_to_center", "decode", "encode", "iou", "keep_centers", "mirror"]
+__all__ = ["center_to_corner", "clip", "corner_to_center", "decode", "encode", "iou", "mirror"]
 
 Array = npt.NDArray[Any]
 """Of float32 or float64."""
@@ -38,12 +38,6 @@ def iou(a: Array, b: Array) -> Array:
     area_b = np.prod(np.clip(b[:, 2:] - b[:, :2], 0, None), axis=1)
     union = area_a[:, None] + area_b[None, :] - shared
     return np.asarray(np.divide(shared, union, out=np.zeros_like(union), where=union > 0))
-
-
-def keep_centers(boxes: Array, window: Array) -> npt.NDArray[np.bool_]:
-    """Mask `(n,)` of the boxes whose center lies in `window` (4,), its low edges included and its high ones not."""
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return np.asarray(((window[:2] <= centers) & (centers < window[2:])).all(axis=1))
 
 
 def clip(boxes: Array, window: Array) -> Array:

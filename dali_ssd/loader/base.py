@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,9 +21,10 @@ from typing_extensions import Self
 
 from dali_ssd.config import RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.host_pool import choose_host_pool
 from dali_ssd.loader.forks import no_fork
+from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.runs import many_progressive
-from dali_ssd.optional import require
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.dataset_report import DatasetReport
@@ -57,25 +59,28 @@ class Loader:
     report: DatasetReport
     """What a look through the shards found, the records included that were left out."""
 
-    def __init__(self, batch_size: int, ctx: Any, device: str | None, num_threads: Any) -> None:
-        self._ctx = _contexts(ctx)
-        self._device = device or ("gpu" if self._ctx[0].device_type == "gpu" else "cpu")
+    def __init__(
+        self, framework: FrameworkName, batch_size: int, ctx: Any, device: str | None, num_threads: Any
+    ) -> None:
+        self._framework = find_framework(framework)
+        self._devices = self._framework.devices(ctx)
+        self._device = device or self._devices[0].kind
         if self._device not in ("cpu", "gpu"):
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
-        if batch_size % len(self._ctx):
+        if batch_size % len(self._devices):
             raise ConfigError(
-                f"batch_size must be a multiple of the number of devices ({len(self._ctx)}), not {batch_size}"
+                f"batch_size must be a multiple of the number of devices ({len(self._devices)}), not {batch_size}"
             )
         self.batch_size = batch_size
         cores = available_cores() if num_threads == "auto" else num_threads
-        self._threads = max(1, cores // len(self._ctx))
+        self._threads = max(1, cores // len(self._devices))
         self._home = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
 
     def _look(self, shards: Paths, records: RecordsConfig, num_classes: int | None, bad_list: Path | None) -> None:
         """Look through the shards, which may take long: by now, all options were found good."""
-        self.report, self._dataset = good_records(shards, records, num_classes, bad_list)
+        self.report, self._dataset = _good_records(shards, records, num_classes, bad_list)
         self._index = self._dataset.merged_index()
 
     @property
@@ -118,13 +123,18 @@ class Loader:
         """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""
         self.close()
         self._dataset.require_sizes()  # DALI 2.4 crashes where it is to read a shard that has become empty
+        choose_host_pool()
         with no_fork():
             for pipeline in pipelines:
                 pipeline.build()
         self._pipelines = pipelines
 
-    def _device_id(self, ctx: Any) -> int | None:
-        return int(ctx.device_id) if self._device == "gpu" else None
+    def _device_id(self, device: Device) -> int | None:
+        return device.number if self._device == "gpu" else None
+
+    def _arrays(self) -> list[Callable[[Any], Any]]:
+        """What makes the framework's array of DALI's tensors, for each device."""
+        return [partial(self._framework.array, device=device) for device in self._devices]
 
     def _require_running(self) -> None:
         if not self._pipelines:
@@ -173,7 +183,7 @@ def check_records_options(num_classes: int | None, bad_list: str | Path | None) 
     return None if bad_list is None else Path(bad_list)
 
 
-def good_records(
+def _good_records(
     shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: Path | None
 ) -> tuple[DatasetReport, Dataset]:
     """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
@@ -198,12 +208,3 @@ def _warn(report: DatasetReport, kind: str) -> None:
     some = [found for found in report.findings if found.kind == kind]
     if some:
         _log.warning("%s (%d), such as %s; %s", KINDS[kind].title, len(some), some[0], KINDS[kind].advice)
-
-
-def _contexts(ctx: Any) -> list[Any]:
-    mx = require("mxnet")
-    contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx or mx.cpu()]
-    kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
-    if len(kinds) != 1 or None in kinds:
-        raise ConfigError(f"ctx must be an mx.Context, or a list of them of one kind, not {ctx!r}")
-    return contexts

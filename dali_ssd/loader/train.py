@@ -17,6 +17,7 @@ from dali_ssd.batch import Batch
 from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
+from dali_ssd.loader.frameworks import FrameworkName
 from dali_ssd.loader.lane import Lane
 from dali_ssd.loader.runs import batches_per_run, pipelines_per_device
 from dali_ssd.optional import require
@@ -39,7 +40,8 @@ class TrainLoader(Loader):
         anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
         batch_size: images a batch over all devices.
         data_shape: side of the square network input in pixels; default: the recipe's.
-        ctx: an `mx.Context` or a list of them; default: the CPU. Each gets an equal part of every batch.
+        ctx: an `mx.Context` or a list of them, "cpu" or a list of that for `dlpack`; default: the CPU. Each gets an
+            equal part of every batch.
         seed: makes two runs identical.
         num_threads: over all devices, at least one for each pipeline; `auto`: the cores this process may use.
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
@@ -52,6 +54,8 @@ class TrainLoader(Loader):
         num_classes: number of classes, so that labels with higher ids count as bad.
         recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`: pipelines, and all numbers that
             are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size asked for.
+        framework: `mxnet`: NDArrays. `dlpack`: NumPy's arrays over DALI's memory, which PyTorch, JAX and others take by
+            DLPack; needs no MXNet, and is for the host alone.
         dtype, layout, targets: see `dali_ssd.config`; default: the recipe's.
         prefetch, initial_fill, upright: see `dali_ssd.config`.
 
@@ -87,6 +91,7 @@ class TrainLoader(Loader):
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
         recipe: str | Recipe | None = None,
+        framework: FrameworkName = "mxnet",
     ) -> None:
         require("nvidia.dali")
         from dali_ssd.graph.targets import as_center_anchors
@@ -99,8 +104,8 @@ class TrainLoader(Loader):
         """All that decides what a batch looks like, with the arguments in place of the recipe's own numbers."""
         asked = PipelineConfig(batch_size, num_threads, prefetch, initial_fill, upright, seed)
         records, bad_path = RecordsConfig(on_bad, max_bad, coordinates), check_records_options(num_classes, bad_list)
-        super().__init__(batch_size, ctx, device, num_threads)
-        centers = as_center_anchors(_ask_for_anchors(anchors, self.recipe.image.data_shape))
+        super().__init__(framework, batch_size, ctx, device, num_threads)
+        centers = as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
         self._look(shards, records, num_classes, bad_path)
         self.report.require_objects()
         self.epoch = 0
@@ -116,10 +121,10 @@ class TrainLoader(Loader):
         batches = len(self._dataset) // (num_shards * batch_size)
         self._num_lanes = pipelines_per_device(self._device, batches)
         self._threads = -(-self._threads // self._num_lanes)
-        self.config = replace(asked, batch_size=batch_size // len(self._ctx), num_threads=self._threads)
+        self.config = replace(asked, batch_size=batch_size // len(self._devices), num_threads=self._threads)
         self._per_run = self._batches_per_run(batches // self._num_lanes) if self._device == "cpu" else 1
         self._lanes: list[Lane] = []
-        self._build([{"pipelines": [None] * len(self._ctx), "taken": 0} for _ in range(self._num_lanes)])
+        self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_lanes)])
 
     def _batches_per_run(self, pass_has: int) -> int:
         options = self._options
@@ -140,12 +145,12 @@ class TrainLoader(Loader):
         ]
         self._start([pipeline for lane in pipelines for pipeline in lane])
         self._lanes = [
-            Lane(of_devices, self._ctx, self.config.batch_size, self._per_run, state["taken"])
+            Lane(of_devices, self._arrays(), self.config.batch_size, self._per_run, state["taken"])
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
     def _pipeline(self, lane: int, device: int, checkpoint: str | None) -> Any:
-        each = len(self._ctx) * self._num_lanes
+        each = len(self._devices) * self._num_lanes
         part, count = self._process * each + device * self._num_lanes + lane, self._num_processes * each
         # The reader fills up a larger window with further copies of its records, which changes nothing.
         window = min(-(-self.config.initial_fill // self._num_lanes), -(-len(self._dataset) // count))
@@ -157,7 +162,7 @@ class TrainLoader(Loader):
             device=self._device,
             batch_size=self.config.batch_size * self._per_run,
             num_threads=self._threads,
-            device_id=self._device_id(self._ctx[device]),
+            device_id=self._device_id(self._devices[device]),
             seed=self.config.seed + part,
             prefetch_queue_depth=self.config.prefetch,
             enable_checkpointing=True,
@@ -241,7 +246,7 @@ class TrainLoader(Loader):
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
             "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
-            "the number of devices": f"{self._num_processes} x {len(self._ctx)}",
+            "the number of devices": f"{self._num_processes} x {len(self._devices)}",
             "the number of pipelines a device": str(self._num_lanes),
             "the number of batches a run": str(self._per_run),
             "seed": str(self.config.seed),
@@ -253,13 +258,3 @@ class TrainLoader(Loader):
 
 def _digest(array: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
-
-
-def _ask_for_anchors(anchors: Any, data_shape: int) -> Any:
-    """The anchors themselves, or what a network answers in train mode to an empty image."""
-    if not hasattr(anchors, "collect_params"):
-        return anchors
-    mx = require("mxnet")
-    ctx = next(iter(anchors.collect_params().values())).list_ctx()[0]
-    with mx.autograd.train_mode():
-        return anchors(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=ctx))[2]

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dali_ssd.batch import ValBatch, as_ndarray
+from dali_ssd.batch import ValBatch
 from dali_ssd.config import AnyCoordinates, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
+from dali_ssd.loader.frameworks import FrameworkName
 from dali_ssd.optional import require
 from dali_ssd.records.dataset import Paths
 from dali_ssd.registry import Recipe, find_recipe
@@ -24,7 +25,8 @@ class ValLoader(Loader):
     """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
 
     Args:
-        shards, batch_size, data_shape, ctx, num_threads, device, dtype, layout, recipe: as for `TrainLoader`.
+        shards, batch_size, data_shape, ctx, num_threads, device, dtype, layout, recipe, framework: as for
+            `TrainLoader`.
         on_bad, max_bad, bad_list, coordinates, num_classes: likewise.
 
     Raises:
@@ -50,26 +52,27 @@ class ValLoader(Loader):
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
         recipe: str | Recipe | None = None,
+        framework: FrameworkName = "mxnet",
     ) -> None:
         require("nvidia.dali")
         self.recipe = find_recipe(recipe, data_shape=data_shape, dtype=dtype, layout=layout)
         """All that decides what a batch looks like, with the arguments in place of the recipe's own numbers."""
         asked = PipelineConfig(batch_size, num_threads, prefetch, upright=upright)
         records, bad_path = RecordsConfig(on_bad, max_bad, coordinates), check_records_options(num_classes, bad_list)
-        super().__init__(batch_size, ctx, device, num_threads)
-        self._each = batch_size // len(self._ctx)
+        super().__init__(framework, batch_size, ctx, device, num_threads)
+        self._each = batch_size // len(self._devices)
         self.config = replace(asked, batch_size=self._each, num_threads=self._threads)
         self._look(shards, records, num_classes, bad_path)
         self._batch = 0
         # The reader's own division of n records among k pipelines.
-        edges = [len(self._dataset) * part // len(self._ctx) for part in range(len(self._ctx) + 1)]
+        edges = [len(self._dataset) * part // len(self._devices) for part in range(len(self._devices) + 1)]
         self._sizes = np.diff(edges)
         self._build()
 
     def _build(self) -> None:
         pipelines = [
             self.recipe.val(
-                self._shard(number, len(self._ctx)),
+                self._shard(number, len(self._devices)),
                 self.recipe.image,
                 upright=self.config.upright,
                 in_pixels=self.report.coordinates == "pixel",
@@ -79,7 +82,7 @@ class ValLoader(Loader):
                 device_id=self._device_id(ctx),
                 prefetch_queue_depth=self.config.prefetch,
             )
-            for number, ctx in enumerate(self._ctx)
+            for number, ctx in enumerate(self._devices)
         ]
         self._start(pipelines)
 
@@ -100,12 +103,12 @@ class ValLoader(Loader):
 
     def _next(self, number: int) -> ValBatch:
         data, labels, texts = [], [], []
-        for ctx, (images, objects, places), size in zip(
-            self._ctx, self._run(self._pipelines), self._sizes, strict=True
+        for array, (images, objects, places), size in zip(
+            self._arrays(), self._run(self._pipelines), self._sizes, strict=True
         ):
             count = min(self._each, int(size) - number * self._each)
             if count > 0:  # the reader fills up its last batch with repetitions
-                data.append(as_ndarray(images, ctx)[:count])
-                labels.append(as_ndarray(objects, ctx)[:count])
+                data.append(array(images)[:count])
+                labels.append(array(objects)[:count])
                 texts.append(list(places)[:count])
         return ValBatch(data, labels, lambda: self._places(texts))

@@ -97,20 +97,6 @@ class Dataset:
         i = int(np.searchsorted(self.offsets, self.starts[number] + offset))
         return i if i < len(self) and self.offsets[i] == self.starts[number] + offset else None
 
-    def place_of(self, source: str) -> Place:
-        """Place of the record that DALI's `source_info` names, such as `data/a.rec at index 1412`."""
-        shard, _, offset = source.rpartition(" at index ")
-        i = self.find(shard, int(offset))
-        return Place(Path(shard), offset=int(offset)) if i is None else self.place(i)
-
-    def place_at(self, offset: int) -> Place:
-        """Place of whatever lies at byte `offset` of the concatenation; with its key if a record begins there."""
-        i = int(np.searchsorted(self.offsets, offset))
-        if i < len(self) and self.offsets[i] == offset:
-            return self.place(i)
-        shard = self.shard_of(offset)
-        return Place(self.shards[shard], None, int(offset - self.starts[shard]))
-
     def read(self, i: int) -> tuple[Header, bytes]:
         """Header and image bytes of record `i`. Raises `RecordError` with its place."""
         place = self.place(i)

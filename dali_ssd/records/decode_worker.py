@@ -17,6 +17,7 @@ import numpy as np
 
 from dali_ssd.config import available_cores
 from dali_ssd.errors import DatasetError
+from dali_ssd.host_pool import choose_host_pool
 from dali_ssd.optional import require
 from dali_ssd.records.image import read_raster
 from dali_ssd.records.recordio import read_record, unpack
@@ -42,6 +43,7 @@ def _build(batch: int) -> Any:
         encoded = fn.external_source(name="encoded")
         return fn.decoders.image(encoded, device="cpu", output_type=types.RGB, adjust_orientation=False)
 
+    choose_host_pool()
     pipeline = dali.Pipeline(batch, available_cores(), None, prefetch_queue_depth=1)
     with pipeline:
         pipeline.set_outputs(graph())

@@ -107,7 +107,9 @@ def targets(boxes: Any, ids: Any) -> Case:
 CASES: dict[str, Case] = {
     "DALI cannot open": not_utf8,
     "bad_list is a list": option(bad_list="a.rec"),
-    "ctx must be": option(ctx=[]),
+    "ctx must be an mx.Context": option(ctx=[]),
+    "ctx must be 'cpu'": option(ctx="gpu", framework="dlpack"),
+    "framework must be": option(framework="caffe"),
     "device must be cpu or gpu": option(device="tpu"),
     "batch_size must be a multiple": option(batch_size=3, ctx=[mx.cpu(0), mx.cpu(1)]),
     "each needs one at least": lambda folder, _: ValLoader(

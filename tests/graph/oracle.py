@@ -103,7 +103,8 @@ def objects_of(boxes: Array, ids: Array, window: npt.ArrayLike, mirrored: bool, 
     """`(m, 5)` xmin ymin xmax ymax id in network pixels of what a view shows of `boxes` (n, 4) in source pixels."""
     window = np.asarray(window, np.float64)
     parts = box_algebra.clip(boxes, window)
-    kept = box_algebra.keep_centers(boxes, window) & (parts[:, :2] < parts[:, 2:]).all(axis=1)
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2  # the window's low edges are part of it, and its high ones are not
+    kept = ((window[:2] <= centers) & (centers < window[2:]) & (parts[:, :2] < parts[:, 2:])).all(axis=1)
     extent = window[2:] - window[:2]
     parts = parts[kept]
     if mirrored:

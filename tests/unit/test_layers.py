@@ -19,6 +19,7 @@ ROWS = (
         "checks",
         "config",
         "files",
+        "host_pool",
         "mxnet_compat",
         "optional",
         "parallel",
@@ -42,6 +43,7 @@ LIGHT = {
     "boxes",
     "config",
     "files",
+    "host_pool",
     "optional",
     "parallel",
     "progress",
@@ -149,3 +151,11 @@ def test_loader_without_its_dependencies_says_what_to_install(call: str) -> None
     done = run_python(f"{BLOCK}import dali_ssd; dali_ssd.{call}")
     assert done.returncode == 1
     assert "MissingDependencyError: NVIDIA DALI is not installed; run: pip install" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dali_ssd" / "loader").rglob("*.py")), ids=dotted_name)
+def test_the_loader_knows_no_framework(path: Path) -> None:
+    """Which arrays a batch holds is the business of one module for each framework."""
+    text = path.read_text(encoding="utf-8")
+    asks = 'require("mxnet")' in text or "import mxnet" in text
+    assert asks == (path.parts[-2:] == ("frameworks", "mxnet.py"))

@@ -1,0 +1,33 @@
+"""NumPy's arrays over DALI's memory, for whoever takes arrays by DLPack: `torch.from_dlpack`, `jax.dlpack.from_dlpack`.
+
+For the host alone: nothing has been tried on a GPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.loader.frameworks.base import Device
+
+__all__ = ["anchors", "array", "devices"]
+
+
+def devices(ctx: Any) -> list[Device]:
+    """Return as many parts of the host as `ctx`, "cpu" or a list of that, has; see `Framework`."""
+    names = ctx if isinstance(ctx, list) else ["cpu" if ctx is None else ctx]
+    if not names or any(name != "cpu" for name in names):
+        raise ConfigError(f"ctx must be 'cpu', or a list of that, for arrays by DLPack, not {ctx!r}")
+    return [Device("cpu", number) for number in range(len(names))]
+
+
+def array(tensors: Any, device: Device) -> Any:
+    """Return a NumPy array; see `Framework`."""
+    return np.asarray(tensors.as_tensor())
+
+
+def anchors(anchors: Any, data_shape: int) -> Any:
+    """Return the anchors themselves; see `Framework`."""
+    return anchors

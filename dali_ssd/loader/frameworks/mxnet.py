@@ -1,0 +1,41 @@
+"""MXNet's NDArrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.loader.frameworks.base import Device
+from dali_ssd.optional import require
+
+__all__ = ["anchors", "array", "devices"]
+
+
+def devices(ctx: Any) -> list[Device]:
+    """Return the devices of an `mx.Context`, or of a list of them; see `Framework`."""
+    mx = require("mxnet")
+    contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx or mx.cpu()]
+    kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
+    if len(kinds) != 1 or None in kinds:
+        raise ConfigError(f"ctx must be an mx.Context, or a list of them of one kind, not {ctx!r}")
+    return [Device("gpu" if "gpu" in kinds else "cpu", int(context.device_id), context) for context in contexts]
+
+
+def array(tensors: Any, device: Device) -> Any:
+    """Return an `mx.nd.NDArray`; see `Framework`.
+
+    MXNet takes all memory of the host for `cpu(0)`'s, so for any other CPU context the tensors are copied once, as by
+    `split_and_load`. DALI has waited for its stream when it returns an output, so an array on a GPU is complete.
+    """
+    mx = require("mxnet")
+    return mx.nd.from_dlpack(tensors.as_tensor().__dlpack__()).as_in_context(device.handle)
+
+
+def anchors(anchors: Any, data_shape: int) -> Any:
+    """Return the anchors themselves, or what a network answers in train mode to an empty image; see `Framework`."""
+    if not hasattr(anchors, "collect_params"):
+        return anchors
+    mx = require("mxnet")
+    ctx = next(iter(anchors.collect_params().values())).list_ctx()[0]
+    with mx.autograd.train_mode():
+        return anchors(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=ctx))[2]
