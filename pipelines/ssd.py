@@ -15,7 +15,7 @@ from nvidia.dali import fn, pipeline_def
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
-from dali_ssd.graph.source import Shard, decode, image_shapes, places, read
+from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, places, read
 from dali_ssd.graph.targets import encode
 
 __all__ = ["train", "val"]
@@ -23,7 +23,7 @@ __all__ = ["train", "val"]
 
 @pipeline_def
 def train(
-    shard: Shard,
+    records: ReaderSlice,
     anchors: npt.NDArray[np.float32],
     augment: AugmentConfig,
     image: RenderConfig,
@@ -35,21 +35,21 @@ def train(
     device: str,
 ) -> tuple[Any, ...]:
     """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text."""
-    jpegs, labels = read(shard, shuffle=True, initial_fill=initial_fill)
+    jpegs, labels = read(records, shuffle=True, initial_fill=initial_fill)
     plans, regions, objects = draw_training_plan(
         labels, image_shapes(jpegs, upright=upright), augment, image, in_pixels=in_pixels
     )
-    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=shard.progressive)
+    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
     images = render(pixels, plans, regions, image, device=device)
     cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
     return images, cls_targets, box_targets, places(jpegs)
 
 
 @pipeline_def
-def val(shard: Shard, image: RenderConfig, *, upright: bool, in_pixels: bool, device: str) -> tuple[Any, ...]:
+def val(records: ReaderSlice, image: RenderConfig, *, upright: bool, in_pixels: bool, device: str) -> tuple[Any, ...]:
     """images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
-    jpegs, labels = read(shard, shuffle=False)
+    jpegs, labels = read(records, shuffle=False)
     plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, in_pixels=in_pixels)
-    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=shard.progressive)
+    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
     images = render(pixels, plans, regions, image, device=device)
     return images, fn.pad(objects, fill_value=-1), places(jpegs)

@@ -11,14 +11,14 @@ from nvidia.dali import fn, types
 
 from dali_ssd.graph.jpeg.decoder import decode_progressive
 
-__all__ = ["READER", "Shard", "decode", "image_shapes", "places", "read"]
+__all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "places", "read"]
 
 READER = "reader"
 """Name of the reader operator, by which `Pipeline.reader_meta` knows it."""
 
 
 @dataclass(frozen=True)
-class Shard:
+class ReaderSlice:
     """The part of a dataset that one pipeline reads."""
 
     paths: Sequence[Path]
@@ -32,17 +32,17 @@ class Shard:
     """Whether many images are progressive JPEGs."""
 
 
-def read(shard: Shard, *, shuffle: bool, initial_fill: int = 1) -> tuple[Any, Any]:
+def read(records: ReaderSlice, *, shuffle: bool, initial_fill: int = 1) -> tuple[Any, Any]:
     """Read records without end: encoded images (bytes,) uint8, label vectors (length,) float32.
 
     A training reader shuffles, takes the next device's part with each pass, and lets passes run into each other; a
     validation reader keeps to its part and fills up the last batch of a pass.
     """
     images, labels = fn.readers.mxnet(
-        path=[str(path) for path in shard.paths],
-        index_path=[str(shard.index)],
-        shard_id=shard.number,
-        num_shards=shard.count,
+        path=[str(path) for path in records.paths],
+        index_path=[str(records.index)],
+        shard_id=records.number,
+        num_shards=records.count,
         random_shuffle=shuffle,
         initial_fill=initial_fill,
         stick_to_shard=not shuffle,

@@ -109,15 +109,15 @@ class Loader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _shard(self, number: int, count: int) -> Any:
-        from dali_ssd.graph.source import Shard
+    def _slice(self, number: int, count: int) -> Any:
+        from dali_ssd.graph.source import ReaderSlice
 
         for path in (*self._dataset.shards, self._index):
             _require_utf8(path)
         if len(self._dataset) < count:
             raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
         progressive = many_progressive(self.report.progressive)
-        return Shard(self._dataset.shards, self._index, number, count, progressive)
+        return ReaderSlice(self._dataset.shards, self._index, number, count, progressive)
 
     def _start(self, pipelines: list[Any]) -> None:
         """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""

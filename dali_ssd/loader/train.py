@@ -15,6 +15,7 @@ import numpy as np
 
 from dali_ssd.batch import Batch
 from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
+from dali_ssd.deprecated import renamed
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
 from dali_ssd.loader.frameworks import FrameworkName
@@ -46,7 +47,7 @@ class TrainLoader(Loader):
         num_threads: over all devices, at least one for each pipeline; `auto`: the cores this process may use.
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
         augment: what is drawn at random; default: the recipe's.
-        num_shards, shard_id: with several processes, how many there are and which this is.
+        world_size, rank: with several processes, how many there are and which this is (once `num_shards`, `shard_id`).
         on_bad: `raise`: name every bad record before training begins. `skip`: decode every image once, leave the bad
             ones out (see `bad_records`), but no more than the share `max_bad`.
         bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
@@ -65,6 +66,7 @@ class TrainLoader(Loader):
         DatasetError: shards that are missing, empty or damaged; all that is wrong is named.
     """
 
+    @renamed(num_shards="world_size", shard_id="rank")
     def __init__(
         self,
         shards: Paths,
@@ -83,8 +85,8 @@ class TrainLoader(Loader):
         prefetch: int = PipelineConfig.prefetch,
         initial_fill: int = PipelineConfig.initial_fill,
         upright: bool = PipelineConfig.upright,
-        num_shards: int = 1,
-        shard_id: int = 0,
+        world_size: int = 1,
+        rank: int = 0,
         on_bad: OnBad = RecordsConfig.on_bad,
         max_bad: float = RecordsConfig.max_bad,
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
@@ -96,8 +98,8 @@ class TrainLoader(Loader):
         require("nvidia.dali")
         from dali_ssd.graph.targets import as_center_anchors
 
-        if shard_id not in range(num_shards):
-            raise ConfigError(f"shard_id must be within 0..{num_shards - 1}, not {shard_id!r}")
+        if rank not in range(world_size):
+            raise ConfigError(f"rank must be within 0..{world_size - 1}, not {rank!r}")
         self.recipe = find_recipe(
             recipe, data_shape=data_shape, dtype=dtype, layout=layout, targets=targets, augment=augment
         )
@@ -110,7 +112,7 @@ class TrainLoader(Loader):
         self.report.require_objects()
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0
-        self._num_processes, self._process = num_shards, shard_id
+        self._world_size, self._rank = world_size, rank
         self._options: dict[str, Any] = {
             "anchors": centers,
             "augment": self.recipe.augment,
@@ -118,7 +120,7 @@ class TrainLoader(Loader):
             "targets": self.recipe.targets,
             "in_pixels": self.report.coordinates == "pixel",
         }
-        batches = len(self._dataset) // (num_shards * batch_size)
+        batches = len(self._dataset) // (world_size * batch_size)
         self._num_lanes = pipelines_per_device(self._device, batches)
         self._threads = -(-self._threads // self._num_lanes)
         self.config = replace(asked, batch_size=batch_size // len(self._devices), num_threads=self._threads)
@@ -151,11 +153,11 @@ class TrainLoader(Loader):
 
     def _pipeline(self, lane: int, device: int, checkpoint: str | None) -> Any:
         each = len(self._devices) * self._num_lanes
-        part, count = self._process * each + device * self._num_lanes + lane, self._num_processes * each
+        part, count = self._rank * each + device * self._num_lanes + lane, self._world_size * each
         # The reader fills up a larger window with further copies of its records, which changes nothing.
         window = min(-(-self.config.initial_fill // self._num_lanes), -(-len(self._dataset) // count))
         return self.recipe.train(
-            self._shard(part, count),
+            self._slice(part, count),
             **self._options,
             initial_fill=window,
             upright=self.config.upright,
@@ -177,7 +179,7 @@ class TrainLoader(Loader):
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
-        step = self.batch_size * self._num_processes
+        step = self.batch_size * self._world_size
         before, after = (passes * len(self._dataset) // step for passes in (self.epoch, self.epoch + 1))
         return max(1, after - before)
 
@@ -246,7 +248,7 @@ class TrainLoader(Loader):
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
             "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
-            "the number of devices": f"{self._num_processes} x {len(self._devices)}",
+            "the number of devices": f"{self._world_size} x {len(self._devices)}",
             "the number of pipelines a device": str(self._num_lanes),
             "the number of batches a run": str(self._per_run),
             "seed": str(self.config.seed),

@@ -72,7 +72,7 @@ class ValLoader(Loader):
     def _build(self) -> None:
         pipelines = [
             self.recipe.val(
-                self._shard(number, len(self._devices)),
+                self._slice(number, len(self._devices)),
                 self.recipe.image,
                 upright=self.config.upright,
                 in_pixels=self.report.coordinates == "pixel",

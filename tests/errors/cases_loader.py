@@ -115,7 +115,8 @@ CASES: dict[str, Case] = {
     "each needs one at least": lambda folder, _: ValLoader(
         write(folder), batch_size=5, ctx=[mx.cpu(number) for number in range(5)]
     ),
-    "shard_id must be": option(shard_id=2, num_shards=2),
+    "rank must be": option(rank=2, world_size=2),
+    "under its old name": option(rank=0, shard_id=0),
     "anchors must have the shape": option(anchors=np.zeros((2, 3))),
     "anchors must be finite": option(anchors=np.zeros((2, 4))),
     "no recipe {name}": lambda *_: find_recipe("none"),

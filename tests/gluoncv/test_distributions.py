@@ -21,7 +21,7 @@ from PIL import Image
 from dali_ssd.config import AugmentConfig, RenderConfig
 from dali_ssd.graph.plan import WINDOW, draw_training_plan
 from dali_ssd.graph.render import render
-from dali_ssd.graph.source import Shard, decode, image_shapes, places, read
+from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, places, read
 from dali_ssd.records.dataset import Dataset, open_dataset
 from tests.graph.pipes import arrays
 from tests.graph.shards import as_shard, encoded, write
@@ -64,7 +64,7 @@ def note(draws: Draws, image: npt.NDArray[np.float32], boxes: npt.NDArray[Any], 
         draws[name].append(float(value))
 
 
-def ours(shard: Shard, sizes: dict[int, int]) -> Draws:
+def ours(shard: ReaderSlice, sizes: dict[int, int]) -> Draws:
     """`DRAWS` images by the steps of the training pipeline; `sizes` are the images' areas by byte offset."""
     image = RenderConfig(data_shape=SIZE)
     augment = AugmentConfig(hue=180)  # GluonCV's own range
@@ -149,7 +149,7 @@ def distance(first: list[float], second: list[float]) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def areas(records: list[Any], shard: Shard) -> dict[int, int]:
+def areas(records: list[Any], shard: ReaderSlice) -> dict[int, int]:
     sides = [Image.open(io.BytesIO(payload)).size for _, payload in records]
     return {int(offset): w * h for offset, (w, h) in zip(open_dataset(shard.paths).offsets, sides, strict=True)}
 

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("nvidia.dali")
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
-from dali_ssd.graph.source import Shard
+from dali_ssd.graph.source import ReaderSlice
 from tests.graph.cases import FULL_RANGE
 from tests.graph.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
 from tests.graph.shards import as_shard, draw, encoded, random_record, write
@@ -27,7 +27,7 @@ TOLERANCE = 4 * FULL_RANGE / 255
 
 
 @pytest.fixture(scope="module")
-def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
+def shard(tmp_path_factory: pytest.TempPathFactory) -> ReaderSlice:
     """JPEGs without color subsampling, whose decoders differ by a level or two."""
     rng = np.random.default_rng(0)
     folder: Path = tmp_path_factory.mktemp("shards")
@@ -39,7 +39,7 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
     return as_shard(write(folder, records))
 
 
-def both(build: Any, shard: Shard, **options: Any) -> tuple[list[Any], list[Any]]:
+def both(build: Any, shard: ReaderSlice, **options: Any) -> tuple[list[Any], list[Any]]:
     """The outputs of one batch on the CPU and on the GPU, all on the host."""
     cpu, gpu = (
         [arrays(out) for out in build(shard, COUNT, device=device, **options).run()] for device in ("cpu", "gpu")
@@ -53,7 +53,7 @@ def shares_that_differ(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> flo
 
 
 @pytest.mark.parametrize(("layout", "dtype"), [("NCHW", "float32"), ("NHWC", "float16")])
-def test_validation(shard: Shard, layout: str, dtype: str) -> None:
+def test_validation(shard: ReaderSlice, layout: str, dtype: str) -> None:
     """Of images that are enlarged: to shrink, the filter would be area."""
     image = RenderConfig(data_shape=224, layout=layout, dtype=dtype)
     (images, labels, _), (gpu_images, gpu_labels, _) = both(val_pipeline, shard, image=image)
@@ -63,7 +63,7 @@ def test_validation(shard: Shard, layout: str, dtype: str) -> None:
     np.testing.assert_array_equal(labels, gpu_labels)
 
 
-def test_validation_of_shrunk_images(shard: Shard) -> None:
+def test_validation_of_shrunk_images(shard: ReaderSlice) -> None:
     """The device's triangle blurs more than area, about the same mean."""
     (images, *_), (gpu_images, *_) = both(val_pipeline, shard, image=RenderConfig(data_shape=64))
     for first, second in zip(images, gpu_images, strict=True):
@@ -71,7 +71,7 @@ def test_validation_of_shrunk_images(shard: Shard) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nearest", "linear", "cubic", "lanczos"])
-def test_training_without_canvas(shard: Shard, kind: str) -> None:
+def test_training_without_canvas(shard: ReaderSlice, kind: str) -> None:
     """With `nearest`, a pixel between two may go to either side."""
     augment = AugmentConfig(expand_probability=0, interpolations=(kind,))
     (images, *_), (gpu_images, *_) = both(train_pipeline, shard, augment=augment)
@@ -79,7 +79,7 @@ def test_training_without_canvas(shard: Shard, kind: str) -> None:
         assert shares_that_differ(first, second) <= (0.02 if kind == "nearest" else 0.001)
 
 
-def test_training_on_a_canvas(shard: Shard) -> None:
+def test_training_on_a_canvas(shard: ReaderSlice) -> None:
     """Beside the canvas, as far as the filter reaches, the device does not blend."""
     (images, *_), (gpu_images, *_) = both(train_pipeline, shard, augment=AugmentConfig(expand_probability=1))
     shares = [shares_that_differ(first, second) for first, second in zip(images, gpu_images, strict=True)]
@@ -89,7 +89,7 @@ def test_training_on_a_canvas(shard: Shard) -> None:
 
 
 @pytest.mark.parametrize("targets", ["exact", "box_encoder"])
-def test_targets_are_the_same(shard: Shard, targets: str) -> None:
+def test_targets_are_the_same(shard: ReaderSlice, targets: str) -> None:
     config = TargetConfig(targets=targets)
     (_, classes, offsets, _), (_, gpu_classes, gpu_offsets, _) = both(train_pipeline, shard, targets=config)
     np.testing.assert_array_equal(classes, gpu_classes)
@@ -97,7 +97,7 @@ def test_targets_are_the_same(shard: Shard, targets: str) -> None:
     assert np.any(classes)
 
 
-def test_outputs_are_on_the_device(shard: Shard) -> None:
+def test_outputs_are_on_the_device(shard: ReaderSlice) -> None:
     images, classes, offsets, places = train_pipeline(shard, COUNT, device="gpu", anchors=ANCHORS).run()
     kinds = [type(output).__name__ for output in (images, classes, offsets, places)]
     assert kinds == ["TensorListGPU"] * 3 + ["TensorListCPU"]

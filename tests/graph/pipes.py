@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nvidia.dali import fn
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
-from dali_ssd.graph.source import Shard
+from dali_ssd.graph.source import ReaderSlice
 from pipelines import ssd
 
 ANCHORS = np.array(
@@ -31,7 +31,7 @@ def arrays(tensors: Any) -> list[npt.NDArray[Any]]:
     return [np.array(tensor) for tensor in tensors]
 
 
-def train_pipeline(shard: Shard, batch_size: int, **options: Any) -> Any:
+def train_pipeline(shard: ReaderSlice, batch_size: int, **options: Any) -> Any:
     """The training pipeline on the CPU, or the `device` among the options, with small inputs."""
     device = options.get("device", "cpu")
     return ssd.train(
@@ -51,7 +51,7 @@ def train_pipeline(shard: Shard, batch_size: int, **options: Any) -> Any:
     )
 
 
-def val_pipeline(shard: Shard, batch_size: int, **options: Any) -> Any:
+def val_pipeline(shard: ReaderSlice, batch_size: int, **options: Any) -> Any:
     """The validation pipeline on the CPU, or the `device` among the options, with small inputs."""
     device = options.get("device", "cpu")
     return ssd.val(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dali_ssd.graph.source import Shard
+from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
@@ -61,7 +61,7 @@ def write_random(folder: Path, count: int, *, seed: int = 0, num_shards: int = 1
     return write(folder, [random_record(rng) for _ in range(count)], num_shards=num_shards)
 
 
-def as_shard(paths: Sequence[Path], number: int = 0, count: int = 1) -> Shard:
+def as_shard(paths: Sequence[Path], number: int = 0, count: int = 1) -> ReaderSlice:
     """What a pipeline takes."""
     dataset = open_dataset(list(paths))
-    return Shard(dataset.shards, dataset.merged_index(), number, count)
+    return ReaderSlice(dataset.shards, dataset.merged_index(), number, count)

@@ -359,8 +359,8 @@ def test_wrong_options_are_named_before_any_shard_is_opened(make: Any, options: 
         ({"initial_fill": 0}, "initial_fill .*0"),
         ({"seed": -1}, "seed .*-1"),
         ({"anchors": np.ones((3, 5))}, r"anchors .*\(3, 5\)"),
-        ({"shard_id": 2, "num_shards": 2}, "shard_id .*2"),
-        ({"shard_id": -1}, "shard_id .*-1"),
+        ({"rank": 2, "world_size": 2}, "rank .*2"),
+        ({"rank": -1}, "rank .*-1"),
     ],
     ids=str,
 )
@@ -502,3 +502,16 @@ def test_processes_beside_each_other_get_the_same(tmp_path: Path) -> None:
     outputs = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     assert len({output for output, _ in outputs}) == 1
+
+
+def test_old_names_of_rank_and_world_size_work_and_say_so(shards: str) -> None:
+    with pytest.warns(DeprecationWarning) as caught:
+        old = train(shards, num_shards=2, shard_id=1)
+    assert sorted(str(one.message) for one in caught) == [
+        "num_shards is called world_size now; the old name goes",
+        "shard_id is called rank now; the old name goes",
+    ]
+    assert all(one.filename == __file__ for one in caught)
+    with old, train(shards, world_size=2, rank=1) as new:
+        for one, other in zip(old, new, strict=True):
+            assert same(one, other)

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.graph.color import normalization
-from dali_ssd.graph.source import Shard, decode, image_shapes, read
+from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
 from dali_ssd.records.labels import build_label
 from tests.graph import oracle
 from tests.graph.cases import FULL_RANGE
@@ -23,13 +23,13 @@ from tests.graph.shards import as_shard, draw, encoded, random_boxes, write, wri
 
 
 @pytest.fixture(scope="module")
-def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
+def shard(tmp_path_factory: pytest.TempPathFactory) -> ReaderSlice:
     return as_shard(write_random(tmp_path_factory.mktemp("shards"), 12, num_shards=2))
 
 
 @pytest.mark.parametrize("targets", ["exact", "box_encoder"])
 @pytest.mark.parametrize(("layout", "dtype"), [("NCHW", "float32"), ("NHWC", "float16")])
-def test_train(shard: Shard, layout: str, dtype: str, targets: str) -> None:
+def test_train(shard: ReaderSlice, layout: str, dtype: str, targets: str) -> None:
     image = RenderConfig(data_shape=64, layout=layout, dtype=dtype)
     pipeline = train_pipeline(shard, 6, image=image, targets=TargetConfig(targets=targets))
     for _ in range(4):
@@ -45,7 +45,7 @@ def test_train(shard: Shard, layout: str, dtype: str, targets: str) -> None:
         assert all(b".rec at index " in place.tobytes() for place in places)
 
 
-def test_val(shard: Shard) -> None:
+def test_val(shard: ReaderSlice) -> None:
     images, labels, places = (arrays(output) for output in val_pipeline(shard, 12).run())
     assert {array.shape for array in images} == {(3, 64, 64)}
     assert len({array.shape for array in labels}) == 1 and labels[0].shape[1] == 6

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nvidia.dali import pipeline_def
 
-from dali_ssd.graph.source import READER, Shard, places, read
+from dali_ssd.graph.source import READER, ReaderSlice, places, read
 from dali_ssd.records.dataset import Dataset, open_dataset
 from tests.graph.shards import write
 
 
 @pipeline_def(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
-def _records(shard: Shard) -> tuple[object, ...]:
+def _records(shard: ReaderSlice) -> tuple[object, ...]:
     images, labels = read(shard, shuffle=False)
     return images, labels, places(images)
 
@@ -31,7 +31,7 @@ def _write_shards(folder: Path, counts: list[int]) -> list[Path]:
 
 
 def _check_all_read(dataset: Dataset) -> None:
-    pipeline = _records(Shard(dataset.shards, dataset.merged_index()))
+    pipeline = _records(ReaderSlice(dataset.shards, dataset.merged_index()))
     pipeline.build()
     assert pipeline.reader_meta(READER)["epoch_size"] == len(dataset)
     for number in range(len(dataset)):

@@ -18,6 +18,7 @@ ROWS = (
         "boxes",
         "checks",
         "config",
+        "deprecated",
         "files",
         "host_pool",
         "mxnet_compat",

@@ -15,7 +15,7 @@ from dali_ssd.bench.work import Batch, Work
 from dali_ssd.config import AugmentConfig, PipelineConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.render import render
-from dali_ssd.graph.source import Shard, decode, image_shapes, read
+from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
 from dali_ssd.graph.targets import encode
 from dali_ssd.loader.runs import many_progressive
 from dali_ssd.records.inspect import inspect_shards
@@ -30,25 +30,25 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     report = inspect_shards(work.shards)
     dataset = report.dataset
     progressive = many_progressive(report.progressive)
-    shard = Shard(dataset.shards, dataset.merged_index(work.folder), progressive=progressive)
-    pipeline = _pipeline(shard, work, anchors, **pipeline_options(work))
+    records = ReaderSlice(dataset.shards, dataset.merged_index(work.folder), progressive=progressive)
+    pipeline = _pipeline(records, work, anchors, **pipeline_options(work))
     pipeline.build()
     while True:
         yield Batch(len(pipeline.run()[0]))
 
 
 @pipeline_def
-def _pipeline(shard: Shard, work: Work, anchors: NDArray[np.float32]) -> tuple[Any, ...]:
+def _pipeline(records: ReaderSlice, work: Work, anchors: NDArray[np.float32]) -> tuple[Any, ...]:
     """`pipelines.ssd.train` cut short; the outputs are such that DALI leaves out nothing that comes before them."""
     config, image = PipelineConfig(), RenderConfig(data_shape=work.data_shape)
-    jpegs, labels = read(shard, shuffle=True, initial_fill=config.initial_fill)
+    jpegs, labels = read(records, shuffle=True, initial_fill=config.initial_fill)
     if work.until == "read":
         return jpegs, labels
     shapes = image_shapes(jpegs, upright=config.upright)
     plans, regions, objects = draw_training_plan(labels, shapes, AugmentConfig(), image)
     if work.until == "plan":
         return jpegs, plans, regions, objects
-    pixels = decode(jpegs, regions, device=work.device, upright=config.upright, progressive=shard.progressive)
+    pixels = decode(jpegs, regions, device=work.device, upright=config.upright, progressive=records.progressive)
     if work.until == "decode":
         return pixels, plans, regions, objects
     images = render(pixels, plans, regions, image, device=work.device)

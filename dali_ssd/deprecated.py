@@ -1,0 +1,33 @@
+"""Names that were public once: they work for one more release, and say what they are called now."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from dali_ssd.errors import ConfigError
+
+__all__ = ["renamed"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def renamed(**new_names: str) -> Callable[[Function], Function]:
+    """Let a function take keywords by old names as well, given with the new ones; a DeprecationWarning says so."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **keywords: Any) -> Any:
+            for old in keywords.keys() & new_names.keys():
+                new = new_names[old]
+                if new in keywords:
+                    raise ConfigError(f"{old} is {new} under its old name; give it once")
+                warnings.warn(f"{old} is called {new} now; the old name goes", DeprecationWarning, stacklevel=2)
+                keywords[new] = keywords.pop(old)
+            return function(*args, **keywords)
+
+        return cast("Function", wrapper)
+
+    return decorate
