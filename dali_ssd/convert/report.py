@@ -33,7 +33,7 @@ KINDS = {
     "unknown-image": ("object", "left out: of an image that is not in the annotation file"),
     "crowd": ("object", "left out: of a crowd (with --crowd kept, marked difficult)"),
     "broken-object": ("object", "left out: no name, or no box of four numbers"),
-    "fraction-box": ("object", "left out: smaller than a pixel, likely fractions (read by --coordinates fraction)"),
+    "fraction-box": ("object", "left out: too small for pixels, likely fractions (read by --coordinates fraction)"),
     "pixel-box": ("object", "left out: pixels where --coordinates fraction wants fractions"),
     "unknown-class": ("object", "left out: a class that is not in the list"),
     "not-finite": ("object", "left out: a coordinate is NaN or infinite"),

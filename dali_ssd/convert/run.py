@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.convert.build import WRONG_UNITS, Builder, Built
+from dali_ssd.convert.build import Builder, Built
 from dali_ssd.convert.coco import read_coco
 from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
@@ -15,6 +15,7 @@ from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
+from dali_ssd.convert.units import WRONG_UNITS, has_fractions
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.files import atomic_open, make_folder, new_files
@@ -86,7 +87,8 @@ def convert(config: ConvertConfig) -> Converted:
     _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
     stem = config.stem or config.split or "data"
-    builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad)
+    fractions = has_fractions(samples)
+    builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad, fractions)
     texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")
     with new_files(texts), ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
         built = ordered_map(builder, samples, config.workers)
