@@ -122,7 +122,7 @@ class Builder:
         overhang = np.maximum(-pixels, pixels - size)
         kept, notes = [], []
         for i, name in enumerate(sample.names):
-            where = f"{sample.source}, object {i if sample.numbers is None else sample.numbers[i]}"
+            where = f"{sample.source}, {sample.places[i]}"
             fault = None if name in self.classes else "unknown-class"
             fault = fault or wrong_unit(sample.corners(i), self.coordinates, self.fractions)
             fault = fault or _fault(pixels[i], fractions[i])

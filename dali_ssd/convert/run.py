@@ -53,11 +53,15 @@ def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> 
         )
 
 
+_RAISED = (*BAD_IMAGES, *WRONG_UNITS, "broken-annotation", "unread-folder", "broken-image", "broken-object")
+"""Kinds of notes at which `--on-bad raise` ends."""
+
+
 def _raise_bad(notes: Iterable[Note]) -> None:
     for note in notes:
-        if note.kind in BAD_IMAGES or note.kind in WRONG_UNITS:
+        if note.kind in _RAISED:
             raise AnnotationError(
-                f"bad image or box, so nothing was written (--on-bad skip goes on): {note.where}, "
+                f"bad image or annotation, so nothing was written (--on-bad skip goes on): {note.where}, "
                 f"{reason(note.kind)} ({note.detail})"
             )
 
@@ -79,11 +83,14 @@ def convert(config: ConvertConfig) -> Converted:
     forget()
     make_folder(config.out)  # before all else: reading many annotations takes minutes
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
+    if config.on_bad == "raise":
+        _raise_bad(notes)
     report = Report()
     report.add([*notes, *class_notes(classes)])
     if not classes:
-        problem = f"the annotations in {config.src} have no objects, so no classes; give --classes"
-        raise NothingLeftError("\n".join([problem, *(report.lines() if notes else ())]))
+        report.add(note for sample in samples for note in sample.notes)
+        problem = f"the annotations in {config.src} have no usable objects, so no classes; give --classes"
+        raise NothingLeftError("\n".join([problem, *report.lines()]))
     _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
     stem = config.stem or config.split or "data"

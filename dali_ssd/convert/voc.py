@@ -53,14 +53,13 @@ def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
 
 
 class _Object(NamedTuple):
-    number: int
-    """Its place in the annotation, from 0."""
+    place: str
     name: str
     box: list[float]
     difficult: bool
 
 
-def _object(number: int, element: ElementTree.Element) -> _Object:
+def _object(place: str, element: ElementTree.Element) -> _Object:
     """One object. Raises ValueError that says what is wrong with it."""
     name, box = (element.findtext("name") or "").strip(), element.find("bndbox")
     if not name or box is None:
@@ -69,7 +68,7 @@ def _object(number: int, element: ElementTree.Element) -> _Object:
         raise ValueError(f"<name> {name!r} {fault}")
     word = (element.findtext("difficult") or "").strip()
     difficult = bool(re.fullmatch(r"[+-]?\d+", word)) and bool(word.strip("+-0"))
-    return _Object(number, name, [_number(box, corner) for corner in _CORNERS], difficult)
+    return _Object(place, name, [_number(box, corner) for corner in _CORNERS], difficult)
 
 
 def _difficult_note(element: ElementTree.Element, where: str) -> list[Note]:
@@ -93,11 +92,12 @@ def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], lis
     """The objects that can be used, and notes on the others."""
     objects, notes = [], []
     for number, element in enumerate(root.iter("object")):
+        place = f"object {number}"
         try:
-            objects.append(_object(number, element))
-            notes += _difficult_note(element, f"{source}, object {number}")
+            objects.append(_object(place, element))
+            notes += _difficult_note(element, f"{source}, {place}")
         except ValueError as error:
-            notes.append(Note("broken-object", f"{source}, object {number}", str(error)))
+            notes.append(Note("broken-object", f"{source}, {place}", str(error)))
     return objects, notes
 
 
@@ -131,7 +131,7 @@ class VocParser:
             tuple(one.name for one in objects),
             tuple(one.difficult for one in objects),
             tuple(notes),
-            tuple(one.number for one in objects),
+            tuple(one.place for one in objects),
             int(self.one_based),
         )
 
