@@ -7,6 +7,7 @@ off width and height first.) Class ids number the categories in the order of the
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from dali_ssd.convert import coco_fields as fields
 from dali_ssd.convert.coco_fields import Entry
-from dali_ssd.convert.locate import locate
+from dali_ssd.convert.locate import locate, locate_folder
 from dali_ssd.convert.options import CocoConfig
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.errors import AnnotationError, NothingLeftError
@@ -31,27 +32,27 @@ class _Fault(NamedTuple):
 
 def find_annotations(config: CocoConfig) -> Path:
     """The JSON file: `--annotations`, SRC itself, or where COCO sets usually have it. Raises `AnnotationError`."""
-    if config.src.is_file():
+    if os.path.isfile(config.src):
         return config.src
     names = ["annotations/instances.json", "instances.json", "annotations.json", "_annotations.coco.json"]
     if config.split:
         names = [f"{folder}instances_{config.split}.json" for folder in ("annotations/", "")] + names
     if config.annotations:
         names = [config.annotations]
-    for name in names:
-        if (config.src / name).is_file():
-            return config.src / name
+    found = (path for name in names if os.path.isfile(path := locate(config.src, name).path))
+    if (first := next(found, None)) is not None:
+        return first
     raise AnnotationError(
         f"no COCO annotations in {config.src} (looked for {', '.join(names)}); --annotations names them"
     )
 
 
 def _images_folder(config: CocoConfig, annotations: Path) -> Path:
-    root = config.src if config.src.is_dir() else annotations.parent
+    root = config.src if os.path.isdir(config.src) else annotations.parent
     if config.images:
-        return root / config.images
+        return locate_folder(root, config.images)
     names = [config.split, f"images/{config.split}"] if config.split else []
-    return next((root / name for name in [*names, "images"] if (root / name).is_dir()), root)
+    return next((path for name in [*names, "images"] if os.path.isdir(path := locate_folder(root, name))), root)
 
 
 def _load(path: Path) -> Entry:
@@ -146,9 +147,9 @@ class _Reader:
             file_name = fields.line(self.images[identity], "file_name")
         except ValueError as error:
             return Note("broken-image", where, str(error))
-        image = locate(self.folder, file_name)
+        image, respelled = locate(self.folder, file_name)
         objects, notes = self._objects(self.by_image.get(identity, ()))
-        if image.name != file_name.replace("\\", "/").rpartition("/")[2]:
+        if respelled:
             notes.append(Note("other-case", str(image), file_name))
         return Sample(
             image,

@@ -13,6 +13,8 @@ __all__ = ["KINDS", "Report", "reason"]
 KINDS = {
     "no-annotation": ("image", "left out: listed in the split, but there is no annotation file"),
     "broken-annotation": ("image", "left out: the annotation file cannot be read"),
+    "unread-folder": ("folder", "of annotations left out: the system refuses to list its files"),
+    "mac-file": ("file", "passed over: named ._ as macOS names what belongs to another file"),
     "same-id": ("annotation file", "left out: another has the same name but for its suffix"),
     "broken-image": ("image", "left out: no id, or no usable file name, in the annotation file"),
     "missing-image": ("image", "left out: the file is missing"),
@@ -44,7 +46,10 @@ KINDS = {
     "difficult-word": ("object", "taken as not difficult: <difficult> is no whole number"),
     "crowd-word": ("object", "taken as no crowd: 'iscrowd' is no whole number"),
     "clipped": ("box", "clipped at the image's border"),
-    "other-case": ("image", "found under a name with other upper and lower case"),
+    "other-case": (
+        "image",
+        "found under a name that differs in upper and lower case, or in the Unicode form of letters",
+    ),
     "size-rounded": ("image", "whose annotation gives a size that is a pixel off: the file's counts"),
     "exif-upright": (
         "image",

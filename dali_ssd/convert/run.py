@@ -17,7 +17,7 @@ from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
 from dali_ssd.convert.voc import read_voc
-from dali_ssd.errors import AnnotationError, NothingLeftError
+from dali_ssd.errors import AnnotationError, DaliSsdError, NothingLeftError
 from dali_ssd.files import atomic_open, make_folder, new_files
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
@@ -66,6 +66,15 @@ def _raise_bad(notes: Iterable[Note]) -> None:
             )
 
 
+def _require_utf8(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DaliSsdError(
+            f"shards named {path} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
+        ) from error
+
+
 def _take(built: Built, writer: ShardWriter, report: Report) -> None:
     report.add(built.notes)
     if built.record is not None:
@@ -81,6 +90,8 @@ def convert(config: ConvertConfig) -> Converted:
     `DaliSsdError` where the output cannot be written. Then nothing is left behind.
     """
     forget()
+    stem = config.stem or config.split or "data"
+    _require_utf8(config.out / stem)
     make_folder(config.out)  # before all else: reading many annotations takes minutes
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
     if config.on_bad == "raise":
@@ -93,7 +104,6 @@ def convert(config: ConvertConfig) -> Converted:
         raise NothingLeftError("\n".join([problem, *report.lines()]))
     _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
-    stem = config.stem or config.split or "data"
     fractions = has_fractions(samples)
     builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad, fractions)
     texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")

@@ -57,6 +57,7 @@ def die(_: int) -> None:
 
 CASES: dict[str, Case] = {
     "cannot convert": lambda *_: run(["yolo"]),
+    "cannot be opened by DALI": voc(lambda _: None, stem="caf\udce9"),
     "no .xml files": voc(lambda source: (source.root / "Annotations" / "good.xml").unlink()),
     "cannot read the split": voc(lambda _: None, split="none"),
     "the split {path} is empty": voc(lambda source: source.split("val"), split="val"),
