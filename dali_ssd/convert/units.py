@@ -37,16 +37,16 @@ def wrong_unit(box: NDArray[np.float64], coordinates: Coordinates, fractions: bo
 
     `fractions`: what a box is that could be either.
     """
-    if not np.isfinite(box).all():
-        return None
+    near = _near_zero(box)
     if coordinates == "fraction":
-        return None if _near_zero(box) else "pixel-box"
-    proper = (box[2:] > box[:2]).all()
-    return "fraction-box" if proper and _near_zero(box) and (fractions or _is_small(box)) else None
+        return "pixel-box" if not near and np.isfinite(box).all() else None
+    if not near or not (box[2:] > box[:2]).all():
+        return None
+    return "fraction-box" if fractions or _is_small(box) else None
 
 
 def _near_zero(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(...) bool: which of boxes (..., 4) have no number that must be in pixels."""
+    """(...) bool: which of boxes (..., 4) have no number that must be in pixels, nor NaN."""
     near: NDArray[np.bool_] = (np.abs(boxes) <= FRACTION_LIMIT).all(axis=-1)
     return near
 
