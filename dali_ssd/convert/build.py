@@ -13,15 +13,12 @@ from dali_ssd.convert.options import Coordinates, ExifRaster, OnBad
 from dali_ssd.convert.raster import turn_to_raw
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.sizes import size_note
-from dali_ssd.records.content import FRACTION_LIMIT
+from dali_ssd.convert.units import wrong_unit
 from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 
-__all__ = ["WRONG_UNITS", "Builder", "Built"]
-
-WRONG_UNITS = ("fraction-box", "pixel-box")
-"""Kinds of notes on boxes that count something else than `--coordinates` says, where others are likely to do so too."""
+__all__ = ["Builder", "Built"]
 
 _DONE = {"skip": "; left out", "keep": "; kept", "raise": ""}
 """What becomes of a bad image, by `OnBad`."""
@@ -75,6 +72,8 @@ class Builder:
     drop_empty: bool = False
     coordinates: Coordinates = "pixel"
     on_bad: OnBad = "skip"
+    fractions: bool = False
+    """Whether boxes that could count pixels as well as fractions are fractions, as `has_fractions` says of the set."""
 
     def __call__(self, sample: Sample) -> Built:
         """The record of a sample, or None with a note that says why the image is left out."""
@@ -114,14 +113,6 @@ class Builder:
         difficult = None if sample.difficult is None else [sample.difficult[i] for i in kept]
         return Built(pack(Header(build_label(boxes, ids, difficult)), data), len(kept), notes)
 
-    def _wrong_unit(self, box: NDArray[np.float64]) -> str | None:
-        """Kind of note for a box (4,), as the annotation has it, whose numbers count something else."""
-        width, height = box[2:] - box[:2]
-        if self.coordinates == "fraction":
-            return "pixel-box" if np.isfinite(box).all() and (np.abs(box) > FRACTION_LIMIT).any() else None
-        small = width > 0 and height > 0 and width * height < 1 - 1e-9
-        return "fraction-box" if small and box.min() >= 0 and box.max() <= 1 + 1e-9 else None
-
     def _boxes(
         self, sample: Sample, pixels: NDArray[np.float64], raster: Raster
     ) -> tuple[NDArray[np.float32], list[int], list[Note]]:
@@ -131,8 +122,9 @@ class Builder:
         overhang = np.maximum(-pixels, pixels - size)
         kept, notes = [], []
         for i, name in enumerate(sample.names):
-            where = f"{sample.source}, object {i if sample.numbers is None else sample.numbers[i]}"
-            fault = "unknown-class" if name not in self.classes else self._wrong_unit(sample.corners(i))
+            where = f"{sample.source}, {sample.places[i]}"
+            fault = None if name in self.classes else "unknown-class"
+            fault = fault or wrong_unit(sample.corners(i), self.coordinates, self.fractions)
             fault = fault or _fault(pixels[i], fractions[i])
             if fault is not None:
                 detail = name if fault == "unknown-class" else f"{name} {sample.numbers_of(i)}"

@@ -7,47 +7,52 @@ off width and height first.) Class ids number the categories in the order of the
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.convert.locate import locate
-from dali_ssd.convert.names import name_fault
+from dali_ssd.convert import coco_fields as fields
+from dali_ssd.convert.coco_fields import Entry
+from dali_ssd.convert.locate import locate, locate_folder
 from dali_ssd.convert.options import CocoConfig
-from dali_ssd.convert.sample import Note, Sample, plausible_size
-from dali_ssd.errors import AnnotationError
+from dali_ssd.convert.sample import Note, Sample
+from dali_ssd.errors import AnnotationError, NothingLeftError
 
 __all__ = ["find_annotations", "read_coco"]
 
-Entry = dict[str, Any]
+
+class _Fault(NamedTuple):
+    where: str
+    problem: str
 
 
 def find_annotations(config: CocoConfig) -> Path:
     """The JSON file: `--annotations`, SRC itself, or where COCO sets usually have it. Raises `AnnotationError`."""
-    if config.src.is_file():
+    if os.path.isfile(config.src):
         return config.src
     names = ["annotations/instances.json", "instances.json", "annotations.json", "_annotations.coco.json"]
     if config.split:
         names = [f"{folder}instances_{config.split}.json" for folder in ("annotations/", "")] + names
     if config.annotations:
         names = [config.annotations]
-    for name in names:
-        if (config.src / name).is_file():
-            return config.src / name
+    found = (path for name in names if os.path.isfile(path := locate(config.src, name).path))
+    if (first := next(found, None)) is not None:
+        return first
     raise AnnotationError(
         f"no COCO annotations in {config.src} (looked for {', '.join(names)}); --annotations names them"
     )
 
 
 def _images_folder(config: CocoConfig, annotations: Path) -> Path:
-    root = config.src if config.src.is_dir() else annotations.parent
+    root = config.src if os.path.isdir(config.src) else annotations.parent
     if config.images:
-        return root / config.images
+        return locate_folder(root, config.images)
     names = [config.split, f"images/{config.split}"] if config.split else []
-    return next((root / name for name in [*names, "images"] if (root / name).is_dir()), root)
+    return next((path for name in [*names, "images"] if os.path.isdir(path := locate_folder(root, name))), root)
 
 
 def _load(path: Path) -> Entry:
@@ -63,56 +68,40 @@ def _load(path: Path) -> Entry:
     return dict(content)
 
 
-def _get(entry: Entry, key: str, kind: type | tuple[type, ...], where: str) -> Any:
-    value = entry.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise AnnotationError(f"{where}: {key!r} is {'missing' if key not in entry else repr(value)[:80]}")
-    return value
-
-
-def _id(entry: Entry, key: str, where: str) -> str:
-    """An id as text: tools write 1 as well as "1" and mean the same."""
-    return str(_get(entry, key, (int, str), where)).strip()
-
-
-def _line(entry: Entry, key: str, where: str) -> str:
-    """A name that fits in a line of text."""
-    name: str = _get(entry, key, str, where)
-    if fault := name_fault(name):
-        raise AnnotationError(f"{where}: {key!r} cannot be used, {name!r} {fault}; correct it in the file")
-    return name
-
-
 def _in_order(identity: str) -> tuple[bool, int, str]:
     """Sorts ids that are numbers by their value, before the others."""
     number = identity.isascii() and identity.removeprefix("-").isdecimal() and len(identity) < 20
     return (not number, int(identity) if number else 0, identity)
 
 
-def _unique(entries: Iterable[Entry], path: Path, what: str) -> dict[str, Entry]:
-    """Entries by their id."""
+def _by_id(entries: Iterable[Entry], path: Path, what: str) -> tuple[dict[str, Entry], list[_Fault]]:
+    """Entries by their ids, and those that have none."""
     table: dict[str, Entry] = {}
+    faults = []
     for number, entry in enumerate(entries):
-        identity = _id(entry, "id", f"{path}, {what} number {number}")
+        try:
+            identity = fields.identity(entry, "id")
+        except ValueError as error:
+            faults.append(_Fault(f"{path}, {what} number {number}", str(error)))
+            continue
         if identity in table:
             raise AnnotationError(f"{path}: two {what} have the id {identity}")
         table[identity] = entry
-    return table
+    return table, faults
 
 
-def _box(entry: Entry) -> list[float]:
-    """x, y, width, height of an object. Raises ValueError that says what is wrong with its box."""
-    box = entry.get("bbox")
-    if (
-        not isinstance(box, list)
-        or len(box) != 4
-        or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in box)
-    ):
-        raise ValueError(f"'bbox' is {box!s:.80}, not four numbers")
-    try:
-        return [float(value) for value in box]
-    except OverflowError:
-        raise ValueError("'bbox' has a number that is too large") from None
+def _class_names(entries: Sequence[Entry], path: Path) -> dict[str, str]:
+    """Names by their ids, in the order of these. Each class needs both, or class ids would not be what they seem."""
+    categories, faults = _by_id(entries, path, "categories")
+    names = {}
+    for identity in sorted(categories, key=_in_order):
+        try:
+            names[identity] = fields.line(categories[identity], "name").strip()
+        except ValueError as error:
+            faults.append(_Fault(f"{path}, category {identity}", str(error)))
+    if faults:
+        raise AnnotationError(f"{faults[0].where}: {faults[0].problem}; correct it in the file")
+    return names
 
 
 def _corners(box: Iterable[float]) -> list[float]:
@@ -120,11 +109,11 @@ def _corners(box: Iterable[float]) -> list[float]:
     return [x, y, x + width, y + height]
 
 
-def _declared_size(image: Entry) -> tuple[int, int] | None:
-    width, height = image.get("width"), image.get("height")
-    if not isinstance(width, int | float) or not isinstance(height, int | float):
-        return None
-    return plausible_size(width, height)
+class _Object(NamedTuple):
+    place: str
+    name: str
+    box: list[float]
+    crowd: bool
 
 
 class _Reader:
@@ -133,74 +122,95 @@ class _Reader:
     def __init__(self, path: Path, folder: Path, keep_crowd: bool) -> None:
         content = _load(path)
         self.path, self.folder, self.keep_crowd = path, folder, keep_crowd
-        self.images = _unique(content["images"], path, "images")
-        categories = _unique(content["categories"], path, "categories")
-        self.names: dict[str, str] = {
-            identity: _line(categories[identity], "name", f"{path}, category {identity}").strip()
-            for identity in sorted(categories, key=_in_order)
-        }
-        self.notes: list[Note] = []
-        self.by_image: dict[str, list[Entry]] = defaultdict(list)
+        self.names = _class_names(content["categories"], path)
+        self.images, faults = _by_id(content["images"], path, "images")
+        self.notes = [Note("broken-image", *fault) for fault in faults]
+        self.by_image: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
         for number, entry in enumerate(content["annotations"]):
-            self._sort_in(entry, f"{path}, annotation {entry.get('id', f'number {number}')}")
+            self._sort_in(f"annotation {entry.get('id', f'number {number}')!s:.80}", entry)
 
-    def _sort_in(self, entry: Entry, where: str) -> None:
-        image = _id(entry, "image_id", where)
+    def _sort_in(self, place: str, entry: Entry) -> None:
+        try:
+            image = fields.identity(entry, "image_id")
+        except ValueError as error:
+            self.notes.append(Note("broken-object", f"{self.path}, {place}", str(error)))
+            return
         if image in self.images:
-            self.by_image[image].append(entry)
+            self.by_image[image].append((place, entry))
         else:
-            self.notes.append(Note("unknown-image", where, f"image {image}"))
+            self.notes.append(Note("unknown-image", f"{self.path}, {place}", f"image {image}"))
 
-    def sample(self, identity: str) -> Sample:
+    def sample(self, identity: str) -> Sample | Note:
+        """An image with its objects, or a note that says why there is none."""
         where = f"{self.path}, image {identity}"
-        entries, notes = self.by_image.get(identity, []), []
-        if not self.keep_crowd:
-            crowd = [entry for entry in entries if entry.get("iscrowd")]
-            entries = [entry for entry in entries if not entry.get("iscrowd")]
-            notes = [Note("crowd", f"{self.path}, annotation {entry.get('id')}") for entry in crowd]
-        file_name = _line(self.images[identity], "file_name", where)
-        image = locate(self.folder, file_name)
-        if image.name != file_name.replace("\\", "/").rpartition("/")[2]:
+        try:
+            file_name = fields.line(self.images[identity], "file_name")
+        except ValueError as error:
+            return Note("broken-image", where, str(error))
+        image, respelled = locate(self.folder, file_name)
+        objects, notes = self._objects(self.by_image.get(identity, ()))
+        if respelled:
             notes.append(Note("other-case", str(image), file_name))
-        boxes, usable = [], []
-        for entry in entries:
-            try:
-                boxes.append(_box(entry))
-                usable.append(entry)
-            except ValueError as error:
-                notes.append(Note("broken-object", f"{self.path}, annotation {entry.get('id')}", str(error)))
-        entries = usable
         return Sample(
             image,
             where,
-            _declared_size(self.images[identity]),
-            np.array([_corners(box) for box in boxes], np.float64).reshape(-1, 4),
-            tuple(self._name(entry, where) for entry in entries),
-            tuple(bool(entry.get("iscrowd")) for entry in entries) if self.keep_crowd else None,
+            fields.declared_size(self.images[identity]),
+            np.array([_corners(one.box) for one in objects], np.float64).reshape(-1, 4),
+            tuple(one.name for one in objects),
+            tuple(one.crowd for one in objects) if self.keep_crowd else None,
             tuple(notes),
-            with_sides=np.array(boxes, np.float64).reshape(-1, 4),
+            tuple(one.place for one in objects),
+            with_sides=np.array([one.box for one in objects], np.float64).reshape(-1, 4),
         )
 
-    def _name(self, entry: Entry, where: str) -> str:
-        category = _id(entry, "category_id", where)
-        name: str | None = self.names.get(category)
+    def _objects(self, entries: Iterable[tuple[str, Entry]]) -> tuple[list[_Object], list[Note]]:
+        """The objects that can be used, and notes on the others."""
+        objects, notes = [], []
+        for place, entry in entries:
+            where = f"{self.path}, {place}"
+            try:
+                crowd = fields.crowd(entry)
+            except ValueError as error:
+                crowd = False
+                notes.append(Note("crowd-word", where, str(error)))
+            if crowd and not self.keep_crowd:
+                notes.append(Note("crowd", where))
+                continue
+            try:
+                objects.append(_Object(place, self._name(entry), fields.box(entry), crowd))
+            except ValueError as error:
+                notes.append(Note("broken-object", where, str(error)))
+        return objects, notes
+
+    def _name(self, entry: Entry) -> str:
+        category = fields.identity(entry, "category_id")
+        name = self.names.get(category)
         return name if name is not None else f"category {category}, which the file does not define"
 
 
 def read_coco(config: CocoConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    """Samples in the file's order of images, class names, and notes on annotations without image.
+    """Samples in the file's order of images, class names, and notes on what belongs to no image.
 
     Class names default to the file's categories in the order of their ids. Raises `AnnotationError`.
     """
     path = find_annotations(config)
     reader = _Reader(path, _images_folder(config, path), config.crowd)
     names = tuple(reader.names.values())
-    if not classes and len(set(names)) != len(names):
-        raise AnnotationError(f"{path}: two categories have the same name; give the class names by --classes")
-    samples = [reader.sample(identity) for identity in reader.images]
+    if not classes:
+        _check_names(path, names)
+    found = [reader.sample(identity) for identity in reader.images]
+    samples = [one for one in found if isinstance(one, Sample)]
+    notes = [*reader.notes, *(one for one in found if isinstance(one, Note))]
     if classes:
-        return samples, classes, reader.notes
+        return samples, classes, notes
     used = {name for sample in samples for name in sample.names}
     kind = "dropped-class" if config.drop_empty_classes else "unused-class"
-    notes = [*reader.notes, *(Note(kind, name) for name in names if name not in used)]
+    notes += [Note(kind, name) for name in names if name not in used]
     return samples, tuple(name for name in names if name in used) if config.drop_empty_classes else names, notes
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    if not names:
+        raise NothingLeftError(f"{path} has no categories, so its objects have no classes; add them to the file")
+    if len(set(names)) != len(names):
+        raise AnnotationError(f"{path}: two categories have the same name; give the class names by --classes")

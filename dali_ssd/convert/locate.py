@@ -1,20 +1,48 @@
-"""Files by names of another system: other separators, the folder repeated, letters of another case."""
+"""Files by names of another system: other separators, the folder repeated, letters of another case or Unicode form."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["forget", "locate"]
+__all__ = ["Located", "folded", "forget", "locate", "locate_folder"]
 
 
-def locate(folder: Path, name: str) -> Path:
+class Located(NamedTuple):
+    """Where a file is, or would be."""
+
+    path: Path
+    respelled: bool = False
+    """Whether it is there under a name that differs in case or Unicode form."""
+
+
+def locate(folder: Path, name: str) -> Located:
     """The file that `name` means in `folder`; where there is none, the path that the name says."""
-    tries = list(_readings(folder, name))
-    exact = next((path for path in tries if path.is_file()), None)
-    return exact or next((found for path in tries if (found := _any_case(path))), tries[0])
+    tries = [folder.joinpath(*parts) for parts in _readings(folder, name, str)]
+    exact = next((path for path in tries if os.path.isfile(path)), None)
+    if exact is not None:
+        return Located(exact)
+    found = (_respelled(folder, parts, os.path.isfile) for parts in _readings(folder, name, folded))
+    # Where several would do, nobody can tell which is meant.
+    only = next((paths[0] for paths in found if len(paths) == 1), None)
+    return Located(tries[0]) if only is None else Located(only, respelled=True)
+
+
+def locate_folder(parent: Path, name: str) -> Path:
+    """The folder that `name` means in `parent`; where there is none, the path that the name says."""
+    path = parent / name
+    found = [] if os.path.isdir(path) else _respelled(parent, _parts(name), os.path.isdir)
+    return found[0] if len(found) == 1 else path
+
+
+def folded(name: str) -> str:
+    """What names have in common that a system may take for the same: macOS takes letters apart from their accents."""
+    composed = unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", composed.casefold())
 
 
 def forget() -> None:
@@ -22,21 +50,29 @@ def forget() -> None:
     _listing.cache_clear()
 
 
-def _readings(folder: Path, name: str) -> Iterator[Path]:
-    yield folder / name
-    parts = name.replace("\\", "/").split("/")
-    yield folder.joinpath(*parts)
+def _parts(name: str) -> list[str]:
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def _readings(folder: Path, name: str, spelled: Callable[[str], str]) -> Iterator[Sequence[str]]:
+    """Parts of paths below `folder` that a name may mean; `spelled` gives what must agree in names of folders."""
+    yield [name]
+    parts = _parts(name)
+    yield parts
     # A name may begin with the folder that it is in: images/a.jpg in .../images.
-    own = folder.absolute().parts
+    own = [spelled(part) for part in folder.absolute().parts]
     for length in range(1, len(parts)):
-        if tuple(parts[:length]) == own[-length:]:
-            yield folder.joinpath(*parts[length:])
+        if [spelled(part) for part in parts[:length]] == own[-length:]:
+            yield parts[length:]
 
 
-def _any_case(path: Path) -> Path | None:
-    """The only file beside `path` whose name differs in the case of letters alone."""
-    names = _listing(path.parent).get(path.name.casefold(), ())
-    return path.with_name(names[0]) if len(names) == 1 else None
+def _respelled(folder: Path, parts: Sequence[str], wanted: Callable[[Path], bool]) -> list[Path]:
+    """All that is `wanted` below `folder` under these names, or ones that differ in case or Unicode form."""
+    if not parts:
+        return [folder] if wanted(folder) else []
+    first, *rest = parts
+    names = (first,) if first == ".." else _listing(folder).get(folded(first), ())
+    return [path for name in names for path in _respelled(folder / name, rest, wanted)]
 
 
 @lru_cache(maxsize=256)
@@ -44,7 +80,7 @@ def _listing(folder: Path) -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
     try:
         for name in sorted(os.listdir(folder)):
-            table[name.casefold()] = (*table.get(name.casefold(), ()), name)
+            table[folded(name)] = (*table.get(folded(name), ()), name)
     except OSError:
         pass  # no folder, no files
     return table

@@ -51,7 +51,8 @@ class ConvertConfig:
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
     """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size:
-    leave out (skip), keep with boxes as pixels of the file, or end at the first, also where one is missing (raise)."""
+    leave out (skip), keep with boxes as pixels of the file, or end at the first, also where an image is missing or an
+    entry cannot be read (raise)."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False

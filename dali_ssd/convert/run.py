@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.convert.build import WRONG_UNITS, Builder, Built
+from dali_ssd.convert.build import Builder, Built
 from dali_ssd.convert.coco import read_coco
 from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
@@ -15,8 +15,9 @@ from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
+from dali_ssd.convert.units import WRONG_UNITS, has_fractions
 from dali_ssd.convert.voc import read_voc
-from dali_ssd.errors import AnnotationError, NothingLeftError
+from dali_ssd.errors import AnnotationError, DaliSsdError, NothingLeftError
 from dali_ssd.files import atomic_open, make_folder, new_files
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
@@ -52,13 +53,26 @@ def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> 
         )
 
 
+_RAISED = (*BAD_IMAGES, *WRONG_UNITS, "broken-annotation", "unread-folder", "broken-image", "broken-object")
+"""Kinds of notes at which `--on-bad raise` ends."""
+
+
 def _raise_bad(notes: Iterable[Note]) -> None:
     for note in notes:
-        if note.kind in BAD_IMAGES or note.kind in WRONG_UNITS:
+        if note.kind in _RAISED:
             raise AnnotationError(
-                f"bad image or box, so nothing was written (--on-bad skip goes on): {note.where}, "
+                f"bad image or annotation, so nothing was written (--on-bad skip goes on): {note.where}, "
                 f"{reason(note.kind)} ({note.detail})"
             )
+
+
+def _require_utf8(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DaliSsdError(
+            f"shards named {path} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
+        ) from error
 
 
 def _take(built: Built, writer: ShardWriter, report: Report) -> None:
@@ -76,17 +90,22 @@ def convert(config: ConvertConfig) -> Converted:
     `DaliSsdError` where the output cannot be written. Then nothing is left behind.
     """
     forget()
+    stem = config.stem or config.split or "data"
+    _require_utf8(config.out / stem)
     make_folder(config.out)  # before all else: reading many annotations takes minutes
     samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
+    if config.on_bad == "raise":
+        _raise_bad(notes)
     report = Report()
     report.add([*notes, *class_notes(classes)])
     if not classes:
-        problem = f"the annotations in {config.src} have no objects, so no classes; give --classes"
-        raise NothingLeftError("\n".join([problem, *(report.lines() if notes else ())]))
+        report.add(note for sample in samples for note in sample.notes)
+        problem = f"the annotations in {config.src} have no usable objects, so no classes; give --classes"
+        raise NothingLeftError("\n".join([problem, *report.lines()]))
     _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
-    stem = config.stem or config.split or "data"
-    builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad)
+    fractions = has_fractions(samples)
+    builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad, fractions)
     texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")
     with new_files(texts), ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
         built = ordered_map(builder, samples, config.workers)

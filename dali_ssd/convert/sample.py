@@ -39,8 +39,8 @@ class Sample:
     """(n,) whether an object is difficult (or a crowd); None where the annotations do not tell."""
     notes: tuple[Note, ...] = ()
     """What was found while reading the annotation."""
-    numbers: tuple[int, ...] | None = None
-    """(n,) place of each object in its annotation, from 0; None: none was left out."""
+    places: tuple[str, ...] = ()
+    """(n,) what finds each object in the annotation, such as `object 2`: those left out are counted as well."""
     first: int = 0
     """Number of the first pixel in the annotation, which was taken off the boxes."""
     with_sides: NDArray[np.float64] | None = None

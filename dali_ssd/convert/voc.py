@@ -8,6 +8,7 @@ pixel column is not covered by its box); `one_based=False` takes the numbers as 
 
 from __future__ import annotations
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.convert.locate import locate
+from dali_ssd.convert.locate import Located, locate, locate_folder
 from dali_ssd.convert.names import name_fault
 from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
@@ -53,14 +54,13 @@ def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
 
 
 class _Object(NamedTuple):
-    number: int
-    """Its place in the annotation, from 0."""
+    place: str
     name: str
     box: list[float]
     difficult: bool
 
 
-def _object(number: int, element: ElementTree.Element) -> _Object:
+def _object(place: str, element: ElementTree.Element) -> _Object:
     """One object. Raises ValueError that says what is wrong with it."""
     name, box = (element.findtext("name") or "").strip(), element.find("bndbox")
     if not name or box is None:
@@ -69,7 +69,7 @@ def _object(number: int, element: ElementTree.Element) -> _Object:
         raise ValueError(f"<name> {name!r} {fault}")
     word = (element.findtext("difficult") or "").strip()
     difficult = bool(re.fullmatch(r"[+-]?\d+", word)) and bool(word.strip("+-0"))
-    return _Object(number, name, [_number(box, corner) for corner in _CORNERS], difficult)
+    return _Object(place, name, [_number(box, corner) for corner in _CORNERS], difficult)
 
 
 def _difficult_note(element: ElementTree.Element, where: str) -> list[Note]:
@@ -93,11 +93,12 @@ def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], lis
     """The objects that can be used, and notes on the others."""
     objects, notes = [], []
     for number, element in enumerate(root.iter("object")):
+        place = f"object {number}"
         try:
-            objects.append(_object(number, element))
-            notes += _difficult_note(element, f"{source}, object {number}")
+            objects.append(_object(place, element))
+            notes += _difficult_note(element, f"{source}, {place}")
         except ValueError as error:
-            notes.append(Note("broken-object", f"{source}, object {number}", str(error)))
+            notes.append(Note("broken-object", f"{source}, {place}", str(error)))
     return objects, notes
 
 
@@ -118,10 +119,10 @@ class VocParser:
         except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
             return Note("broken-annotation", str(path), str(error))
         objects, notes = _objects(root, str(path))
-        image = self._image(
+        image, respelled = self._image(
             annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
         )
-        if image.stem != path.stem and image.stem.casefold() == path.stem.casefold():
+        if respelled:
             notes.append(Note("other-case", str(image), path.name))
         return Sample(
             image,
@@ -131,23 +132,38 @@ class VocParser:
             tuple(one.name for one in objects),
             tuple(one.difficult for one in objects),
             tuple(notes),
-            tuple(one.number for one in objects),
+            tuple(one.place for one in objects),
             int(self.one_based),
         )
 
-    def _image(self, identity: str, filename: str) -> Path:
+    def _image(self, identity: str, filename: str) -> Located:
         """The image of an annotation: named like it, else by its `<filename>`."""
         names = [identity, Path(identity).name] if "/" in identity else [identity]
         tries = [f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
         named = Path(filename.replace("\\", "/")).name
         tries += [(Path(identity).parent / named).as_posix(), named] if named else []
-        found = (path for name in tries if (path := self.images / name).is_file())
-        other = (path for name in tries if (path := locate(self.images, name)).is_file())
-        return next(found, None) or next(other, self.images / tries[0])
+        exact = next((path for name in tries if os.path.isfile(path := self.images / name)), None)
+        if exact is not None:
+            return Located(exact)
+        for name in tries:
+            found = locate(self.images, name)
+            if found.respelled:
+                # The suffix was a guess: that of the file may be in other letters without a word.
+                wanted = (self.images / name).with_suffix("")
+                return Located(found.path, found.path.with_suffix("") != wanted)
+        return Located(self.images / tries[0])
 
 
 def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
     return tuple(sorted({name for sample in samples for name in sample.names}))
+
+
+def _refusal(folder: Path, notes: Iterable[Note]) -> str:
+    """Why no annotations are seen in a folder: the first that the system had to say, in parentheses."""
+    first = next((note for note in notes if note.kind == "unread-folder"), None)
+    if first is None:
+        return ""
+    return f" ({first.detail})" if first.where == str(folder) else f" ({first.where}: {first.detail})"
 
 
 def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
@@ -156,10 +172,11 @@ def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sam
     Class names default to all found in the annotations of *all* splits, sorted, so that splits converted one by one
     agree. Raises `AnnotationError`.
     """
-    folder = config.src / (config.annotations or "Annotations")
-    files, twice = annotation_files(folder)
+    folder = locate_folder(config.src, config.annotations or "Annotations")
+    files, passed = annotation_files(folder)
     if not files:
-        raise AnnotationError(f"no .xml files in {folder}; --annotations names another folder in {config.src}")
+        why = _refusal(folder, passed)
+        raise AnnotationError(f"no .xml files in {folder}{why}; --annotations names another folder in {config.src}")
     ids = split_ids(config.src, config.split, files) if config.split else list(files)
     notes = [
         Note("no-annotation", identity, f"expected {folder / identity}.xml")
@@ -167,10 +184,12 @@ def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sam
         if identity not in files
     ]
     ids = [identity for identity in ids if identity in files]
-    notes += twice
+    notes += passed
     wanted = ids if classes else list(files)
     parser = VocParser(
-        config.src / (config.images or "JPEGImages"), config.one_based and config.coordinates == "pixel", folder
+        locate_folder(config.src, config.images or "JPEGImages"),
+        config.one_based and config.coordinates == "pixel",
+        folder,
     )
     parsed = ordered_map(parser, [files[identity] for identity in wanted], config.workers)
     found = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))

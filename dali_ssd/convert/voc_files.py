@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from dali_ssd.convert.locate import folded, locate_folder
 from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError
 from dali_ssd.files import read_text
@@ -18,14 +20,47 @@ def annotation_id(path: Path, folder: Path) -> str:
 
 
 def annotation_files(folder: Path) -> tuple[dict[str, Path], list[Note]]:
-    """The annotation files in a folder and those below, by their ids, and notes on those whose id is another's."""
+    """The annotation files in a folder and those below, by their ids, and notes on what is passed over."""
     files: dict[str, Path] = {}
-    notes = []
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml"):
+    notes: list[Note] = []
+    for path in sorted(path for path in _files(folder, notes) if path.suffix.lower() == ".xml"):
+        if path.name.startswith("._"):
+            notes.append(Note("mac-file", str(path)))
+            continue
         first = files.setdefault(annotation_id(path, folder), path)
         if first != path:
             notes.append(Note("same-id", str(path), f"{first} is taken"))
     return files, notes
+
+
+def _files(folder: Path, notes: list[Note]) -> Iterator[Path]:
+    """Files in a folder and those below, and in those that links lead to; adds notes on folders that cannot be read."""
+
+    def refused(error: OSError) -> None:
+        notes.append(Note("unread-folder", str(error.filename), error.strerror or ""))
+
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        # Links may lead in a circle, so each folder is taken once. They wait until all else is seen: a folder that is
+        # there by itself goes by its own name.
+        for name, folders, files in os.walk(waiting.pop(0), onerror=refused):
+            here = Path(name)
+            if _is_new(here, seen):
+                folders.sort()
+                waiting += [here / one for one in folders if (here / one).is_symlink()]
+                yield from (here / one for one in files)
+            else:
+                folders.clear()
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder is met for the first time."""
+    status = os.stat(folder)
+    identity = (status.st_dev, status.st_ino)
+    new = identity not in seen
+    seen.add(identity)
+    return new
 
 
 def _split_id(line: str, known: Mapping[str, Path], spellings: Mapping[str, str]) -> str:
@@ -33,12 +68,12 @@ def _split_id(line: str, known: Mapping[str, Path], spellings: Mapping[str, str]
     line = line.strip()
     tries = [line, line.replace("\\", "/"), line.split()[0], line.split()[0].replace("\\", "/")]
     exact = next((identity for identity in tries if identity in known), None)
-    return exact or next((spellings[one.casefold()] for one in tries if one.casefold() in spellings), tries[2])
+    return exact or next((spellings[folded(one)] for one in tries if folded(one) in spellings), tries[2])
 
 
 def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
     """The ids of a split, each once. Raises `AnnotationError` where there are none."""
-    path = src / "ImageSets" / "Main" / f"{split}.txt"
+    path = locate_folder(src, "ImageSets/Main") / f"{split}.txt"
     try:
         lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -47,7 +82,7 @@ def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
         raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
     spellings: dict[str, str] = {}
     for identity in known:
-        spellings.setdefault(identity.casefold(), identity)
+        spellings.setdefault(folded(identity), identity)
     ids = [_split_id(line, known, spellings) for line in lines if line.strip()]
     if not ids:
         raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")

@@ -57,23 +57,24 @@ def die(_: int) -> None:
 
 CASES: dict[str, Case] = {
     "cannot convert": lambda *_: run(["yolo"]),
+    "cannot be opened by DALI": voc(lambda _: None, stem="caf\udce9"),
     "no .xml files": voc(lambda source: (source.root / "Annotations" / "good.xml").unlink()),
     "cannot read the split": voc(lambda _: None, split="none"),
     "the split {path} is empty": voc(lambda source: source.split("val"), split="val"),
     "no COCO annotations": lambda folder, _: convert(CocoConfig(folder, folder / "out")),
     "cannot read the annotations {path}": coco(lambda s: (s.root / "instances.json").write_text("{")),
     "not a COCO instances file": coco(lambda s: (s.root / "instances.json").write_text("{}")),
-    "{place}: {key} is {problem}": coco(lambda source: source.content["images"].append({"file_name": "a.jpg"})),
+    "{place}: {problem}; correct it in the file": coco(lambda s: s.content["categories"].append({"id": 2, "name": ""})),
+    "has no categories": coco(lambda source: source.content.update(categories=[])),
     "two {kind} have the id": coco(lambda source: source.image(1)),
-    "{key} cannot be used, {value} {why}": coco(lambda s: s.content["categories"].append({"id": 2, "name": ""})),
-    "bad image or box, so nothing was written": voc(
+    "bad image or annotation, so nothing was written": voc(
         lambda source: source.add("cut", [GOOD], image=jpeg(100, 50)[:900]), on_bad="raise"
     ),
     "two categories have the same name": coco(
         lambda source: source.content["categories"].append({"id": 2, "name": "cat"})
     ),
     "lists other classes": other_classes,
-    "have no objects, so no classes": voc(lambda source: source.add("good", [])),
+    "have no usable objects, so no classes": voc(lambda source: source.add("good", [])),
     "nothing to write from": voc(lambda source: source.add("good", [GOOD], image=b"text")),
     "a worker process died": lambda *_: list(ordered_map(die, list(range(1000)), 2)),
 }

@@ -14,7 +14,7 @@ from dali_ssd.cli.convert import run
 from dali_ssd.cli.main import main
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import Converted, convert
-from dali_ssd.errors import AnnotationError
+from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.records.classes import read_classes
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import parse_label
@@ -93,10 +93,26 @@ def test_class_names_that_are_no_line(one: Coco, name: str) -> None:
         by_coco(one)
 
 
-def test_zero_byte_in_a_file_name(one: Coco) -> None:
-    one.content["images"].append({"id": 2, "file_name": "b\0.jpg"})
-    with pytest.raises(AnnotationError, match="image 2: 'file_name' cannot be used"):
-        by_coco(one)
+@pytest.mark.parametrize(
+    ("kind", "entry", "detail"),
+    [
+        ("images", {"id": 2, "file_name": "b\0.jpg"}, r"image 2: 'file_name' cannot be used"),
+        ("images", {"id": 2}, "image 2: 'file_name' is missing"),
+        ("images", {"file_name": "b.jpg"}, "images number 1: 'id' is missing"),
+        ("annotations", {"id": 7, "image_id": 1, "bbox": [1, 1, 9, 9]}, "annotation 7: 'category_id' is missing"),
+        ("annotations", {"image_id": 1, "bbox": [1, 1, 9, 9]}, "annotation number 1: 'category_id' is missing"),
+        ("annotations", {"id": 7, "category_id": 1, "bbox": [1, 1, 9, 9]}, "annotation 7: 'image_id' is missing"),
+        ("annotations", {"id": 7, "image_id": None, "category_id": 1}, "annotation 7: 'image_id' is None"),
+    ],
+)
+def test_one_entry_of_no_use(one: Coco, kind: str, entry: dict[str, Any], detail: str) -> None:
+    one.content[kind].append(entry)
+    report = by_coco(one).report
+    noted = "broken-image" if kind == "images" else "broken-object"
+    assert (report.images, report.objects, report.count(noted)) == (1, 1, 1)
+    assert detail in "".join(report.lines())
+    with pytest.raises(AnnotationError, match=rf"bad image or annotation.*instances\.json, {detail.partition(':')[0]}"):
+        by_coco(one, on_bad="raise", overwrite=True)
 
 
 def test_capitals_in_file_names(voc: Voc, coco: Coco) -> None:
@@ -141,13 +157,63 @@ def test_fractions_in_voc(voc: Voc) -> None:
     done = by_voc(voc)
     assert (done.report.objects, done.report.count("fraction-box")) == (1, 1)
     assert "(0.1, 0.2, 0.5, 0.6)" in "".join(done.report.lines())
-    with pytest.raises(AnnotationError, match=r"bad image or box.*a\.xml, object 0, smaller than a pixel"):
+    with pytest.raises(AnnotationError, match=r"bad image or annotation.*a\.xml, object 0, too small for pixels"):
         by_voc(voc, on_bad="raise", overwrite=True)
     done = by_voc(voc, coordinates="fraction", overwrite=True)
     np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.5, 0.6]], atol=1e-6)
     assert done.report.count("pixel-box") == 1
     with pytest.raises(AnnotationError, match=r"object 1, pixels where --coordinates fraction wants fractions"):
         by_voc(voc, coordinates="fraction", on_bad="raise", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "box", [[0.1, 0.1, 0.9, 0.95], [-0.1, 0, 1.1, 0.9], [0.5, 0.5, 0.6, 0.6], [-0.2, 0.3, 0.4, 0.1], [0, 0, 0.5, 1.5]]
+)
+def test_fractions_that_hang_over_the_border(one: Coco, box: list[float]) -> None:
+    one.box(1, 1, box)
+    report = by_coco(one).report
+    assert (report.objects, report.count("fraction-box"), report.count("clipped")) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 1, 1], [0, 0, 1.02, 1.01], [-0.5, -0.5, 2, 2]])
+def test_boxes_that_could_be_either_are_what_the_others_are(one: Coco, voc: Voc, box: list[float]) -> None:
+    one.box(1, 1, box)
+    report = by_coco(one).report
+    assert (report.objects, report.count("fraction-box")) == (2, 0), "the other counts pixels"
+    one.image(2)
+    one.box(2, 1, [0.1, 0.2, 0.5, 0.5])
+    report = by_coco(one, overwrite=True).report
+    assert (report.objects, report.count("fraction-box")) == (1, 2)
+    x, y, width, height = box
+    voc.add("a", [CAT, ("cat", 0.1, 0.2, 0.5, 0.6), ("cat", x, y, x + width, y + height)])
+    report = by_voc(voc).report
+    assert (report.objects, report.count("fraction-box"), report.count("outside")) == (1, 2, 0)
+
+
+def test_only_boxes_that_could_be_either(coco: Coco) -> None:
+    coco.image(1)
+    coco.categories(cat=1)
+    coco.box(1, 1, [0, 0, 1, 1])
+    assert by_coco(coco).report.count("fraction-box") == 1
+    done = by_coco(coco, coordinates="fraction", overwrite=True)
+    np.testing.assert_array_equal(boxes(done), [[0, 0, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    "box", [[40, 30, 0.5, 0.5], [0, 0, 3, 0.25], [1, 1, 0, 0.5], [1, 1, -0.5, 0.5], [0, 0, 1e308, 1e308]]
+)
+def test_boxes_that_are_no_fractions(one: Coco, box: list[float]) -> None:
+    one.box(1, 1, box)
+    assert by_coco(one).report.count("fraction-box") == 0
+
+
+def test_raise_ends_at_what_cannot_be_read(voc: Voc) -> None:
+    voc.add("a", [CAT, ("cat", "left", 1, 9, 9)])
+    with pytest.raises(AnnotationError, match=r"a\.xml, object 1, no class, no image, or no box of four numbers"):
+        by_voc(voc, on_bad="raise")
+    voc.xml("a", "<annotation>")
+    with pytest.raises(AnnotationError, match=r"a\.xml, the annotation file cannot be read"):
+        by_voc(voc, on_bad="raise")
 
 
 def test_namespace_and_a_page_of_html(voc: Voc) -> None:
@@ -173,6 +239,69 @@ def test_ids_as_text_and_numbers(coco: Coco) -> None:
     coco.box(1, "1", [10, 10, 30, 30])
     done = by_coco(coco)
     assert (done.report.objects, done.classes) == (1, ("cat", "cow", "dog"))
+
+
+def test_ids_that_are_whole_floats(one: Coco) -> None:
+    one.content["categories"][0]["id"] = 1.0
+    one.content["annotations"][0]["image_id"] = 1.0
+    assert by_coco(one).report.objects == 1
+
+
+@pytest.mark.parametrize(
+    ("iscrowd", "crowd", "noted"),
+    [
+        ("0", 0, 0),
+        ("1", 1, 0),
+        (" 1 ", 1, 0),
+        (1.0, 1, 0),
+        (True, 1, 0),
+        (None, 0, 0),
+        ("no", 0, 1),
+        ([], 0, 1),
+        (0.5, 0, 1),
+    ],
+)
+def test_crowd_is_a_number_or_its_text(one: Coco, iscrowd: Any, crowd: int, noted: int) -> None:
+    one.box(1, 1, [10, 10, 30, 30], iscrowd=iscrowd)
+    report = by_coco(one).report
+    assert (report.objects, report.count("crowd"), report.count("crowd-word")) == (2 - crowd, crowd, noted)
+    done = by_coco(one, crowd=True, overwrite=True)
+    marks = parse_label(open_dataset(done.shards[0]).read(0)[0].label).difficult
+    assert marks is not None and marks.tolist() == [False, bool(crowd)]
+
+
+@pytest.mark.parametrize(
+    ("width", "differs"), [("640", 1), (" 100", 0), (640.0, 1), ("wide", 0), (True, 0), ("9" * 99, 0)]
+)
+def test_size_is_a_number_or_its_text(coco: Coco, width: Any, differs: int) -> None:
+    coco.image(1, width=width)
+    coco.categories(cat=1)
+    coco.box(1, 1, [10, 10, 30, 30])
+    assert by_coco(coco, on_bad="keep").report.count("size-differs") == differs
+
+
+def test_notes_name_the_annotation(one: Coco) -> None:
+    one.box(1, 1, [])
+    one.box(1, 1, [10, 10, 30, 30], iscrowd=1)
+    one.box(1, 1, [300, 300, 30, 30])
+    text = "\n".join(by_coco(one).report.lines())
+    assert "image 1, annotation 3: cat bbox [300, 300, 30, 30]" in text
+    assert "annotation 1: 'bbox' is []" in text
+
+
+def test_no_usable_object_is_explained(one: Coco, voc: Voc) -> None:
+    voc.add("a", [("cat", "10,5", 5, 20, 20)])
+    with pytest.raises(NothingLeftError, match=r"no usable objects(.|\n)*a\.xml, object 0: <xmin> is '10,5'"):
+        by_voc(voc)
+    one.content["annotations"][0]["bbox"] = []
+    with pytest.raises(NothingLeftError, match=r"no usable objects(.|\n)*annotation 0: 'bbox' is \[\]"):
+        by_coco(one, drop_empty_classes=True)
+
+
+def test_no_categories(one: Coco) -> None:
+    one.content["categories"] = []
+    with pytest.raises(NothingLeftError, match=r"instances\.json has no categories"):
+        by_coco(one)
 
 
 @pytest.mark.parametrize("name", ["images/1.jpg", "images\\1.jpg", "coco/images/1.jpg"])
