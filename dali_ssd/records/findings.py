@@ -101,6 +101,11 @@ KINDS: dict[str, Kind] = {
     "no-objects": Kind("note", "records without objects", "nothing; they are trained on as background"),
     "not-an-image": Kind("error", "records that hold no image", _FIX),
     "unknown-format": Kind("error", "images in a format that MXNet or DALI cannot decode", _FIX),
+    "turned-tiff": Kind(
+        "error",
+        "TIFFs with an orientation tag, which some readers follow and some do not, so that boxes would fit only some",
+        f"pack them again, saved upright or as JPEG or PNG; or {_FIX}",
+    ),
     "truncated-image": Kind("error", "images that end too early", _FIX),
     "stray-bytes": Kind(
         "error",

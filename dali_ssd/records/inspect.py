@@ -179,7 +179,15 @@ def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
 
 
 _NOT_DECODED = (
-    *("not-an-image", "unknown-format", "huge-image", "bad-header", "truncated-image", "undecodable-image"),
+    *(
+        "not-an-image",
+        "unknown-format",
+        "turned-tiff",
+        "huge-image",
+        "bad-header",
+        "truncated-image",
+        "undecodable-image",
+    ),
     "stray-bytes",  # a repair takes them out
 )
 """Findings that are enough; decoding would add nothing, or take the machine's memory."""

@@ -53,7 +53,7 @@ def coordinate_findings(reports: Iterable[ShardReport], coordinates: Coordinates
 
 def _in_fractions(place: Place, rows: NDArray[np.float32]) -> Finding:
     number = int(np.argmax(in_fractions(rows)))
-    text = f"{describe(rows[number])}: smaller than a pixel, so a fraction where the other objects have pixels"
+    text = f"{describe(rows[number])}: hardly a pixel, so a fraction where the other objects have pixels"
     return finding("fraction-coordinates", replace(place, object=number), text)
 
 

@@ -37,7 +37,7 @@ __all__ = [
     "write_report",
 ]
 
-_FORMAT = 8
+_FORMAT = 9
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
