@@ -28,6 +28,7 @@ __all__ = [
     "locked",
     "make_folder",
     "new_files",
+    "not_utf8",
     "read_text",
     "remove_leftovers",
     "replace",
@@ -188,8 +189,20 @@ def read_text(path: Path) -> str:
     return data.decode("utf-16" if marked else "utf-8-sig")
 
 
+def not_utf8(path: Path) -> str | None:
+    r"""A path that is no text in UTF-8, with its odd bytes as `\xe9` so that it can be printed; None if it is text."""
+    raw = os.fsencode(path)
+    shown = raw.decode("utf-8", "backslashreplace")
+    return shown if os.fsencode(shown) != raw else None
+
+
 def file_identity(path: Path) -> str:
-    """64 hexadecimal digits that change when the file at `path` does: absolute path, size and modification time."""
+    """64 hexadecimal digits that change when the file at `path` does.
+
+    They follow from its absolute path, its size, its inode and the times of its last changes: tools that copy files
+    give a copy the old size and the old time of modification, but nobody can set the time of change.
+    """
     status = path.stat()
-    text = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    text = "\n".join(map(str, (path.resolve(), *numbers)))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -13,7 +13,7 @@ from dali_ssd.records.jpeg import Jpeg, read_jpeg
 __all__ = ["FORMATS", "MAX_PIXELS", "Raster", "read_raster"]
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
-"""Formats that both DALI and MXNet decode, by Pillow's names."""
+"""Formats that DALI decodes, by Pillow's names; MXNet's wheel has no decoder for WEBP, nor for deep PPM and TIFF."""
 MAX_PIXELS = 1 << 27
 """Largest image that is taken for one: 134 million pixels, 400 MB once decoded. A few bytes can claim much more."""
 

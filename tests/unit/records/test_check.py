@@ -98,7 +98,9 @@ def test_classes(write: Write, tmp_path: Path) -> None:
         look(shard, classes="0")
 
 
-def test_unreadable_shard_does_not_stop_the_rest(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_shard_does_not_stop_the_rest(
+    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, second = write([record(image=b"")]), write(GOOD, "b")
     structure = module.shard_structure
 
@@ -110,6 +112,8 @@ def test_unreadable_shard_does_not_stop_the_rest(write: Write, monkeypatch: pyte
     monkeypatch.setattr(module, "shard_structure", refuse)
     checked = check(CheckConfig((str(first), str(second)), workers=1))
     assert kinds(checked) == ["unreadable", "not-an-image"] and checked.exit_code == 2
+    assert command.run([str(first), str(second)]) == 2
+    assert "\n2 shards, of which 1 could be read, 1 record: 2 errors, 0 warnings" in capsys.readouterr().out
 
 
 def test_workers_find_the_same(write: Write) -> None:
