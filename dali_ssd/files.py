@@ -24,6 +24,7 @@ __all__ = [
     "atomic_open",
     "atomic_path",
     "cache_folder",
+    "caching",
     "file_identity",
     "locked",
     "make_folder",
@@ -166,6 +167,17 @@ def cache_folder(cache_dir: str | Path | None = None, part: str = "") -> Path:
             f"cannot create the cache folder {folder}: {error.strerror}; set DALI_SSD_CACHE to one you can write to"
         ) from error
     return folder
+
+
+@contextmanager
+def caching() -> Iterator[None]:
+    """Around the writing of a file in the cache folder: where it cannot be written, another folder may do."""
+    try:
+        yield
+    except DaliSsdError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise DatasetError(f"{error}; set DALI_SSD_CACHE to a folder you can write to") from error.__cause__
 
 
 def make_folder(folder: Path) -> None:

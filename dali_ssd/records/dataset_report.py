@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import atomic_open, cache_folder
+from dali_ssd.files import atomic_open, cache_folder, caching
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.dataset import Dataset, concatenate
 from dali_ssd.records.findings import Finding, to_json, worst_first
@@ -183,8 +183,10 @@ class DatasetReport:
         if path is None:
             digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
             path = cache_folder(None, "bad-records") / f"{digest}.txt"
-        with atomic_open(path, "w") as file:
-            file.write(text)
+            with caching():
+                _write_text(path, text)
+        else:
+            _write_text(path, text)
         return Path(path)
 
     def as_json(self) -> dict[str, Any]:
@@ -219,6 +221,11 @@ class DatasetReport:
         for place in (found.place for found in self._record_errors()):
             unknown = place.shard is None or place.offset is None
             yield None if unknown else self.dataset.find(place.shard, place.offset)  # type: ignore[arg-type]
+
+
+def _write_text(path: str | Path, text: str) -> None:
+    with atomic_open(path, "w") as file:
+        file.write(text)
 
 
 def _some(messages: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dali_ssd import files
 from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
 from dali_ssd.records import inspect as module
 from dali_ssd.records.coordinates import guess_coordinates, resolve_coordinates
@@ -166,7 +167,7 @@ def test_processes_look_at_once(write: Write, tmp_path: Path) -> None:
     shard = write([*GOOD, record(image=b"")])
     shard.with_suffix(".idx").unlink()
     in_processes("fork", _look_often, [(shard, tmp_path / "cache")] * 3)
-    assert len(list((tmp_path / "cache" / "verified").iterdir())) >= 1
+    assert len(list((tmp_path / "cache" / "reports").iterdir())) >= 1
 
 
 def _look_often(shard: Path, cache: Path) -> None:
@@ -356,3 +357,25 @@ def test_a_fresh_look_keeps_nothing_and_believes_nothing(write: Write, tmp_path:
     shard.with_suffix(".idx").unlink()
     inspect_shards(shard, fresh=True, cache_dir=tmp_path / "cache")
     assert sorted((tmp_path / "cache").rglob("*")) == kept and not shard.with_suffix(".idx").exists()
+
+
+@pytest.mark.parametrize("part", ["index", "reports", "merged", "bad-records"])
+def test_what_cannot_be_kept_in_the_cache_may_be_kept_elsewhere(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    shard, sync = write([record(image=b"")]), files.sync_file
+    if part == "index":
+        shard.with_suffix(".idx").unlink()
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+
+    def refuse(path: Path) -> None:
+        if path.parent.name == part or (part == "index" and path.parent == shard.parent):
+            raise PermissionError(13, "Permission denied")
+        sync(path)
+
+    monkeypatch.setattr(files, "sync_file", refuse)
+    with pytest.raises(DatasetError, match=rf"cannot write .*/cache/{part}/.*set DALI_SSD_CACHE"):
+        report = inspect_shards(shard)
+        report.require_readable()
+        report.dataset.merged_index()
+        report.write_list()
