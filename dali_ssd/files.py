@@ -24,10 +24,12 @@ __all__ = [
     "atomic_open",
     "atomic_path",
     "cache_folder",
+    "caching",
     "file_identity",
     "locked",
     "make_folder",
     "new_files",
+    "not_utf8",
     "read_text",
     "remove_leftovers",
     "replace",
@@ -167,6 +169,17 @@ def cache_folder(cache_dir: str | Path | None = None, part: str = "") -> Path:
     return folder
 
 
+@contextmanager
+def caching() -> Iterator[None]:
+    """Around the writing of a file in the cache folder: where it cannot be written, another folder may do."""
+    try:
+        yield
+    except DaliSsdError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise DatasetError(f"{error}; set DALI_SSD_CACHE to a folder you can write to") from error.__cause__
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for results, if missing. Raises `DaliSsdError` where it cannot be, or nothing can be put there."""
     probe = temporary_name(folder / "probe")
@@ -188,8 +201,20 @@ def read_text(path: Path) -> str:
     return data.decode("utf-16" if marked else "utf-8-sig")
 
 
+def not_utf8(path: Path) -> str | None:
+    r"""A path that is no text in UTF-8, with its odd bytes as `\xe9` so that it can be printed; None if it is text."""
+    raw = os.fsencode(path)
+    shown = raw.decode("utf-8", "backslashreplace")
+    return shown if os.fsencode(shown) != raw else None
+
+
 def file_identity(path: Path) -> str:
-    """64 hexadecimal digits that change when the file at `path` does: absolute path, size and modification time."""
+    """64 hexadecimal digits that change when the file at `path` does.
+
+    They follow from its absolute path, its size, its inode and the times of its last changes: tools that copy files
+    give a copy the old size and the old time of modification, but nobody can set the time of change.
+    """
     status = path.stat()
-    text = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    text = "\n".join(map(str, (path.resolve(), *numbers)))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

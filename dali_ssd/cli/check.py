@@ -25,7 +25,10 @@ def _print_findings(checked: DatasetReport, show: int) -> None:
     for line in summary(checked.findings, show):
         print(line)
     counts = ", ".join(f"{counted(checked.count(severity), severity)}" for severity in ("error", "warning", "note"))
-    print(f"{counted(len(checked.reports), 'shard')}, {counted(checked.records, 'record')}: {counts}")
+    shards = counted(len(checked.shards), "shard")
+    if len(checked.reports) < len(checked.shards):
+        shards += f", of which {len(checked.reports):,} could be read"
+    print(f"{shards}, {counted(checked.records, 'record')}: {counts}")
 
 
 def _print_repaired(repaired: Repaired, where: object, lists: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dali_ssd.convert.sample import Note
+from dali_ssd.records.classes import is_background, similar_names
 
 __all__ = ["class_notes", "name_fault"]
 
@@ -22,10 +23,7 @@ def name_fault(name: str) -> str | None:
 
 def class_notes(classes: Sequence[str]) -> Iterator[Note]:
     """Notes on class names that may not be meant."""
-    seen: dict[str, str] = {}
-    for name in classes:
-        other = seen.setdefault(name.casefold(), name)
-        if other != name:
-            yield Note("similar-classes", name, f"and {other}")
-    if classes and classes[0].strip("_").casefold() == "background":
+    for name, other in similar_names(classes):
+        yield Note("similar-classes", name, f"and {other}")
+    if is_background(classes):
         yield Note("background-class", classes[0], "the network has a background of its own")

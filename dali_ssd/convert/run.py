@@ -18,7 +18,7 @@ from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError, DaliSsdError, NothingLeftError
-from dali_ssd.files import atomic_open, make_folder, new_files
+from dali_ssd.files import atomic_open, make_folder, new_files, not_utf8
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.classes import CLASSES_FILE, read_classes
@@ -67,12 +67,11 @@ def _raise_bad(notes: Iterable[Note]) -> None:
 
 
 def _require_utf8(path: Path) -> None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
+    odd = not_utf8(path)
+    if odd is not None:
         raise DaliSsdError(
-            f"shards named {path} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
-        ) from error
+            f"shards named {odd} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
+        )
 
 
 def _take(built: Built, writer: ShardWriter, report: Report) -> None:

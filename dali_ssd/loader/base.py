@@ -21,6 +21,7 @@ from typing_extensions import Self
 
 from dali_ssd.config import RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.files import not_utf8
 from dali_ssd.host_pool import choose_host_pool
 from dali_ssd.loader.forks import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
@@ -112,8 +113,7 @@ class Loader:
     def _slice(self, number: int, count: int) -> Any:
         from dali_ssd.graph.source import ReaderSlice
 
-        for path in (*self._dataset.shards, self._index):
-            _require_utf8(path)
+        _require_utf8(self._index)  # the shards' names were looked at with the shards
         if len(self._dataset) < count:
             raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
         progressive = many_progressive(self.report.progressive)
@@ -166,12 +166,11 @@ class Loader:
 
 
 def _require_utf8(path: Path) -> None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
+    odd = not_utf8(path)
+    if odd is not None:
         raise DatasetError(
-            f"DALI cannot open {path}, whose name is not UTF-8; rename it, or link to it under another name"
-        ) from error
+            f"DALI cannot open {odd} in the cache folder, whose name is not UTF-8; set DALI_SSD_CACHE to another folder"
+        )
 
 
 def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
@@ -198,9 +197,15 @@ def _good_records(
         return report, report.require_clean()
     dataset = report.without_bad(config.max_bad)
     if report.errors:
-        bad, path = len(report.bad) + report.lost, report.write_list(bad_list)
-        _log.warning("%s left out; %s lists what is wrong", counted(bad, "bad record"), path)
+        _log.warning("%s; %s lists what is wrong", _passed_over(report), report.write_list(bad_list))
     return report, dataset
+
+
+def _passed_over(report: DatasetReport) -> str:
+    """What `on_bad="skip"` did about the errors, in words."""
+    bad, faults = len(report.bad) + report.lost, sum(found.kind.startswith("index-") for found in report.errors)
+    texts = [f"{counted(bad, 'bad record')} left out"] if bad else []
+    return " and ".join([*texts, f"{counted(faults, 'fault')} of an index passed over"] if faults else texts)
 
 
 def _warn(report: DatasetReport, kind: str) -> None:

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from dali_ssd.errors import DatasetError
 from dali_ssd.files import read_text
 
-__all__ = ["CLASSES_FILE", "find_classes", "read_classes"]
+__all__ = ["CLASSES_FILE", "find_classes", "is_background", "read_classes", "similar_names"]
+
+_log = logging.getLogger(__name__)
 
 CLASSES_FILE = "classes.txt"
 """Name of the file that the converters write beside the shards."""
+
+
+def similar_names(classes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each class name that another before it equals but for upper and lower case, with that one."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            yield name, other
+
+
+def is_background(classes: Sequence[str]) -> bool:
+    """Whether the first class is named as the background, of which the network has one of its own."""
+    return bool(classes) and classes[0].strip("_").casefold() == "background"
+
+
+@cache  # once a process: a training reads the names several times
+def _warn(names: tuple[str, ...], source: str) -> None:
+    for name, other in similar_names(names):
+        _log.warning("the class names in %s have both %s and %s; are two classes meant?", source, other, name)
+    if is_background(names):
+        text = "the class names in %s begin with %s, and the network has a background of its own; is a class meant?"
+        _log.warning(text, source, names[0])
 
 
 def _checked(names: list[str], source: str) -> tuple[str, ...]:
@@ -20,6 +47,7 @@ def _checked(names: list[str], source: str) -> tuple[str, ...]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DatasetError(f"class names more than once in {source}: {', '.join(twice)}; each id needs its own")
+    _warn(tuple(names), source)
     return tuple(names)
 
 

@@ -76,12 +76,16 @@ def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: objects among label rows (n, B) whose box would be smaller than a pixel if it were in pixels."""
-    real, boxes = is_object(rows) & believable(rows), rows[:, 1:5]
+    """(n,) bool: objects among label rows (n, B) that must be fractions, since no object is so small in pixels.
+
+    Their boxes are smaller than a pixel, or hardly larger and in the image's corner, as (0, 0, 1, 1) is: as fractions,
+    the whole image. A pixel elsewhere, such as (1, 0, 2, 1), may be an object.
+    """
+    real, low, high = is_object(rows) & believable(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
     with np.errstate(invalid="ignore", over="ignore"):
-        width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-        inside = ((boxes >= 0) & (boxes <= 1)).all(axis=1)
-        small: NDArray[np.bool_] = real & inside & (width > 0) & (height > 0) & (width * height < 1)
+        tiny = (high - low).prod(axis=1) < 1
+        corner = (low <= 0).all(axis=1) & (high < 2).all(axis=1)
+        small: NDArray[np.bool_] = real & (high > low).all(axis=1) & (tiny | corner)
     return small
 
 
@@ -120,6 +124,9 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
     content.pixels, content.progressive = raster.width * raster.height, raster.progressive
     if raster.format not in FORMATS:
         content.findings.append(finding("unknown-format", place, size))
+    elif raster.turned_tiff:
+        what = f"{size} with an orientation tag, which only some readers follow"
+        content.findings.append(finding("turned-tiff", place, what))
     elif (raster.format, raster.mode) != ("JPEG", "RGB"):
         content.image = f"{raster.format} {raster.mode}"
     if content.pixels > MAX_PIXELS:
@@ -149,7 +156,8 @@ def _usual(rows: NDArray[np.float32]) -> bool:
     """Whether all rows (n, B) are objects with a proper class id and a box inside of the image: nothing to say."""
     ids, low, high = rows[:, 0], rows[:, 1:3], rows[:, 3:5]
     inside = rows[:, :5].min() >= 0 and high.max() <= 1  # NaN compares false
-    return bool(inside and (high > low).all() and (ids == np.floor(ids)).all() and ids.max() <= MAX_CLASS_ID)
+    proper = (ids == np.floor(ids)).all() and ids.max() <= MAX_CLASS_ID
+    return bool(inside and (high > low).all() and proper and np.isfinite(rows[:, 5:6]).all())
 
 
 def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
@@ -199,4 +207,5 @@ def _box_problems(
 
 def describe(row: NDArray[np.float32]) -> str:
     """An object's label row (B,) in words."""
-    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])})"
+    mark = "".join(f", difficult {value:g}" for value in row[5:6] if not np.isfinite(value))
+    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])}){mark}"

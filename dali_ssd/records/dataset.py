@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place
-from dali_ssd.files import cache_folder
+from dali_ssd.files import cache_folder, caching
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.index import Index, ensure_index, read_index, write_index
 from dali_ssd.records.recordio import Header, read_record, unpack
@@ -139,7 +139,8 @@ class Dataset:
         parent = cache_folder(None, "merged") if folder is None else cache_folder(folder)
         path = parent / f"{digest.hexdigest()[:32]}.idx"
         if not _is_written(path, index):
-            write_index(path, index)
+            with caching():
+                write_index(path, index)
         return path
 
 

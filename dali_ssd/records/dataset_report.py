@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import atomic_open, cache_folder
+from dali_ssd.files import atomic_open, cache_folder, caching
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.dataset import Dataset, concatenate
 from dali_ssd.records.findings import Finding, to_json, worst_first
@@ -27,6 +27,8 @@ __all__ = ["DatasetReport"]
 
 _NAMED = 50
 """Faulty records that an error names itself; where there are more, it names the file that lists all."""
+_SHARDS = 5
+"""Shards that an error names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +109,11 @@ class DatasetReport:
         return sum(what in (found.kind, found.severity) for found in self.findings)
 
     def require_readable(self) -> None:
-        """Raise `DatasetError` if a shard cannot be read, if there are no records, or if nobody can tell their unit."""
-        for found in self.findings:
-            if found.kind in ("unreadable", "unclear-coordinates"):
-                raise DatasetError(found.message)
+        """Raise `DatasetError` if shards cannot be read, if there are no records, or if nobody can tell their unit."""
+        for kinds in (("unreadable", "name-not-utf8"), ("unclear-coordinates",)):
+            messages = [found.message for found in self.findings if found.kind in kinds]
+            if messages:
+                raise DatasetError("; ".join(_some(messages)))
         if len(self.dataset):
             return
         where, missed = self._some_shards(), self.count("unindexed")
@@ -164,7 +167,7 @@ class DatasetReport:
         bad = len(self.bad) + self.lost
         total = len(self.dataset) + self.lost
         if bad > max_bad * total:
-            limit = f"{bad} of {total} records are bad, more than max_bad = {max_bad:g} allows"
+            limit = f"bad records: {bad:,} of {total:,}, more than max_bad = {max_bad:g} allows"
             raise DatasetError("\n".join([limit, *_listing(self)]))
         left = self.dataset.without(self.bad)
         if not len(left):
@@ -180,14 +183,16 @@ class DatasetReport:
         if path is None:
             digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
             path = cache_folder(None, "bad-records") / f"{digest}.txt"
-        with atomic_open(path, "w") as file:
-            file.write(text)
+            with caching():
+                _write_text(path, text)
+        else:
+            _write_text(path, text)
         return Path(path)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
         return {
-            "shards": [str(report.shard) for report in self.reports],
+            "shards": [str(shard) for shard in self.shards],
             "records": self.records,
             "coordinates": self.coordinates,
             **{f"{severity}s": self.count(severity) for severity in ("error", "warning", "note")},
@@ -205,17 +210,28 @@ class DatasetReport:
         return np.array([getattr(facts, name) for facts in self._facts()], np.int64)
 
     def _some_shards(self) -> str:
-        more = ", ..." if len(self.shards) > 5 else ""
-        return ", ".join(map(str, self.shards[:5])) + more
+        more = ", ..." if len(self.shards) > _SHARDS else ""
+        return ", ".join(map(str, self.shards[:_SHARDS])) + more
 
     def _record_errors(self) -> Sequence[Finding]:
-        return [found for found in self.errors if not found.kind.startswith("index-")]
+        return [found for found in self.errors if not found.kind.startswith(("index-", "name-"))]
 
     def _at_fault(self) -> Iterable[int | None]:
         """Number of the record that each of `_record_errors` is about, None where it is about none of the dataset's."""
         for place in (found.place for found in self._record_errors()):
             unknown = place.shard is None or place.offset is None
             yield None if unknown else self.dataset.find(place.shard, place.offset)  # type: ignore[arg-type]
+
+
+def _write_text(path: str | Path, text: str) -> None:
+    with atomic_open(path, "w") as file:
+        file.write(text)
+
+
+def _some(messages: Sequence[str]) -> list[str]:
+    """Messages about shards, the first few of many and how many more there are."""
+    more = [f"and {counted(len(messages) - _SHARDS, 'shard')} more"] if len(messages) > _SHARDS else []
+    return [*messages[:_SHARDS], *more]
 
 
 def _listing(report: DatasetReport) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import atomic_open, cache_folder
+from dali_ssd.files import atomic_open, cache_folder, caching
 from dali_ssd.optional import require
 from dali_ssd.progress import Progress
 from dali_ssd.records.dataset import Dataset
@@ -162,5 +162,5 @@ def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list
 
 
 def _write(path: Path, offsets: list[int], findings: list[Finding]) -> None:
-    with atomic_open(path, "w") as file:
+    with caching(), atomic_open(path, "w") as file:
         json.dump({"offsets": offsets, "findings": [to_json(found) for found in findings]}, file)

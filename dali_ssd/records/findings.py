@@ -34,6 +34,11 @@ _INDEX = "rebuild the index by `dali-ssd index`; where the shard is damaged as w
 
 KINDS: dict[str, Kind] = {
     "unreadable": Kind("error", "the shard cannot be read", "check the path and its permissions"),
+    "name-not-utf8": Kind(
+        "error",
+        "a shard whose name, or whose folder's, is not UTF-8, so that DALI cannot open it",
+        "rename it, or link to it under another name",
+    ),
     "bad-magic": Kind("error", "bytes where a record should begin", _FIX),
     "bad-parts": Kind("error", "a split record with parts missing or in the wrong order", _FIX),
     "truncated-shard": Kind("error", "the shard ends inside of a record", f"copy the shard again; or {_FIX}"),
@@ -100,7 +105,12 @@ KINDS: dict[str, Kind] = {
     ),
     "no-objects": Kind("note", "records without objects", "nothing; they are trained on as background"),
     "not-an-image": Kind("error", "records that hold no image", _FIX),
-    "unknown-format": Kind("error", "images in a format that MXNet or DALI cannot decode", _FIX),
+    "unknown-format": Kind("error", "images in a format that is not decoded for training", _FIX),
+    "turned-tiff": Kind(
+        "error",
+        "TIFFs with an orientation tag, which some readers follow and some do not, so that boxes would fit only some",
+        f"pack them again, saved upright or as JPEG or PNG; or {_FIX}",
+    ),
     "truncated-image": Kind("error", "images that end too early", _FIX),
     "stray-bytes": Kind(
         "error",
@@ -143,7 +153,8 @@ class Finding:
         return KINDS[self.kind].advice
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        where = str(self.place)
+        return f"{where}: {self.message}" if where else self.message
 
 
 def finding(kind: str, place: Place, message: str) -> Finding:

@@ -29,8 +29,8 @@ FIX_LIST = "fixed.txt"
 """Name of the list of changes that `fix` writes beside the shards."""
 
 _HOPELESS = (
-    "bad-header", "bad-label", "scalar-label", "not-an-image", "unknown-format", "truncated-image", "undecodable-image",
-    "damaged-image", "huge-image",
+    "bad-header", "bad-label", "scalar-label", "not-an-image", "unknown-format", "turned-tiff", "truncated-image",
+    "undecodable-image", "damaged-image", "huge-image",
 )  # fmt: skip
 """Kinds of findings that no mending of the label helps against."""
 

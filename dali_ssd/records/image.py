@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from dali_ssd.records.image_faults import find_faults
 from dali_ssd.records.jpeg import Jpeg, read_jpeg
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Raster", "read_raster"]
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
-"""Formats that both DALI and MXNet decode, by Pillow's names."""
+"""Formats that DALI decodes, by Pillow's names; MXNet's wheel has no decoder for WEBP, nor for deep PPM and TIFF."""
 MAX_PIXELS = 1 << 27
 """Largest image that is taken for one: 134 million pixels, 400 MB once decoded. A few bytes can claim much more."""
 
@@ -35,7 +36,7 @@ class Raster(NamedTuple):
     progressive: bool = False
     """Whether it is a JPEG that comes in passes over the whole image."""
     refused: str | None = None
-    """Why decoders refuse a JPEG, as far as its head tells; None if they do not."""
+    """Why decoders refuse the image, as far as its head tells; None if they do not."""
     stray: int = 0
     """Bytes in a JPEG's head that belong to no segment, for which DALI refuses it."""
     turned_tiff: bool = False
@@ -95,11 +96,10 @@ def _by_pillow(data: bytes) -> Raster | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damage that does not matter for a head
             with Image.open(io.BytesIO(data)) as image:
-                cut = image.format == "PNG" and data.rfind(b"IEND") < 0
-                fault = "the end chunk is missing: the file was cut" if cut else None
                 orientation = _orientation(image.info.get("exif"))
-                raster = Raster(image.width, image.height, orientation, image.format or "", image.mode, fault)
-                return raster._replace(turned_tiff=_turned_tiff(image))
+                raster = Raster(image.width, image.height, orientation, image.format or "", image.mode)
+                fault, refused = find_faults(image, data)
+                return raster._replace(fault=fault, refused=refused, turned_tiff=_turned_tiff(image))
     except Exception:  # whatever a parser of damaged files may raise means the same here
         return None
     finally:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
-from dali_ssd.files import atomic_open, cache_folder, file_identity
+from dali_ssd.files import atomic_open, cache_folder, caching, file_identity
 from dali_ssd.records.recordio import MAGIC, Buffer, FrameError, map_shard, scan
 from dali_ssd.words import counted
 
@@ -122,7 +122,9 @@ def _cached_index(shard: Path, cache_dir: str | Path | None) -> Path:
     try:
         check_index(shard, read_index(path), path)
     except DatasetError:  # missing or damaged: the cache is ours, so it is made again
-        write_index(path, build_index(shard))
+        index = build_index(shard)
+        with caching():
+            write_index(path, index)
     return path
 
 

@@ -21,13 +21,14 @@ from typing import Literal
 
 from dali_ssd.config import AnyCoordinates
 from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
+from dali_ssd.files import not_utf8
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.coordinates import Coordinates, Scales, resolve_coordinates
 from dali_ssd.records.dataset import Paths, concatenate, expand_paths
 from dali_ssd.records.dataset_report import DatasetReport
 from dali_ssd.records.decoding import decode_findings
-from dali_ssd.records.findings import Finding, finding
+from dali_ssd.records.findings import KINDS, Finding, finding
 from dali_ssd.records.index import ensure_index, index_path
 from dali_ssd.records.label_findings import class_findings, coordinate_findings, scales_of
 from dali_ssd.records.pixels import decode_task
@@ -78,6 +79,7 @@ def inspect_shards(
 
     Raises:
         DatasetError: a path means no shard, all shards are empty, or the cache folder cannot be used.
+        MissingDependencyError: DALI alone is to decode, and is not installed.
     """
     shards = expand_paths(paths)
     cache = None if fresh else _Cache(cache_dir)
@@ -85,6 +87,7 @@ def inspect_shards(
     if len(reports) == len(shards):
         require_any_record(reports)
     findings += [found for report in reports for found in report.findings]
+    findings += _odd_names(shards)
     unit, doubts = _unit(scales_of(reports), coordinates)
     findings += doubts
     findings += coordinate_findings(reports, unit)
@@ -93,9 +96,18 @@ def inspect_shards(
     if "opencv" in decoders:
         findings += _decode_by_opencv(reports, workers)
     if "dali" in decoders:
-        findings += _decode_by_dali(reports, findings, cache)
+        findings += _decode_by_dali(reports, findings, cache, required="opencv" not in decoders)
     report = DatasetReport(shards, tuple(reports), tuple(findings), unit, num_classes)
     return replace(report, findings=(*report.findings, *_without_aim(report)))
+
+
+def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:
+    """Shards that DALI will not be able to open: it takes paths as UTF-8."""
+    for shard in shards:
+        shown = not_utf8(shard)
+        if shown is not None:
+            what = f"DALI cannot open {shown}, whose name is not UTF-8; {KINDS['name-not-utf8'].advice}"
+            yield finding("name-not-utf8", Place(shard), what)
 
 
 def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Finding]]:
@@ -107,13 +119,19 @@ def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Fin
         return "fraction", [finding("unclear-coordinates", place, str(error))]
     if unit == "pixel" and wanted == "auto":
         what = f"{counted(len(scales), 'record')}; their boxes are taken as pixels"
-        return unit, [finding("labels-in-pixels", Place(scales[0][0].shard), what)]
+        return unit, [finding("labels-in-pixels", _all_of([place.shard for place, _ in scales]), what)]
     return unit, []
+
+
+def _all_of(shards: Iterable[Path | None]) -> Place:
+    """Where something is that holds for all records together: their shard, if it is a single one."""
+    names = set(shards)
+    return Place(names.pop()) if len(names) == 1 else Place()
 
 
 def _without_aim(report: DatasetReport) -> Iterator[Finding]:
     """What `require_objects` and `require_countable` will refuse, so that a check says it as well."""
-    good, place = report.records - len(report.bad), Place(report.shards[0])
+    good, place = report.records - len(report.bad), _all_of(report.shards)
     if good and not report.objects:
         yield finding("nothing-to-learn", place, f"{counted(good, 'record')} without an object")
     elif good and report.objects == report.difficult:
@@ -179,7 +197,15 @@ def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
 
 
 _NOT_DECODED = (
-    *("not-an-image", "unknown-format", "huge-image", "bad-header", "truncated-image", "undecodable-image"),
+    *(
+        "not-an-image",
+        "unknown-format",
+        "turned-tiff",
+        "huge-image",
+        "bad-header",
+        "truncated-image",
+        "undecodable-image",
+    ),
     "stray-bytes",  # a repair takes them out
 )
 """Findings that are enough; decoding would add nothing, or take the machine's memory."""
@@ -202,9 +228,12 @@ def _decode_by_opencv(reports: Sequence[ShardReport], workers: int) -> list[Find
 
 
 def _decode_by_dali(
-    reports: Sequence[ShardReport], findings: Sequence[Finding], cache: _Cache | None
+    reports: Sequence[ShardReport], findings: Sequence[Finding], cache: _Cache | None, required: bool
 ) -> Sequence[Finding]:
-    """A finding for each image that DALI cannot decode; nothing where DALI is missing, which a warning says."""
+    """A finding for each image that DALI cannot decode.
+
+    Where DALI is missing, which must not be if it is `required`: a warning, and no finding.
+    """
     dataset = concatenate([report.part() for report in reports])
     bad = _not_decoded(findings)
     places = [dataset.place(number) for number in range(len(dataset))]
@@ -213,6 +242,9 @@ def _decode_by_dali(
         if cache is None:
             return decode_findings(dataset, good, cached=False)
         return decode_findings(dataset, good, cache_dir=cache.folder)
-    except MissingDependencyError:  # shards can be checked on a machine that does not train
+    except MissingDependencyError:
+        if required:
+            raise
+        # Shards can be checked on a machine that does not train.
         _log.warning("images are decoded by OpenCV alone: DALI, which decodes them for training, is not installed")
         return []

@@ -18,6 +18,7 @@ from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.labels import proper_ids, split_label
 from dali_ssd.records.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
+from dali_ssd.words import counted
 
 __all__ = ["class_findings", "coordinate_findings", "scales_of"]
 
@@ -31,7 +32,8 @@ def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> l
     """Each object with a class id that `num_classes` does not have."""
     if num_classes is None:
         return []
-    allowed = f"there are {num_classes} classes (ids 0 to {num_classes - 1})"
+    ids = f" (ids 0 to {num_classes - 1})" if num_classes > 1 else ""
+    allowed = f"there {'is' if num_classes == 1 else 'are'} {counted(num_classes, 'class')}{ids}"
     return [
         finding("unknown-class", replace(place, object=int(number)), f"{describe(rows[number])}, but {allowed}")
         for place, rows in _labels_where(reports, lambda facts: facts.top_class >= num_classes)
@@ -53,7 +55,7 @@ def coordinate_findings(reports: Iterable[ShardReport], coordinates: Coordinates
 
 def _in_fractions(place: Place, rows: NDArray[np.float32]) -> Finding:
     number = int(np.argmax(in_fractions(rows)))
-    text = f"{describe(rows[number])}: smaller than a pixel, so a fraction where the other objects have pixels"
+    text = f"{describe(rows[number])}: hardly a pixel, so a fraction where the other objects have pixels"
     return finding("fraction-coordinates", replace(place, object=number), text)
 
 

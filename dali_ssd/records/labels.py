@@ -103,9 +103,13 @@ def proper_ids(ids: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: label rows (n, B) whose class id is finite, and whose coordinates are not absurd either."""
+    """(n,) bool: label rows (n, B) with a finite class id and mark for difficult, and coordinates that are not absurd.
+
+    Extra columns may hold anything: nobody reads them here.
+    """
+    finite = np.isfinite(rows[:, 0]) & np.isfinite(rows[:, 5:6]).all(axis=1)
     with np.errstate(invalid="ignore"):  # NaN compares false
-        good: NDArray[np.bool_] = np.isfinite(rows[:, 0]) & (np.abs(rows[:, 1:5]) <= MAX_COORDINATE).all(axis=1)
+        good: NDArray[np.bool_] = finite & (np.abs(rows[:, 1:5]) <= MAX_COORDINATE).all(axis=1)
     return good
 
 
@@ -118,7 +122,7 @@ def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: Place) 
         if bad.any():
             first = int(np.argmax(bad))
             where = Place(place.shard, place.key, place.offset, int(numbers[first]))
-            raise RecordError(f"the object {what}: {rows[first, :5].tolist()}", where)
+            raise RecordError(f"the object {what}: {rows[first, :6].tolist()}", where)
 
 
 def parse_label(label: NDArray[np.float32], place: Place | None = None) -> Objects:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place
-from dali_ssd.files import atomic_open, cache_folder, file_identity
+from dali_ssd.files import atomic_open, cache_folder, caching, file_identity
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.content import Content, Scale, check_record
@@ -37,7 +37,7 @@ __all__ = [
     "write_report",
 ]
 
-_FORMAT = 8
+_FORMAT = 9
 """Counts up when what is checked or stored changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
@@ -153,12 +153,12 @@ def report_identity(shard: Path) -> str:
 
 def report_path(shard: Path, cache_dir: str | Path | None = None) -> Path:
     """Where the report of a shard as it is now is kept. Raises `DatasetError` if shard or folder cannot be read."""
-    return cache_folder(cache_dir, "verified") / f"{report_identity(shard)}.json"
+    return cache_folder(cache_dir, "reports") / f"{report_identity(shard)}.json"
 
 
 def write_report(report: ShardReport, path: Path) -> None:
     """Keep a report for the next time."""
-    with atomic_open(path, "w") as file:
+    with caching(), atomic_open(path, "w") as file:
         json.dump(_to_json(report), file)
 
 

@@ -205,7 +205,11 @@ def _scorer(
         bad_list=f"{prefix}_bad_val_records.txt",
         recipe=recipe,
     )
-    loader.report.require_countable()
+    try:
+        loader.report.require_countable()
+    except DatasetError:
+        loader.close()
+        raise
     return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)
 
 

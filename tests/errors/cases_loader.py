@@ -31,10 +31,9 @@ def loader(folder: Path, **options: Any) -> TrainLoader:
     return TrainLoader(write(folder), **({"anchors": ANCHORS, "batch_size": 2, "data_shape": 64} | options))
 
 
-def not_utf8(folder: Path, _: object) -> object:
-    odd = folder / os.fsdecode(b"\xe9")
-    odd.mkdir()
-    return loader(odd)
+def not_utf8(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setenv("DALI_SSD_CACHE", os.fsdecode(os.fsencode(folder) + b"/\xe9"))
+    return loader(folder)
 
 
 def option(**options: Any) -> Case:

@@ -77,6 +77,12 @@ def full_disk(folder: Path, patch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def full_cache(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    shard = write(folder)
+    refuse(patch, "dali_ssd.files.sync_file")
+    inspect_shards(shard)
+
+
 def changed_meanwhile(folder: Path, patch: pytest.MonkeyPatch) -> None:
     shard = write(folder)
     checked = look(shard)
@@ -142,6 +148,7 @@ CASES: dict[str, Case] = {
     "lists the {what} {value} more than once": lambda folder, _: open_dataset(with_index(folder, "0\t0\n1\t0\n")),
     "tells what can be saved": lambda folder, _: build_index(without_index(folder, b"damage" * 9)),
     "cannot create the cache folder": lambda folder, _: cache_folder(file_of(folder / "file", "") / "cache"),
+    "to a folder you can write to": full_cache,
     "cannot write {path}: {reason}": full_disk,
     "inside the head of a record": lambda *_: frame_at(b"123", 0),
     "a part of {size} begins": lambda *_: frame_at(head(0, 99), 0),

@@ -13,12 +13,13 @@ from dali_ssd.errors import DaliSsdError, DatasetError, RecordError
 from dali_ssd.records import decoding
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, open_dataset
-from dali_ssd.records.decode_worker import batches
+from dali_ssd.records.decode_worker import _Decoder, batches
 from dali_ssd.records.decoding import undecodable
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
+from tests.unit.records.test_image_faults import CUT, REFUSED, WHOLE
 
 pytest.importorskip("nvidia.dali")
 
@@ -53,6 +54,13 @@ def write(folder: Path, images: list[bytes]) -> Dataset:
 def test_formats_that_count_as_good_decode(tmp_path: Path) -> None:
     dataset = write(tmp_path, GOOD)
     assert undecodable(dataset, range(len(dataset))) == {}
+
+
+def test_what_a_head_says_of_other_formats_is_what_dali_does() -> None:
+    """A decoder for one image at a time: in a batch DALI would not tell which it refuses."""
+    decoder = _Decoder(1)
+    for images, taken in ((WHOLE, True), (CUT, False), (REFUSED, False)):
+        assert {name: decoder.fault([data]) is None for name, data in images.items()} == dict.fromkeys(images, taken)
 
 
 def test_bad_images_are_found_among_many(tmp_path: Path) -> None:

@@ -406,6 +406,21 @@ def test_what_is_left_out_is_listed(tmp_path: Path, make: Any, caplog: pytest.Lo
     assert cached is not None and Path(cached[1]).read_text() == (tmp_path / "bad.txt").read_text()
 
 
+def test_a_fault_of_an_index_is_no_bad_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (shard,) = write_random(tmp_path, COUNT)
+    with Path(shard).with_suffix(".idx").open("a") as index:
+        index.write("900\t0\n")
+    options = {"on_bad": "skip", "max_bad": 0.2, "bad_list": tmp_path / "bad.txt"}
+    with val(shard, **options) as loader:
+        assert loader.num_records == COUNT
+    os.truncate(shard, os.stat(shard).st_size - 100)
+    val(shard, **options).close()
+    assert caplog.messages == [
+        f"1 fault of an index passed over; {tmp_path}/bad.txt lists what is wrong",
+        f"1 bad record left out and 1 fault of an index passed over; {tmp_path}/bad.txt lists what is wrong",
+    ]
+
+
 def test_a_list_is_not_written_over_a_shard(shards: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"must end in \.txt, not '.*a\.rec'"):
         train(shards, on_bad="skip", bad_list=tmp_path / "a.rec")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from dali_ssd import files as module
 from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.files import (
     atomic_open,
     atomic_path,
     cache_folder,
+    caching,
     file_identity,
     locked,
     new_files,
@@ -103,6 +105,23 @@ def test_cache_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetError, match="DALI_SSD_CACHE"):
         cache_folder(tmp_path / "file" / "cache")
+
+
+def test_a_cache_that_cannot_be_written_may_be_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with caching(), atomic_open(tmp_path / "a", "w") as file:
+        file.write("text")
+    with pytest.raises(ValueError, match=r"^other$"), caching():
+        raise ValueError("other")
+    with pytest.raises(DaliSsdError, match=r"^other$"), caching():
+        raise DaliSsdError("other")
+    monkeypatch.setattr(module, "sync_file", refuse)
+    message = r"cannot write .*/a: Permission denied; set DALI_SSD_CACHE"
+    with pytest.raises(DatasetError, match=message), caching(), atomic_open(tmp_path / "a", "w") as file:
+        file.write("more")
+    assert (tmp_path / "a").read_text() == "text"
 
 
 def test_identity_follows_content_changes(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_the_linter_finds_all_that_is_planted_and_nothing_else(tmp_path: Path) -
     assert sorted(planted.bad.values()) == sorted([*BAD, BROKEN_FRAME])
     assert sorted(planted.unusual.values()) == sorted(UNUSUAL)
     assert len(planted.good) + len(planted.bad) == 60
-    verified = inspect_shards(planted.shards, num_classes=len(SHAPES), decoders=("dali",))
-    kept = verified.without_bad(1)
+    checked = inspect_shards(planted.shards, num_classes=len(SHAPES), decoders=("dali",))
+    kept = checked.without_bad(1)
     places = [kept.place(number) for number in range(len(kept))]
     assert {(place.shard.name, place.key) for place in places if place.shard} == planted.good
 

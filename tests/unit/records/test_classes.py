@@ -25,6 +25,26 @@ def test_bad_lists(spec: str, message: str) -> None:
         read_classes(spec)
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("cat\nCat\ndog\nCAT", ["have both cat and Cat", "have both cat and CAT"]),
+        ("__background__\ncat", ["begin with __background__"]),
+        ("BACKGROUND\ncat", ["begin with BACKGROUND"]),
+        ("cat\nbackground", []),
+    ],
+)
+def test_names_that_may_not_be_meant_are_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, names: str, words: list[str]
+) -> None:
+    (tmp_path / "classes.txt").write_text(names)
+    for _ in range(2):
+        assert read_classes(tmp_path / "classes.txt") == find_classes([tmp_path / "a.rec"]) == tuple(names.split())
+    assert len(caplog.messages) == len(words)
+    for message, word in zip(caplog.messages, words, strict=True):
+        assert word in message and str(tmp_path / "classes.txt") in message
+
+
 def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot read"):
         read_classes(tmp_path / "none.txt")

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import Place, RecordError
 from dali_ssd.records import content as module
 from dali_ssd.records.content import check_record
 from dali_ssd.records.findings import KINDS, finding, from_json, summary, to_json
+from dali_ssd.records.image import Raster
+from dali_ssd.records.labels import parse_label
+from dali_ssd.records.mend import mend_label
 
 from .conftest import BOX, encoded, record
 
@@ -54,6 +57,44 @@ def test_pixel_boxes_are_judged_by_the_image() -> None:
     ]  # fmt: skip
     assert check_record(record(boxes), PLACE).scale == "pixel"
     assert kinds(record(boxes, image=b"text")) == [("not-an-image", None), ("inverted-box", 3), ("zero-area-box", 4)]
+
+
+@pytest.mark.parametrize(
+    ("box", "scale"),
+    [
+        ((0.2, 0.2, 1.02, 0.7), "mixed"),
+        ((-0.1, 0.2, 0.5, 1.7), "mixed"),
+        ((0, 0, 1, 1), "mixed"),
+        ((-0.01, 0, 1, 1.01), "mixed"),
+        ((1, 0, 2, 1), "pixel"),
+        ((1, 1, 2, 2), "pixel"),
+        ((0, 0, 2, 2), "pixel"),
+        ((0, 0, 1, 2), "pixel"),
+        ((7, 7, 7.5, 7.5), "pixel"),
+        ((0.5, 0.5, 0.5, 0.9), "pixel"),
+    ],
+)
+def test_a_box_of_hardly_a_pixel_beside_pixels(box: tuple[float, ...], scale: str) -> None:
+    assert check_record(record([box, (1, 2, 40, 30)]), PLACE).scale == scale
+
+
+@pytest.mark.parametrize("mark", [np.nan, np.inf])
+def test_a_mark_for_difficult_is_a_number(mark: float) -> None:
+    label = [2, 7, 0, *BOX, 0, np.nan, 1, *BOX, mark, 0]
+    content = check_record(record(label=label), PLACE)
+    assert [(found.kind, found.place.object) for found in content.findings] == [("not-finite", 1)]
+    assert f"difficult {mark:g}" in content.findings[0].message
+    assert (content.objects, content.difficult) == (1, 0)
+    with pytest.raises(RecordError, match="has a NaN, infinite"):
+        parse_label(np.array(label, np.float32))
+    mended, changes = mend_label(np.array(label, np.float32), Raster(40, 30, 1, "JPEG"), "fraction", None)
+    assert mended.tolist()[:7] == np.array(label[:7], np.float32).tolist() and len(mended) == 9 and len(changes) == 1
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_tiff_that_asks_to_be_turned(orientation: int) -> None:
+    assert kinds(record(image=encoded("TIFF", orientation=orientation))) == [("turned-tiff", None)]
+    assert kinds(record(image=encoded("TIFF"))) == []
 
 
 @pytest.mark.parametrize(("class_id", "bad"), [(0.5, True), (2.0**25, True), (2.0**24, False), (0, False)])

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dali_ssd.errors import DatasetError, Place, RecordError
+from dali_ssd import files
+from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
 from dali_ssd.records import inspect as module
 from dali_ssd.records.coordinates import guess_coordinates, resolve_coordinates
 from dali_ssd.records.dataset import open_dataset
@@ -72,7 +73,7 @@ def test_every_bad_record_is_named_at_once(write: Write) -> None:
     for expected in ("record 3,", "record 5,", "object 1", "record 6,", "3 errors in the records", "dali-ssd check"):
         assert expected in message
     assert len(report.without_bad(0.2)) == 24
-    with pytest.raises(DatasetError, match=r"3 of 27 records are bad, more than max_bad = 0\.01"):
+    with pytest.raises(DatasetError, match=r"bad records: 3 of 27, more than max_bad = 0\.01"):
         report.without_bad()
 
 
@@ -166,7 +167,7 @@ def test_processes_look_at_once(write: Write, tmp_path: Path) -> None:
     shard = write([*GOOD, record(image=b"")])
     shard.with_suffix(".idx").unlink()
     in_processes("fork", _look_often, [(shard, tmp_path / "cache")] * 3)
-    assert len(list((tmp_path / "cache" / "verified").iterdir())) >= 1
+    assert len(list((tmp_path / "cache" / "reports").iterdir())) >= 1
 
 
 def _look_often(shard: Path, cache: Path) -> None:
@@ -185,6 +186,77 @@ def test_nothing_usable(write: Write, tmp_path: Path) -> None:
     bad = write([record(image=encoded()[:50])], "b")
     with pytest.raises(DatasetError, match="no records are left"):
         inspect_shards(bad).without_bad(1)
+
+
+def test_a_name_that_dali_cannot_open(write: Write, tmp_path: Path) -> None:
+    shard = write(GOOD).rename(tmp_path / os.fsdecode(b"caf\xe9.rec"))
+    other = write(GOOD, "b")
+    report = inspect_shards([shard, other])
+    (found,) = report.errors
+    assert (found.kind, found.place.shard) == ("name-not-utf8", shard)
+    assert rf"{tmp_path}/caf\xe9.rec" in found.message and (report.bad, report.lost) == ((), 0)
+    with pytest.raises(DatasetError, match=r"DALI cannot open .*xe9\.rec, whose name is not UTF-8; rename it"):
+        report.require_readable()
+    text = write(GOOD, "c").rename(tmp_path / r"café \xe9 \udce9.rec")
+    assert inspect_shards(text).findings == ()
+
+
+def test_all_unreadable_shards_are_named(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    shards = [write(GOOD, f"s{number}") for number in range(8)]
+    structure = module.shard_structure
+
+    def refuse(shard: Path) -> object:
+        if shard in shards[: len(refused)]:
+            raise DatasetError(f"cannot read {shard}: Permission denied")
+        return structure(shard)
+
+    monkeypatch.setattr(module, "shard_structure", refuse)
+    for refused in (shards[:2], shards[:7]):
+        report = inspect_shards(shards, fresh=True)
+        with pytest.raises(DatasetError) as caught:
+            report.require_readable()
+        assert [str(shard) in str(caught.value) for shard in shards] == [
+            number < min(5, len(refused)) for number in range(8)
+        ]
+        assert str(caught.value).endswith("; and 2 shards more") == (len(refused) > 5)
+        assert report.as_json()["shards"] == list(map(str, shards))
+
+
+def test_a_shard_that_was_replaced_in_its_old_clothes(write: Write, tmp_path: Path) -> None:
+    """Tools that copy files keep size and time."""
+    shard, other = write(GOOD), write([*GOOD[1:], record([(0.9, 0.2, 0.5, 0.6)])], "b")
+    assert inspect_shards(shard, cache_dir=tmp_path).errors == ()
+    times = shard.stat()
+    assert other.stat().st_size == times.st_size
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(shard)
+    assert inspect_shards(shard, cache_dir=tmp_path).bad == (19,)
+
+
+def test_without_dali_nobody_decodes(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise MissingDependencyError("nvidia-dali is not installed")
+
+    monkeypatch.setattr(module, "decode_findings", missing)
+    shard = write(GOOD)
+    assert inspect_shards(shard, decoders=("opencv", "dali")).findings == ()
+    with pytest.raises(MissingDependencyError):
+        inspect_shards(shard, decoders=("dali",))
+
+
+def test_what_holds_for_all_shards_has_no_place_in_one(write: Write) -> None:
+    shards = [write([record([])] * 2, name) for name in ("a", "b")]
+    text = [str(found) for found in inspect_shards(shards).findings if found.kind == "nothing-to-learn"]
+    assert text == ["4 records without an object"]
+    text = [str(found) for found in inspect_shards(shards[0]).findings if found.kind == "nothing-to-learn"]
+    assert text == [f"{shards[0]}: 2 records without an object"]
+    pixels = [write([record([PIXELS])] * 2, name) for name in ("c", "d")]
+    assert [str(found) for found in inspect_shards(pixels).findings] == ["4 records; their boxes are taken as pixels"]
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 classes"), (1, "there is 1 class"), (2, "2 classes (ids 0 to 1)")])
+def test_words_agree_with_the_number_of_classes(write: Write, count: int, words: str) -> None:
+    assert inspect_shards(write([record([BOX], [5])]), num_classes=count).errors[0].message.endswith(words)
 
 
 def test_what_is_known_of_a_shard_holds_under_its_other_names(
@@ -285,3 +357,25 @@ def test_a_fresh_look_keeps_nothing_and_believes_nothing(write: Write, tmp_path:
     shard.with_suffix(".idx").unlink()
     inspect_shards(shard, fresh=True, cache_dir=tmp_path / "cache")
     assert sorted((tmp_path / "cache").rglob("*")) == kept and not shard.with_suffix(".idx").exists()
+
+
+@pytest.mark.parametrize("part", ["index", "reports", "merged", "bad-records"])
+def test_what_cannot_be_kept_in_the_cache_may_be_kept_elsewhere(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    shard, sync = write([record(image=b"")]), files.sync_file
+    if part == "index":
+        shard.with_suffix(".idx").unlink()
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+
+    def refuse(path: Path) -> None:
+        if path.parent.name == part or (part == "index" and path.parent == shard.parent):
+            raise PermissionError(13, "Permission denied")
+        sync(path)
+
+    monkeypatch.setattr(files, "sync_file", refuse)
+    with pytest.raises(DatasetError, match=rf"cannot write .*/cache/{part}/.*set DALI_SSD_CACHE"):
+        report = inspect_shards(shard)
+        report.require_readable()
+        report.dataset.merged_index()
+        report.write_list()
