@@ -14,7 +14,7 @@ from dali_ssd.records.labels import build_label, parse_label
 from tests.graph.planning import draw_plan, plan_whole
 
 FRACTION = st.floats(0, 1, width=32)
-MARK = st.sampled_from([0.0, 1.0, -1.0, 0.5, float("nan")])
+MARK = st.sampled_from([0.0, 1.0, -1.0, 0.5])
 
 
 @st.composite

@@ -62,7 +62,7 @@ def test_progressive_images_go_on_to_the_bit(tmp_path: Path) -> None:
     next(iter(first))
     second = train(shards)
     second.load_state_dict(first.state_dict())
-    assert second._pipelines and second._shard(0, 1).progressive
+    assert second._pipelines and second._slice(0, 1).progressive
     assert batches(second, 2) == whole[1:]
 
 
