@@ -20,6 +20,7 @@ from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measure import Window, measure
 from dali_ssd.bench.work import Batch, Work
+from dali_ssd.host_pool import choose_host_pool
 
 __all__ = ["Request", "main"]
 
@@ -56,6 +57,7 @@ def _batches(request: Request) -> Iterator[Batch]:
 
 def main(request: Path, result: Path) -> int:
     """Measure and write `{"measured": ...}`, or `{"error": one line}` if the contender fails; return the exit code."""
+    choose_host_pool()  # DALI's own peers have it as the loaders have it
     try:
         asked = Request.read(request)
         answer: dict[str, object] = {"measured": asdict(measure(_batches(asked), asked.window))}
