@@ -42,7 +42,7 @@ class Batch(_Parts):
     """
 
     data: list[Any]
-    """(B, 3, S, S) array on each device."""
+    """(B, 3, S, S) or (B, S, S, 3) array on each device."""
     cls_targets: list[Any]
     """(B, N) float32: 0 background, else class id + 1."""
     box_targets: list[Any]
@@ -58,7 +58,7 @@ class ValBatch(_Parts):
     """A validation batch. Indexes and unpacks as `(data, labels)`."""
 
     data: list[Any]
-    """(B, 3, S, S) array on each device; shorter, or one device fewer, in the last batch."""
+    """(B, 3, S, S) or (B, S, S, 3) array on each device; shorter, or one device fewer, in the last batch."""
     labels: list[Any]
     """(B, M, 6) float32 xmin ymin xmax ymax id difficult in network pixels, rows of -1 after the last object."""
     find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)

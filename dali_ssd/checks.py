@@ -15,6 +15,7 @@ __all__ = [
     "check_random_seed",
     "check_range",
     "check_types",
+    "is_whole",
     "raise_all",
 ]
 
@@ -28,7 +29,13 @@ def raise_all(config: object, faults: list[str]) -> None:
 _NUMBERS: dict[Any, tuple[type, str]] = {
     int: (numbers.Integral, "a whole number"),
     float: (numbers.Real, "a number"),
+    bool: (bool, "True or False"),
 }
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number of Python or NumPy; a truth value is none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_types(config: object) -> None:
@@ -40,7 +47,7 @@ def check_types(config: object) -> None:
     for name, hint in get_type_hints(type(config)).items():
         kind, what = _NUMBERS.get(hint, (object, ""))
         value = getattr(config, name)
-        if not isinstance(value, kind) or (what and isinstance(value, bool)):
+        if not isinstance(value, kind) or (hint is not bool and what and isinstance(value, bool)):
             faults.append(f"{name} must be {what}, not {value!r}")
     raise_all(config, faults)
 

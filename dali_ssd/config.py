@@ -10,7 +10,15 @@ import os
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from dali_ssd.checks import check_choice, check_positive, check_probability, check_range, check_types, raise_all
+from dali_ssd.checks import (
+    check_choice,
+    check_positive,
+    check_probability,
+    check_range,
+    check_types,
+    is_whole,
+    raise_all,
+)
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -165,7 +173,7 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "prefetch", "initial_fill")
-        if self.num_threads != "auto" and not (isinstance(self.num_threads, int) and self.num_threads > 0):
+        if self.num_threads != "auto" and not (is_whole(self.num_threads) and int(self.num_threads) > 0):
             faults.append(f"num_threads must be auto or greater than 0, not {self.num_threads!r}")
         if not 0 <= self.seed <= 2**62:  # DALI takes 64 bits, and draws a seed of its own for a negative one
             faults.append(f"seed must be within 0..2^62, not {self.seed!r}")

@@ -20,8 +20,9 @@ def renamed(**new_names: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def wrapper(*args: Any, **keywords: Any) -> Any:
-            for old in keywords.keys() & new_names.keys():
-                new = new_names[old]
+            for old, new in new_names.items():
+                if old not in keywords:
+                    continue
                 if new in keywords:
                     raise ConfigError(f"{old} is {new} under its old name; give it once")
                 warnings.warn(f"{old} is called {new} now; the old name goes", DeprecationWarning, stacklevel=2)

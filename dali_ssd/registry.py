@@ -12,6 +12,7 @@ from typing import Any
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import ConfigError
+from dali_ssd.optional import explain
 
 __all__ = ["GROUP", "Recipe", "find_recipe"]
 
@@ -33,18 +34,12 @@ class Recipe:
     targets: TargetConfig
 
 
-_PARTS: dict[str, type] = {
-    "train": object,
-    "val": object,
-    "augment": AugmentConfig,
-    "image": RenderConfig,
-    "targets": TargetConfig,
-}
-"""What a recipe has, by name, and what each is."""
+_PARTS: dict[str, type] = {"augment": AugmentConfig, "image": RenderConfig, "targets": TargetConfig}
+_PIPELINES = ("train", "val")
 
 
 def find_recipe(
-    name: str | Recipe | None = None,
+    recipe: Any = None,
     *,
     data_shape: int | None = None,
     dtype: Any = None,
@@ -55,17 +50,19 @@ def find_recipe(
     """Return a recipe, with what is given here in place of its own numbers; None: as the recipe has it.
 
     Args:
-        name: an entry point of the group `dali_ssd.pipelines`, or `module` or `module:attribute`; or what an earlier
-            call found. None: `ssd512` for 512 pixels, else `ssd300` at the size that `data_shape` says.
+        recipe: an entry point of the group `dali_ssd.pipelines`, or `module` or `module:attribute`; or a `Recipe`, a
+            module or anything else with its parts. None: `ssd512` for 512 pixels, else `ssd300` at the size that
+            `data_shape` says.
 
     Raises:
         ConfigError: there is none of this name, the message lists those that are known; or it renders another size than
             `data_shape`; or a value cannot work.
+        MissingDependencyError: the recipe needs what is not installed.
     """
     usual = "ssd512" if data_shape == 512 else "ssd300"
-    found = name if isinstance(name, Recipe) else _load(usual if name is None else name)
+    found = _load(usual if recipe is None else recipe)
     size = found.image.data_shape
-    if name is not None and data_shape not in (None, size):
+    if recipe is not None and data_shape not in (None, size):
         raise ConfigError(
             f"recipe {found.name} renders {size} pixels, and data_shape is {data_shape}; leave one of them out"
         )
@@ -73,21 +70,41 @@ def find_recipe(
     image = replace(found.image, **{name: value for name, value in given.items() if value is not None})
     if targets is not None:
         found = replace(found, targets=replace(found.targets, targets=targets))
-    return replace(found, image=image, augment=found.augment if augment is None else augment)
+    return _checked(replace(found, image=image, augment=found.augment if augment is None else augment))
 
 
-def _load(name: str) -> Recipe:
+def _load(recipe: Any) -> Recipe:
+    if not isinstance(recipe, str):
+        return _from_parts(recipe, str(getattr(recipe, "name", getattr(recipe, "__name__", repr(recipe)))))
     known = {entry.name: entry for entry in entry_points(group=GROUP)}
-    module, _, attribute = name.partition(":")
+    module, _, attribute = recipe.partition(":")
     try:
-        found = known[name].load() if name in known else importlib.import_module(module)
-        found = getattr(found, attribute) if attribute else found
-        parts = {part: getattr(found, part) for part in _PARTS}
-    except (ImportError, AttributeError, ValueError) as error:
+        found = known[recipe].load() if recipe in known else importlib.import_module(module)
+        return _from_parts(getattr(found, attribute) if attribute else found, recipe)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        missing = explain(error)
+        if missing is not None:
+            raise missing from error
         raise ConfigError(
-            f"no recipe {name!r} ({error}); known are {', '.join(sorted(known)) or 'none'}, or give module:attribute"
+            f"no recipe {recipe!r} ({error}); known are {', '.join(sorted(known)) or 'none'}, or give module:attribute"
         ) from error
+
+
+def _from_parts(found: Any, name: str) -> Recipe:
+    lacks = [part for part in (*_PIPELINES, *_PARTS) if not hasattr(found, part)]
+    if lacks:
+        raise ConfigError(f"recipe {name} lacks {', '.join(lacks)}; it needs {', '.join((*_PIPELINES, *_PARTS))}")
+    return _checked(Recipe(name, *(getattr(found, part) for part in (*_PIPELINES, *_PARTS))))
+
+
+def _checked(recipe: Recipe) -> Recipe:
     for part, kind in _PARTS.items():
-        if not isinstance(parts[part], kind):
-            raise ConfigError(f"{part} of the recipe {name!r} must be a {kind.__name__}, not {parts[part]!r}")
-    return Recipe(name, **parts)
+        value = getattr(recipe, part)
+        if not isinstance(value, kind):
+            raise ConfigError(
+                f"{part} of the recipe {recipe.name!r} must be of the class {kind.__name__}, not {value!r}"
+            )
+    for part in _PIPELINES:
+        if not callable(getattr(recipe, part)):
+            raise ConfigError(f"{part} of the recipe {recipe.name} must be the definition of a pipeline")
+    return recipe

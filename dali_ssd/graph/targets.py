@@ -47,7 +47,10 @@ def as_center_anchors(anchors: Any) -> npt.NDArray[np.float32]:
     Raises:
         ConfigError: any other shape, or an anchor that is not finite or has no area.
     """
-    array = np.asarray(anchors.asnumpy() if hasattr(anchors, "asnumpy") else anchors, np.float32)
+    try:
+        array = np.asarray(anchors.asnumpy() if hasattr(anchors, "asnumpy") else anchors, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"anchors must be an array (1, N, 4) or (N, 4), not {anchors!r:.80}") from error
     if array.ndim == 3 and array.shape[0] == 1:
         array = array[0]
     if array.ndim != 2 or array.shape[1] != 4 or array.shape[0] == 0:

@@ -1,4 +1,4 @@
-"""`TrainLoader` and `ValLoader`: shards in, batches of NDArrays on their devices out."""
+"""`TrainLoader` and `ValLoader`: shards in, batches on their devices out."""
 
 from __future__ import annotations
 

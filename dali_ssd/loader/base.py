@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
+from dali_ssd.checks import is_whole
 from dali_ssd.config import RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
 from dali_ssd.files import not_utf8
@@ -65,9 +66,14 @@ class Loader:
     ) -> None:
         self._framework = find_framework(framework)
         self._devices = self._framework.devices(ctx)
+        self._makers: list[Callable[[Any], Any]] = [
+            partial(self._framework.array, device=device) for device in self._devices
+        ]
         self._device = device or self._devices[0].kind
         if self._device not in ("cpu", "gpu"):
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
+        if self._device == "gpu" and self._devices[0].kind == "cpu":
+            raise ConfigError(f"device='gpu' needs GPUs in ctx, not {ctx!r}: batches arrive where they are made")
         if batch_size % len(self._devices):
             raise ConfigError(
                 f"batch_size must be a multiple of the number of devices ({len(self._devices)}), not {batch_size}"
@@ -132,10 +138,6 @@ class Loader:
     def _device_id(self, device: Device) -> int | None:
         return device.number if self._device == "gpu" else None
 
-    def _arrays(self) -> list[Callable[[Any], Any]]:
-        """What makes the framework's array of DALI's tensors, for each device."""
-        return [partial(self._framework.array, device=device) for device in self._devices]
-
     def _require_running(self) -> None:
         if not self._pipelines:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
@@ -175,10 +177,12 @@ def _require_utf8(path: Path) -> None:
 
 def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
     """Return the list's path. Raises ConfigError if there cannot be so many classes, or a list of this name."""
-    if num_classes is not None and not (isinstance(num_classes, (int, np.integer)) and num_classes > 0):
+    if num_classes is not None and not (is_whole(num_classes) and num_classes > 0):
         raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
-    if bad_list is not None and Path(bad_list).suffix != ".txt":
+    if bad_list is not None and (not isinstance(bad_list, (str, Path)) or Path(bad_list).suffix != ".txt"):
         raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
+    if bad_list is not None and not Path(bad_list).absolute().parent.is_dir():
+        raise ConfigError(f"bad_list {bad_list}: there is no folder {Path(bad_list).absolute().parent}")
     return None if bad_list is None else Path(bad_list)
 
 

@@ -18,7 +18,7 @@ class Lane:
 
     Args:
         pipelines: built, one for each device.
-        arrays: makes the framework's array of a device's tensors, one for each device.
+        makers: of the framework's arrays from DALI's tensors, one for each device.
         batch_size: images of a batch on each device.
         per_run: batches of a run.
         passed_over: batches that were taken of the run that comes next, where these pipelines go on for others.
@@ -27,12 +27,12 @@ class Lane:
     def __init__(
         self,
         pipelines: Sequence[Any],
-        arrays: Sequence[Callable[[Any], Any]],
+        makers: Sequence[Callable[[Any], Any]],
         batch_size: int,
         per_run: int,
         passed_over: int = 0,
     ) -> None:
-        self._pipelines, self._make = pipelines, arrays
+        self._pipelines, self._makers = pipelines, makers
         self._batch_size, self._per_run = batch_size, per_run
         self._taken = per_run  # batches of the run in hand that were handed out
         self._passed_over = passed_over
@@ -57,7 +57,7 @@ class Lane:
         self._began_at = self._checkpoints() if self._per_run > 1 else []
         self._clear()  # so that its memory is free again while the next run is awaited
         *parts, self._texts = zip(*run(self._pipelines), strict=True)
-        self._arrays = [[make(tensors) for make, tensors in zip(self._make, part, strict=True)] for part in parts]
+        self._arrays = [[make(tensors) for make, tensors in zip(self._makers, part, strict=True)] for part in parts]
         self._taken, self._passed_over = self._passed_over, 0
 
     def _clear(self) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
+import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
 from dali_ssd.batch import Batch
+from dali_ssd.checks import is_whole
 from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.deprecated import renamed
 from dali_ssd.errors import CheckpointError, ConfigError
@@ -53,8 +57,9 @@ class TrainLoader(Loader):
         bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
         coordinates: what the labels hold; `auto`: what nearly all of them look like.
         num_classes: number of classes, so that labels with higher ids count as bad.
-        recipe: name of an entry point of `dali_ssd.pipelines` or `module:attribute`: pipelines, and all numbers that
-            are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size asked for.
+        recipe: name of an entry point of `dali_ssd.pipelines`, `module:attribute`, a module or a `Recipe`: pipelines,
+            and all numbers that are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size that is
+            asked for.
         framework: `mxnet`: NDArrays. `dlpack`: NumPy's arrays over DALI's memory, which PyTorch, JAX and others take by
             DLPack; needs no MXNet, and is for the host alone.
         dtype, layout, targets: see `dali_ssd.config`; default: the recipe's.
@@ -92,14 +97,16 @@ class TrainLoader(Loader):
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
-        recipe: str | Recipe | None = None,
+        recipe: str | Recipe | ModuleType | None = None,
         framework: FrameworkName = "mxnet",
     ) -> None:
         require("nvidia.dali")
         from dali_ssd.graph.targets import as_center_anchors
 
-        if rank not in range(world_size):
-            raise ConfigError(f"rank must be within 0..{world_size - 1}, not {rank!r}")
+        if not (is_whole(world_size) and world_size > 0):
+            raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
+        if not (is_whole(rank) and 0 <= rank < world_size):
+            raise ConfigError(f"rank must be a whole number within 0..{world_size - 1}, not {rank!r}")
         self.recipe = find_recipe(
             recipe, data_shape=data_shape, dtype=dtype, layout=layout, targets=targets, augment=augment
         )
@@ -108,6 +115,7 @@ class TrainLoader(Loader):
         records, bad_path = RecordsConfig(on_bad, max_bad, coordinates), check_records_options(num_classes, bad_list)
         super().__init__(framework, batch_size, ctx, device, num_threads)
         centers = as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
+        _code_of(self.recipe)  # what no state could be taken of is refused here
         self._look(shards, records, num_classes, bad_path)
         self.report.require_objects()
         self.epoch = 0
@@ -147,7 +155,7 @@ class TrainLoader(Loader):
         ]
         self._start([pipeline for lane in pipelines for pipeline in lane])
         self._lanes = [
-            Lane(of_devices, self._arrays(), self.config.batch_size, self._per_run, state["taken"])
+            Lane(of_devices, self._makers, self.config.batch_size, self._per_run, state["taken"])
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
@@ -241,8 +249,7 @@ class TrainLoader(Loader):
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
         settings = (self._device, self.config.initial_fill, self.config.upright)
-        file = inspect.getfile(inspect.unwrap(self.recipe.train))  # else it is that of DALI's decorator
-        code = Path(file).read_bytes() + source_digest().encode()
+        code = _code_of(self.recipe) + source_digest().encode()
         return {
             "the number of records": str(len(self._dataset)),
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
@@ -252,10 +259,39 @@ class TrainLoader(Loader):
             "the number of pipelines a device": str(self._num_lanes),
             "the number of batches a run": str(self._per_run),
             "seed": str(self.config.seed),
-            "the options": f"{options} {settings} anchors {_digest(self._options['anchors'])}",
+            "the options": f"{_plain(options)} {settings} anchors {_digest(self._options['anchors'])}",
             "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],
             "the version of DALI": nvidia.dali.__version__,
         }
+
+
+def _code_of(recipe: Recipe) -> bytes:
+    """Return the source of the module that defines the training pipeline, or of the cell of a notebook.
+
+    Raises ConfigError if there is none: no state could then say that it belongs to this code.
+    """
+    definition = recipe.train
+    while isinstance(definition, partial):
+        definition = definition.func
+    definition = inspect.unwrap(definition)  # else it is DALI's decorator
+    try:
+        file = Path(inspect.getfile(definition))
+        return file.read_bytes() if file.is_file() else inspect.getsource(definition).encode()
+    except (OSError, TypeError) as error:
+        raise ConfigError(
+            f"the code of the recipe {recipe.name}'s training pipeline cannot be read ({error}); define it in a file"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return options with all numbers as float, so that equal ones look equal whatever their type."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def _digest(array: Any) -> str:

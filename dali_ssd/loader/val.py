@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -51,7 +52,7 @@ class ValLoader(Loader):
         coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
-        recipe: str | Recipe | None = None,
+        recipe: str | Recipe | ModuleType | None = None,
         framework: FrameworkName = "mxnet",
     ) -> None:
         require("nvidia.dali")
@@ -103,12 +104,12 @@ class ValLoader(Loader):
 
     def _next(self, number: int) -> ValBatch:
         data, labels, texts = [], [], []
-        for array, (images, objects, places), size in zip(
-            self._arrays(), self._run(self._pipelines), self._sizes, strict=True
+        for make, (images, objects, places), size in zip(
+            self._makers, self._run(self._pipelines), self._sizes, strict=True
         ):
             count = min(self._each, int(size) - number * self._each)
             if count > 0:  # the reader fills up its last batch with repetitions
-                data.append(array(images)[:count])
-                labels.append(array(objects)[:count])
+                data.append(make(images)[:count])
+                labels.append(make(objects)[:count])
                 texts.append(list(places)[:count])
         return ValBatch(data, labels, lambda: self._places(texts))

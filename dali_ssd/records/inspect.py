@@ -87,7 +87,7 @@ def inspect_shards(
     if len(reports) == len(shards):
         require_any_record(reports)
     findings += [found for report in reports for found in report.findings]
-    findings += _odd_names(shards)
+    findings += _odd_names(report.shard for report in reports)
     unit, doubts = _unit(scales_of(reports), coordinates)
     findings += doubts
     findings += coordinate_findings(reports, unit)
@@ -197,17 +197,9 @@ def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
 
 
 _NOT_DECODED = (
-    *(
-        "not-an-image",
-        "unknown-format",
-        "turned-tiff",
-        "huge-image",
-        "bad-header",
-        "truncated-image",
-        "undecodable-image",
-    ),
+    "not-an-image", "unknown-format", "turned-tiff", "huge-image", "bad-header", "truncated-image", "undecodable-image",
     "stray-bytes",  # a repair takes them out
-)
+)  # fmt: skip
 """Findings that are enough; decoding would add nothing, or take the machine's memory."""
 
 _Where = tuple["Path | None", "int | None"]

@@ -28,6 +28,7 @@ __all__ = [
     "for_training",
     "initialize",
     "network_name",
+    "require_network",
 ]
 
 NMS_THRESHOLD = 0.45
@@ -75,6 +76,15 @@ def network_name(network: str, data_shape: int) -> str:
     return f"ssd_{data_shape}_{network}_custom"
 
 
+def require_network(network: str, data_shape: int) -> Callable[..., Any]:
+    """Return the builder of a network. Raises ConfigError, which lists what there is, if there is none of this size."""
+    networks = available_networks()
+    if (network, data_shape) not in networks:
+        known = ", ".join(f"{name} {size}" for name, size in networks)
+        raise ConfigError(f"no SSD of {data_shape} pixels with --network {network}; there are: {known}")
+    return networks[network, data_shape]
+
+
 def build_network(
     network: str,
     data_shape: int,
@@ -90,10 +100,7 @@ def build_network(
     the batches of that many devices together. Raises ConfigError, which lists what there is, for a backbone and size
     that GluonCV's zoo does not have.
     """
-    networks = available_networks()
-    if (network, data_shape) not in networks:
-        known = ", ".join(f"{name} {size}" for name, size in networks)
-        raise ConfigError(f"no SSD with --network {network} --data-shape {data_shape}; there are: {known}")
+    builder = require_network(network, data_shape)
     if not classes:
         raise ConfigError("a network needs at least one class name")
     options: dict[str, Any] = {"stds": tuple(stds), "norm_layer": nn.BatchNorm}
@@ -103,7 +110,7 @@ def build_network(
     with warnings.catch_warnings():
         # GluonCV infers the types of a graph whose input has none yet, which MXNet remarks upon.
         warnings.filterwarnings("ignore", message="Cannot decide type for the following arguments")
-        net = networks[network, data_shape](classes=list(classes), pretrained_base=pretrained_base, **options)
+        net = builder(classes=list(classes), pretrained_base=pretrained_base, **options)
     join_without_leak(net)
     return net
 

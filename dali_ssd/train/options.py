@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from dali_ssd.checks import check_not_negative, check_positive, check_random_seed, check_types, raise_all
-from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig
+from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.registry import Recipe, find_recipe
 from dali_ssd.words import counted
@@ -180,7 +180,8 @@ class ShowConfig:
         if self.images > 1000:
             faults.append(f"images must be at most 1000, not {self.images!r}")
         raise_all(self, faults)
-        find_recipe(self.recipe or None, data_shape=self.data_shape or None)  # refuses a size that no picture can be
+        if self.data_shape:
+            RenderConfig(data_shape=self.data_shape)  # refuses a size that no picture can have
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 
 from dali_ssd.config import RenderConfig
 from dali_ssd.draw import Tile
-from dali_ssd.errors import ConfigError
+from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.evaluate import Scores, detect, evaluate
 from dali_ssd.loader import ValLoader
 from dali_ssd.progress import track
 from dali_ssd.records.dataset import expand_paths
+from dali_ssd.registry import Recipe
 from dali_ssd.train.capture import restore_parameters
 from dali_ssd.train.checkpoint import SUFFIX, read_checkpoint
 from dali_ssd.train.devices import devices_of
@@ -21,7 +22,7 @@ from dali_ssd.train.gallery import detection_tiles
 from dali_ssd.train.network import build_network, initialize
 from dali_ssd.train.options import EvalConfig, network_recipe
 from dali_ssd.train.parameters import load_parameters
-from dali_ssd.train.session import class_names
+from dali_ssd.train.session import class_names, learned_by
 
 __all__ = ["Scoring", "score_file", "tiles_of"]
 
@@ -48,7 +49,7 @@ def score_file(config: EvalConfig) -> Scoring:
     devices = devices_of(config.gpus)
     net = build_network(config.network, size, classes, stds=recipe.targets.stds)
     initialize(net, devices, size)
-    _load(net, Path(config.params), devices)
+    _load(net, Path(config.params), devices, recipe)
     with ValLoader(
         shards,
         batch_size=config.batch_size,
@@ -80,8 +81,15 @@ def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: in
     return tiles[:count]
 
 
-def _load(net: Any, path: Path, devices: Sequence[Any]) -> None:
-    if path.suffix == SUFFIX:
-        restore_parameters(net, read_checkpoint(path)[0])
-    else:
+def _load(net: Any, path: Path, devices: Sequence[Any], recipe: Recipe) -> None:
+    """Load parameters. Raises CheckpointError if they are a checkpoint's that was trained with other numbers."""
+    if path.suffix != SUFFIX:
         load_parameters(net, path, list(devices))
+        return
+    arrays, meta = read_checkpoint(path)
+    here = learned_by(recipe)
+    theirs = {name: meta["identity"][name] for name in here if name in meta["identity"]}
+    differ = [f"{name} {value} and not {here[name]}" for name, value in theirs.items() if value != here[name]]
+    if differ:
+        raise CheckpointError(f"{path} was trained with {', '.join(differ)}; give the --recipe of its training")
+    restore_parameters(net, arrays)

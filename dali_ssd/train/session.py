@@ -24,7 +24,7 @@ from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers, loade
 from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import FitResult, Fitting
-from dali_ssd.train.network import anchors_of, initialize, network_name
+from dali_ssd.train.network import anchors_of, initialize, network_name, require_network
 from dali_ssd.train.options import TrainConfig, network_recipe
 from dali_ssd.train.parameters import load_parameters
 from dali_ssd.train.pretrained import build_with_base
@@ -32,7 +32,7 @@ from dali_ssd.train.report import Scored
 from dali_ssd.train.schedule import parse_decay_epochs
 from dali_ssd.train.stop import StopSignal
 
-__all__ = ["class_names", "train"]
+__all__ = ["class_names", "learned_by", "train"]
 
 PARAMETERS = ".params"
 
@@ -44,6 +44,7 @@ def train(config: TrainConfig) -> FitResult:
     parse_decay_epochs(config.lr_decay_epoch)  # what cannot work is said before anything is read
     recipe = network_recipe(config)
     config = replace(config, data_shape=recipe.image.data_shape)
+    require_network(config.network, config.data_shape)
     workers, devices = _workers(config)
     shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
     classes = class_names(config.classes, shards)
@@ -65,7 +66,7 @@ def train(config: TrainConfig) -> FitResult:
         with _train_loader(config, recipe, shards, anchors, devices, classes, workers, prefix) as loader:
             scored = val_shards if workers.rank == 0 else ()
             score = _scorer(config, recipe, scored, classes, devices, prefix, stop, heartbeat)
-            identity = _identity(config, classes, workers)
+            identity = _identity(config, recipe, classes, workers)
             fitting = Fitting(
                 net,
                 loader,
@@ -213,10 +214,17 @@ def _scorer(
     return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)
 
 
-def _identity(config: TrainConfig, classes: Sequence[str], workers: Workers) -> dict[str, Any]:
+def _identity(config: TrainConfig, recipe: Recipe, classes: Sequence[str], workers: Workers) -> dict[str, Any]:
     """What must not change between a checkpoint and the run that goes on from it; the loader checks its own part."""
     names = ("network", "data_shape", "batch_size", "momentum", "wd", "seed", "amp")
-    return {name: getattr(config, name) for name in names} | {"classes": list(classes), "processes": workers.size}
+    own = {name: getattr(config, name) for name in names} | learned_by(recipe)
+    return own | {"classes": list(classes), "processes": workers.size}
+
+
+def learned_by(recipe: Recipe) -> dict[str, list[float]]:
+    """Return the numbers of a recipe without which a network's parameters mean nothing."""
+    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
+    return {name: [float(value) for value in values] for name, values in numbers.items()}
 
 
 def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:

@@ -260,7 +260,7 @@ def fails(argv: list[str], capfd: pytest.CaptureFixture[str], message: str, code
         ([], "no training shards; give them with --train"),
         (["--train", "none-*.rec"], "none-*.rec"),
         (["--train", "EMPTY", "--classes", "a"], "empty.rec"),
-        (["--train", "VAL", "--network", "alexnet"], "no SSD with --network alexnet"),
+        (["--train", "VAL", "--network", "alexnet"], "no SSD of 128 pixels with --network alexnet"),
         (["--train", "VAL", "--gpus", "7"], "MXNet finds no GPU 7"),
         (["--train", "VAL", "--classes", "no/names.txt"], "no/names.txt"),
         (["--train", "VAL", "--classes", "only,two"], "class id"),

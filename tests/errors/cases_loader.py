@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def option(**options: Any) -> Case:
 def odd_recipe(_: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr("pipelines.ssd300.image", 300)
     return find_recipe()
+
+
+def loader_of_code(code: str) -> object:
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    return TrainLoader("a.rec", anchors=ANCHORS, recipe=replace(find_recipe(), train=scope["train"]))
 
 
 def gone_bad(folder: Path, _: object) -> object:
@@ -119,7 +126,17 @@ CASES: dict[str, Case] = {
     "anchors must have the shape": option(anchors=np.zeros((2, 3))),
     "anchors must be finite": option(anchors=np.zeros((2, 4))),
     "no recipe {name}": lambda *_: find_recipe("none"),
-    "of the recipe": odd_recipe,
+    "must be of the class": odd_recipe,
+    "lacks {parts}; it needs": lambda *_: find_recipe("dali_ssd.config"),
+    "must be the definition of a pipeline": lambda _, patch: (
+        patch.setattr("pipelines.ssd300.train", None),
+        find_recipe(),
+    ),
+    "training pipeline cannot be read": lambda *_: loader_of_code("def train(): ..."),
+    "needs GPUs in ctx": option(device="gpu"),
+    "bad_list {path}": option(bad_list="no/such/folder/list.txt"),
+    "world_size must be": option(world_size=0),
+    "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
     "the networks take NCHW float32": lambda *_: network_recipe(TrainConfig(recipe="tests.graph.test_recipes:OWN")),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),

@@ -144,7 +144,17 @@ CASES: dict[str, Case] = {
     "checkpoints of an earlier training": lambda folder, _: train(
         config(text_file(folder / "ssd_128_mobilenet0.25_custom_00000007.ckpt", "").parent)
     ),
-    "no SSD with": lambda *_: build_network("resnet18", 300, ["a"]),
+    "was trained with": lambda folder, _: score_file(
+        EvalConfig(
+            params=str(checkpoint(folder, identity={"stds": [0.3, 0.3, 0.3, 0.3]})),
+            val=(str(write(folder / "data")),),
+            classes="a",
+            network="mobilenet0.25",
+            data_shape=128,
+            gpus="",
+        )
+    ),
+    "no SSD of": lambda *_: build_network("resnet18", 300, ["a"]),
     "a network needs at least one class name": lambda *_: build_network("mobilenet0.25", 128, []),
     "no pretrained base": lambda folder, patch: (
         patch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9/"),

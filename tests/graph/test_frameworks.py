@@ -37,16 +37,16 @@ def val(shard: Path, **options: Any) -> ValLoader:
 
 
 @pytest.mark.parametrize("make", [train, val])
-@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("parts", [1, 2, 3])
 def test_both_give_the_same(shard: Path, make: Any, parts: int) -> None:
+    """The last batch of a validation is shorter, or lacks a part."""
     mx = pytest.importorskip("mxnet")
     with (
-        make(shard, ctx=[mx.cpu(number) for number in range(parts)]) as theirs,
-        make(shard, ctx=["cpu"] * parts, framework="dlpack") as ours,
+        make(shard, batch_size=6, ctx=[mx.cpu(number) for number in range(parts)]) as theirs,
+        make(shard, batch_size=6, ctx=["cpu"] * parts, framework="dlpack") as ours,
     ):
         for one, other in zip(theirs, ours, strict=True):
             for arrays, others in zip(one, other, strict=True):
-                assert len(others) == len(arrays)
                 for array, same in zip(arrays, others, strict=True):
                     assert isinstance(same, np.ndarray)
                     np.testing.assert_array_equal(array.asnumpy(), same)
@@ -75,9 +75,10 @@ def test_arrays_are_dalis_memory_and_go_on_without_a_copy(
                 assert np.from_dlpack(part[0]).__array_interface__["data"][0] == begin
 
 
-def test_arrays_outlive_the_loader_and_its_later_batches(shard: Path) -> None:
+@pytest.mark.parametrize("make", [train, val])
+def test_arrays_outlive_the_loader_and_its_later_batches(shard: Path, make: Any) -> None:
     kept = []
-    with train(shard, framework="dlpack") as loader:
+    with make(shard, framework="dlpack") as loader:
         for _ in range(3):
             kept += [(array, array.copy()) for batch in loader for (array,) in batch]
     del loader
@@ -113,6 +114,16 @@ def test_no_mxnet_is_needed(shard: Path, tmp_path: Path) -> None:
 def test_devices_that_are_none(ctx: Any) -> None:
     with pytest.raises(ConfigError, match="ctx must be 'cpu', or a list of that"):
         val(Path("none.rec"), ctx=ctx, framework="dlpack")
+
+
+def test_a_device_that_the_framework_has_not() -> None:
+    with pytest.raises(ConfigError, match="device='gpu' needs GPUs in ctx"):
+        val(Path("none.rec"), device="gpu", framework="dlpack")
+
+
+def test_a_network_is_for_its_own_framework() -> None:
+    with pytest.raises(ConfigError, match=r"anchors must be an array \(1, N, 4\) or \(N, 4\), not"):
+        train(Path("none.rec"), anchors=object(), framework="dlpack")
 
 
 def test_a_framework_that_is_none() -> None:

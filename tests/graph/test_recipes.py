@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial, wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from nvidia.dali import pipeline_def
 
 from dali_ssd import TrainLoader, ValLoader, config
 from dali_ssd.boxes import decode
@@ -97,12 +99,30 @@ def test_every_number_of_a_recipe_reaches_the_validation_batch(shard: Path, pixe
     np.testing.assert_allclose(batch.labels[0].asnumpy()[0, 0], [8, 16, 40, 48, 2, 0], atol=1e-4)
 
 
-def test_the_kind_of_targets_is_the_recipes(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kind_of_targets_is_the_recipes(
+    tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two objects with one best anchor, GluonCV's matching gives one the next best, and DALI's operator none."""
     monkeypatch.setattr(OWN, "targets", TargetConfig(targets="box_encoder"))
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE) as loader:
-        assert loader.recipe.targets.targets == "box_encoder"
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, targets="exact") as loader:
-        assert loader.recipe.targets.targets == "exact"
+    boxes = np.concatenate([BOX, BOX + 0.02])
+    (path,) = write(tmp_path, [(build_label(boxes, [0, 1]), encoded(pixels))] * 4)
+    anchors = np.array([[40, 32, 32, 32], [20, 20, 32, 32]], np.float32)
+    for options, positive in (({}, 1), ({"targets": "exact"}, 2)):
+        batch = first(TrainLoader(path, anchors=anchors, batch_size=2, recipe=HERE, **options))
+        assert int((batch.cls_targets[0].asnumpy()[0] > 0).sum()) == positive
+
+
+def test_the_pipeline_is_handed_the_recipes_augmentation(shard: Path) -> None:
+    """What a batch of one mirrored image cannot show of it."""
+    handed: list[Any] = []
+
+    def spy(*args: Any, **options: Any) -> Any:
+        handed.append(options["augment"])
+        return ssd.train(*args, **options)
+
+    recipe = SimpleNamespace(**{**vars(OWN), "train": wraps(ssd.train)(spy)})
+    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe):
+        assert handed == [OWN.augment]
 
 
 def test_what_is_given_takes_the_place_of_the_recipes_numbers(shard: Path) -> None:
@@ -119,9 +139,9 @@ def test_what_is_given_takes_the_place_of_the_recipes_numbers(shard: Path) -> No
         ({"data_shape": 300}, "ssd300", 300),
         ({"data_shape": 128}, "ssd300", 128),
         ({"data_shape": 512}, "ssd512", 512),
-        ({"name": "ssd512"}, "ssd512", 512),
-        ({"name": "ssd512", "data_shape": 512}, "ssd512", 512),
-        ({"name": "pipelines.ssd300"}, "pipelines.ssd300", 300),
+        ({"recipe": "ssd512"}, "ssd512", 512),
+        ({"recipe": "ssd512", "data_shape": 512}, "ssd512", 512),
+        ({"recipe": "pipelines.ssd300"}, "pipelines.ssd300", 300),
     ],
 )
 def test_which_recipe_and_which_size(options: dict[str, Any], name: str, size: int) -> None:
@@ -130,6 +150,43 @@ def test_which_recipe_and_which_size(options: dict[str, Any], name: str, size: i
     assert recipe.augment == AugmentConfig() and recipe.targets == TargetConfig()
     assert recipe.image.mean == config.IMAGENET_MEAN
     assert find_recipe(recipe) == recipe
+
+
+@pytest.mark.parametrize("recipe", [OWN, find_recipe(HERE), HERE], ids=["object", "Recipe", "name"])
+def test_a_recipe_may_be_handed_over_as_it_is(shard: Path, recipe: Any) -> None:
+    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
+        assert loader.recipe.image == OWN.image
+        loader.load_state_dict(loader.state_dict())
+
+
+def test_equal_numbers_of_other_types_are_the_same_run(shard: Path) -> None:
+    options: dict[str, Any] = {"anchors": ANCHORS, "batch_size": 2}
+    with (
+        TrainLoader(shard, **options, data_shape=SIDE, augment=AugmentConfig(hue=36)) as one,
+        TrainLoader(shard, **options, data_shape=np.int64(SIDE), augment=AugmentConfig(hue=36.0)) as other,
+    ):
+        other.load_state_dict(one.state_dict())
+
+
+def test_code_that_nobody_can_read_is_refused_before_the_shards() -> None:
+    scope: dict[str, Any] = {"pipeline_def": pipeline_def}
+    exec("@pipeline_def\ndef train(*args, **options): ...", scope)
+    recipe = SimpleNamespace(**{**vars(OWN), "train": scope["train"]})
+    with pytest.raises(ConfigError, match=r"the code of the recipe .* cannot be read"):
+        TrainLoader("none.rec", anchors=ANCHORS, recipe=recipe)
+
+
+def test_a_pipeline_with_some_options_set_is_one(shard: Path) -> None:
+    recipe = SimpleNamespace(**{**vars(OWN), "train": partial(ssd.train)})
+    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
+        loader.load_state_dict(loader.state_dict())
+
+
+def test_what_a_recipe_lacks_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"recipe dali_ssd.config lacks train, val, augment, image, targets; "):
+        find_recipe("dali_ssd.config")
+    with pytest.raises(ConfigError, match=r"train of the recipe .* must be the definition of a pipeline"):
+        find_recipe(SimpleNamespace(**{**vars(OWN), "train": None}))
 
 
 @pytest.mark.parametrize("make", [TrainLoader, ValLoader])
@@ -152,5 +209,5 @@ def test_an_unknown_recipe_is_an_error_that_lists_the_known(name: str) -> None:
 
 def test_a_part_of_a_recipe_that_is_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OWN, "image", 300)
-    with pytest.raises(ConfigError, match=r"image of the recipe .* must be a RenderConfig, not 300"):
+    with pytest.raises(ConfigError, match=r"image of the recipe .* must be of the class RenderConfig, not 300"):
         find_recipe(HERE)

@@ -17,7 +17,7 @@ __all__ = ["anchors", "array", "devices"]
 
 def devices(ctx: Any) -> list[Device]:
     """Return as many parts of the host as `ctx`, "cpu" or a list of that, has; see `Framework`."""
-    names = ctx if isinstance(ctx, list) else ["cpu" if ctx is None else ctx]
+    names = list(ctx) if isinstance(ctx, (list, tuple)) else ["cpu" if ctx is None else ctx]
     if not names or any(name != "cpu" for name in names):
         raise ConfigError(f"ctx must be 'cpu', or a list of that, for arrays by DLPack, not {ctx!r}")
     return [Device("cpu", number) for number in range(len(names))]

@@ -14,7 +14,7 @@ __all__ = ["anchors", "array", "devices"]
 def devices(ctx: Any) -> list[Device]:
     """Return the devices of an `mx.Context`, or of a list of them; see `Framework`."""
     mx = require("mxnet")
-    contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx or mx.cpu()]
+    contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [mx.cpu() if ctx is None else ctx]
     kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
     if len(kinds) != 1 or None in kinds:
         raise ConfigError(f"ctx must be an mx.Context, or a list of them of one kind, not {ctx!r}")

@@ -36,7 +36,9 @@ def test_the_zoo_is_there_and_the_small_ones() -> None:
 
 @pytest.mark.parametrize(("network", "data_shape"), [("mobilenet0.25", 512), ("resnet18", 512)])
 def test_what_is_not_there_is_answered_with_what_is(network: str, data_shape: int) -> None:
-    with pytest.raises(ConfigError, match=rf"--network {network} --data-shape {data_shape}.*vgg16_atrous 300"):
+    with pytest.raises(
+        ConfigError, match=rf"no SSD of {data_shape} pixels with --network {network}; .*vgg16_atrous 300"
+    ):
         build_network(network, data_shape, ["a"])
 
 

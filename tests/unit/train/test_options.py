@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ import tyro
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.train.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig, network_recipe
+from tests.graph.shards import write_random
 
 
 def test_gluoncvs_command_line_is_understood() -> None:
@@ -77,3 +81,14 @@ def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, An
 def test_a_recipe_that_no_network_takes_is_refused() -> None:
     with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
         network_recipe(TrainConfig(recipe="tests.graph.test_recipes:OWN"))
+
+
+def test_stored_pictures_need_no_dali(tmp_path: Path) -> None:
+    (shard,) = write_random(tmp_path, 2)
+    code = "import sys; sys.modules['nvidia'] = None; from dali_ssd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    show = [sys.executable, "-c", code, "show", str(shard), "--out", str(tmp_path / "a.png")]
+    done = subprocess.run(show, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ([*show, "--augmented"], [sys.executable, "-c", code, "train", "--train", str(shard)]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 2 and "NVIDIA DALI is not installed; run: pip install" in done.stderr, done.stderr
