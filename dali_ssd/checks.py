@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 from dali_ssd.errors import ConfigError
 
 __all__ = [
-    "check_choice",
+    "check_choices",
     "check_not_negative",
     "check_positive",
     "check_probability",
@@ -59,10 +59,15 @@ def check_range(name: str, value: tuple[float, float], low: float, high: float) 
     return [f"{name} must be (low, high) within {low:g}..{high:g}, not {value!r}"]
 
 
-def check_choice(name: str, value: object, literal: Any) -> list[str]:
-    """Faults of a value that must be one of those that a `Literal` lists."""
-    *others, last = choices = get_args(literal)
-    return [] if value in choices else [f"{name} must be {', '.join(others)} or {last}, not {value!r}"]
+def check_choices(config: object, *names: str) -> list[str]:
+    """Faults of attributes that must be one of what the `Literal` of their type lists."""
+    hints, faults = get_type_hints(type(config)), []
+    for name in names:
+        *others, last = choices = get_args(hints[name])
+        value = getattr(config, name)
+        if value not in choices:
+            faults.append(f"{name} must be {', '.join(others)} or {last}, not {value!r}")
+    return faults
 
 
 def check_probability(name: str, value: float) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from dali_ssd.checks import (
-    check_choice,
+    check_choices,
     check_positive,
     check_probability,
     check_range,
@@ -121,10 +121,7 @@ class RenderConfig:
         faults = []
         if not 16 <= self.data_shape <= 4096:
             faults.append(f"data_shape must be within 16..4096 pixels, not {self.data_shape!r}")
-        if self.dtype not in ("float32", "float16"):
-            faults.append(f"dtype must be float32 or float16, not {self.dtype!r}")
-        if self.layout not in ("NCHW", "NHWC"):
-            faults.append(f"layout must be NCHW or NHWC, not {self.layout!r}")
+        faults += check_choices(self, "dtype", "layout")
         if not all(s > 0 for s in self.std):
             faults.append(f"std must be greater than 0, not {self.std!r}")
         raise_all(self, faults)
@@ -141,9 +138,7 @@ class TargetConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = []
-        if self.targets not in ("exact", "box_encoder"):
-            faults.append(f"targets must be exact or box_encoder, not {self.targets!r}")
+        faults = check_choices(self, "targets")
         if not 0 < self.iou_threshold <= 1:
             faults.append(f"iou_threshold must be within 0..1, not {self.iou_threshold!r}")
         if not all(s > 0 for s in self.stds):
@@ -198,6 +193,5 @@ class RecordsConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = check_choice("on_bad", self.on_bad, OnBad)
-        faults += check_choice("coordinates", self.coordinates, AnyCoordinates)
+        faults = check_choices(self, "on_bad", "coordinates")
         raise_all(self, faults + check_probability("max_bad", self.max_bad))

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, overload
 
-from dali_ssd.errors import DaliSsdError, DatasetError
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
 
 __all__ = [
     "atomic_open",
@@ -33,6 +33,7 @@ __all__ = [
     "read_text",
     "remove_leftovers",
     "replace",
+    "require_folder_of",
     "sync_file",
     "temporary_name",
 ]
@@ -189,6 +190,13 @@ def make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise DaliSsdError(f"cannot create files in {folder}: {error.strerror}; choose another folder") from error
+
+
+def require_folder_of(option: str, path: str | Path) -> None:
+    """Raise ConfigError if a file that an option names has no folder: before the work that is to end in it."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{option} {path}: there is no folder {folder}")
 
 
 def read_text(path: Path) -> str:

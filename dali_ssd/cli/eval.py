@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from dali_ssd.errors import ConfigError
-from dali_ssd.files import atomic_open
+from dali_ssd.files import atomic_open, require_folder_of
 from dali_ssd.optional import import_module
 from dali_ssd.train.options import EvalConfig
 from dali_ssd.words import counted
@@ -42,8 +40,8 @@ def run(argv: list[str]) -> int:
 def _check_outputs(config: EvalConfig) -> None:
     """Refuse a file that could not be written before the work rather than after it."""
     for option, name in (("--json", config.json), ("--draw", config.draw)):
-        if name and not Path(name).absolute().parent.is_dir():
-            raise ConfigError(f"{option} {name}: there is no folder {Path(name).absolute().parent}")
+        if name:
+            require_folder_of(option, name)
 
 
 def _table(scores: Scores) -> str:

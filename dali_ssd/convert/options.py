@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.checks import check_not_negative, check_positive, check_types, raise_all
+from dali_ssd.checks import check_choices, check_not_negative, check_positive, check_types, raise_all
 
 __all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", "VocConfig"]
 
@@ -61,13 +61,7 @@ class ConvertConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "shards") + check_not_negative(self, "workers", "seed")
-        if self.exif not in ("auto", "raw", "upright"):
-            faults.append(f"exif must be auto, raw or upright, not {self.exif!r}")
-        if self.coordinates not in ("pixel", "fraction"):
-            faults.append(f"coordinates must be pixel or fraction, not {self.coordinates!r}")
-        if self.on_bad not in ("skip", "keep", "raise"):
-            faults.append(f"on_bad must be skip, keep or raise, not {self.on_bad!r}")
-        raise_all(self, faults)
+        raise_all(self, faults + check_choices(self, "exif", "coordinates", "on_bad"))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing_extensions import Self
 from dali_ssd.checks import is_whole
 from dali_ssd.config import RecordsConfig, available_cores
 from dali_ssd.errors import ConfigError, DatasetError, Place
-from dali_ssd.files import not_utf8
+from dali_ssd.files import not_utf8, require_folder_of
 from dali_ssd.host_pool import choose_host_pool
 from dali_ssd.loader.forks import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
@@ -181,9 +181,10 @@ def check_records_options(num_classes: int | None, bad_list: str | Path | None) 
         raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
     if bad_list is not None and (not isinstance(bad_list, (str, Path)) or Path(bad_list).suffix != ".txt"):
         raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
-    if bad_list is not None and not Path(bad_list).absolute().parent.is_dir():
-        raise ConfigError(f"bad_list {bad_list}: there is no folder {Path(bad_list).absolute().parent}")
-    return None if bad_list is None else Path(bad_list)
+    if bad_list is None:
+        return None
+    require_folder_of("bad_list", bad_list)
+    return Path(bad_list)
 
 
 def _good_records(

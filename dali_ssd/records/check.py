@@ -22,7 +22,7 @@ def check(config: CheckConfig) -> DatasetReport:
     """
     shards = expand_paths(config.shards)
     return inspect_shards(
-        config.shards,
+        shards,
         coordinates=config.coordinates,
         num_classes=_num_classes(config.classes, shards),
         decoders=("opencv", "dali") if config.decode else (),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError
+from dali_ssd.errors import DatasetError, Place
 from dali_ssd.files import atomic_open, cache_folder, caching
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.dataset import Dataset, concatenate
@@ -58,13 +58,12 @@ class DatasetReport:
     @cached_property
     def bad(self) -> tuple[int, ...]:
         """Numbers of the records of `dataset` that have errors, ascending; an index's faults are not the record's."""
-        return tuple(sorted({number for number in self._at_fault() if number is not None}))
+        return tuple(sorted({number for _, number in self._record_errors if number is not None}))
 
     @cached_property
     def lost(self) -> int:
         """Number of damaged places in the shards that no record of `dataset` could be read from."""
-        places = zip(self._record_errors(), self._at_fault(), strict=True)
-        return len({(found.place.shard, found.place.offset) for found, number in places if number is None})
+        return len({(at.shard, at.offset) for at, number in self._record_errors if number is None})
 
     @cached_property
     def objects(self) -> int:
@@ -81,18 +80,18 @@ class DatasetReport:
         """Number of records that were looked into."""
         return sum(len(report.records) for report in self.reports)
 
-    @property
+    @cached_property
     def label_digest(self) -> str:
         """Digest of all labels, good or bad."""
         return hashlib.sha256(str([facts.label for facts in self._facts()]).encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def mean_pixels(self) -> float:
         """Pixels of an image, width times height; the mean over those whose size could be read."""
         sizes = [facts.pixels for facts in self._facts() if facts.pixels]
         return sum(sizes) / max(1, len(sizes))
 
-    @property
+    @cached_property
     def progressive(self) -> float:
         """Share of the records that are progressive JPEGs, 0 to 1."""
         return sum(facts.progressive for facts in self._facts()) / max(1, self.records)
@@ -213,14 +212,16 @@ class DatasetReport:
         more = ", ..." if len(self.shards) > _SHARDS else ""
         return ", ".join(map(str, self.shards[:_SHARDS])) + more
 
-    def _record_errors(self) -> Sequence[Finding]:
-        return [found for found in self.errors if not found.kind.startswith(("index-", "name-"))]
+    @cached_property
+    def _record_errors(self) -> list[tuple[Place, int | None]]:
+        """Place of each error of a record, and the record's number, None if it is none of the dataset's."""
+        places = [found.place for found in self.errors if not found.kind.startswith(("index-", "name-"))]
+        return [(place, self._number(place)) for place in places]
 
-    def _at_fault(self) -> Iterable[int | None]:
-        """Number of the record that each of `_record_errors` is about, None where it is about none of the dataset's."""
-        for place in (found.place for found in self._record_errors()):
-            unknown = place.shard is None or place.offset is None
-            yield None if unknown else self.dataset.find(place.shard, place.offset)  # type: ignore[arg-type]
+    def _number(self, place: Place) -> int | None:
+        if place.shard is None or place.offset is None:
+            return None
+        return self.dataset.find(place.shard, place.offset)
 
 
 def _write_text(path: str | Path, text: str) -> None:

@@ -21,7 +21,7 @@ from typing import Literal
 
 from dali_ssd.config import AnyCoordinates
 from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
-from dali_ssd.files import not_utf8
+from dali_ssd.files import cache_folder, not_utf8
 from dali_ssd.parallel import ordered_map
 from dali_ssd.progress import track
 from dali_ssd.records.coordinates import Coordinates, Scales, resolve_coordinates
@@ -82,7 +82,7 @@ def inspect_shards(
         MissingDependencyError: DALI alone is to decode, and is not installed.
     """
     shards = expand_paths(paths)
-    cache = None if fresh else _Cache(cache_dir)
+    cache = None if fresh else _Cache(cache_folder(cache_dir))
     reports, findings = _look(shards, workers, cache, adopt)
     if len(reports) == len(shards):
         require_any_record(reports)
@@ -142,7 +142,7 @@ def _without_aim(report: DatasetReport) -> Iterator[Finding]:
 class _Cache:
     """Reports of earlier looks, for as long as shard and index stay the same."""
 
-    folder: str | Path | None
+    folder: Path
 
     def path(self, shard: Path) -> Path:
         """Where the shard's report is kept; builds a missing index first, which the report's name follows from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dali_ssd.checks import check_choice, check_not_negative, check_types, raise_all
+from dali_ssd.checks import check_choices, check_not_negative, check_types, raise_all
 from dali_ssd.config import AnyCoordinates, RecordsConfig
 
 __all__ = ["CheckConfig"]
@@ -38,7 +38,7 @@ class CheckConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_not_negative(self, "workers", "show")
-        faults += check_choice("coordinates", self.coordinates, AnyCoordinates)
+        faults += check_choices(self, "coordinates")
         if self.json is not None and self.json.suffix != ".json":  # nothing that was there under another name is lost
             faults.append(f"json must be a name that ends in .json, not {str(self.json)!r}")
         if self.fix is not None and self.quarantine is not None and self.fix.resolve() == self.quarantine.resolve():

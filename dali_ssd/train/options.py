@@ -31,11 +31,11 @@ class TrainConfig:
     data_shape: int = 0
     """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25; 0: as the
     recipe has it."""
-    on_bad: OnBad = "raise"
+    on_bad: OnBad = RecordsConfig.on_bad
     """Bad records; raise: name them all before training begins; skip: leave them out and list them in a file."""
-    max_bad: float = 0.01
+    max_bad: float = RecordsConfig.max_bad
     """Largest share of bad records that skip may leave out."""
-    coordinates: AnyCoordinates = "auto"
+    coordinates: AnyCoordinates = RecordsConfig.coordinates
     """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
     recipe: str = ""
     """All numbers of the input and its targets: a name from the entry points `dali_ssd.pipelines`, or module:attribute;

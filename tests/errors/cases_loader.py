@@ -134,7 +134,7 @@ CASES: dict[str, Case] = {
     ),
     "training pipeline cannot be read": lambda *_: loader_of_code("def train(): ..."),
     "needs GPUs in ctx": option(device="gpu"),
-    "bad_list {path}": option(bad_list="no/such/folder/list.txt"),
+    "{path}: there is no folder {folder}": option(bad_list="no/such/folder/list.txt"),
     "world_size must be": option(world_size=0),
     "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),

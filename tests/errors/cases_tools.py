@@ -43,6 +43,7 @@ def printed(*argv: str) -> Case:
 def soak_into_nowhere(folder: Path, _: object) -> str:
     with contextlib.redirect_stderr(io.StringIO()) as stream:
         assert soak(["--out", str(folder / "none" / "soak.md")]) == 2
+    assert f"--out {folder / 'none' / 'soak.md'}: there is" in stream.getvalue()
     return stream.getvalue()
 
 
@@ -92,5 +93,5 @@ CASES: dict[str, Case] = {
     "no readable image": lambda folder, _: describe(open_dataset(write(folder, [record(image=b"")]))),
     "longest_side and min_records": lambda *_: MakeConfig("a.rec", Path("b.rec"), quality=0),
     "must end in .rec": lambda *_: MakeConfig("a.rec", Path("b.txt")),
-    "--out {path}": soak_into_nowhere,
+    "there is no folder {folder}": soak_into_nowhere,
 }

@@ -15,8 +15,8 @@ from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.plot import plot_soak
 from dali_ssd.bench.soak.report import describe_code, report
 from dali_ssd.bench.soak.run import Soaked, soak
-from dali_ssd.errors import ConfigError, DaliSsdError
-from dali_ssd.files import atomic_open
+from dali_ssd.errors import DaliSsdError
+from dali_ssd.files import atomic_open, require_folder_of
 from dali_ssd.train.stop import StopSignal
 
 __all__ = ["main"]
@@ -37,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(config: SoakConfig, command: list[str]) -> int:
     out = Path(config.out)
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"--out {config.out}: there is no folder {out.absolute().parent}")
+    require_folder_of("--out", out)
     date, code = datetime.date.today().isoformat(), describe_code()
     stop = StopSignal()
     with tempfile.TemporaryDirectory(prefix="dali-ssd-soak-") as folder:

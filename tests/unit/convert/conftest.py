@@ -105,3 +105,12 @@ def coco(tmp_path: Path) -> Coco:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
+
+
+@pytest.fixture
+def one(coco: Coco) -> Coco:
+    """One image with a box of one class."""
+    coco.image(1)
+    coco.categories(cat=1)
+    coco.box(1, 1, [10, 10, 30, 30])
+    return coco

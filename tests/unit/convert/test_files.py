@@ -38,14 +38,6 @@ def shown(done: Converted) -> str:
 
 
 @pytest.fixture
-def one(coco: Coco) -> Coco:
-    coco.image(1)
-    coco.categories(cat=1)
-    coco.box(1, 1, [10, 10, 30, 30])
-    return coco
-
-
-@pytest.fixture
 def sub(voc: Voc) -> Voc:
     """One image and its annotation in subfolders `s`, another one beside these."""
     for name in ("Annotations", "JPEGImages"):

@@ -43,14 +43,6 @@ def turned_tiff() -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture
-def one(coco: Coco) -> Coco:
-    coco.image(1)
-    coco.categories(cat=1)
-    coco.box(1, 1, [10, 10, 30, 30])
-    return coco
-
-
 @pytest.mark.parametrize("word", ["Unspecified", "False", "no", "1.0"])
 def test_difficult_is_a_word(voc: Voc, word: str) -> None:
     voc.add("a", [CAT], difficult=word)
