@@ -15,8 +15,8 @@ import pytest
 from dali_ssd.synthetic import write_shapes
 from dali_ssd.train.checkpoint import find_checkpoints, read_checkpoint
 from tests.end_to_end.training import NAME, TRAIN, same_weights
+from tests.support.paths import ROOT
 
-_ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0
 """Seconds; kernels may have to be compiled first."""
 STEPS = 12
@@ -39,7 +39,7 @@ class Training:
         own = ["--train", str(self.shard), *TRAIN, "--save-prefix", f"{self.out}/", "--save-interval", "0"]
         options = ["--epochs", "3", "--checkpoint-every", "1", "--checkpoint-keep", "3", "--resume", "auto"]
         command = [sys.executable, "-m", "tests.end_to_end.recorded_train", str(self.log), str(slow), "train"]
-        return subprocess.Popen([*command, *own, *options], cwd=_ROOT, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen([*command, *own, *options], cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
     def finish(self) -> None:
         process = self.start()

@@ -11,9 +11,8 @@ from dali_ssd.cli.convert import run
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.parallel import ordered_map
+from tests.errors.cases import Case
 from tests.unit.convert.conftest import Coco, Voc, jpeg
-
-from .cases import Case
 
 GOOD = ("cat", 10, 10, 40, 40)
 

@@ -22,8 +22,7 @@ from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.registry import find_recipe
 from dali_ssd.train.options import TrainConfig, network_recipe
-
-from .cases import Case, labeled, raising, write
+from tests.errors.cases import Case, labeled, raising, write
 
 ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
 

@@ -27,8 +27,7 @@ from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import MAGIC, frame, frame_at, unpack
 from dali_ssd.records.writer import shard_names
 from dali_ssd.train.gallery import stored_tiles
-
-from .cases import Case, encoded, record, refuse, write
+from tests.errors.cases import Case, encoded, record, refuse, write
 
 PIXELS = (4, 6, 20, 18)
 

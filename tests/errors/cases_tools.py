@@ -25,8 +25,7 @@ from dali_ssd.cli.main import main
 from dali_ssd.draw import tile_grid
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.synthetic import write_shapes
-
-from .cases import Case, record, write
+from tests.errors.cases import Case, record, write
 
 
 def printed(*argv: str) -> Case:

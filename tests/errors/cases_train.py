@@ -25,8 +25,7 @@ from dali_ssd.train.schedule import parse_decay_epochs
 from dali_ssd.train.scoring import score_file
 from dali_ssd.train.session import train
 from dali_ssd.train.watch import LossWatch
-
-from .cases import Case, labeled, write
+from tests.errors.cases import Case, labeled, write
 
 SMALL: dict[str, Any] = {"network": "mobilenet0.25", "data_shape": 128, "pretrained_base": "no", "gpus": ""}
 

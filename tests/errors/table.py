@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from dali_ssd import errors
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "errors.md"
 ERRORS = {*errors.__all__, "FrameError"} - {"Place"}
 NOT_SEEN = {"{}", "its parts lead to no end"}

@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from tests.support.paths import ROOT
+
 __all__ = ["Died", "Server"]
 
-_ROOT = Path(__file__).resolve().parents[2]
 _LIMITS = {"structure": 60.0, "heads": 60.0, "labels": 60.0, "repaired": 60.0, "decoded": 600.0}
 """Seconds that an answer may take: a hundred times what it takes on a machine that is not busy."""
 _START = 600.0
@@ -59,7 +60,7 @@ class Server:
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "ignore", "-m", "tests.fuzz.child"]
         pipe = subprocess.PIPE
-        self._child = subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=self._log, text=True)
+        self._child = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=self._log, text=True)
         with tempfile.TemporaryDirectory() as name:
             (Path(name) / "a.rec").touch()
             self._exchange(self._child, "structure", name, _START)

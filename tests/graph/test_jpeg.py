@@ -19,8 +19,8 @@ from PIL import Image
 from dali_ssd.graph.jpeg.decoder import decode_kernel, room_kernel
 from tests.graph.pipes import arrays, train_pipeline, val_pipeline
 from tests.graph.shards import Pixels, as_shard, draw, encoded, random_boxes, write
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = Path(__file__).with_name("jpegs")
 GRAY, RGB = "L", "RGB"
 Region = tuple[int, int, int, int]

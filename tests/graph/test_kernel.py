@@ -15,6 +15,7 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.graph.kernel import joined, part
 from dali_ssd.graph.plan import whole_image_kernel
 from dali_ssd.graph.targets import target_kernel
+from tests.support.paths import ROOT
 
 DOUBLE = """
 import numpy as np
@@ -57,7 +58,7 @@ def hits(folder: Path, program: str, **environment: str) -> int:
     """Run a program that uses the kernel in a process of its own; how many of its two callbacks came from the cache."""
     if not (folder / "double.py").exists():  # its time of change is part of the cache's key
         (folder / "double.py").write_text(DOUBLE)
-    path = os.pathsep.join([str(folder), str(Path(__file__).resolve().parents[2])])
+    path = os.pathsep.join([str(folder), str(ROOT)])
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env={**os.environ, "PYTHONPATH": path, **environment},

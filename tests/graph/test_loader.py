@@ -20,6 +20,7 @@ from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import parse_label
 from tests.graph.pipes import ANCHORS
 from tests.graph.shards import encoded, write, write_random
+from tests.support.paths import ROOT
 
 mx = pytest.importorskip("mxnet")
 
@@ -520,7 +521,7 @@ def test_processes_beside_each_other_get_the_same(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(path)],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

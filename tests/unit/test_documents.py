@@ -21,8 +21,8 @@ from dali_ssd.errors import MissingDependencyError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.optional import require
 from dali_ssd.train.options import TrainConfig
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     ROOT / name
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "docs/errors.md", "docs/soak.md")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 MODULES = sorted(
     path for folder in ("dali_ssd", "pipelines") for path in (ROOT / folder).rglob("*.py") if path.stem != "__main__"
 )

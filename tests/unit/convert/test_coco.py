@@ -16,8 +16,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import parse_label
-
-from .conftest import Coco
+from tests.unit.convert.conftest import Coco
 
 
 def test_boxes_and_class_order(coco: Coco, out: Path) -> None:

@@ -18,8 +18,7 @@ from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.records.classes import read_classes
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import parse_label
-
-from .conftest import Coco, Voc, jpeg
+from tests.unit.convert.conftest import Coco, Voc, jpeg
 
 CAT = ("cat", 11, 11, 41, 41)
 

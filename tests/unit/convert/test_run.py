@@ -20,8 +20,7 @@ from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError, RecordError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.words import counted
-
-from .conftest import Voc, jpeg
+from tests.unit.convert.conftest import Voc, jpeg
 
 
 @pytest.fixture

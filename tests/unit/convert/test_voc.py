@@ -12,8 +12,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.labels import Objects, parse_label
-
-from .conftest import Voc, jpeg
+from tests.unit.convert.conftest import Voc, jpeg
 
 
 def objects(shard: Path, i: int = 0) -> Objects:

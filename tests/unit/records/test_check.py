@@ -18,8 +18,7 @@ from dali_ssd.records.labels import parse_label
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.writer import ShardFile
-
-from .conftest import BOX, Write, encoded, record, starts
+from tests.unit.records.conftest import BOX, Write, encoded, record, starts
 
 GOOD = [record([(0.1, 0.1, 0.2 + i / 40, 0.5)], [i % 3]) for i in range(12)]
 

@@ -16,8 +16,7 @@ from dali_ssd.records.findings import KINDS, finding, from_json, summary, to_jso
 from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.mend import mend_label
-
-from .conftest import BOX, encoded, record
+from tests.unit.records.conftest import BOX, encoded, record
 
 PLACE = Place(Path("a.rec"), 7, 64)
 

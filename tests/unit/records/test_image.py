@@ -10,8 +10,7 @@ from PIL import Image
 
 from dali_ssd.records.image import Raster, read_raster
 from dali_ssd.records.jpeg import read_jpeg
-
-from .conftest import encoded
+from tests.unit.records.conftest import encoded
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM"])

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from dali_ssd.records.image import read_raster
-
-from .conftest import encoded
+from tests.unit.records.conftest import encoded
 
 
 def tiff(bits: int = 8, samples: int = 3, photometric: int = 2, **options: Any) -> bytes:

@@ -18,8 +18,7 @@ from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.shard_report import report_path
 from tests.processes import in_processes
-
-from .conftest import BOX, Write, encoded, record, starts
+from tests.unit.records.conftest import BOX, Write, encoded, record, starts
 
 PIXELS = (4, 6, 20, 18)
 GOOD = [record() for _ in range(20)]

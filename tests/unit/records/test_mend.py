@@ -11,8 +11,7 @@ from dali_ssd.records.content import check_record
 from dali_ssd.records.image import Raster
 from dali_ssd.records.labels import build_label, parse_label
 from dali_ssd.records.mend import mend_label
-
-from .conftest import BOX, encoded, record
+from tests.unit.records.conftest import BOX, encoded, record
 
 RASTER = Raster(40, 30, 1, "JPEG")
 
