@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dali_ssd import mxnet_compat
-from dali_ssd.optional import import_module
+from dali_ssd.util import mxnet_compat
+from dali_ssd.util.optional import import_module
 
 if TYPE_CHECKING:
     from dali_ssd.graph.targets import encode_targets

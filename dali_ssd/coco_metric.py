@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.optional import require
+from dali_ssd.util.optional import require
 
 __all__ = ["COCO_NAMES", "ScoredImage", "coco_scores"]
 

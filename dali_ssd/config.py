@@ -6,11 +6,10 @@ default comes from; `__post_init__` reports all faults of an object at once.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from dali_ssd.checks import (
+from dali_ssd.util.validation import (
     check_choices,
     check_positive,
     check_probability,
@@ -31,7 +30,6 @@ __all__ = [
     "RecordsConfig",
     "RenderConfig",
     "TargetConfig",
-    "available_cores",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -40,11 +38,6 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 """RGB standard deviation of ImageNet as fractions of 255."""
 INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos")
 """Resampling filters by name; the position is the code that travels through the graph (OpenCV's order)."""
-
-
-def available_cores() -> int:
-    """Cores this process may run on (its affinity mask, not the machine's count)."""
-    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from dali_ssd.coco_metric import coco_scores
 from dali_ssd.errors import DatasetError
-from dali_ssd.optional import require
 from dali_ssd.train.network import for_scoring
-from dali_ssd.words import counted
+from dali_ssd.util.optional import require
+from dali_ssd.util.words import counted
 
 __all__ = ["Detections", "Scores", "Truth", "detect", "evaluate"]
 

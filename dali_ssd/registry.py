@@ -12,7 +12,7 @@ from typing import Any
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.optional import explain
+from dali_ssd.util.optional import explain
 
 __all__ = ["GROUP", "Recipe", "find_recipe"]
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from dali_ssd.errors import ConfigError
-from dali_ssd.files import atomic_open
 from dali_ssd.records.classes import CLASSES_FILE
 from dali_ssd.records.labels import build_label
 from dali_ssd.records.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
+from dali_ssd.util.files import atomic_open
 
 __all__ = ["SHAPES", "draw_scene", "write_shapes"]
 

@@ -20,7 +20,7 @@ from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measure import Window, measure
 from dali_ssd.bench.work import Batch, Work
-from dali_ssd.host_pool import choose_host_pool
+from dali_ssd.util.host_pool import choose_host_pool
 
 __all__ = ["Request", "main"]
 

@@ -11,8 +11,8 @@ from dali_ssd.bench.steps import StepCost, step_costs
 from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.bench.table import format_number
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import atomic_path
-from dali_ssd.words import counted
+from dali_ssd.util.files import atomic_path
+from dali_ssd.util.words import counted
 
 __all__ = ["plot_record"]
 

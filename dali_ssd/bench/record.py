@@ -13,7 +13,7 @@ from dali_ssd.bench.machine import Machine
 from dali_ssd.bench.runner import Outcome
 from dali_ssd.bench.summary import summarize
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import atomic_open
+from dali_ssd.util.files import atomic_open
 
 __all__ = ["Record", "read_record", "write_record"]
 

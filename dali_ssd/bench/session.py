@@ -19,9 +19,9 @@ from dali_ssd.bench.record import Record
 from dali_ssd.bench.runner import Outcome, run_child
 from dali_ssd.bench.steps import CONTENDER, STEPS
 from dali_ssd.bench.work import Work
-from dali_ssd.optional import require
-from dali_ssd.progress import Progress
 from dali_ssd.records.dataset import Dataset, open_dataset
+from dali_ssd.util.optional import require
+from dali_ssd.util.progress import Progress
 
 __all__ = ["open_data", "run_session"]
 

@@ -13,7 +13,7 @@ from dali_ssd.bench.contenders import CONTENDERS
 from dali_ssd.bench.record import Record
 from dali_ssd.bench.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["format_number", "print_record"]
 

@@ -7,7 +7,6 @@ import json
 import tyro
 
 from dali_ssd.errors import ConfigError
-from dali_ssd.files import atomic_open, make_folder
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.dataset_report import DatasetReport
@@ -16,7 +15,8 @@ from dali_ssd.records.fix import FIX_LIST, fix
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.repair import Repaired, require_free
-from dali_ssd.words import counted
+from dali_ssd.util.files import atomic_open, make_folder
+from dali_ssd.util.words import counted
 
 __all__ = ["run"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from dali_ssd.files import atomic_open, require_folder_of
-from dali_ssd.optional import import_module
 from dali_ssd.train.options import EvalConfig
-from dali_ssd.words import counted
+from dali_ssd.util.files import atomic_open, require_folder_of
+from dali_ssd.util.optional import import_module
+from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
     from dali_ssd.evaluate import Scores

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import tyro
 
-from dali_ssd.progress import track
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.index import build_index, index_path, write_index
-from dali_ssd.words import counted
+from dali_ssd.util.progress import track
+from dali_ssd.util.words import counted
 
 __all__ = ["IndexConfig", "run"]
 

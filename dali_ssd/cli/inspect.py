@@ -18,7 +18,7 @@ from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.image import Raster, read_raster
 from dali_ssd.records.labels import parse_label
 from dali_ssd.records.summary import DatasetSummary, summarize
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["InspectConfig", "run"]
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, NoReturn, cast
 
 from dali_ssd import __version__
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.optional import explain
+from dali_ssd.util.optional import explain
 
 __all__ = ["COMMANDS", "TRACEBACK_VARIABLE", "Command", "main"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tyro
 
-from dali_ssd.optional import import_module
 from dali_ssd.train.options import TrainConfig
+from dali_ssd.util.optional import import_module
 
 __all__ = ["run"]
 

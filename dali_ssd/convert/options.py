@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.checks import check_choices, check_not_negative, check_positive, check_types, raise_all
+from dali_ssd.util.validation import check_choices, check_not_negative, check_positive, check_types, raise_all
 
 __all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", "VocConfig"]
 

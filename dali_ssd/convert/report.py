@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from dali_ssd.convert.sample import Note
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["KINDS", "Report", "reason"]
 

@@ -24,8 +24,8 @@ from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.sample import Note, Sample, plausible_size
 from dali_ssd.convert.voc_files import annotation_files, annotation_id, split_ids
 from dali_ssd.errors import AnnotationError
-from dali_ssd.parallel import ordered_map
-from dali_ssd.progress import track
+from dali_ssd.util.parallel import ordered_map
+from dali_ssd.util.progress import track
 
 __all__ = ["VocParser", "read_voc"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from dali_ssd.convert.locate import folded, locate_folder
 from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError
-from dali_ssd.files import read_text
+from dali_ssd.util.files import read_text
 
 __all__ = ["annotation_files", "annotation_id", "split_ids"]
 

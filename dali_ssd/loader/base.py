@@ -19,11 +19,8 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
-from dali_ssd.checks import is_whole
-from dali_ssd.config import RecordsConfig, available_cores
+from dali_ssd.config import RecordsConfig
 from dali_ssd.errors import ConfigError, DatasetError, Place
-from dali_ssd.files import not_utf8, require_folder_of
-from dali_ssd.host_pool import choose_host_pool
 from dali_ssd.loader.forks import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.runs import many_progressive
@@ -32,7 +29,11 @@ from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.dataset_report import DatasetReport
 from dali_ssd.records.findings import KINDS, Finding
 from dali_ssd.records.inspect import Decoder, inspect_shards
-from dali_ssd.words import counted
+from dali_ssd.util.files import not_utf8, require_folder_of
+from dali_ssd.util.host_pool import choose_host_pool
+from dali_ssd.util.parallel import available_cores
+from dali_ssd.util.validation import is_whole
+from dali_ssd.util.words import counted
 
 __all__ = ["Loader", "LoaderStats", "check_records_options"]
 

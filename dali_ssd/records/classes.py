@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import read_text
+from dali_ssd.util.files import read_text
 
 __all__ = ["CLASSES_FILE", "find_classes", "is_background", "read_classes", "similar_names"]
 

@@ -14,7 +14,7 @@ from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
 from dali_ssd.records.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
 from dali_ssd.records.recordio import unpack
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = [
     "FRACTION_LIMIT",

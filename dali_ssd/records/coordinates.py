@@ -8,7 +8,7 @@ from typing import Literal
 from dali_ssd.config import AnyCoordinates, RecordsConfig
 from dali_ssd.errors import DatasetError, Place
 from dali_ssd.records.content import FRACTION_LIMIT, Scale
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["Coordinates", "Scales", "guess_coordinates", "resolve_coordinates"]
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place
-from dali_ssd.files import atomic_open, cache_folder, caching
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.dataset import Dataset, concatenate
 from dali_ssd.records.findings import Finding, to_json, worst_first
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
-from dali_ssd.words import counted
+from dali_ssd.util.files import atomic_open, cache_folder, caching
+from dali_ssd.util.words import counted
 
 __all__ = ["DatasetReport"]
 

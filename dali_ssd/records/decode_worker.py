@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from dali_ssd.config import available_cores
 from dali_ssd.errors import DatasetError
-from dali_ssd.host_pool import choose_host_pool
-from dali_ssd.optional import require
 from dali_ssd.records.image import read_raster
 from dali_ssd.records.recordio import read_record, unpack
+from dali_ssd.util.host_pool import choose_host_pool
+from dali_ssd.util.optional import require
+from dali_ssd.util.parallel import available_cores
 
 __all__ = ["batches", "main"]
 

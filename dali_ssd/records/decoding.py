@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.files import atomic_open, cache_folder, caching
-from dali_ssd.optional import require
-from dali_ssd.progress import Progress
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.findings import Finding, finding, from_json, to_json
 from dali_ssd.records.shard_report import report_identity
+from dali_ssd.util.files import atomic_open, cache_folder, caching
+from dali_ssd.util.optional import require
+from dali_ssd.util.progress import Progress
 
 __all__ = ["decode_findings", "undecodable"]
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.image import read_raster
@@ -22,6 +21,7 @@ from dali_ssd.records.repair import Repaired, reasons_where, repairing
 from dali_ssd.records.salvage import DAMAGE
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.writer import ShardFile
+from dali_ssd.util.files import atomic_open, new_files
 
 __all__ = ["FIX_LIST", "fix"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
-from dali_ssd.files import atomic_open, cache_folder, caching, file_identity
 from dali_ssd.records.recordio import MAGIC, Buffer, FrameError, map_shard, scan
-from dali_ssd.words import counted
+from dali_ssd.util.files import atomic_open, cache_folder, caching, file_identity
+from dali_ssd.util.words import counted
 
 __all__ = ["Index", "build_index", "check_index", "ensure_index", "index_path", "read_index", "write_index"]
 
@@ -131,7 +131,7 @@ def _cached_index(shard: Path, cache_dir: str | Path | None) -> Path:
 def ensure_index(shard: Path, cache_dir: str | Path | None = None) -> Path:
     """Path of an index that fits the shard: the one beside it, else one built beside it, else one in the cache folder.
 
-    The cache (see `dali_ssd.files.cache_folder`) is used where the shard's folder is read-only. Any number of
+    The cache (see `dali_ssd.util.files.cache_folder`) is used where the shard's folder is read-only. Any number of
     processes may do this at once. Raises `DatasetError` or `RecordError` where an existing index does not fit, where
     the shard is damaged, and where nothing can be written.
     """

@@ -21,9 +21,6 @@ from typing import Literal
 
 from dali_ssd.config import AnyCoordinates
 from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
-from dali_ssd.files import cache_folder, not_utf8
-from dali_ssd.parallel import ordered_map
-from dali_ssd.progress import track
 from dali_ssd.records.coordinates import Coordinates, Scales, resolve_coordinates
 from dali_ssd.records.dataset import Paths, concatenate, expand_paths
 from dali_ssd.records.dataset_report import DatasetReport
@@ -43,7 +40,10 @@ from dali_ssd.records.shard_report import (
     write_report,
 )
 from dali_ssd.records.structure import Structure, shard_structure
-from dali_ssd.words import counted
+from dali_ssd.util.files import cache_folder, not_utf8
+from dali_ssd.util.parallel import ordered_map
+from dali_ssd.util.progress import track
+from dali_ssd.util.words import counted
 
 __all__ = ["Decoder", "inspect_shards"]
 

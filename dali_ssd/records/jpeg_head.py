@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["FRAMES", "PROGRESSIVE", "Head"]
 

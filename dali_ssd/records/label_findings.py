@@ -18,7 +18,7 @@ from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.labels import proper_ids, split_label
 from dali_ssd.records.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["class_findings", "coordinate_findings", "scales_of"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dali_ssd.checks import check_choices, check_not_negative, check_types, raise_all
 from dali_ssd.config import AnyCoordinates, RecordsConfig
+from dali_ssd.util.validation import check_choices, check_not_negative, check_types, raise_all
 
 __all__ = ["CheckConfig"]
 

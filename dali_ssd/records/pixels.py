@@ -14,10 +14,10 @@ from typing import IO
 import numpy as np
 
 from dali_ssd.errors import Place
-from dali_ssd.optional import require
 from dali_ssd.records.findings import Finding, finding
 from dali_ssd.records.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.shard_report import Task
+from dali_ssd.util.optional import require
 
 __all__ = ["decode_task"]
 

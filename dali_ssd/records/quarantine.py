@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open, new_files
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import Index, index_path, write_index
 from dali_ssd.records.repair import Repaired, outputs, reasons_where, repairing
 from dali_ssd.records.shard_report import RecordFacts, ShardReport
 from dali_ssd.records.structure import left_out_path
+from dali_ssd.util.files import atomic_open, new_files
 
 __all__ = ["quarantine"]
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place, RecordError
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = [
     "MAGIC",

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open, locked, make_folder
 from dali_ssd.records.classes import CLASSES_FILE
 from dali_ssd.records.findings import Finding
 from dali_ssd.records.index import index_path
 from dali_ssd.records.shard_report import ShardReport
 from dali_ssd.records.structure import left_out_path
+from dali_ssd.util.files import atomic_open, locked, make_folder
 
 __all__ = ["Reasons", "Repaired", "outputs", "reasons_where", "repairing", "require_free"]
 

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place
-from dali_ssd.files import atomic_open, cache_folder, caching, file_identity
-from dali_ssd.parallel import ordered_map
-from dali_ssd.progress import track
 from dali_ssd.records.content import Content, Scale, check_record
 from dali_ssd.records.dataset import Part
 from dali_ssd.records.findings import Finding, from_json, to_json
 from dali_ssd.records.index import index_path
 from dali_ssd.records.recordio import frame_at, join, map_shard
 from dali_ssd.records.structure import Structure, left_out_path
+from dali_ssd.util.files import atomic_open, cache_folder, caching, file_identity
+from dali_ssd.util.parallel import ordered_map
+from dali_ssd.util.progress import track
 
 __all__ = [
     "RecordFacts",

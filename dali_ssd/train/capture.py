@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import CheckpointError
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = [
     "optimizer_arrays",

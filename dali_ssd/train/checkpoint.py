@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import CheckpointError
-from dali_ssd.files import atomic_open
+from dali_ssd.util.files import atomic_open
 
 __all__ = [
     "ABANDONED",

@@ -21,7 +21,7 @@ from dali_ssd.train.parameters import best_path, periodic_path
 from dali_ssd.train.report import curve_path
 from dali_ssd.train.scoring import score_file
 from dali_ssd.train.session import train
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["DemoResult", "run_demo"]
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import mxnet as mx
 
-from dali_ssd.config import available_cores
 from dali_ssd.errors import ConfigError
-from dali_ssd.optional import require
-from dali_ssd.words import counted
+from dali_ssd.util.optional import require
+from dali_ssd.util.parallel import available_cores
+from dali_ssd.util.words import counted
 
 __all__ = ["HorovodWorkers", "OneWorker", "Workers", "loader_threads"]
 

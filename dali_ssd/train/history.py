@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import atomic_open
+from dali_ssd.util.files import atomic_open
 
 __all__ = ["Entry", "History", "read_history"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.progress import Progress
+from dali_ssd.util.progress import Progress
 
 __all__ = ["TrainLog"]
 

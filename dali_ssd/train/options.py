@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dali_ssd.checks import check_not_negative, check_positive, check_random_seed, check_types, raise_all
 from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.registry import Recipe, find_recipe
-from dali_ssd.words import counted
+from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
+from dali_ssd.util.words import counted
 
 __all__ = ["DemoConfig", "EvalConfig", "ShowConfig", "TrainConfig", "network_recipe"]
 

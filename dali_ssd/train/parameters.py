@@ -9,8 +9,8 @@ import mxnet as mx
 from mxnet.base import MXNetError
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
-from dali_ssd.files import atomic_path
-from dali_ssd.words import counted
+from dali_ssd.util.files import atomic_path
+from dali_ssd.util.words import counted
 
 __all__ = ["best_path", "load_parameters", "periodic_path", "save_best", "save_parameters"]
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.files import atomic_path
 from dali_ssd.lettering import for_matplotlib
 from dali_ssd.train.history import Entry
+from dali_ssd.util.files import atomic_path
 
 __all__ = ["plot_history"]
 

@@ -12,7 +12,6 @@ from dali_ssd.draw import Tile
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.evaluate import Scores, detect, evaluate
 from dali_ssd.loader import ValLoader
-from dali_ssd.progress import track
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.registry import Recipe
 from dali_ssd.train.capture import restore_parameters
@@ -23,6 +22,7 @@ from dali_ssd.train.network import build_network, initialize
 from dali_ssd.train.options import EvalConfig, network_recipe
 from dali_ssd.train.parameters import load_parameters
 from dali_ssd.train.session import class_names, learned_by
+from dali_ssd.util.progress import track
 
 __all__ = ["Scoring", "score_file", "tiles_of"]
 

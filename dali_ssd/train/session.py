@@ -13,7 +13,6 @@ import numpy as np
 
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.evaluate import evaluate
-from dali_ssd.files import remove_leftovers
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths
@@ -31,6 +30,7 @@ from dali_ssd.train.pretrained import build_with_base
 from dali_ssd.train.report import Scored
 from dali_ssd.train.schedule import parse_decay_epochs
 from dali_ssd.train.stop import StopSignal
+from dali_ssd.util.files import remove_leftovers
 
 __all__ = ["class_names", "learned_by", "train"]
 

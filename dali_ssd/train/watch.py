@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dali_ssd.errors import TrainingError
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["LossWatch"]
 

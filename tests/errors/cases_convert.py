@@ -10,7 +10,7 @@ from typing import Any
 from dali_ssd.cli.convert import run
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
-from dali_ssd.parallel import ordered_map
+from dali_ssd.util.parallel import ordered_map
 from tests.errors.cases import Case
 from tests.unit.convert.conftest import Coco, Voc, jpeg
 

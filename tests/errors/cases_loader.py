@@ -17,11 +17,11 @@ from dali_ssd import TrainLoader, encode_targets
 from dali_ssd.config import RenderConfig
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
-from dali_ssd.optional import require
 from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.registry import find_recipe
 from dali_ssd.train.options import TrainConfig, network_recipe
+from dali_ssd.util.optional import require
 from tests.errors.cases import Case, labeled, raising, write
 
 ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
@@ -99,7 +99,7 @@ def missing_package(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 def broken_import(error: Exception) -> Case:
     def case(folder: Path, patch: pytest.MonkeyPatch) -> object:
-        patch.setattr("dali_ssd.optional.importlib.import_module", raising(error))
+        patch.setattr("dali_ssd.util.optional.importlib.import_module", raising(error))
         return require("mxnet")
 
     return case

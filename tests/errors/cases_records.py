@@ -10,7 +10,6 @@ import pytest
 
 from dali_ssd.cli.check import run as main_check
 from dali_ssd.errors import Place
-from dali_ssd.files import atomic_open, cache_folder, locked
 from dali_ssd.records import decoding, recordio
 from dali_ssd.records.check import check
 from dali_ssd.records.classes import find_classes, read_classes
@@ -27,6 +26,7 @@ from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.recordio import MAGIC, frame, frame_at, unpack
 from dali_ssd.records.writer import shard_names
 from dali_ssd.train.gallery import stored_tiles
+from dali_ssd.util.files import atomic_open, cache_folder, locked
 from tests.errors.cases import Case, encoded, record, refuse, write
 
 PIXELS = (4, 6, 20, 18)
@@ -71,14 +71,14 @@ def set_aside(folder: Path, *shards: Path) -> object:
 
 
 def full_disk(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    refuse(patch, "dali_ssd.files.sync_file")
+    refuse(patch, "dali_ssd.util.files.sync_file")
     with atomic_open(folder / "a.txt", "w"):
         pass
 
 
 def full_cache(folder: Path, patch: pytest.MonkeyPatch) -> None:
     shard = write(folder)
-    refuse(patch, "dali_ssd.files.sync_file")
+    refuse(patch, "dali_ssd.util.files.sync_file")
     inspect_shards(shard)
 
 

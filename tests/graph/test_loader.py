@@ -463,7 +463,7 @@ def test_a_cache_that_has_become_read_only_serves_what_it_has(
     def refuse(*_: object) -> None:
         raise AssertionError("written again")
 
-    monkeypatch.setattr("dali_ssd.files.replace", refuse)
+    monkeypatch.setattr("dali_ssd.util.files.replace", refuse)
     train(shards).close()
 
 

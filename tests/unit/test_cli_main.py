@@ -171,7 +171,7 @@ TERMINATED = """
 import os, signal, sys, time
 from dali_ssd.cli import index
 from dali_ssd.cli.main import main
-from dali_ssd.files import atomic_open
+from dali_ssd.util.files import atomic_open
 
 def run(argv):
     with atomic_open(argv[0]) as file:

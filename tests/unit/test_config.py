@@ -22,7 +22,6 @@ from dali_ssd.config import (
     RecordsConfig,
     RenderConfig,
     TargetConfig,
-    available_cores,
 )
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.errors import ConfigError
@@ -197,7 +196,3 @@ def test_probabilities_are_accepted_exactly_within_0_and_1(probability: float) -
     else:
         with pytest.raises(ConfigError, match="mirror_probability must be a probability"):
             AugmentConfig(mirror_probability=probability)
-
-
-def test_available_cores_is_what_this_process_may_use() -> None:
-    assert available_cores() >= 1

@@ -19,8 +19,8 @@ from dali_ssd.cli.main import COMMANDS
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.loader import TrainLoader
-from dali_ssd.optional import require
 from dali_ssd.train.options import TrainConfig
+from dali_ssd.util.optional import require
 from tests.support.paths import ROOT
 
 DOCUMENTS = [
@@ -142,7 +142,7 @@ def imported() -> set[str]:
 
 
 def test_everything_that_is_imported_is_declared() -> None:
-    by_user = {"horovod"}  # built from source against the MXNet that is there; dali_ssd.optional tells how
+    by_user = {"horovod"}  # built from source against the MXNet that is there; dali_ssd.util.optional tells how
     distribution = {"cv2": "opencv-python", "PIL": "pillow", "nvidia": "nvidia-dali-cuda130"}
     needed = {normal(distribution.get(name, name)) for name in imported() - by_user}
     assert needed <= requirements("cuda13", "mxnet")

@@ -13,7 +13,7 @@ from tests.graph.shards import write_random
 
 VARIABLE = "DALI_MALLOC_POOL_THRESHOLD"
 PIPELINE = """
-from dali_ssd.host_pool import choose_host_pool
+from dali_ssd.util.host_pool import choose_host_pool
 choose_host_pool()
 from nvidia.dali import fn, pipeline_def
 pipeline_def(lambda: fn.random.uniform(shape=[1]))(batch_size=1, num_threads=1, device_id=None).build()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from dali_ssd.checks import check_not_negative, check_positive, check_types, raise_all
+from dali_ssd.util.validation import check_not_negative, check_positive, check_types, raise_all
 
 __all__ = ["SoakConfig"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.bench.soak.run import Soaked
-from dali_ssd.files import atomic_path
+from dali_ssd.util.files import atomic_path
 
 __all__ = ["plot_soak"]
 

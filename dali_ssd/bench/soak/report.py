@@ -13,7 +13,7 @@ from dali_ssd import __version__
 from dali_ssd.bench.machine import describe_machine, versions
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.bench.soak.trend import growth
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 __all__ = ["describe_code", "report"]
 

@@ -6,7 +6,7 @@ from typing import Literal, cast, get_args
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.frameworks.base import Device, Framework
-from dali_ssd.optional import import_module
+from dali_ssd.util.optional import import_module
 
 __all__ = ["Device", "Framework", "FrameworkName", "find_framework"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.frameworks.base import Device
-from dali_ssd.optional import require
+from dali_ssd.util.optional import require
 
 __all__ = ["anchors", "array", "devices"]
 

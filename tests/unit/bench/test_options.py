@@ -5,8 +5,8 @@ import pytest
 from dali_ssd.bench.contenders import CONTENDERS
 from dali_ssd.bench.measure import Window
 from dali_ssd.bench.options import BenchConfig
-from dali_ssd.config import available_cores
 from dali_ssd.errors import ConfigError
+from dali_ssd.util.parallel import available_cores
 
 
 def test_defaults_measure_everything_on_all_cores():

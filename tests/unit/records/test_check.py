@@ -8,7 +8,6 @@ import pytest
 from dali_ssd.cli import check as command
 from dali_ssd.cli.main import main
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
-from dali_ssd.files import locked
 from dali_ssd.records import inspect as module
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
@@ -18,6 +17,7 @@ from dali_ssd.records.labels import parse_label
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.quarantine import quarantine
 from dali_ssd.records.writer import ShardFile
+from dali_ssd.util.files import locked
 from tests.unit.records.conftest import BOX, Write, encoded, record, starts
 
 GOOD = [record([(0.1, 0.1, 0.2 + i / 40, 0.5)], [i % 3]) for i in range(12)]

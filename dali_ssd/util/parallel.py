@@ -1,8 +1,9 @@
-"""Map a function over many items with processes: results in the items' order, a bounded number of them in memory."""
+"""Use the cores there are: a function mapped over many items by processes, results in order, a bounded number in memory."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from dali_ssd.config import available_cores
 from dali_ssd.errors import DaliSsdError
 
-__all__ = ["ordered_map"]
+__all__ = ["available_cores", "ordered_map"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,6 +22,11 @@ _CHUNK = 8
 """Items that travel to a worker together."""
 _WORTH_A_WORKER = 64
 """Starting a process takes about as long as this many items: an image to convert, some records to look into."""
+
+
+def available_cores() -> int:
+    """Cores this process may run on (its affinity mask, not the machine's count)."""
+    return len(os.sched_getaffinity(0))
 
 
 def _ignore_interrupt() -> None:

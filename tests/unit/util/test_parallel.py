@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from dali_ssd.errors import AnnotationError, DaliSsdError
-from dali_ssd.parallel import ordered_map
+from dali_ssd.util.parallel import available_cores, ordered_map
 
 ITEMS = list(range(200))
 
@@ -49,3 +49,7 @@ def test_stopping_early_and_nothing_to_do() -> None:
     assert next(results) == 0
     results.close()  # type: ignore[attr-defined]
     assert list(ordered_map(square, [], 2)) == []
+
+
+def test_available_cores_is_what_this_process_may_use() -> None:
+    assert available_cores() >= 1

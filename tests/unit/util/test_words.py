@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dali_ssd.words import counted
+from dali_ssd.util.words import counted
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd import files as module
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.files import (
+from dali_ssd.util import files as module
+from dali_ssd.util.files import (
     atomic_open,
     atomic_path,
     cache_folder,
@@ -157,7 +157,7 @@ def test_a_read_only_file_system_is_our_error(tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    monkeypatch.setattr("dali_ssd.files.open", refuse, raising=False)
+    monkeypatch.setattr("dali_ssd.util.files.open", refuse, raising=False)
     with pytest.raises(DaliSsdError, match="Read-only file system") as caught, atomic_open(tmp_path / "a.idx"):
         pass
     assert isinstance(caught.value.__cause__, OSError) and caught.value.__cause__.errno == errno.EROFS

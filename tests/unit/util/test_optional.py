@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DatasetError, MissingDependencyError
-from dali_ssd.optional import explain, import_module, require
+from dali_ssd.util.optional import explain, import_module, require
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dali_ssd import progress
-from dali_ssd.progress import Progress, track
+from dali_ssd.util import progress
+from dali_ssd.util.progress import Progress, track
 
 
 class Terminal(io.StringIO):

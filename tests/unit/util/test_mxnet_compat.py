@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd import mxnet_compat
+from dali_ssd.util import mxnet_compat
 
 HAS_THE_NAMES = np.lib.NumpyVersion(np.__version__) < "1.24.0"
 needs_a_new_numpy = pytest.mark.skipif(HAS_THE_NAMES, reason="this NumPy has the names, so nothing is done")
@@ -189,7 +189,7 @@ def test_hook_is_installed_once() -> None:
     before = list(sys.meta_path)
     mxnet_compat.install()
     assert sys.meta_path == before
-    assert sum(type(finder).__module__ == "dali_ssd.mxnet_compat" for finder in before) == 1
+    assert sum(type(finder).__module__ == "dali_ssd.util.mxnet_compat" for finder in before) == 1
 
 
 @needs_a_new_numpy

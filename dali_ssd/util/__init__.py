@@ -1,0 +1,1 @@
+"""What all rooms need and no room owns: files, processes, progress, words, and what may not be installed."""
