@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from dali_ssd.errors import ConfigError
-from dali_ssd.records.classes import CLASSES_FILE
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.classes import CLASSES_FILE
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.util.files import atomic_open
 

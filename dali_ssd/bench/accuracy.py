@@ -25,8 +25,8 @@ from mxnet import gluon
 from dali_ssd.batch import Batch
 from dali_ssd.evaluate import Scores, evaluate
 from dali_ssd.loader import TrainLoader, ValLoader
-from dali_ssd.records.classes import find_classes
 from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.format.classes import find_classes
 from dali_ssd.train.log import TrainLog
 from dali_ssd.train.loop import Fitting
 from dali_ssd.train.network import anchors_of, build_network, initialize

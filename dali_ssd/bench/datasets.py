@@ -17,8 +17,8 @@ from PIL import Image
 
 from dali_ssd.errors import ConfigError, DatasetError
 from dali_ssd.records.dataset import Dataset, open_dataset
-from dali_ssd.records.labels import parse_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.labels import parse_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted

@@ -9,12 +9,12 @@ import tyro
 from dali_ssd.errors import ConfigError
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.records.dataset_report import DatasetReport
-from dali_ssd.records.findings import summary
-from dali_ssd.records.fix import FIX_LIST, fix
+from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.findings import summary
 from dali_ssd.records.options import CheckConfig
-from dali_ssd.records.quarantine import quarantine
-from dali_ssd.records.repair import Repaired, require_free
+from dali_ssd.records.repair.output import Repaired, require_free
+from dali_ssd.records.repair.quarantine import quarantine
+from dali_ssd.records.repair.rewrite import FIX_LIST, fix
 from dali_ssd.util.files import atomic_open, make_folder
 from dali_ssd.util.words import counted
 

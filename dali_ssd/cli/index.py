@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tyro
 
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.records.index import build_index, index_path, write_index
+from dali_ssd.records.format.index import build_index, index_path, write_index
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted
 

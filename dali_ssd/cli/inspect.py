@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import Dataset, open_dataset
-from dali_ssd.records.image import Raster, read_raster
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.classes import find_classes, read_classes
+from dali_ssd.records.format.image_header import Raster, read_raster
+from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.summary import DatasetSummary, summarize
 from dali_ssd.util.words import counted
 

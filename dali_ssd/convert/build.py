@@ -14,9 +14,9 @@ from dali_ssd.convert.raster import turn_to_raw
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.sizes import size_note
 from dali_ssd.convert.units import wrong_unit
-from dali_ssd.records.image import Raster
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.image_header import Raster
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 
 __all__ = ["Builder", "Built"]
 

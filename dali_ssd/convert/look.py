@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dali_ssd.convert.sample import Note, Sample
-from dali_ssd.records.image import FORMATS, MAX_PIXELS, Raster, read_raster
+from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, Raster, read_raster
 
 __all__ = ["BAD_IMAGES", "look"]
 

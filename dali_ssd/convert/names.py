@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dali_ssd.convert.sample import Note
-from dali_ssd.records.classes import is_background, similar_names
+from dali_ssd.records.format.classes import is_background, similar_names
 
 __all__ = ["class_notes", "name_fault"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.records.image import Raster
+from dali_ssd.records.format.image_header import Raster
 
 __all__ = ["turn_to_raw"]
 

@@ -18,7 +18,7 @@ from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
 from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError, DaliSsdError, NothingLeftError
-from dali_ssd.records.classes import CLASSES_FILE, read_classes
+from dali_ssd.records.format.classes import CLASSES_FILE, read_classes
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.util.files import atomic_open, make_folder, new_files, not_utf8
 from dali_ssd.util.parallel import ordered_map

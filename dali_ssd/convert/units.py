@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.convert.options import Coordinates
 from dali_ssd.convert.sample import Sample
-from dali_ssd.records.content import FRACTION_LIMIT
+from dali_ssd.records.lint.content import FRACTION_LIMIT
 
 __all__ = ["WRONG_UNITS", "has_fractions", "wrong_unit"]
 

@@ -24,11 +24,11 @@ from dali_ssd.errors import ConfigError, DatasetError, Place
 from dali_ssd.loader.forks import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.runs import many_progressive
-from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import Dataset, Paths
-from dali_ssd.records.dataset_report import DatasetReport
-from dali_ssd.records.findings import KINDS, Finding
+from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import Decoder, inspect_shards
+from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.findings import KINDS, Finding
 from dali_ssd.util.files import not_utf8, require_folder_of
 from dali_ssd.util.host_pool import choose_host_pool
 from dali_ssd.util.parallel import available_cores

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dali_ssd.errors import ConfigError
-from dali_ssd.records.classes import CLASSES_FILE, find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.records.dataset_report import DatasetReport
+from dali_ssd.records.format.classes import CLASSES_FILE, find_classes, read_classes
 from dali_ssd.records.inspect import inspect_shards
+from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.options import CheckConfig
 
 __all__ = ["check"]

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, Place
-from dali_ssd.records.classes import find_classes, read_classes
-from dali_ssd.records.index import Index, ensure_index, read_index, write_index
-from dali_ssd.records.recordio import Header, read_record, unpack
+from dali_ssd.records.format.classes import find_classes, read_classes
+from dali_ssd.records.format.index import Index, ensure_index, read_index, write_index
+from dali_ssd.records.format.recordio import Header, read_record, unpack
 from dali_ssd.util.files import cache_folder, caching
 from dali_ssd.util.words import counted
 

@@ -21,15 +21,16 @@ from typing import Literal
 
 from dali_ssd.config import AnyCoordinates
 from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
-from dali_ssd.records.coordinates import Coordinates, Scales, resolve_coordinates
 from dali_ssd.records.dataset import Paths, concatenate, expand_paths
-from dali_ssd.records.dataset_report import DatasetReport
-from dali_ssd.records.decoding import decode_findings
-from dali_ssd.records.findings import KINDS, Finding, finding
-from dali_ssd.records.index import ensure_index, index_path
-from dali_ssd.records.label_findings import class_findings, coordinate_findings, scales_of
-from dali_ssd.records.pixels import decode_task
-from dali_ssd.records.shard_report import (
+from dali_ssd.records.decode.dali import decode_findings
+from dali_ssd.records.decode.opencv import decode_task
+from dali_ssd.records.format.index import ensure_index, index_path
+from dali_ssd.records.lint.coordinate_unit import Coordinates, Scales, resolve_coordinates
+from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.findings import KINDS, Finding, finding
+from dali_ssd.records.lint.framing import Structure, shard_structure
+from dali_ssd.records.lint.labels import class_findings, coordinate_findings, scales_of
+from dali_ssd.records.lint.shard_report import (
     ShardReport,
     Task,
     inspect_records,
@@ -39,7 +40,6 @@ from dali_ssd.records.shard_report import (
     tasks_of,
     write_report,
 )
-from dali_ssd.records.structure import Structure, shard_structure
 from dali_ssd.util.files import cache_folder, not_utf8
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dali_ssd.errors import RecordError
 from dali_ssd.records.dataset import Dataset
-from dali_ssd.records.image import Raster, read_raster
-from dali_ssd.records.labels import Objects, parse_label
+from dali_ssd.records.format.image_header import Raster, read_raster
+from dali_ssd.records.format.labels import Objects, parse_label
 from dali_ssd.util.progress import track
 
 __all__ = ["DatasetSummary", "summarize"]

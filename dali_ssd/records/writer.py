@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import BinaryIO
 
 from dali_ssd.errors import ConfigError, DaliSsdError
-from dali_ssd.records.index import index_path
-from dali_ssd.records.recordio import frame
+from dali_ssd.records.format.index import index_path
+from dali_ssd.records.format.recordio import frame
 from dali_ssd.util.files import replace, sync_file, temporary_name
 
 __all__ = ["ShardFile", "ShardWriter", "shard_names"]

@@ -15,7 +15,7 @@ from dali_ssd.draw import Tile, pixels_of
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.evaluate import Detections
 from dali_ssd.records.dataset import Dataset
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.labels import parse_label
 from dali_ssd.registry import Recipe
 
 __all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]

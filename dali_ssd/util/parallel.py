@@ -1,4 +1,4 @@
-"""Use the cores there are: a function mapped over many items by processes, results in order, a bounded number in memory."""
+"""Use the cores there are: map a function over many items by processes, results in order, few in memory."""
 
 from __future__ import annotations
 

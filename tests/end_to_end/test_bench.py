@@ -76,7 +76,7 @@ def test_training_from_shards_and_from_a_constant_batch(shards: Path, tmp_path: 
 
 def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path):
     from dali_ssd.records.dataset import open_dataset
-    from dali_ssd.records.recordio import pack
+    from dali_ssd.records.format.recordio import pack
     from dali_ssd.records.writer import ShardWriter
 
     (good,) = write_shapes(tmp_path, "good", 4, seed=1)

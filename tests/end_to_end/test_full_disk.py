@@ -19,11 +19,11 @@ from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.records.check import check
-from dali_ssd.records.fix import fix
-from dali_ssd.records.index import ensure_index, index_path
+from dali_ssd.records.format.index import ensure_index, index_path
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.options import CheckConfig
-from dali_ssd.records.quarantine import quarantine
+from dali_ssd.records.repair.quarantine import quarantine
+from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.synthetic import write_shapes
 from dali_ssd.train.checkpoint import write_checkpoint
 
@@ -117,7 +117,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Pat
 def test_fixed_shards_go_with_the_list_that_cannot_be_written(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dali_ssd.records.fix.FIX_LIST", "no folder/list.txt")
+    monkeypatch.setattr("dali_ssd.records.repair.rewrite.FIX_LIST", "no folder/list.txt")
     with pytest.raises(DaliSsdError, match=r"cannot write .*list\.txt"):
         write_fixed(shard, tmp_path)
     assert os.listdir(tmp_path) == []

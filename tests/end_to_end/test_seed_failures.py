@@ -13,7 +13,7 @@ import pytest
 from dali_ssd import TrainLoader
 from dali_ssd.cli.main import main
 from dali_ssd.errors import DatasetError, RecordError
-from dali_ssd.records.labels import build_label
+from dali_ssd.records.format.labels import build_label
 from dali_ssd.train.checkpoint import find_checkpoints
 from tests.end_to_end.training import NAME, TRAIN, weights
 from tests.graph.pipes import ANCHORS

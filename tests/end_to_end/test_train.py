@@ -18,8 +18,8 @@ from PIL import Image
 from dali_ssd.cli.main import main
 from dali_ssd.draw import class_color
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.train.checkpoint import find_checkpoints
@@ -325,8 +325,8 @@ def test_show_says_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 
 def test_show_names_the_image_that_cannot_be_decoded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from dali_ssd.records.labels import build_label
-    from dali_ssd.records.recordio import Header, pack
+    from dali_ssd.records.format.labels import build_label
+    from dali_ssd.records.format.recordio import Header, pack
     from dali_ssd.records.writer import ShardWriter
 
     with ShardWriter(tmp_path, "bad") as writer:

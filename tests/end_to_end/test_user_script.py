@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.records.labels import build_label
+from dali_ssd.records.format.labels import build_label
 from tests.graph.shards import draw, encoded, random_boxes, write
 
 pytest.importorskip("gluoncv")

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from tests.unit.records.conftest import BOX, encoded, record
 

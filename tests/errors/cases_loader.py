@@ -17,8 +17,8 @@ from dali_ssd import TrainLoader, encode_targets
 from dali_ssd.config import RenderConfig
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
-from dali_ssd.records.damage import find_damage
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.diagnose import find_damage
 from dali_ssd.registry import find_recipe
 from dali_ssd.train.options import TrainConfig, network_recipe
 from dali_ssd.util.optional import require

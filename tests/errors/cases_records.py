@@ -10,20 +10,21 @@ import pytest
 
 from dali_ssd.cli.check import run as main_check
 from dali_ssd.errors import Place
-from dali_ssd.records import decoding, recordio
 from dali_ssd.records.check import check
-from dali_ssd.records.classes import find_classes, read_classes
 from dali_ssd.records.dataset import expand_paths, open_dataset
-from dali_ssd.records.dataset_report import DatasetReport
-from dali_ssd.records.decoding import undecodable
-from dali_ssd.records.findings import finding
-from dali_ssd.records.fix import fix
-from dali_ssd.records.index import build_index, read_index
+from dali_ssd.records.decode import dali as decoding
+from dali_ssd.records.decode.dali import undecodable
+from dali_ssd.records.format import recordio
+from dali_ssd.records.format.classes import find_classes, read_classes
+from dali_ssd.records.format.index import build_index, read_index
+from dali_ssd.records.format.labels import parse_label
+from dali_ssd.records.format.recordio import MAGIC, frame, frame_at, unpack
 from dali_ssd.records.inspect import inspect_shards
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.findings import finding
 from dali_ssd.records.options import CheckConfig
-from dali_ssd.records.quarantine import quarantine
-from dali_ssd.records.recordio import MAGIC, frame, frame_at, unpack
+from dali_ssd.records.repair.quarantine import quarantine
+from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.records.writer import shard_names
 from dali_ssd.train.gallery import stored_tiles
 from dali_ssd.util.files import atomic_open, cache_folder, locked

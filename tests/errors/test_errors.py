@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.records.findings import KINDS
+from dali_ssd.records.lint.findings import KINDS
 from tests.errors.cases import Case
 from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, template
 

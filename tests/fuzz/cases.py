@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import MAGIC, Header, frame, pack
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import MAGIC, Header, frame, pack
 from tests.fuzz.jpeg_heads import jpeg_heads
 from tests.fuzz.label_vectors import labelled
 

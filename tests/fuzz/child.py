@@ -27,16 +27,16 @@ from PIL import Image
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
-from dali_ssd.records import damage
+from dali_ssd.records import diagnose as damage
 from dali_ssd.records.check import check
-from dali_ssd.records.coordinates import Coordinates
 from dali_ssd.records.dataset import Dataset, open_dataset
-from dali_ssd.records.decode_worker import _Decoder
-from dali_ssd.records.fix import fix
-from dali_ssd.records.labels import MAX_COORDINATE
+from dali_ssd.records.decode.dali_worker import _Decoder
+from dali_ssd.records.format.labels import MAX_COORDINATE
+from dali_ssd.records.format.recordio import read_record
+from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.options import CheckConfig
-from dali_ssd.records.quarantine import quarantine
-from dali_ssd.records.recordio import read_record
+from dali_ssd.records.repair.quarantine import quarantine
+from dali_ssd.records.repair.rewrite import fix
 from tests.fuzz.label_vectors import count_objects
 from tests.graph.pipes import ANCHORS
 

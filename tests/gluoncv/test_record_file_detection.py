@@ -14,8 +14,8 @@ from PIL import Image
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.records.dataset import Dataset, open_dataset
-from dali_ssd.records.labels import build_label, parse_label
-from dali_ssd.records.recordio import MAGIC, Header, pack
+from dali_ssd.records.format.labels import build_label, parse_label
+from dali_ssd.records.format.recordio import MAGIC, Header, pack
 from dali_ssd.records.writer import ShardWriter
 
 mx = pytest.importorskip("mxnet")

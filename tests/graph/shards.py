@@ -13,8 +13,8 @@ from PIL import Image
 
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 
 Pixels = npt.NDArray[np.uint8]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dali_ssd.config import AugmentConfig, RenderConfig
 from dali_ssd.graph.color import normalization
-from dali_ssd.records.labels import build_label
+from dali_ssd.records.format.labels import build_label
 from tests.graph.oracle import SplitMix64
 from tests.graph.planning import draw_plan
 

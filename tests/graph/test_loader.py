@@ -17,7 +17,7 @@ from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.config import AugmentConfig
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, Place
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.labels import parse_label
 from tests.graph.pipes import ANCHORS
 from tests.graph.shards import encoded, write, write_random
 from tests.support.paths import ROOT

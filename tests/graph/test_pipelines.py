@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.graph.color import normalization
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
-from dali_ssd.records.labels import build_label
+from dali_ssd.records.format.labels import build_label
 from tests.graph import oracle
 from tests.graph.cases import FULL_RANGE
 from tests.graph.pipes import ANCHORS, arrays, train_pipeline, val_pipeline

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dali_ssd import boxes as box_algebra
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig
-from dali_ssd.records.labels import build_label
+from dali_ssd.records.format.labels import build_label
 from tests.graph import oracle
 from tests.graph.planning import Plan, draw_plan
 

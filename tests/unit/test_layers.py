@@ -120,7 +120,7 @@ def test_library_never_imports_the_recipes(path: Path) -> None:
     ],
 )
 def test_imports_are_found_wherever_they_are(source: str, found: list[str]) -> None:
-    imports = Imports("dali_ssd.records.index", is_package=False)
+    imports = Imports("dali_ssd.records.format.index", is_package=False)
     imports.visit(ast.parse(source))
     assert imports.names == found
 

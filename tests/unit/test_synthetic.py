@@ -12,9 +12,9 @@ from PIL import Image
 
 from dali_ssd import synthetic
 from dali_ssd.errors import ConfigError
-from dali_ssd.records.classes import find_classes
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.classes import find_classes
+from dali_ssd.records.format.labels import parse_label
 from dali_ssd.synthetic import SHAPES, draw_scene, write_shapes
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dali_ssd.bench.contenders.device import to_device
 from dali_ssd.bench.work import Batch, Work
 from dali_ssd.errors import ConfigError
-from dali_ssd.records.index import ensure_index
+from dali_ssd.records.format.index import ensure_index
 
 __all__ = ["batches"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.index import index_path, read_index
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.index import index_path, read_index
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import write_shapes
 

@@ -12,7 +12,7 @@ from PIL import Image
 from dali_ssd.bench.datasets import MakeConfig, describe, main, make_set, resized
 from dali_ssd.errors import ConfigError, DatasetError
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 
 

@@ -15,7 +15,7 @@ from dali_ssd.convert.options import CocoConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.labels import parse_label
 from tests.unit.convert.conftest import Coco
 
 

@@ -15,9 +15,9 @@ from dali_ssd.cli.main import main
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError, NothingLeftError
-from dali_ssd.records.classes import read_classes
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.classes import read_classes
+from dali_ssd.records.format.labels import parse_label
 from tests.unit.convert.conftest import Coco, Voc, jpeg
 
 CAT = ("cat", 11, 11, 41, 41)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from dali_ssd.convert.raster import turn_to_raw
-from dali_ssd.records.image import Raster, read_raster
+from dali_ssd.records.format.image_header import Raster, read_raster
 
 
 def encode(image: Image.Image, kind: str = "JPEG", orientation: int | None = None) -> bytes:

@@ -11,7 +11,7 @@ from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import Objects, parse_label
+from dali_ssd.records.format.labels import Objects, parse_label
 from tests.unit.convert.conftest import Voc, jpeg
 
 

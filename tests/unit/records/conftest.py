@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, frame, pack
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, frame, pack
 from dali_ssd.records.writer import ShardWriter
 
 BOX = (0.1, 0.2, 0.5, 0.6)

@@ -11,11 +11,11 @@ from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
 from dali_ssd.records import inspect as module
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.dataset_report import DatasetReport
-from dali_ssd.records.fix import fix
-from dali_ssd.records.labels import parse_label
+from dali_ssd.records.format.labels import parse_label
+from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.options import CheckConfig
-from dali_ssd.records.quarantine import quarantine
+from dali_ssd.records.repair.quarantine import quarantine
+from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.records.writer import ShardFile
 from dali_ssd.util.files import locked
 from tests.unit.records.conftest import BOX, Write, encoded, record, starts

@@ -7,8 +7,8 @@ import pytest
 
 from dali_ssd.errors import DatasetError, Place, RecordError
 from dali_ssd.records.dataset import expand_paths, open_dataset
-from dali_ssd.records.index import read_index
-from dali_ssd.records.recordio import Header, frame, pack
+from dali_ssd.records.format.index import read_index
+from dali_ssd.records.format.recordio import Header, frame, pack
 from dali_ssd.records.writer import ShardWriter
 
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
 from dali_ssd.records import inspect as module
-from dali_ssd.records.coordinates import guess_coordinates, resolve_coordinates
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.inspect import inspect_shards
-from dali_ssd.records.shard_report import report_path
+from dali_ssd.records.lint.coordinate_unit import guess_coordinates, resolve_coordinates
+from dali_ssd.records.lint.shard_report import report_path
 from dali_ssd.util import files
 from tests.processes import in_processes
 from tests.unit.records.conftest import BOX, Write, encoded, record, starts

@@ -8,8 +8,8 @@ import pytest
 
 from dali_ssd.errors import ConfigError, DaliSsdError
 from dali_ssd.records import writer as module
-from dali_ssd.records.index import build_index, read_index
-from dali_ssd.records.recordio import read_record
+from dali_ssd.records.format.index import build_index, read_index
+from dali_ssd.records.format.recordio import read_record
 from dali_ssd.records.writer import ShardWriter, shard_names
 
 

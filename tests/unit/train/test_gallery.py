@@ -16,8 +16,8 @@ from dali_ssd.errors import RecordError
 from dali_ssd.evaluate import Detections
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.labels import build_label
-from dali_ssd.records.recordio import Header, pack
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.registry import find_recipe
 from dali_ssd.train.exhibition import grid_anchors

@@ -1,0 +1,1 @@
+"""Every pixel decoded, by two decoders, to find what no header tells."""

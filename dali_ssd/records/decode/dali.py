@@ -1,0 +1,166 @@
+"""Every pixel decoded by the decoder that training uses.
+
+DALI gives up a whole pipeline for one image that it cannot decode, and some bytes that are no image at all make
+DALI 2.4 crash. So it decodes in a process of its own, which is started again behind the image it fell over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.errors import DatasetError
+from dali_ssd.records.dataset import Dataset
+from dali_ssd.records.lint.findings import Finding, finding, from_json, to_json
+from dali_ssd.records.lint.shard_report import report_identity
+from dali_ssd.util.files import atomic_open, cache_folder, caching
+from dali_ssd.util.optional import require
+from dali_ssd.util.progress import Progress
+
+__all__ = ["decode_findings", "undecodable"]
+
+_WORKER = ("-m", "dali_ssd.records.decode.dali_worker")
+_BATCH = 64
+_PATIENCE = 120.0
+"""Seconds without a sign of life after which the decoding process is given up; the largest images take ten."""
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[list[Any]]:
+    """What the process says, until it ends or keeps silent for too long."""
+    assert process.stdout is not None  # asked for when it was started
+    rest = b""
+    while select.select([process.stdout], [], [], _PATIENCE)[0]:
+        data = os.read(process.stdout.fileno(), 1 << 16)
+        if not data:
+            return
+        *complete, rest = (rest + data).split(b"\n")
+        yield from map(json.loads, complete)
+
+
+def _start(items: Sequence[tuple[str, int]], batch: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, *_WORKER, str(batch)]
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env=environment)
+    assert process.stdin is not None  # asked for above
+    try:
+        with process.stdin:
+            process.stdin.write(json.dumps(items).encode())
+    except BrokenPipeError:
+        pass  # it died at once; its exit code tells
+    return process
+
+
+class _Run:
+    """One life of the decoding process over some items."""
+
+    def __init__(self) -> None:
+        self.failed: dict[int, str] = {}
+        self.open: tuple[int, int] | None = None
+        """First and end of the batch that was under way when the process died; None if it did not."""
+
+    def watch(self, process: subprocess.Popen[bytes], progress: Progress) -> None:
+        begun = ended = False
+        with process:
+            try:
+                for word, *values in _lines(process):
+                    if word == "begin":
+                        progress.advance(0 if self.open is None else self.open[1] - self.open[0])
+                        self.open, begun = (values[0], values[1]), True
+                    elif word == "bad":
+                        self.failed[values[0]] = values[1]
+                    elif word == "error":
+                        raise DatasetError(values[0])
+                    ended = ended or word == "end"
+            finally:
+                process.kill()
+        if ended:
+            self.open = None
+        elif not begun:
+            raise DatasetError(
+                f"the process that decodes images died with code {process.returncode} before it began; "
+                f"does `{sys.executable} -c 'import nvidia.dali'` work?"
+            )
+
+
+def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
+    """Which of the given records DALI cannot decode, with its reason. Raises `MissingDependencyError` without DALI."""
+    require("nvidia.dali")
+    places = [dataset.place(number) for number in numbers]
+    items = [(str(place.shard), place.offset or 0) for place in places]
+    failed: dict[int, str] = {}
+    todo = [(0, len(items), _BATCH)] if items else []
+    with Progress("decoding", len(items)) as progress:
+        while todo:
+            low, high, batch = todo.pop()
+            run = _Run()
+            run.watch(_start(items[low:high], batch), progress)
+            failed |= {low + number: why for number, why in run.failed.items()}
+            if run.open is not None:
+                first, end = low + run.open[0], low + run.open[1]
+                todo += [(end, high, batch)] if end < high else []
+                if end - first > 1:
+                    todo.append((first, end, 1))
+                else:
+                    failed[first] = "the decoder crashes on it"
+    return {numbers[at]: failed[at] for at in sorted(failed)}
+
+
+def decode_findings(
+    dataset: Dataset, numbers: Sequence[int], *, cached: bool = True, cache_dir: str | Path | None = None
+) -> list[Finding]:
+    """A finding for each of the given records that DALI cannot decode.
+
+    `cached`: take what an earlier look found, and keep what this one finds, in the cache folder shard by shard. Raises
+    `MissingDependencyError` without DALI.
+    """
+    if not cached:
+        return [_finding(dataset, number, why) for number, why in undecodable(dataset, numbers).items()]
+    known: list[Finding] = []
+    unknown: list[int] = []
+    by_shard: dict[int, list[int]] = {}
+    for number in numbers:
+        by_shard.setdefault(dataset.shard_of(int(dataset.offsets[number])), []).append(number)
+    for shard, some in by_shard.items():
+        earlier = _read(dataset.shards[shard], cache_dir, _offsets(dataset, shard, some))
+        known += earlier or []
+        unknown += some if earlier is None else []
+    failed = undecodable(dataset, unknown) if unknown else {}
+    for shard in sorted({dataset.shard_of(int(dataset.offsets[number])) for number in unknown}):
+        some = by_shard[shard]
+        found = [_finding(dataset, i, failed[i]) for i in some if i in failed]
+        _write(_cache(dataset.shards[shard], cache_dir), _offsets(dataset, shard, some), found)
+        known += found
+    return known
+
+
+def _finding(dataset: Dataset, number: int, why: str) -> Finding:
+    return finding("undecodable-image", dataset.place(number), f"DALI: {why}")
+
+
+def _offsets(dataset: Dataset, shard: int, numbers: Sequence[int]) -> list[int]:
+    return [int(dataset.offsets[number] - dataset.starts[shard]) for number in numbers]
+
+
+def _cache(shard: Path, cache_dir: str | Path | None) -> Path:
+    return cache_folder(cache_dir, "decoded") / f"{report_identity(shard)}.json"
+
+
+def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list[Finding] | None:
+    """Findings of an earlier run on the same records; None if there was none or its file is damaged."""
+    try:
+        data = json.loads(_cache(shard, cache_dir).read_text(encoding="utf-8"))
+        return [from_json(entry, shard) for entry in data["findings"]] if data["offsets"] == offsets else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, offsets: list[int], findings: list[Finding]) -> None:
+    with caching(), atomic_open(path, "w") as file:
+        json.dump({"offsets": offsets, "findings": [to_json(found) for found in findings]}, file)

@@ -1,0 +1,67 @@
+"""Naming the record behind an error of DALI's, which names none."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
+from dali_ssd.records.dataset import Dataset
+from dali_ssd.records.decode.dali import undecodable
+from dali_ssd.records.format.recordio import read_record
+from dali_ssd.records.lint.content import check_record
+from dali_ssd.records.lint.findings import Finding, finding
+
+__all__ = ["find_damage"]
+
+_BLAMED = ("readers.mxnet", "RecordIO", "decoders", "peek_image_shape", "nvImageCodec")
+"""Words of DALI's messages when it is about what it read."""
+
+
+def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
+    """The error to raise for DALI's `message`: with the records that are damaged now, if that is what it is about.
+
+    Looks through all records of the dataset, which takes about as long as reading them.
+    """
+    text = _cause(message)
+    if not any(name in message for name in _BLAMED):
+        return DaliSsdError(f"the pipeline stopped: {text}")
+    damaged = _damaged(dataset)
+    if not damaged:
+        return DatasetError(
+            f"the pipeline stopped ({text}), but every record reads and decodes now; was a shard replaced?"
+        )
+    more = f" ({len(damaged)} records are damaged in all)" if len(damaged) > 1 else ""
+    advice = "see `dali-ssd check --decode` of its shard; on_bad='skip' decodes all before, and leaves such records out"
+    return RecordError(
+        f"the record cannot be used, or has gone bad: {damaged[0].message}{more}; {advice}", damaged[0].place
+    )
+
+
+def _cause(message: str) -> str:
+    """The line of DALI's message that says what happened: the one after "encountered:", else the last."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["without a message"]
+    return next((after for before, after in pairwise(lines) if before == "encountered:"), lines[-1])
+
+
+def _damaged(dataset: Dataset) -> list[Finding]:
+    """Errors of all records as they are on the disk now, the cheap look first."""
+    found: list[Finding] = []
+    intact: list[int] = []
+    for i in range(len(dataset)):
+        errors = _errors(dataset.place(i))
+        found += errors
+        intact += [] if errors else [i]
+    if found:
+        return found
+    return [finding("undecodable-image", dataset.place(i), why) for i, why in undecodable(dataset, intact).items()]
+
+
+def _errors(place: Place) -> list[Finding]:
+    assert place.shard is not None and place.offset is not None  # a dataset's places are complete
+    try:
+        record = read_record(place.shard, place.offset)
+    except RecordError as error:
+        return [finding("bad-magic", place, error.problem)]
+    except DatasetError as error:
+        return [finding("unreadable", place, str(error))]
+    return [found for found in check_record(record, place).findings if found.severity == "error"]

@@ -1,0 +1,244 @@
+"""What one look at shards found, and what those who want to use the records demand of it.
+
+`inspect_shards` makes it; `dali-ssd check`, the loaders, `train` and `eval` all take their answers from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import DatasetError, Place
+from dali_ssd.records.dataset import Dataset, concatenate
+from dali_ssd.records.lint.coordinate_unit import Coordinates
+from dali_ssd.records.lint.findings import Finding, to_json, worst_first
+from dali_ssd.records.lint.shard_report import RecordFacts, ShardReport
+from dali_ssd.util.files import atomic_open, cache_folder, caching
+from dali_ssd.util.words import counted
+
+__all__ = ["DatasetReport"]
+
+_NAMED = 50
+"""Faulty records that an error names itself; where there are more, it names the file that lists all."""
+_SHARDS = 5
+"""Shards that an error names."""
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetReport:
+    """Some shards that were looked through."""
+
+    shards: tuple[Path, ...]
+    """All of them, those included that cannot be read."""
+    reports: tuple[ShardReport, ...]
+    """One for each shard that could be read."""
+    findings: tuple[Finding, ...]
+    coordinates: Coordinates
+    """What the boxes of the labels are taken for."""
+    num_classes: int | None
+    """Number of classes that the labels were held against, None if against none."""
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Every whole record that the indexes list, good or bad."""
+        return concatenate([report.part() for report in self.reports])
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that forbid using what they are about."""
+        return tuple(found for found in self.findings if found.severity == "error")
+
+    @cached_property
+    def bad(self) -> tuple[int, ...]:
+        """Numbers of the records of `dataset` that have errors, ascending; an index's faults are not the record's."""
+        return tuple(sorted({number for _, number in self._record_errors if number is not None}))
+
+    @cached_property
+    def lost(self) -> int:
+        """Number of damaged places in the shards that no record of `dataset` could be read from."""
+        return len({(at.shard, at.offset) for at, number in self._record_errors if number is None})
+
+    @cached_property
+    def objects(self) -> int:
+        """Objects of the good records with a proper class id and an area inside of the image."""
+        return int(np.delete(self._column("objects"), self.bad).sum())
+
+    @cached_property
+    def difficult(self) -> int:
+        """How many of `objects` are marked difficult, so that no score counts them."""
+        return int(np.delete(self._column("difficult"), self.bad).sum())
+
+    @property
+    def records(self) -> int:
+        """Number of records that were looked into."""
+        return sum(len(report.records) for report in self.reports)
+
+    @cached_property
+    def label_digest(self) -> str:
+        """Digest of all labels, good or bad."""
+        return hashlib.sha256(str([facts.label for facts in self._facts()]).encode()).hexdigest()[:16]
+
+    @cached_property
+    def mean_pixels(self) -> float:
+        """Pixels of an image, width times height; the mean over those whose size could be read."""
+        sizes = [facts.pixels for facts in self._facts() if facts.pixels]
+        return sum(sizes) / max(1, len(sizes))
+
+    @cached_property
+    def progressive(self) -> float:
+        """Share of the records that are progressive JPEGs, 0 to 1."""
+        return sum(facts.progressive for facts in self._facts()) / max(1, self.records)
+
+    @property
+    def exit_code(self) -> int:
+        """What `dali-ssd check` ends with. 0: nothing but notes; 1: errors or warnings; 2: a shard cannot be read."""
+        if self.count("unreadable"):
+            return 2
+        return int(any(found.severity != "note" for found in self.findings))
+
+    def count(self, what: str) -> int:
+        """Number of findings of a kind or severity."""
+        return sum(what in (found.kind, found.severity) for found in self.findings)
+
+    def require_readable(self) -> None:
+        """Raise `DatasetError` if shards cannot be read, if there are no records, or if nobody can tell their unit."""
+        for kinds in (("unreadable", "name-not-utf8"), ("unclear-coordinates",)):
+            messages = [found.message for found in self.findings if found.kind in kinds]
+            if messages:
+                raise DatasetError("; ".join(_some(messages)))
+        if len(self.dataset):
+            return
+        where, missed = self._some_shards(), self.count("unindexed")
+        if missed:
+            raise DatasetError(
+                f"no records in {where}: the indexes list none of {missed} that are there; "
+                "rebuild them by `dali-ssd index`"
+            )
+        raise DatasetError("\n".join([f"no records in {where}", *_listing(self)]))
+
+    def require_clean(self) -> Dataset:
+        """The dataset. Raises `DatasetError` that names everything that is wrong if anything is."""
+        if self.errors:
+            raise DatasetError("\n".join(_listing(self)))
+        return self.dataset
+
+    def require_classes(self) -> None:
+        """Raise `DatasetError` if all that is wrong is that there are more classes than names."""
+        bad = [found for found in self.errors if found.kind == "unknown-class"]
+        if bad and len(bad) == len(self.errors):
+            raise DatasetError(
+                f"{counted(len(bad), 'object')} with a class id that {counted(self.num_classes or 0, 'class name')} "
+                f"cannot have, such as {bad[0]}; see --classes, or num_classes of a loader"
+            )
+
+    def require_objects(self) -> None:
+        """Raise `DatasetError` if no good record has an object to learn: training would teach that there are none."""
+        if not self.objects:
+            raise DatasetError(
+                f"none of {counted(self.records - len(self.bad), 'record')} has an object with an area inside of its "
+                f"image, so there is nothing to learn; the first shard is {self.dataset.shards[0]}. Were they packed "
+                "with their labels? `dali-ssd show` draws some"
+            )
+
+    def require_countable(self) -> None:
+        """Raise `DatasetError` if no good record has an object that a score could count: each would be nan."""
+        where = self._some_shards()
+        if not self.objects:
+            raise DatasetError(f"no objects with an area inside of their image in {where}: there is nothing to find")
+        if self.objects == self.difficult:
+            raise DatasetError(
+                f"all objects in {where} are marked difficult ({self.difficult}), so none counts; score on shards with "
+                "others, or write these again without the mark (`difficult` in VOC files, crowd regions in COCO's)"
+            )
+
+    def without_bad(self, max_bad: float = 0.01) -> Dataset:
+        """The dataset without its bad records.
+
+        Raises `DatasetError` if more than the share `max_bad` (0 to 1) of the records is bad, and if none is left.
+        """
+        bad = len(self.bad) + self.lost
+        total = len(self.dataset) + self.lost
+        if bad > max_bad * total:
+            limit = f"bad records: {bad:,} of {total:,}, more than max_bad = {max_bad:g} allows"
+            raise DatasetError("\n".join([limit, *_listing(self)]))
+        left = self.dataset.without(self.bad)
+        if not len(left):
+            raise DatasetError("every record is bad, so no records are left; `dali-ssd check` explains what is wrong")
+        return left
+
+    def write_list(self, path: str | Path | None = None) -> Path:
+        """List all errors in a text file, one a line, whole or not at all; return its path.
+
+        By default in the cache folder, under a name that follows from the content.
+        """
+        text = "".join(f"{found.kind}\t{found}\n" for found in self.errors)
+        if path is None:
+            digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+            path = cache_folder(None, "bad-records") / f"{digest}.txt"
+            with caching():
+                _write_text(path, text)
+        else:
+            _write_text(path, text)
+        return Path(path)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {
+            "shards": [str(shard) for shard in self.shards],
+            "records": self.records,
+            "coordinates": self.coordinates,
+            **{f"{severity}s": self.count(severity) for severity in ("error", "warning", "note")},
+            "kinds": {
+                kind: {"severity": some[0].severity, "count": len(some), "advice": some[0].advice}
+                for kind, some in worst_first(self.findings).items()
+            },
+            "findings": [to_json(found) for found in self.findings],
+        }
+
+    def _facts(self) -> Iterator[RecordFacts]:
+        return (facts for report in self.reports for facts in report.records)
+
+    def _column(self, name: str) -> NDArray[np.int64]:
+        return np.array([getattr(facts, name) for facts in self._facts()], np.int64)
+
+    def _some_shards(self) -> str:
+        more = ", ..." if len(self.shards) > _SHARDS else ""
+        return ", ".join(map(str, self.shards[:_SHARDS])) + more
+
+    @cached_property
+    def _record_errors(self) -> list[tuple[Place, int | None]]:
+        """Place of each error of a record, and the record's number, None if it is none of the dataset's."""
+        places = [found.place for found in self.errors if not found.kind.startswith(("index-", "name-"))]
+        return [(place, self._number(place)) for place in places]
+
+    def _number(self, place: Place) -> int | None:
+        if place.shard is None or place.offset is None:
+            return None
+        return self.dataset.find(place.shard, place.offset)
+
+
+def _write_text(path: str | Path, text: str) -> None:
+    with atomic_open(path, "w") as file:
+        file.write(text)
+
+
+def _some(messages: Sequence[str]) -> list[str]:
+    """Messages about shards, the first few of many and how many more there are."""
+    more = [f"and {counted(len(messages) - _SHARDS, 'shard')} more"] if len(messages) > _SHARDS else []
+    return [*messages[:_SHARDS], *more]
+
+
+def _listing(report: DatasetReport) -> list[str]:
+    errors = report.errors
+    lines = [f"{counted(len(errors), 'error')} in the records; `dali-ssd check` explains all and can repair them:"]
+    lines += [f"  {found} [{found.kind}]" for found in errors[:_NAMED]]
+    if len(errors) > _NAMED:
+        lines.append(f"  ... and {len(errors) - _NAMED} more; {report.write_list()} lists all")
+    return lines

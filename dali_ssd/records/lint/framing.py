@@ -1,0 +1,153 @@
+"""Framing and index of a shard: every record that can be reached, and everything that is wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import DatasetError, Place
+from dali_ssd.records.format.index import Index, index_path, read_index
+from dali_ssd.records.format.recordio import Frame, map_shard
+from dali_ssd.records.lint.findings import Finding, finding
+from dali_ssd.records.lint.recover import DAMAGE, salvage
+
+__all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
+
+_FOREIGN = 0.5
+"""Share of index entries that fit nothing from which on the index is taken for another file's."""
+
+
+@dataclass
+class Structure:
+    """What a shard holds."""
+
+    shard: Path
+    frames: list[Frame] = field(default_factory=list)
+    """Whole records, in file order."""
+    keys: list[int | None] = field(default_factory=list)
+    """Their keys; None where the index does not list the record. Without an index: numbers from 0."""
+    findings: list[Finding] = field(default_factory=list)
+
+    def listed(self) -> Iterator[tuple[Frame, int]]:
+        """Records that readers see, with their keys."""
+        return ((frame, key) for frame, key in zip(self.frames, self.keys, strict=True) if key is not None)
+
+    def adopt(self) -> None:
+        """Give keys to the records that the index does not list, but for those left out of it on purpose."""
+        meant, free = read_left_out(self.shard), 1 + max((key for key in self.keys if key is not None), default=-1)
+        for number, frame in enumerate(self.frames):
+            if self.keys[number] is None and frame.offset not in meant:
+                self.keys[number], free = free, free + 1
+                self.findings += _misaligned(self.shard, frame, self.keys[number])
+
+
+def left_out_path(shard: Path) -> Path:
+    """File beside a shard that tells which records its index leaves out on purpose: byte offset, tab, reason."""
+    return shard.with_suffix(".left-out.txt")
+
+
+def read_left_out(shard: Path) -> set[int]:
+    """Byte offsets of records left out of the shard's index on purpose; empty without such a file."""
+    try:
+        lines = left_out_path(shard).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    words = (line.split("\t", 1)[0] for line in lines)
+    return {int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 19}
+
+
+def shard_structure(shard: Path) -> Structure:
+    """Framing and index of a shard, with all findings. Raises `DatasetError` where the shard cannot be read."""
+    structure = Structure(shard)
+    with map_shard(shard) as buffer:
+        for item in salvage(buffer, shard):
+            if isinstance(item, Frame):
+                structure.frames.append(item)
+            else:
+                structure.findings.append(item)
+    if not structure.frames and not structure.findings:
+        structure.findings.append(finding("empty-shard", Place(shard), "no records"))
+    indexed = _attach_index(structure)
+    for frame, key in zip(structure.frames, structure.keys, strict=True):
+        structure.findings += _misaligned(shard, frame, key)
+    if indexed:
+        _left_out(structure)
+    _tell_once(structure)
+    return structure
+
+
+def _tell_once(structure: Structure) -> None:
+    """Damage where the index has an entry is one finding, with the key of that entry."""
+    keys = {found.place.offset: found.place.key for found in structure.findings if found.kind == "index-misfit"}
+    damaged = {found.place.offset for found in structure.findings if found.kind in DAMAGE}
+    structure.findings = [
+        replace(found, place=replace(found.place, key=keys.get(found.place.offset))) if found.kind in DAMAGE else found
+        for found in structure.findings
+        if found.kind != "index-misfit" or found.place.offset not in damaged
+    ]
+
+
+def _misaligned(shard: Path, frame: Frame, key: int | None) -> Iterator[Finding]:
+    """Whether a record that is read, since it has a key, begins where none should."""
+    if frame.offset % 4 and key is not None:
+        yield finding("misaligned", Place(shard, key, frame.offset), "the record begins at no multiple of 4")
+
+
+def _attach_index(structure: Structure) -> bool:
+    """Take the keys from the index; whether it could be used."""
+    path = index_path(structure.shard)
+    structure.keys = list(range(len(structure.frames)))
+    if not path.exists():
+        structure.findings.append(finding("index-missing", Place(structure.shard), f"there is no {path.name}"))
+        return False
+    try:
+        index = read_index(path)
+    except DatasetError as error:
+        structure.findings.append(finding("index-unreadable", Place(structure.shard), str(error)))
+        return False
+    offsets = np.array([frame.offset for frame in structure.frames], np.int64)
+    fits = np.isin(index.offsets, offsets)
+    if len(index) and fits.mean() < _FOREIGN:
+        misfits = len(index) - int(fits.sum())
+        message = f"entries of {path.name} that fit no record of the shard: {misfits:,} of {len(index):,}"
+        structure.findings.append(finding("index-foreign", Place(structure.shard), message))
+        return False
+    structure.findings += _misfits(structure.shard, index, fits)
+    structure.findings += _duplicates(structure.shard, index)
+    keys = dict(zip(index.offsets[fits].tolist(), index.keys[fits].tolist(), strict=True))
+    structure.keys = [keys.get(frame.offset) for frame in structure.frames]
+    return True
+
+
+def _misfits(shard: Path, index: Index, fits: NDArray[np.bool_]) -> Iterator[Finding]:
+    for number in np.flatnonzero(~fits):
+        place = Place(shard, int(index.keys[number]), int(index.offsets[number]))
+        yield finding("index-misfit", place, f"no whole record begins at byte {place.offset}")
+
+
+def _duplicates(shard: Path, index: Index) -> Iterator[Finding]:
+    for kind, numbers in (("index-duplicate-key", index.keys), ("index-duplicate-offset", index.offsets)):
+        values, first, counts = np.unique(numbers, return_index=True, return_counts=True)
+        for value, at, count in zip(values[counts > 1], first[counts > 1], counts[counts > 1], strict=True):
+            place = Place(shard, int(index.keys[at]), int(index.offsets[at]))
+            yield finding(kind, place, f"{kind.rsplit('-', 1)[1]} {value} stands in the index {count} times")
+
+
+def _left_out(structure: Structure) -> None:
+    """Records that the index does not list; damage that it leaves out on purpose becomes a note."""
+    meant = read_left_out(structure.shard)
+    for frame, key in zip(structure.frames, structure.keys, strict=True):
+        if key is None:
+            kind = "left-out" if frame.offset in meant else "unindexed"
+            place = Place(structure.shard, offset=frame.offset)
+            structure.findings.append(finding(kind, place, f"a record of {frame.length} bytes is not in the index"))
+    structure.findings = [
+        finding("left-out", found.place, found.message)
+        if found.kind in DAMAGE and found.place.offset in meant
+        else found
+        for found in structure.findings
+    ]

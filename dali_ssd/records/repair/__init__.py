@@ -1,0 +1,1 @@
+"""Damaged shards written again, or passed over; the input is never touched."""

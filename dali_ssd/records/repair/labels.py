@@ -1,0 +1,103 @@
+"""Mending a label: objects that cannot be right removed, boxes clipped, coordinates of the wrong kind converted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.records.format.image_header import Raster
+from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
+from dali_ssd.records.lint.content import FRACTION_LIMIT, OVERHANG, in_fractions, scale_of
+from dali_ssd.records.lint.coordinate_unit import Coordinates
+
+__all__ = ["mend_label"]
+
+
+def mend_label(
+    label: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+) -> tuple[NDArray[np.float32], list[str]]:
+    """The label as it should be, and what was changed; the very label where nothing was.
+
+    `coordinates`: what the boxes are to be in. Extra columns and the label's header stay. Raises `RecordError` where
+    the label's lengths cannot be true.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are among what is mended
+        return _mend(label, raster, coordinates, num_classes)
+
+
+def _mend(
+    label: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+) -> tuple[NDArray[np.float32], list[str]]:
+    _, rows = split_label(label)
+    start = len(label) - rows.size
+    mended, changes = _convert(rows, raster, coordinates)
+    real = is_object(rows)
+    kept = ~real | _usable(mended, raster, coordinates, num_classes)
+    clipped = _clip(mended, raster, coordinates)
+    moved = kept & real & (np.abs(clipped - mended)[:, 1:5] > OVERHANG * _size(raster, coordinates)).any(axis=1)
+    mended[moved] = clipped[moved]
+    if coordinates == "pixel":
+        kept &= ~real | ~_fractions_left(mended, kept)
+    changes += [f"object {number} removed: {rows[number, :5].tolist()}" for number in np.flatnonzero(~kept)]
+    changes += [f"object {number} clipped: {rows[number, :5].tolist()}" for number in np.flatnonzero(moved & kept)]
+    if not changes:
+        return label, []
+    mended = mended[kept] if kept.any() else _no_object(rows.shape[1])
+    return np.concatenate([label[:start], mended.reshape(-1)]), changes
+
+
+def _size(raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:
+    """(4,) float32: what xmin, ymin, xmax, ymax may be at most."""
+    return np.array((raster.width, raster.height) * 2 if coordinates == "pixel" else (1, 1, 1, 1), np.float32)
+
+
+def _convert(
+    rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Rows (n, B) with boxes of the wanted kind."""
+    scale, mended = scale_of(rows), rows.copy()
+    if scale in ("none", coordinates) or (scale == "mixed" and coordinates == "pixel"):
+        return mended, []
+    factor = _size(raster, "pixel") if coordinates == "pixel" else 1 / _size(raster, "pixel")
+    real = is_object(rows)
+    if coordinates == "pixel" or all(scale_of(row[None]) == scale for row in rows[real]):
+        mended[:, 1:5] *= factor
+        return mended, [f"{scale} coordinates converted"]
+    # A mixture. Only a box with two large numbers counts pixels for certain, and beside such a box none is a fraction
+    # for certain; -3 among fractions is neither. What cannot be told is removed.
+    large = real & ((rows[:, 1:5] > FRACTION_LIMIT).sum(axis=1) > 1)
+    unclear = real & ~large if large.any() else real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
+    mended[large, 1:5] *= factor
+    mended[unclear, 1:5] = np.nan
+    return mended, [f"object {number}: pixel coordinates converted" for number in np.flatnonzero(large)]
+
+
+def _fractions_left(rows: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) bool: objects of a label in pixels that look like fractions all the same: of what, nobody can tell."""
+    scale = scale_of(rows[kept])
+    if scale == "fraction":
+        return kept
+    return in_fractions(rows) if scale == "mixed" else np.zeros(len(rows), bool)
+
+
+def _clip(rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:
+    clipped = rows.copy()
+    clipped[:, 1:5] = np.clip(rows[:, 1:5], 0, _size(raster, coordinates))
+    return clipped
+
+
+def _usable(
+    rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+) -> NDArray[np.bool_]:
+    """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
+    ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
+    top = MAX_CLASS_ID if num_classes is None else num_classes - 1
+    proper = proper_ids(ids) & (ids <= top) & believable(rows)
+    usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return usable
+
+
+def _no_object(width: int) -> NDArray[np.float32]:
+    row = np.zeros((1, width), np.float32)
+    row[0, 0] = -1
+    return row
