@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from dali_ssd.convert.build import Builder, Built
-from dali_ssd.convert.coco import read_coco
-from dali_ssd.convert.locate import forget
 from dali_ssd.convert.look import BAD_IMAGES
-from dali_ssd.convert.names import class_notes
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.readers.coco import read_coco
+from dali_ssd.convert.readers.locate import forget
+from dali_ssd.convert.readers.names import class_notes
+from dali_ssd.convert.readers.voc import read_voc
 from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
-from dali_ssd.convert.voc import read_voc
 from dali_ssd.errors import AnnotationError, DaliSsdError, NothingLeftError
 from dali_ssd.records.format.classes import CLASSES_FILE, read_classes
 from dali_ssd.records.writer import ShardWriter

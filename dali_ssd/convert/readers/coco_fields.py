@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dali_ssd.convert.names import name_fault
+from dali_ssd.convert.readers.names import name_fault
 from dali_ssd.convert.sample import plausible_size
 
 __all__ = ["Entry", "box", "crowd", "declared_size", "identity", "line"]

@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.convert.locate import Located, locate, locate_folder
-from dali_ssd.convert.names import name_fault
 from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.readers.locate import Located, locate, locate_folder
+from dali_ssd.convert.readers.names import name_fault
+from dali_ssd.convert.readers.voc_files import annotation_files, annotation_id, split_ids
 from dali_ssd.convert.sample import Note, Sample, plausible_size
-from dali_ssd.convert.voc_files import annotation_files, annotation_id, split_ids
 from dali_ssd.errors import AnnotationError
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track

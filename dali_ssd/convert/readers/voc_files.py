@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dali_ssd.convert.locate import folded, locate_folder
+from dali_ssd.convert.readers.locate import folded, locate_folder
 from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError
 from dali_ssd.util.files import read_text

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.convert import coco_fields as fields
-from dali_ssd.convert.coco_fields import Entry
-from dali_ssd.convert.locate import locate, locate_folder
 from dali_ssd.convert.options import CocoConfig
+from dali_ssd.convert.readers import coco_fields as fields
+from dali_ssd.convert.readers.coco_fields import Entry
+from dali_ssd.convert.readers.locate import locate, locate_folder
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.errors import AnnotationError, NothingLeftError
 

@@ -1,0 +1,1 @@
+"""Annotations read into samples, one format a module."""
