@@ -22,9 +22,9 @@ from gluoncv.data.batchify import Stack, Tuple
 from gluoncv.data.transforms.presets.ssd import SSDDefaultTrainTransform
 from mxnet import gluon
 
-from dali_ssd.batch import Batch
 from dali_ssd.evaluate import Scores, evaluate
 from dali_ssd.loader import TrainLoader, ValLoader
+from dali_ssd.loader.batch import Batch
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import find_classes
 from dali_ssd.train.log import TrainLog

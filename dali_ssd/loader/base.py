@@ -21,9 +21,9 @@ from typing_extensions import Self
 
 from dali_ssd.config import RecordsConfig
 from dali_ssd.errors import ConfigError, DatasetError, Place
-from dali_ssd.loader.forks import no_fork
+from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
-from dali_ssd.loader.runs import many_progressive
+from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import Decoder, inspect_shards

@@ -16,15 +16,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dali_ssd.batch import Batch
 from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
+from dali_ssd.loader.batch import Batch
 from dali_ssd.loader.frameworks import FrameworkName
-from dali_ssd.loader.lane import Lane
-from dali_ssd.loader.runs import batches_per_run, pipelines_per_device
+from dali_ssd.loader.pipeline_group import Lane
+from dali_ssd.loader.recipes import Recipe, find_recipe
+from dali_ssd.loader.scheduling import batches_per_run, pipelines_per_device
 from dali_ssd.records.dataset import Paths
-from dali_ssd.registry import Recipe, find_recipe
 from dali_ssd.util.deprecated import renamed
 from dali_ssd.util.optional import require
 from dali_ssd.util.validation import is_whole

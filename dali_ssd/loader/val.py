@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dali_ssd.batch import ValBatch
 from dali_ssd.config import AnyCoordinates, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
+from dali_ssd.loader.batch import ValBatch
 from dali_ssd.loader.frameworks import FrameworkName
+from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.records.dataset import Paths
-from dali_ssd.registry import Recipe, find_recipe
 from dali_ssd.util.optional import require
 
 __all__ = ["ValLoader"]

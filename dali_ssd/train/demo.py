@@ -10,7 +10,7 @@ from pathlib import Path
 from dali_ssd.draw import save_grid
 from dali_ssd.evaluate import Scores
 from dali_ssd.loader import TrainLoader
-from dali_ssd.registry import find_recipe
+from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.train.checkpoint import find_checkpoints
 from dali_ssd.train.exhibition import augmented_images, grid_anchors

@@ -9,7 +9,7 @@ import tyro
 
 from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.registry import Recipe, find_recipe
+from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
 from dali_ssd.util.words import counted
 

@@ -12,8 +12,8 @@ from dali_ssd.draw import Tile
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.evaluate import Scores, detect, evaluate
 from dali_ssd.loader import ValLoader
+from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.registry import Recipe
 from dali_ssd.train.capture import restore_parameters
 from dali_ssd.train.checkpoint import SUFFIX, read_checkpoint
 from dali_ssd.train.devices import devices_of

@@ -14,9 +14,9 @@ import numpy as np
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.evaluate import evaluate
 from dali_ssd.loader import TrainLoader, ValLoader
+from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import find_classes, read_classes
-from dali_ssd.registry import Recipe
 from dali_ssd.train.checkpoint import find_checkpoints, newest_whole
 from dali_ssd.train.devices import devices_of
 from dali_ssd.train.distributed import HorovodWorkers, OneWorker, Workers, loader_threads

@@ -17,9 +17,9 @@ from dali_ssd import TrainLoader, encode_targets
 from dali_ssd.config import RenderConfig
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
+from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.diagnose import find_damage
-from dali_ssd.registry import find_recipe
 from dali_ssd.train.options import TrainConfig, network_recipe
 from dali_ssd.util.optional import require
 from tests.errors.cases import Case, labeled, raising, write
@@ -137,7 +137,9 @@ CASES: dict[str, Case] = {
     "world_size must be": option(world_size=0),
     "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
-    "the networks take NCHW float32": lambda *_: network_recipe(TrainConfig(recipe="tests.graph.test_recipes:OWN")),
+    "the networks take NCHW float32": lambda *_: network_recipe(
+        TrainConfig(recipe="tests.unit.loader.test_recipes:OWN")
+    ),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,
     "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),

@@ -17,7 +17,7 @@ from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
 from dali_ssd.graph.targets import encode
-from dali_ssd.loader.runs import many_progressive
+from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.inspect import inspect_shards
 
 __all__ = ["batches"]

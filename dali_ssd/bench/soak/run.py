@@ -12,13 +12,13 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from dali_ssd.batch import Batch
 from dali_ssd.bench.soak.faults import Planted
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
 from dali_ssd.errors import Place, TrainingError
 from dali_ssd.evaluate import evaluate
 from dali_ssd.loader import TrainLoader, ValLoader
+from dali_ssd.loader.batch import Batch
 from dali_ssd.synthetic import SHAPES
 from dali_ssd.train.distributed import OneWorker
 from dali_ssd.train.network import anchors_of, build_network, for_training, initialize

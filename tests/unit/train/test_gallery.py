@@ -15,11 +15,11 @@ from dali_ssd.draw import pixels_of
 from dali_ssd.errors import RecordError
 from dali_ssd.evaluate import Detections
 from dali_ssd.graph.targets import encode_targets
+from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
-from dali_ssd.registry import find_recipe
 from dali_ssd.train.exhibition import grid_anchors
 from dali_ssd.train.gallery import augmented_tiles, boxes_of_targets, detection_tiles, stored_tiles
 

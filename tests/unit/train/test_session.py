@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.registry import find_recipe
+from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.train import session as module
 from dali_ssd.train.heartbeat import Heartbeat
 from dali_ssd.train.options import TrainConfig

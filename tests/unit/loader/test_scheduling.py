@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.loader.runs import batches_per_run, many_progressive, pipelines_per_device
+from dali_ssd.loader.scheduling import batches_per_run, many_progressive, pipelines_per_device
 
 ANCHORS = 8732
 

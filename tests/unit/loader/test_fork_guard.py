@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.loader import forks
-from dali_ssd.loader.forks import no_fork
+from dali_ssd.loader import fork_guard as forks
+from dali_ssd.loader.fork_guard import no_fork
 
 Started = Callable[[str | bytes], threading.Event]
 

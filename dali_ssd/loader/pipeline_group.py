@@ -6,9 +6,9 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dali_ssd.batch import Batch
 from dali_ssd.errors import Place
-from dali_ssd.loader.forks import no_fork
+from dali_ssd.loader.batch import Batch
+from dali_ssd.loader.fork_guard import no_fork
 
 __all__ = ["Lane"]
 

@@ -16,8 +16,8 @@ from dali_ssd.boxes import decode
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.graph.targets import encode_targets
+from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.format.labels import build_label
-from dali_ssd.registry import find_recipe
 from pipelines import ssd
 from tests.graph.pipes import ANCHORS
 from tests.graph.shards import draw, encoded, write
