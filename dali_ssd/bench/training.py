@@ -9,8 +9,8 @@ from mxnet import gluon
 
 from dali_ssd.bench.contenders.device import context
 from dali_ssd.bench.work import Batch, Contender, Work
-from dali_ssd.train.network import anchors_of, build_network, for_training, initialize
-from dali_ssd.train.step import TrainStep
+from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
+from dali_ssd.gluon.training.step import TrainStep
 
 __all__ = ["trained_batches"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from dali_ssd.train.options import DemoConfig
+from dali_ssd.gluon.options import DemoConfig
 from dali_ssd.util.optional import import_module
 from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
-    from dali_ssd.evaluate import Scores
-    from dali_ssd.train.demo import DemoResult
+    from dali_ssd.gluon.demo import DemoResult
+    from dali_ssd.gluon.evaluate import Scores
 
 __all__ = ["run"]
 
@@ -21,7 +21,7 @@ __all__ = ["run"]
 def run(argv: list[str]) -> int:
     """Run the demo and print what it found; 0 when done, 128 + the signal's number when a signal ended it."""
     config = tyro.cli(DemoConfig, args=argv, prog="dali-ssd demo")
-    result: DemoResult = import_module("dali_ssd.train.demo").run_demo(config, _say)
+    result: DemoResult = import_module("dali_ssd.gluon.demo").run_demo(config, _say)
     if result.scores is not None:
         print("\n".join(["", *_speeds(result), "", *_scores(result.scores), ""]))
         print("\n".join(f"{name}: {path}" for name, path in result.files.items()))

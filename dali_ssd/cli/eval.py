@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from dali_ssd.train.options import EvalConfig
+from dali_ssd.gluon.options import EvalConfig
 from dali_ssd.util.files import atomic_open, require_folder_of
 from dali_ssd.util.optional import import_module
 from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
-    from dali_ssd.evaluate import Scores
+    from dali_ssd.gluon.evaluate import Scores
 
 __all__ = ["run"]
 
@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
     """Score, print a table, and write what was asked for; 0 when done."""
     config = tyro.cli(EvalConfig, args=argv, prog="dali-ssd eval")
     _check_outputs(config)
-    scoring = import_module("dali_ssd.train.scoring").score_file(config)
+    scoring = import_module("dali_ssd.gluon.scoring").score_file(config)
     print(_table(scoring.scores))
     if config.json:
         with atomic_open(config.json, "w") as file:

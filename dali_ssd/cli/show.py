@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tyro
 
-from dali_ssd.train.options import ShowConfig
+from dali_ssd.gluon.options import ShowConfig
 from dali_ssd.util.optional import import_module
 
 __all__ = ["run"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tyro
 
-from dali_ssd.train.options import TrainConfig
+from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.util.optional import import_module
 
 __all__ = ["run"]
@@ -13,6 +13,6 @@ __all__ = ["run"]
 def run(argv: list[str]) -> int:
     """Train; 0 when all epochs are done, 128 + the signal's number when a signal ended it after saving."""
     config = tyro.cli(TrainConfig, args=argv, prog="dali-ssd train")
-    result = import_module("dali_ssd.train.session").train(config)
+    result = import_module("dali_ssd.gluon.training.run").train(config)
     code: int = result.exit_code
     return code

@@ -13,7 +13,7 @@ from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.draw import Tile, pixels_of
 from dali_ssd.errors import Place, RecordError
-from dali_ssd.evaluate import Detections
+from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label

@@ -14,9 +14,9 @@ from typing import IO, Any
 import numpy as np
 
 from dali_ssd.cli.main import main
+from dali_ssd.gluon.checkpoint import file as checkpoint
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.batch import Batch
-from dali_ssd.train import checkpoint
 
 _next, _write_array = TrainLoader._next, checkpoint._write_array
 

@@ -18,6 +18,7 @@ from PIL import Image
 from dali_ssd.convert.options import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import DaliSsdError
+from dali_ssd.gluon.checkpoint.file import write_checkpoint
 from dali_ssd.records.check import check
 from dali_ssd.records.format.index import ensure_index, index_path
 from dali_ssd.records.inspect import inspect_shards
@@ -25,7 +26,6 @@ from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.synthetic import write_shapes
-from dali_ssd.train.checkpoint import write_checkpoint
 
 ROOM = 500
 """Bytes that a file may have."""

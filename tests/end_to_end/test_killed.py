@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from dali_ssd.gluon.checkpoint.file import find_checkpoints, read_checkpoint
 from dali_ssd.synthetic import write_shapes
-from dali_ssd.train.checkpoint import find_checkpoints, read_checkpoint
 from tests.end_to_end.training import NAME, TRAIN, same_weights
 from tests.support.paths import ROOT
 

@@ -13,8 +13,8 @@ import pytest
 from dali_ssd import TrainLoader
 from dali_ssd.cli.main import main
 from dali_ssd.errors import DatasetError, RecordError
+from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.records.format.labels import build_label
-from dali_ssd.train.checkpoint import find_checkpoints
 from tests.end_to_end.training import NAME, TRAIN, weights
 from tests.graph.pipes import ANCHORS
 from tests.graph.shards import Record, draw, encoded, random_boxes, write

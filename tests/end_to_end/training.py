@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.train.checkpoint import read_checkpoint
+from dali_ssd.gluon.checkpoint.file import read_checkpoint
 
 __all__ = ["NAME", "SMALL", "TRAIN", "same_weights", "weights"]
 

@@ -15,12 +15,12 @@ import pytest
 
 from dali_ssd import TrainLoader, encode_targets
 from dali_ssd.config import RenderConfig
+from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.diagnose import find_damage
-from dali_ssd.train.options import TrainConfig, network_recipe
 from dali_ssd.util.optional import require
 from tests.errors.cases import Case, labeled, raising, write
 

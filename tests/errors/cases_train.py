@@ -10,21 +10,21 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from dali_ssd.evaluate import evaluate
-from dali_ssd.train.checkpoint import read_checkpoint, write_checkpoint
-from dali_ssd.train.devices import devices_of
-from dali_ssd.train.distributed import HorovodWorkers
-from dali_ssd.train.heartbeat import Heartbeat
-from dali_ssd.train.history import read_history
-from dali_ssd.train.log import TrainLog
-from dali_ssd.train.loop import Fitting
-from dali_ssd.train.network import build_network, initialize
-from dali_ssd.train.options import EvalConfig, TrainConfig
-from dali_ssd.train.parameters import load_parameters, save_parameters
-from dali_ssd.train.schedule import parse_decay_epochs
-from dali_ssd.train.scoring import score_file
-from dali_ssd.train.session import train
-from dali_ssd.train.watch import LossWatch
+from dali_ssd.gluon.checkpoint.file import read_checkpoint, write_checkpoint
+from dali_ssd.gluon.checkpoint.parameters import load_parameters, save_parameters
+from dali_ssd.gluon.evaluate import evaluate
+from dali_ssd.gluon.networks.zoo import build_network, initialize
+from dali_ssd.gluon.options import EvalConfig, TrainConfig
+from dali_ssd.gluon.reporting.history import read_history
+from dali_ssd.gluon.reporting.log import TrainLog
+from dali_ssd.gluon.scoring import score_file
+from dali_ssd.gluon.training.devices import devices_of
+from dali_ssd.gluon.training.distributed import HorovodWorkers
+from dali_ssd.gluon.training.heartbeat import Heartbeat
+from dali_ssd.gluon.training.loss_monitor import LossWatch
+from dali_ssd.gluon.training.run import train
+from dali_ssd.gluon.training.schedule import parse_decay_epochs
+from dali_ssd.gluon.training.trainer import Fitting
 from tests.errors.cases import Case, labeled, write
 
 SMALL: dict[str, Any] = {"network": "mobilenet0.25", "data_shape": 128, "pretrained_base": "no", "gpus": ""}
@@ -81,7 +81,7 @@ def other_network(folder: Path, _: object) -> None:
 def other_format(folder: Path, patch: pytest.MonkeyPatch) -> object:
     path = folder / "a.ckpt"
     with patch.context() as before:
-        before.setattr("dali_ssd.train.checkpoint.FORMAT", 99)
+        before.setattr("dali_ssd.gluon.checkpoint.file.FORMAT", 99)
         write_checkpoint(path, {}, {})
     return read_checkpoint(path)
 
@@ -115,7 +115,7 @@ def one_gpu(_: object, patch: pytest.MonkeyPatch) -> object:
 
 
 def three_processes(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    patch.setattr("dali_ssd.train.session.HorovodWorkers", lambda: horovod(0))
+    patch.setattr("dali_ssd.gluon.training.run.HorovodWorkers", lambda: horovod(0))
     return train(config(folder, horovod=True, batch_size=32))
 
 

@@ -25,8 +25,8 @@ from dali_ssd.config import (
 )
 from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
 from dali_ssd.errors import ConfigError
+from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.records.options import CheckConfig
-from dali_ssd.train.options import TrainConfig
 
 PATHS: dict[str, Any] = {"src": Path("in"), "out": Path("out")}
 REQUIRED: dict[type, dict[str, Any]] = {

@@ -18,8 +18,8 @@ import pytest
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.errors import MissingDependencyError
+from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.loader import TrainLoader
-from dali_ssd.train.options import TrainConfig
 from dali_ssd.util.optional import require
 from tests.support.paths import ROOT
 

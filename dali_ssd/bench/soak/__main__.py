@@ -16,7 +16,7 @@ from dali_ssd.bench.soak.plot import plot_soak
 from dali_ssd.bench.soak.report import describe_code, report
 from dali_ssd.bench.soak.run import Soaked, soak
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.train.stop import StopSignal
+from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.util.files import atomic_open, require_folder_of
 
 __all__ = ["main"]

@@ -16,15 +16,15 @@ from dali_ssd.bench.soak.faults import Planted
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
 from dali_ssd.errors import Place, TrainingError
-from dali_ssd.evaluate import evaluate
+from dali_ssd.gluon.evaluate import evaluate
+from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
+from dali_ssd.gluon.training.distributed import OneWorker
+from dali_ssd.gluon.training.loss_monitor import LossWatch
+from dali_ssd.gluon.training.signals import StopRequested, StopSignal
+from dali_ssd.gluon.training.step import TrainStep
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.batch import Batch
 from dali_ssd.synthetic import SHAPES
-from dali_ssd.train.distributed import OneWorker
-from dali_ssd.train.network import anchors_of, build_network, for_training, initialize
-from dali_ssd.train.step import TrainStep
-from dali_ssd.train.stop import StopRequested, StopSignal
-from dali_ssd.train.watch import LossWatch
 from dali_ssd.util.progress import Progress
 from dali_ssd.util.words import counted
 

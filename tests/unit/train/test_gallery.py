@@ -13,7 +13,7 @@ from PIL import Image
 from dali_ssd.config import TargetConfig
 from dali_ssd.draw import pixels_of
 from dali_ssd.errors import RecordError
-from dali_ssd.evaluate import Detections
+from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset

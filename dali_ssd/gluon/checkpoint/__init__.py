@@ -1,0 +1,1 @@
+"""A training run as files: what is saved, and how it goes on."""

@@ -1,0 +1,103 @@
+"""Saving and restoring a whole training, as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dali_ssd import __version__
+from dali_ssd.errors import CheckpointError
+from dali_ssd.gluon.checkpoint.file import checkpoint_path, keep_newest, read_checkpoint, write_checkpoint
+from dali_ssd.gluon.checkpoint.progress import Position
+from dali_ssd.gluon.checkpoint.state import (
+    optimizer_arrays,
+    parameter_arrays,
+    random_state,
+    restore_arrays,
+    restore_random_state,
+)
+from dali_ssd.gluon.reporting.history import History
+from dali_ssd.gluon.reporting.meter import LossMeter
+
+__all__ = ["Training"]
+
+_LOSS_SCALE = ("_loss_scale", "_next_loss_scale", "_unskipped")
+
+
+@dataclass
+class Training:
+    """The parts of a training that change while it runs."""
+
+    net: Any
+    trainer: Any
+    loader: Any
+    """Any iterable of batches; its `state_dict` and `load_state_dict` are used where it has them."""
+    identity: Mapping[str, Any]
+    """What must be the same in the run that goes on: network, classes, batch size and the like."""
+    seed: int
+    lr: float
+    """The learning rate that was asked for; decays make the trainer's of it."""
+    position: Position
+    meter: LossMeter
+    history: History
+
+    def save(self, prefix: str, keep: int) -> Path:
+        """Write a checkpoint, then delete all but the `keep` newest. Raises DaliSsdError where the disk refuses."""
+        path = checkpoint_path(prefix, self.position.step)
+        arrays = parameter_arrays(self.net) | optimizer_arrays(self.net, self.trainer)
+        write_checkpoint(path, arrays, self._meta())
+        keep_newest(prefix, keep)
+        return path
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint. Raises CheckpointError where it is damaged or belongs to another training."""
+        arrays, meta = read_checkpoint(path)
+        _check_identity(path, meta["identity"], self.identity)
+        restore_arrays(self.net, self.trainer, arrays)
+        self._load_loader(path, meta["loader"], inside_epoch=meta["position"]["batch"] > 0)
+        # Decayed as it was, from what is asked for now: a training may go on at a smaller one.
+        self.trainer.set_learning_rate(meta["lr"] * (self.lr / meta["asked_lr"]))
+        self._load_loss_scale(meta["loss_scale"])
+        self.position = Position(**meta["position"])
+        self.meter = LossMeter(**meta["meter"])
+        self.history.start(meta["history"])
+        restore_random_state(meta["random"], self.seed, self.position.step)
+
+    def _meta(self) -> dict[str, Any]:
+        scaler = getattr(self.trainer, "_amp_loss_scaler", None)
+        return {
+            "version": __version__,
+            "identity": dict(self.identity),
+            "lr": self.trainer.learning_rate,
+            "asked_lr": self.lr,
+            "loss_scale": {name: getattr(scaler, name) for name in _LOSS_SCALE} if scaler else None,
+            "position": asdict(self.position),
+            "meter": asdict(self.meter),
+            "history": self.history.entries,
+            "random": random_state(self.seed, self.position.step),
+            "loader": self.loader.state_dict() if hasattr(self.loader, "state_dict") else None,
+        }
+
+    def _load_loader(self, path: Path, state: Any, *, inside_epoch: bool) -> None:
+        if state is not None and hasattr(self.loader, "load_state_dict"):
+            self.loader.load_state_dict(state)
+        elif inside_epoch:
+            raise CheckpointError(f"{path} was taken inside an epoch, and this loader cannot go on there")
+
+    def _load_loss_scale(self, state: Mapping[str, Any] | None) -> None:
+        scaler = getattr(self.trainer, "_amp_loss_scaler", None)
+        if scaler is not None and state is not None:
+            for name in _LOSS_SCALE:
+                setattr(scaler, name, state[name])
+
+
+def _check_identity(path: Path, stored: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    differ = [
+        f"{name} was {stored.get(name)!r} and is {here.get(name)!r}"
+        for name in sorted(stored.keys() | here.keys())
+        if stored.get(name) != here.get(name)
+    ]
+    if differ:
+        raise CheckpointError(f"{path} belongs to another training: {'; '.join(differ)}")

@@ -1,0 +1,105 @@
+"""What a training tells while it runs: log lines in the style of GluonCV's script, metrics.jsonl, and the curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from dali_ssd.gluon.checkpoint.progress import Position
+from dali_ssd.gluon.reporting.curve import plot_history
+from dali_ssd.gluon.reporting.history import History
+from dali_ssd.gluon.reporting.log import TrainLog
+from dali_ssd.gluon.reporting.meter import LossMeter, TimeShare
+
+__all__ = ["ADVICE", "Report", "Scored", "curve_path"]
+
+ADVICE = (
+    "give the loader more threads (-j), or put smaller images into the shards; "
+    "`dali-ssd bench` shows what the loader reaches alone"
+)
+"""What to do when the data is the bottleneck."""
+
+
+class Scored(Protocol):
+    """What a scoring function returns."""
+
+    @property
+    def mean_ap(self) -> float:
+        """The number by which the best parameters are chosen; NaN where nothing could be scored."""
+
+    def lines(self) -> list[str]:
+        """Lines for the log, such as `mAP=0.5`."""
+
+    def numbers(self) -> dict[str, float]:
+        """Numbers for metrics.jsonl, `map` among them."""
+
+
+class Report:
+    """Writes log and history; `silent` in processes whose rank is not 0."""
+
+    def __init__(self, log: TrainLog, prefix: str | None, *, silent: bool = False) -> None:
+        self._log = log
+        self._prefix = prefix
+        self._silent = silent
+
+    def say(self, line: str, *values: Any) -> None:
+        """Log a line, with `values` for its `%` fields."""
+        if not self._silent:
+            self._log.logger.info(line, *values)
+
+    def step(self, at: Position, lr: float, meter: LossMeter, share: TimeShare, history: History) -> None:
+        """Report the speed since the last report and the epoch's mean losses."""
+        line = "[Epoch %d][Batch %d], Speed: %.3f samples/sec, CrossEntropy=%.3f, SmoothL1=%.3f"
+        self.say(line, at.epoch, at.batch - 1, share.speed, *meter.means())
+        history.add("step", **_numbers(at, lr, meter, share), batch=at.batch)
+
+    def epoch_cost(self, at: Position, seconds: float, meter: LossMeter, share: TimeShare) -> None:
+        """Report a trained epoch's losses, and whether the data held it up."""
+        line = "[Epoch %d] Training cost: %.3f, CrossEntropy=%.3f, SmoothL1=%.3f"
+        self.say(line, at.epoch, seconds, *meter.means())
+        if share.starved:
+            waited = "[Epoch %d] The data is the bottleneck: %.0f%% of the time was spent waiting for batches; %s"
+            self.say(waited, at.epoch, 100 * share.data_share, ADVICE)
+
+    def scores(self, at: Position, scores: Scored) -> None:
+        """Report a validation."""
+        self.say("[Epoch %d] Validation: \n%s", at.epoch, "\n".join(scores.lines()))
+
+    def epoch(
+        self,
+        at: Position,
+        lr: float,
+        seconds: float,
+        meter: LossMeter,
+        share: TimeShare,
+        scores: Scored | None,
+        history: History,
+    ) -> None:
+        """Add a finished epoch to the history, and draw the curve anew."""
+        scored = scores.numbers() if scores else {}
+        history.add("epoch", **_numbers(at, lr, meter, share), seconds=seconds, **scored)
+        if self._prefix:
+            plot_history(history.entries, curve_path(self._prefix), Path(self._prefix).name)
+
+    def stopped(self, signal_name: str | None, at: Position, checkpoint: Path | None) -> None:
+        """Report the end that a signal brought."""
+        saved = f"saved {checkpoint}; go on with --resume {checkpoint}" if checkpoint else "nothing was saved"
+        self.say("%s: stopped after step %d; %s", signal_name or "A signal in another process", at.step, saved)
+
+
+def curve_path(prefix: str) -> Path:
+    """File of the training curve."""
+    return Path(f"{prefix}_curve.png")
+
+
+def _numbers(at: Position, lr: float, meter: LossMeter, share: TimeShare) -> dict[str, float]:
+    cross_entropy, smooth_l1 = meter.means()
+    return {
+        "epoch": at.epoch,
+        "step": at.step,
+        "lr": lr,
+        "cross_entropy": cross_entropy,
+        "smooth_l1": smooth_l1,
+        "speed": share.speed,
+        "data_share": share.data_share,
+    }

@@ -1,0 +1,95 @@
+"""Scoring a parameter file from options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.config import RenderConfig
+from dali_ssd.draw import Tile
+from dali_ssd.errors import CheckpointError, ConfigError
+from dali_ssd.gluon.checkpoint.file import SUFFIX, read_checkpoint
+from dali_ssd.gluon.checkpoint.parameters import load_parameters
+from dali_ssd.gluon.checkpoint.state import restore_parameters
+from dali_ssd.gluon.evaluate import Scores, detect, evaluate
+from dali_ssd.gluon.networks.zoo import build_network, initialize
+from dali_ssd.gluon.options import EvalConfig, network_recipe
+from dali_ssd.gluon.training.devices import devices_of
+from dali_ssd.gluon.training.run import class_names, learned_by
+from dali_ssd.loader import ValLoader
+from dali_ssd.loader.recipes import Recipe
+from dali_ssd.records.dataset import expand_paths
+from dali_ssd.train.gallery import detection_tiles
+from dali_ssd.util.progress import track
+
+__all__ = ["Scoring", "score_file", "tiles_of"]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The scores of a parameter file, and pictures of its detections."""
+
+    scores: Scores
+    tiles: list[Tile]
+
+
+def score_file(config: EvalConfig) -> Scoring:
+    """Score parameters as the options say.
+
+    Raises CheckpointError where the parameters do not fit, DatasetError where there is no object to find.
+    """
+    if not config.val:
+        raise ConfigError("no shards to score on; give them with --val")
+    recipe = network_recipe(config)
+    size = recipe.image.data_shape
+    shards = expand_paths(config.val)
+    classes = class_names(config.classes, shards)
+    devices = devices_of(config.gpus)
+    net = build_network(config.network, size, classes, stds=recipe.targets.stds)
+    initialize(net, devices, size)
+    _load(net, Path(config.params), devices, recipe)
+    with ValLoader(
+        shards,
+        batch_size=config.batch_size,
+        ctx=devices,
+        num_threads=config.num_workers or "auto",
+        on_bad=config.on_bad,
+        max_bad=config.max_bad,
+        coordinates=config.coordinates,
+        num_classes=len(classes),
+        recipe=recipe,
+    ) as loader:
+        loader.report.require_countable()
+        scores = evaluate(net, track(loader, "scoring"), classes, size)
+        flat = sum(found.kind == "zero-area-box" for found in loader.findings)
+        scores = replace(scores, truth=replace(scores.truth, flat=flat))
+        tiles = tiles_of(net, loader, recipe.image, config.images, config.min_score) if config.draw else []
+    return Scoring(scores, tiles)
+
+
+def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: int, min_score: float) -> list[Tile]:
+    """Draw the detections of the first `count` images."""
+    tiles: list[Tile] = []
+    for batch in batches:
+        images = [image for data in batch.data for image in data.asnumpy()]
+        for found in detect(net, [batch], rendered.data_shape):
+            tiles += detection_tiles(images, found, min_score, rendered)
+        if len(tiles) >= count:
+            break
+    return tiles[:count]
+
+
+def _load(net: Any, path: Path, devices: Sequence[Any], recipe: Recipe) -> None:
+    """Load parameters. Raises CheckpointError if they are a checkpoint's that was trained with other numbers."""
+    if path.suffix != SUFFIX:
+        load_parameters(net, path, list(devices))
+        return
+    arrays, meta = read_checkpoint(path)
+    here = learned_by(recipe)
+    theirs = {name: meta["identity"][name] for name in here if name in meta["identity"]}
+    differ = [f"{name} {value} and not {here[name]}" for name, value in theirs.items() if value != here[name]]
+    if differ:
+        raise CheckpointError(f"{path} was trained with {', '.join(differ)}; give the --recipe of its training")
+    restore_parameters(net, arrays)

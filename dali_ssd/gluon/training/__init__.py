@@ -1,0 +1,1 @@
+"""The training run: devices, loop, steps, and what ends it."""

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tyro
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.gluon.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig, network_recipe
+from tests.graph.shards import write_random
+
+
+def test_gluoncvs_command_line_is_understood() -> None:
+    config = tyro.cli(
+        TrainConfig,
+        args=[
+            *("--network", "mobilenet1.0", "--data-shape", "512", "--batch-size", "16", "-j", "8", "--gpus", "0,1"),
+            *("--epochs", "9", "--resume", "x.params", "--start-epoch", "3", "--lr", "0.01", "--lr-decay", "0.5"),
+            *("--lr-decay-epoch", "4,6", "--momentum", "0.8", "--wd", "0.1", "--log-interval", "5"),
+            *("--save-prefix", "out/", "--save-interval", "2", "--val-interval", "4", "--seed", "1"),
+            *("--syncbn", "--amp", "--horovod", "--train", "a.rec", "b.rec", "--val", "c.rec", "--classes", "x,y"),
+        ],
+    )
+    assert config == TrainConfig(
+        ("a.rec", "b.rec"), ("c.rec",), "x,y", "mobilenet1.0", 512, batch_size=16, num_workers=8, gpus="0,1", epochs=9,
+        resume="x.params", start_epoch=3, lr=0.01, lr_decay=0.5, lr_decay_epoch="4,6", momentum=0.8, wd=0.1,
+        log_interval=5, save_prefix="out/", save_interval=2, val_interval=4, seed=1, syncbn=True, amp=True,
+        horovod=True,
+    )  # fmt: skip
+
+
+def test_defaults_are_gluoncvs() -> None:
+    config = TrainConfig()
+    assert (config.network, config.batch_size, config.epochs) == ("vgg16_atrous", 32, 240)
+    assert network_recipe(config).image.data_shape == 300
+    assert (config.lr, config.lr_decay, config.lr_decay_epoch) == (0.001, 0.1, "160,200")
+    assert (config.momentum, config.wd, config.seed) == (0.9, 0.0005, 233)
+    assert (config.log_interval, config.save_interval, config.val_interval) == (100, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (TrainConfig, {"epochs": 0, "lr": -1.0, "wd": -1.0}, "epochs .* not 0; lr .* not -1.0; wd .* not -1.0"),
+        (EvalConfig, {"params": "x", "val": (), "batch_size": 0}, "batch_size must be greater than 0, not 0"),
+        (ShowConfig, {"shards": (), "images": 0, "seed": -1}, "images .* not 0; seed must not be negative, not -1"),
+        (DemoConfig, {"epochs": 0, "num_workers": -2}, "epochs .* not 0; num_workers must not be negative, not -2"),
+    ],
+)
+def test_all_faults_are_told_at_once(make: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{make.__name__}: {message}$"):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"data_shape": 4}, "data_shape must be within 16..4096 pixels, not 4"), ({"images": 1001}, "at most 1000")],
+)
+def test_show_refuses_what_no_picture_can_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ShowConfig(("a.rec",), augmented=True, **options)
+
+
+def test_show_takes_the_most_images() -> None:
+    assert ShowConfig(("a.rec",), images=1000).images == 1000
+
+
+@pytest.mark.parametrize(
+    "options", [{"data_shape": 512}, {"recipe": "ssd512"}, {"recipe": "ssd512", "data_shape": 512}]
+)
+@pytest.mark.parametrize("kind", [TrainConfig, EvalConfig])
+def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, Any]) -> None:
+    needed = {"params": "x", "val": ()} if kind is EvalConfig else {}
+    recipe = network_recipe(kind(**needed, **options))
+    assert (recipe.name, recipe.image.data_shape) == ("ssd512", 512)
+
+
+def test_a_recipe_that_no_network_takes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
+        network_recipe(TrainConfig(recipe="tests.unit.loader.test_recipes:OWN"))
+
+
+def test_stored_pictures_need_no_dali(tmp_path: Path) -> None:
+    (shard,) = write_random(tmp_path, 2)
+    code = "import sys; sys.modules['nvidia'] = None; from dali_ssd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    show = [sys.executable, "-c", code, "show", str(shard), "--out", str(tmp_path / "a.png")]
+    done = subprocess.run(show, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ([*show, "--augmented"], [sys.executable, "-c", code, "train", "--train", str(shard)]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 2 and "NVIDIA DALI is not installed; run: pip install" in done.stderr, done.stderr
