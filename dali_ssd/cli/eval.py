@@ -32,7 +32,7 @@ def run(argv: list[str]) -> int:
             json.dump(_record(config, scoring.scores), file, indent=2)
             file.write("\n")
     if config.draw:
-        import_module("dali_ssd.draw").save_grid(scoring.tiles, scoring.scores.classes, config.draw)
+        import_module("dali_ssd.visualize.grid").save_grid(scoring.tiles, scoring.scores.classes, config.draw)
         print(f"detections: {config.draw}")
     return 0
 

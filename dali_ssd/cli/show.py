@@ -13,7 +13,7 @@ __all__ = ["run"]
 def run(argv: list[str]) -> int:
     """Draw the PNG and print its path; 0 when done."""
     config = tyro.cli(ShowConfig, args=argv, prog="dali-ssd show")
-    classes, tiles = import_module("dali_ssd.train.exhibition").exhibit(config)
-    import_module("dali_ssd.draw").save_grid(tiles, classes, config.out, columns=config.columns)
+    classes, tiles = import_module("dali_ssd.visualize.samples").exhibit(config)
+    import_module("dali_ssd.visualize.grid").save_grid(tiles, classes, config.out, columns=config.columns)
     print(config.out)
     return 0

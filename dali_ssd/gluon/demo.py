@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dali_ssd.draw import save_grid
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.gluon.checkpoint.parameters import best_path, periodic_path
 from dali_ssd.gluon.evaluate import Scores
@@ -20,8 +19,9 @@ from dali_ssd.gluon.training.trainer import FitResult
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.synthetic import SHAPES, write_shapes
-from dali_ssd.train.exhibition import augmented_images, grid_anchors
 from dali_ssd.util.words import counted
+from dali_ssd.visualize.grid import save_grid
+from dali_ssd.visualize.samples import augmented_images, grid_anchors
 
 __all__ = ["DemoResult", "run_demo"]
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.coco_metric import coco_scores
 from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.networks.zoo import for_scoring
+from dali_ssd.metrics.coco import coco_scores
 from dali_ssd.util.optional import require
 from dali_ssd.util.words import counted
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.draw import Tile
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.gluon.checkpoint.file import SUFFIX, read_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
@@ -21,8 +20,9 @@ from dali_ssd.gluon.training.run import class_names, learned_by
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.train.gallery import detection_tiles
 from dali_ssd.util.progress import track
+from dali_ssd.visualize.grid import Tile
+from dali_ssd.visualize.tiles import detection_tiles
 
 __all__ = ["Scoring", "score_file", "tiles_of"]
 

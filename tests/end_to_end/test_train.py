@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from dali_ssd.cli.main import main
-from dali_ssd.draw import class_color
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.records.dataset import open_dataset
@@ -24,6 +23,7 @@ from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import SHAPES, write_shapes
+from dali_ssd.visualize.grid import class_color
 from tests.end_to_end.training import NAME, SMALL, TRAIN, same_weights
 
 

@@ -26,8 +26,8 @@ from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.records.writer import shard_names
-from dali_ssd.train.gallery import stored_tiles
 from dali_ssd.util.files import atomic_open, cache_folder, locked
+from dali_ssd.visualize.tiles import stored_tiles
 from tests.errors.cases import Case, encoded, record, refuse, write
 
 PIXELS = (4, 6, 20, 18)

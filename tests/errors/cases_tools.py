@@ -22,9 +22,9 @@ from dali_ssd.cli.bench import run as bench
 from dali_ssd.cli.eval import run as evaluate
 from dali_ssd.cli.inspect import run as inspect
 from dali_ssd.cli.main import main
-from dali_ssd.draw import tile_grid
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.synthetic import write_shapes
+from dali_ssd.visualize.grid import tile_grid
 from tests.errors.cases import Case, record, write
 
 

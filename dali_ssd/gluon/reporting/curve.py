@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.gluon.reporting.history import Entry
-from dali_ssd.lettering import for_matplotlib
 from dali_ssd.util.files import atomic_path
+from dali_ssd.visualize.lettering import for_matplotlib
 
 __all__ = ["plot_history"]
 

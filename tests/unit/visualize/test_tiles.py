@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dali_ssd.config import TargetConfig
-from dali_ssd.draw import pixels_of
 from dali_ssd.errors import RecordError
 from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.graph.targets import encode_targets
@@ -20,8 +19,9 @@ from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
-from dali_ssd.train.exhibition import grid_anchors
-from dali_ssd.train.gallery import augmented_tiles, boxes_of_targets, detection_tiles, stored_tiles
+from dali_ssd.visualize.grid import pixels_of
+from dali_ssd.visualize.samples import grid_anchors
+from dali_ssd.visualize.tiles import augmented_tiles, boxes_of_targets, detection_tiles, stored_tiles
 
 SIDE = 128
 ANCHORS = grid_anchors(SIDE)[0]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dali_ssd.coco_metric import COCO_NAMES, coco_scores
+from dali_ssd.metrics.coco import COCO_NAMES, coco_scores
 
 
 @dataclass

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.draw import Tile
 from dali_ssd.gluon.options import ShowConfig, TrainConfig
 from dali_ssd.gluon.training.run import class_names
 from dali_ssd.graph.targets import as_center_anchors
@@ -16,7 +15,8 @@ from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.format.classes import CLASSES_FILE
-from dali_ssd.train.gallery import augmented_tiles, stored_tiles
+from dali_ssd.visualize.grid import Tile
+from dali_ssd.visualize.tiles import augmented_tiles, stored_tiles
 
 __all__ = ["augmented_images", "exhibit", "grid_anchors"]
 

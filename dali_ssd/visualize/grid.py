@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 
 from dali_ssd.config import RenderConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.lettering import Lettering
 from dali_ssd.util.files import atomic_path
+from dali_ssd.visualize.lettering import Lettering
 
 __all__ = ["Tile", "class_color", "pixels_of", "save_grid", "tile_grid"]
 

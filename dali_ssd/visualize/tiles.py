@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
-from dali_ssd.draw import Tile, pixels_of
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
+from dali_ssd.visualize.grid import Tile, pixels_of
 
 __all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
 

@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.draw import Tile, class_color, pixels_of, save_grid, tile_grid
 from dali_ssd.errors import ConfigError, DaliSsdError
+from dali_ssd.visualize.grid import Tile, class_color, pixels_of, save_grid, tile_grid
 
 GRAY = np.full((100, 200, 3), 128, np.uint8)
 

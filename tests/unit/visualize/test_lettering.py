@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from dali_ssd import lettering
-from dali_ssd.draw import Tile, tile_grid
 from dali_ssd.gluon.reporting.curve import plot_history
-from dali_ssd.lettering import Lettering, for_matplotlib
+from dali_ssd.visualize import lettering
+from dali_ssd.visualize.grid import Tile, tile_grid
+from dali_ssd.visualize.lettering import Lettering, for_matplotlib
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 RARE = "\N{MODIFIER LETTER SMALL AIN}", "\N{LATIN SMALL LETTER D WITH PALATAL HOOK}"

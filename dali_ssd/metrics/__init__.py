@@ -1,0 +1,1 @@
+"""Scores of detections, without MXNet: one metric a module."""

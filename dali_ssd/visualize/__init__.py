@@ -1,0 +1,1 @@
+"""Pictures of images with boxes: records as stored, as a training run sees them, and as a network finds them."""
