@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.runner import Outcome
 
 __all__ = ["Run", "Trial", "plan", "run_rounds"]
 

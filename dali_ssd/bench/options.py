@@ -9,7 +9,7 @@ import tyro
 
 from dali_ssd.bench.anchors import VGG_SHAPES
 from dali_ssd.bench.contenders import CONTENDERS, NO_TARGETS
-from dali_ssd.bench.measure import Window
+from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.util.parallel import available_cores
 from dali_ssd.util.validation import check_positive, check_types, raise_all
 

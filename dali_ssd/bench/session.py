@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.bench.child import Request
 from dali_ssd.bench.datasets import MakeConfig, describe, make_set
 from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
-from dali_ssd.bench.machine import describe_machine, versions
+from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.machine import describe_machine, versions
+from dali_ssd.bench.measuring.runner import Outcome, run_child
 from dali_ssd.bench.options import BenchConfig
-from dali_ssd.bench.record import Record
-from dali_ssd.bench.runner import Outcome, run_child
+from dali_ssd.bench.results.record import Record
 from dali_ssd.bench.steps import CONTENDER, STEPS
 from dali_ssd.bench.work import Work
 from dali_ssd.records.dataset import Dataset, open_dataset

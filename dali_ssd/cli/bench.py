@@ -9,10 +9,10 @@ from pathlib import Path
 import tyro
 
 from dali_ssd.bench.options import BenchConfig
-from dali_ssd.bench.record import Record, read_record, write_record
+from dali_ssd.bench.results.record import Record, read_record, write_record
+from dali_ssd.bench.results.summary import REFERENCE
+from dali_ssd.bench.results.table import print_record
 from dali_ssd.bench.session import run_session
-from dali_ssd.bench.summary import REFERENCE
-from dali_ssd.bench.table import print_record
 from dali_ssd.errors import ConfigError
 
 __all__ = ["run"]
@@ -42,7 +42,7 @@ def _check_outputs(config: BenchConfig) -> None:
 
 def _plot(config: BenchConfig, record: Record) -> None:
     if config.plot:
-        from dali_ssd.bench.plot import plot_record
+        from dali_ssd.bench.results.plot import plot_record
 
         plot_record(record, Path(config.plot))
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dali_ssd.bench.accuracy import main as accuracy
-from dali_ssd.bench.resources import process_tree
+from dali_ssd.bench.measuring.resources import process_tree
 from dali_ssd.bench.steps import STEPS
 from dali_ssd.synthetic import SHAPES, write_shapes
 

@@ -13,9 +13,9 @@ import pytest
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.datasets import MakeConfig, describe
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.plot import plot_record
-from dali_ssd.bench.record import read_record
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.plot import plot_record
+from dali_ssd.bench.results.record import read_record
 from dali_ssd.bench.soak.__main__ import main as soak
 from dali_ssd.bench.work import Work
 from dali_ssd.cli.bench import run as bench
@@ -48,8 +48,8 @@ def soak_into_nowhere(folder: Path, _: object) -> str:
 
 def all_failed(folder: Path, _: object) -> None:
     from dali_ssd.bench.datasets import Description
-    from dali_ssd.bench.machine import Machine
-    from dali_ssd.bench.record import Record
+    from dali_ssd.bench.measuring.machine import Machine
+    from dali_ssd.bench.results.record import Record
 
     failed = Run(Trial("dali_ssd", 2, 32), 1, Outcome(error="failed"))
     machine, data = Machine("A CPU", 2, 24.0, 0.5, "Linux"), Description(["a.rec"], 1, 1, 1, 1, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dali_ssd import __version__
-from dali_ssd.bench.machine import describe_machine, versions
+from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.bench.soak.trend import growth
 from dali_ssd.util.words import counted

@@ -11,9 +11,9 @@ from PIL import Image
 
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.machine import Machine
-from dali_ssd.bench.record import Record
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.machine import Machine
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.record import Record
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter

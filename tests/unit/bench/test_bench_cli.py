@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.bench import session
-from dali_ssd.bench.child import Request
-from dali_ssd.bench.record import read_record
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.record import read_record
 from dali_ssd.cli.main import main
 
 SPEEDS = {"dali_ssd": 1000.0, "gluoncv": 50.0}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.runner import Outcome
 
 
 def test_plan_holds_every_combination_once():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dali_ssd.bench.contenders import CONTENDERS
-from dali_ssd.bench.measure import Window
+from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.parallel import available_cores

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.runner import Outcome
-from dali_ssd.bench.summary import Row, Spread, summarize
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.summary import Row, Spread, summarize
 
 SPEEDS = st.floats(0.1, 1e6)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dali_ssd import __version__
-from dali_ssd.bench.gpu import GpuReading, gpu_names, read_gpu
-from dali_ssd.bench.machine import describe_machine, versions
-from dali_ssd.bench.sampler import Sampler
+from dali_ssd.bench.measuring.gpu import GpuReading, gpu_names, read_gpu
+from dali_ssd.bench.measuring.machine import describe_machine, versions
+from dali_ssd.bench.measuring.sampler import Sampler
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.bench.child import Request
-from dali_ssd.bench.measure import Window
-from dali_ssd.bench.resources import process_tree
-from dali_ssd.bench.runner import Outcome, run_child
+from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.measure import Window
+from dali_ssd.bench.measuring.resources import process_tree
+from dali_ssd.bench.measuring.runner import Outcome, run_child
 from dali_ssd.bench.work import Work
 
 WINDOW = Window(warmup=2, warmup_seconds=0.1, seconds=0.2, min_batches=3)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dali_ssd.bench.contenders import CONTENDERS
-from dali_ssd.bench.record import Record
+from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.bench.steps import STEPS, StepCost, step_costs
-from dali_ssd.bench.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.util.words import counted
 
 __all__ = ["format_number", "print_record"]

@@ -9,9 +9,9 @@ from typing import Any
 
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.machine import Machine
-from dali_ssd.bench.runner import Outcome
-from dali_ssd.bench.summary import summarize
+from dali_ssd.bench.measuring.machine import Machine
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.summary import summarize
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_open
 

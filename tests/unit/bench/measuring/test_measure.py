@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dali_ssd.bench.measure import Window, measure
+from dali_ssd.bench.measuring.measure import Window, measure
 from dali_ssd.bench.work import Batch
 
 

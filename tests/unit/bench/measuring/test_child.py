@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.bench import child
+from dali_ssd.bench.measuring import child
 
 
 def test_every_contender_has_dalis_pool_of_host_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

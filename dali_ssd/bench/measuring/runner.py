@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.bench.child import Request
-from dali_ssd.bench.sampler import Sampler
+from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.sampler import Sampler
 
 __all__ = ["Outcome", "run_child"]
 
@@ -77,7 +77,7 @@ def _start(asked: Path, answer: Path, output: Any) -> subprocess.Popen[bytes]:
     # The child must find this very package, also when it is run from a checkout that is not installed.
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-m", "dali_ssd.bench.child", str(asked), str(answer), str(os.getpid())],
+        [sys.executable, "-m", "dali_ssd.bench.measuring.child", str(asked), str(answer), str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

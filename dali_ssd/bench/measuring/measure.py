@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dali_ssd.bench.resources import cpu_seconds
+from dali_ssd.bench.measuring.resources import cpu_seconds
 from dali_ssd.bench.work import Batch
 
 __all__ = ["Measured", "Window", "measure"]

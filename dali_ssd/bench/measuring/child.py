@@ -1,4 +1,4 @@
-"""The process that measures one contender once: `python -m dali_ssd.bench.child REQUEST RESULT PARENT`.
+"""The process that measures one contender once: `python -m dali_ssd.bench.measuring.child REQUEST RESULT PARENT`.
 
 REQUEST and RESULT are JSON files, PARENT is the process that waits. The result goes to a file, since the libraries that
 are measured print what they like.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
-from dali_ssd.bench.measure import Window, measure
+from dali_ssd.bench.measuring.measure import Window, measure
 from dali_ssd.bench.work import Batch, Work
 from dali_ssd.util.host_pool import choose_host_pool
 

@@ -6,8 +6,8 @@ import threading
 import time
 from types import TracebackType
 
-from dali_ssd.bench.gpu import GpuReading, read_gpu
-from dali_ssd.bench.resources import resident_bytes
+from dali_ssd.bench.measuring.gpu import GpuReading, read_gpu
+from dali_ssd.bench.measuring.resources import resident_bytes
 
 __all__ = ["Sampler"]
 

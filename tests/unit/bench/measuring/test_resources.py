@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dali_ssd.bench.resources import cpu_seconds, process_tree, resident_bytes
+from dali_ssd.bench.measuring.resources import cpu_seconds, process_tree, resident_bytes
 
 HOLD = "ballast = bytearray(b'x' * 10**8); print(1, flush=True); input()"
 CODE = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD!r}])"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.record import Record
-from dali_ssd.bench.runner import Outcome
-from dali_ssd.bench.table import format_number, print_record
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.table import format_number, print_record
 
 
 class Terminal(io.StringIO):

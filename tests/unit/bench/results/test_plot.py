@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.plot import plot_record
-from dali_ssd.bench.record import Record
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.plot import plot_record
+from dali_ssd.bench.results.record import Record
 from dali_ssd.errors import DatasetError
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.record import Record, read_record, write_record
-from dali_ssd.bench.runner import Outcome
+from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.results.record import Record, read_record, write_record
 from dali_ssd.errors import DaliSsdError, DatasetError
 
 
