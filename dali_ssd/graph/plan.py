@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
-from dali_ssd.graph.color import color_settings, draw_color, normalization
 from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, dims, inner, joined, matrix, part, vector
-from dali_ssd.graph.random import below, chance, generator
-from dali_ssd.graph.view import draw_window, objects_in_window, view_settings
+from dali_ssd.kernels.augment.color import color_settings, draw_color, normalization
+from dali_ssd.kernels.augment.crop import draw_window, objects_in_window, view_settings
+from dali_ssd.kernels.random import below, chance, generator
 
 __all__ = [
     "COLOR",

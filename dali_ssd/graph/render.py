@@ -16,10 +16,10 @@ import numba
 import numpy as np
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.graph.filters import axis_table
 from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, vector
 from dali_ssd.graph.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
-from dali_ssd.graph.simd import GROUP, paint_pixels
+from dali_ssd.kernels.filters import axis_table
+from dali_ssd.kernels.simd import GROUP, paint_pixels
 
 __all__ = ["render", "render_kernel"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nvidia.dali import fn, types
 
-from dali_ssd.graph.jpeg.decoder import decode_progressive
+from dali_ssd.kernels.jpeg.decoder import decode_progressive
 
 __all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "places", "read"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.records.format.labels import build_label
-from tests.graph.shards import draw, encoded, random_boxes, write
+from tests.support.shards import draw, encoded, random_boxes, write
 
 pytest.importorskip("gluoncv")
 

@@ -38,7 +38,7 @@ from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from tests.fuzz.label_vectors import count_objects
-from tests.graph.pipes import ANCHORS
+from tests.support.pipes import ANCHORS
 
 SIDE = 64
 HEADROOM = 4 << 30

@@ -23,8 +23,8 @@ from dali_ssd.graph.plan import WINDOW, draw_training_plan
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, places, read
 from dali_ssd.records.dataset import Dataset, open_dataset
-from tests.graph.pipes import arrays
-from tests.graph.shards import as_shard, encoded, write
+from tests.support.pipes import arrays
+from tests.support.shards import as_shard, encoded, write
 
 mx = pytest.importorskip("mxnet")
 pytest.importorskip("gluoncv")

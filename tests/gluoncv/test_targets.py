@@ -16,7 +16,7 @@ from PIL import Image
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.graph.targets import anchor_corners, encode_targets
 from dali_ssd.records.dataset import Dataset
-from tests.graph.planning import draw_plan
+from tests.support.planning import draw_plan
 
 mx = pytest.importorskip("mxnet")
 pytest.importorskip("gluoncv")

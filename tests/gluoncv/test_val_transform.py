@@ -10,7 +10,7 @@ import pytest
 
 from dali_ssd import ValLoader
 from dali_ssd.config import RenderConfig
-from dali_ssd.graph.color import normalization
+from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.dataset import Dataset
 
 mx = pytest.importorskip("mxnet")

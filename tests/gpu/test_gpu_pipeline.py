@@ -17,9 +17,9 @@ pytest.importorskip("nvidia.dali")
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
-from tests.graph.cases import FULL_RANGE
-from tests.graph.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
-from tests.graph.shards import as_shard, draw, encoded, random_record, write
+from tests.support.cases import FULL_RANGE
+from tests.support.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
+from tests.support.shards import as_shard, draw, encoded, random_record, write
 
 COUNT = 16
 TOLERANCE = 4 * FULL_RANGE / 255

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.graph.shards import write_random
+from tests.support.shards import write_random
 
 VARIABLE = "DALI_MALLOC_POOL_THRESHOLD"
 PIPELINE = """

@@ -10,7 +10,7 @@ import tyro
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig, network_recipe
-from tests.graph.shards import write_random
+from tests.support.shards import write_random
 
 
 def test_gluoncvs_command_line_is_understood() -> None:

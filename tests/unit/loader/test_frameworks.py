@@ -15,8 +15,8 @@ import pytest
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.frameworks import dlpack
-from tests.graph.pipes import ANCHORS
-from tests.graph.shards import write_random
+from tests.support.pipes import ANCHORS
+from tests.support.shards import write_random
 
 COUNT = 26
 OPTIONS: dict[str, Any] = {"batch_size": 2, "data_shape": 64, "num_threads": 2}

@@ -18,9 +18,9 @@ from dali_ssd.config import AugmentConfig
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, Place
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.graph.pipes import ANCHORS
-from tests.graph.shards import encoded, write, write_random
 from tests.support.paths import ROOT
+from tests.support.pipes import ANCHORS
+from tests.support.shards import encoded, write, write_random
 
 mx = pytest.importorskip("mxnet")
 
@@ -508,7 +508,7 @@ def test_many_loaders_at_once_do_not_meet(shards: str) -> None:
 PROGRAM = """
 import sys, zlib, numpy as np
 from dali_ssd import TrainLoader
-from tests.graph.pipes import ANCHORS
+from tests.support.pipes import ANCHORS
 loader = TrainLoader(sys.argv[1], anchors=ANCHORS, batch_size=4, data_shape=64, seed=11, num_threads=2)
 print(zlib.crc32(b"".join(array.asnumpy().tobytes() for batch in loader for part in batch for array in part)))
 """

@@ -19,8 +19,8 @@ from dali_ssd.graph.targets import encode_targets
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.format.labels import build_label
 from pipelines import ssd
-from tests.graph.pipes import ANCHORS
-from tests.graph.shards import draw, encoded, write
+from tests.support.pipes import ANCHORS
+from tests.support.shards import draw, encoded, write
 
 mx = pytest.importorskip("mxnet")
 

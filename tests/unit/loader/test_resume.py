@@ -11,8 +11,8 @@ import pytest
 from dali_ssd import TrainLoader
 from dali_ssd.errors import CheckpointError
 from pipelines import ssd
-from tests.graph.pipes import ANCHORS
-from tests.graph.shards import draw, encoded, random_record, write, write_random
+from tests.support.pipes import ANCHORS
+from tests.support.shards import draw, encoded, random_record, write, write_random
 
 mx = pytest.importorskip("mxnet")
 

@@ -12,8 +12,8 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import DatasetError, RecordError
-from tests.graph.pipes import ANCHORS
-from tests.graph.shards import write_random
+from tests.support.pipes import ANCHORS
+from tests.support.shards import write_random
 
 pytest.importorskip("mxnet")
 

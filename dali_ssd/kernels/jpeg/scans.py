@@ -6,11 +6,11 @@ from collections import namedtuple
 
 import numpy as np
 
-from dali_ssd.graph.jpeg.bits import has_full, load_word, store_word
-from dali_ssd.graph.jpeg.coefficients import ROOM, TOP_SHIFT, first_ac, read_dc, refine_ac
-from dali_ssd.graph.jpeg.head import DHT, EOI, SOS, segment
-from dali_ssd.graph.jpeg.huffman import TABLE_SIZE, read_tables
 from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.jpeg.bits import has_full, load_word, store_word
+from dali_ssd.kernels.jpeg.coefficients import ROOM, TOP_SHIFT, first_ac, read_dc, refine_ac
+from dali_ssd.kernels.jpeg.head import DHT, EOI, SOS, segment
+from dali_ssd.kernels.jpeg.huffman import TABLE_SIZE, read_tables
 
 __all__ = ["read_scans"]
 

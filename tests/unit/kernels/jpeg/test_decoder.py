@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dali_ssd.graph.jpeg.decoder import decode_kernel, room_kernel
-from tests.graph.pipes import arrays, train_pipeline, val_pipeline
-from tests.graph.shards import Pixels, as_shard, draw, encoded, random_boxes, write
+from dali_ssd.kernels.jpeg.decoder import decode_kernel, room_kernel
 from tests.support.paths import ROOT
+from tests.support.pipes import arrays, train_pipeline, val_pipeline
+from tests.support.shards import Pixels, as_shard, draw, encoded, random_boxes, write
 
 FILES = Path(__file__).with_name("jpegs")
 GRAY, RGB = "L", "RGB"
@@ -147,8 +147,8 @@ def test_unusual_is_declined(file: bytes) -> None:
 GUARDED = """
 import ctypes, mmap, sys
 import numpy as np
-from dali_ssd.graph.jpeg.decoder import decode_kernel
-from tests.graph.test_jpeg import SMOOTH, noise, progressive
+from dali_ssd.kernels.jpeg.decoder import decode_kernel
+from tests.unit.kernels.jpeg.test_decoder import SMOOTH, noise, progressive
 
 libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
 memory = mmap.mmap(-1, 64 * page)

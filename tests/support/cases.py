@@ -9,8 +9,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
-from dali_ssd.graph.color import normalization
-from tests.graph import oracle
+from dali_ssd.kernels.augment.color import normalization
+from tests.support import oracle
 
 FULL_RANGE = float(255 * normalization(RenderConfig())[:, :3].max())
 """How far apart the network's inputs of black and white are."""

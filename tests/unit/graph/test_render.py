@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from nvidia.dali import pipeline_def
 
 from dali_ssd.config import INTERPOLATIONS, RenderConfig
-from dali_ssd.graph.color import normalization
 from dali_ssd.graph.render import render, render_kernel
-from tests.graph.cases import FULL_RANGE, View, random_color, usual_views, views
-from tests.graph.pipes import fixed
-from tests.graph.shards import draw
+from dali_ssd.kernels.augment.color import normalization
+from tests.support.cases import FULL_RANGE, View, random_color, usual_views, views
+from tests.support.pipes import fixed
+from tests.support.shards import draw
 
 TOLERANCE = 1e-3 * FULL_RANGE
 """A quarter of what the issue asks for, 1/255 of full range."""

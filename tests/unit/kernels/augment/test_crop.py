@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dali_ssd import boxes as box_algebra
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig
 from dali_ssd.records.format.labels import build_label
-from tests.graph import oracle
-from tests.graph.planning import Plan, draw_plan
+from tests.support import oracle
+from tests.support.planning import Plan, draw_plan
 
 SEEDS = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))
 SIDES = st.integers(1, 400)

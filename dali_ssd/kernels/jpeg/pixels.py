@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.jpeg.head import ACROSS, DOWN, KEPT, LEFT, RIGHT, TOP, steps
-from dali_ssd.graph.jpeg.vectors import LANES, color_pixels, idct_block
 from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.jpeg.head import ACROSS, DOWN, KEPT, LEFT, RIGHT, TOP, steps
+from dali_ssd.kernels.jpeg.vectors import LANES, color_pixels, idct_block
 
 __all__ = ["write_pixels"]
 

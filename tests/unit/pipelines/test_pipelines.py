@@ -13,13 +13,13 @@ from nvidia.dali import pipeline_def
 from PIL import Image, ImageOps
 
 from dali_ssd.config import RenderConfig, TargetConfig
-from dali_ssd.graph.color import normalization
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
+from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.format.labels import build_label
-from tests.graph import oracle
-from tests.graph.cases import FULL_RANGE
-from tests.graph.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
-from tests.graph.shards import as_shard, draw, encoded, random_boxes, write, write_random
+from tests.support import oracle
+from tests.support.cases import FULL_RANGE
+from tests.support.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
+from tests.support.shards import as_shard, draw, encoded, random_boxes, write, write_random
 
 
 @pytest.fixture(scope="module")

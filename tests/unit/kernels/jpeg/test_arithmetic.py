@@ -8,8 +8,8 @@ import numpy.typing as npt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dali_ssd.graph.jpeg import bits
-from dali_ssd.graph.jpeg.vectors import LANES, color_pixels, idct_block
+from dali_ssd.kernels.jpeg import bits
+from dali_ssd.kernels.jpeg.vectors import LANES, color_pixels, idct_block
 
 
 def cosines() -> npt.NDArray[np.float64]:

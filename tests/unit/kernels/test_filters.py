@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.config import INTERPOLATIONS
-from dali_ssd.graph.filters import axis_table, filter_weights
-from tests.graph import oracle
+from dali_ssd.kernels.filters import axis_table, filter_weights
+from tests.support import oracle
 
 
 def dense(table: tuple, size: int, length: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from nvidia.dali import pipeline_def
 
 from dali_ssd.graph.source import READER, ReaderSlice, places, read
 from dali_ssd.records.dataset import Dataset, open_dataset
-from tests.graph.shards import write
+from tests.support.shards import write
 
 
 @pipeline_def(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dali_ssd.config import AugmentConfig
 from dali_ssd.graph.kernel import inner
-from dali_ssd.graph.random import below, chance, uniform
+from dali_ssd.kernels.random import below, chance, uniform
 
 __all__ = ["draw_window", "objects_in_window", "view_settings"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dali_ssd.graph.random import _next, below, chance, generator, uniform
-from tests.graph.oracle import SplitMix64
+from dali_ssd.kernels.random import _next, below, chance, generator, uniform
+from tests.support.oracle import SplitMix64
 
 
 def seeded(high: int, low: int) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.jpeg.bits import shift_right
 from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.jpeg.bits import shift_right
 
 __all__ = ["TABLE_SIZE", "next_symbol", "read_tables"]
 

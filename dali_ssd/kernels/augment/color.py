@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dali_ssd.config import AugmentConfig, RenderConfig
 from dali_ssd.graph.kernel import inner
-from dali_ssd.graph.random import chance, uniform
+from dali_ssd.kernels.random import chance, uniform
 
 __all__ = ["color_settings", "draw_color", "normalization"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.jpeg.bits import SURE, count_ones, deposit, reverse, shift_right, trailing_zeros, word_at
-from dali_ssd.graph.jpeg.head import (
+from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.jpeg.bits import SURE, count_ones, deposit, reverse, shift_right, trailing_zeros, word_at
+from dali_ssd.kernels.jpeg.head import (
     ACROSS,
     BASE,
     COLUMNS,
@@ -18,8 +19,7 @@ from dali_ssd.graph.jpeg.head import (
     TOP,
     WIDE,
 )
-from dali_ssd.graph.jpeg.huffman import next_symbol
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.jpeg.huffman import next_symbol
 
 __all__ = ["ROOM", "TOP_SHIFT", "first_ac", "read_dc", "refine_ac"]
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.graph.color import normalization
+from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.format.labels import build_label, parse_label
-from tests.graph.planning import draw_plan, plan_whole
+from tests.support.planning import draw_plan, plan_whole
 
 FRACTION = st.floats(0, 1, width=32)
 MARK = st.sampled_from([0.0, 1.0, -1.0, 0.5])

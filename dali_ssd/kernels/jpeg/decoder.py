@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dali_ssd.graph.jpeg.head import read_head
-from dali_ssd.graph.jpeg.pixels import write_pixels
-from dali_ssd.graph.jpeg.scans import read_scans
 from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, vector
+from dali_ssd.kernels.jpeg.head import read_head
+from dali_ssd.kernels.jpeg.pixels import write_pixels
+from dali_ssd.kernels.jpeg.scans import read_scans
 
 __all__ = ["decode_kernel", "decode_progressive", "room_kernel"]
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.config import AugmentConfig, RenderConfig
-from dali_ssd.graph.color import normalization
+from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.format.labels import build_label
-from tests.graph.oracle import SplitMix64
-from tests.graph.planning import draw_plan
+from tests.support.oracle import SplitMix64
+from tests.support.planning import draw_plan
 
 NO_OBJECT = build_label(np.zeros((0, 4)), [])
 SEEDS = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))

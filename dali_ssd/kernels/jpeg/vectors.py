@@ -14,7 +14,7 @@ import numba
 from llvmlite import ir
 from numba import types
 
-from dali_ssd.graph.simd import shuffle
+from dali_ssd.kernels.simd import shuffle
 
 __all__ = ["LANES", "color_pixels", "idct_block"]
 

@@ -10,10 +10,10 @@ import pytest
 from nvidia.dali import pipeline_def
 
 from dali_ssd.config import INTERPOLATIONS, RenderConfig
-from dali_ssd.graph.color import normalization
 from dali_ssd.graph.render_ops import render_with_operators
-from tests.graph.cases import FULL_RANGE, View, random_color, usual_views
-from tests.graph.pipes import arrays, fixed
+from dali_ssd.kernels.augment.color import normalization
+from tests.support.cases import FULL_RANGE, View, random_color, usual_views
+from tests.support.pipes import arrays, fixed
 
 TOLERANCE = FULL_RANGE / 255
 """What the issue asks for."""

@@ -2,7 +2,7 @@
 
 Anyone's training depends on the order in which a plan draws its numbers, on the filters' and the colors' every detail,
 and a change of any of them passes the other tests as long as it is right. Here it is seen: whoever means it pins anew,
-by `python -m tests.graph.test_golden`, and says so in the CHANGELOG.
+by `python -m tests.unit.pipelines.test_golden`, and says so in the CHANGELOG.
 
 The images are PNG, so that no JPEG decoder matters; what is compared are means over blocks, with a tolerance that
 covers whether a CPU fuses multiplication and addition.
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graph.pipes import arrays, train_pipeline, val_pipeline
-from tests.graph.shards import as_shard, write_random
+from tests.support.pipes import arrays, train_pipeline, val_pipeline
+from tests.support.shards import as_shard, write_random
 
 PINNED = Path(__file__).with_name("golden.json")
 TOLERANCE = 2e-3

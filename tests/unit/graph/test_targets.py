@@ -16,8 +16,8 @@ from dali_ssd import boxes as box_algebra
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.graph.targets import as_center_anchors, encode, encode_targets
-from tests.graph import oracle
-from tests.graph.pipes import arrays, fixed
+from tests.support import oracle
+from tests.support.pipes import arrays, fixed
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,0 +1,1 @@
+"""The arithmetic of the pipeline, compiled by Numba: no DALI, no files."""
