@@ -3,10 +3,10 @@
 
 import matplotlib.font_manager  # noqa: F401
 
-from dali_ssd.graph.plan import training_kernel, whole_image_kernel
+from dali_ssd.graph.jpeg import decode_kernel, output_shape_kernel
+from dali_ssd.graph.plan import training_kernel, validation_kernel
 from dali_ssd.graph.render import render_kernel
 from dali_ssd.graph.targets import target_kernel
-from dali_ssd.kernels.jpeg.decoder import decode_kernel, room_kernel
 
-for kernel in (training_kernel, whole_image_kernel, room_kernel, decode_kernel, render_kernel, target_kernel):
+for kernel in (training_kernel, validation_kernel, output_shape_kernel, decode_kernel, render_kernel, target_kernel):
     kernel()

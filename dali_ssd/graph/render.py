@@ -1,10 +1,4 @@
-"""Render: source pixels of the visible part -> the network's input, each touched once.
-
-Resample, place on the mean-color canvas, mirror, change the color, normalize and lay out, in one kernel an image.
-The canvas has the mean color, which normalizes to 0, so with color matrix M, offset b, resampled pixel p and the
-share c of it that is image and not canvas, the result is `M p + c b`; where all is canvas it is 0. Nothing is clipped,
-as in GluonCV, whose augmented images are float as well.
-"""
+"""Render: the decoded part of each image becomes the network's input, by a kernel, or on a GPU by operators."""
 
 from __future__ import annotations
 
@@ -12,115 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
 from dali_ssd.config import RenderConfig
-from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, vector
-from dali_ssd.graph.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
-from dali_ssd.kernels.filters import axis_table
-from dali_ssd.kernels.simd import GROUP, paint_pixels
+from dali_ssd.graph.callback import RUN, SETUP, Kernel, compiled, cube, dims, vector
+from dali_ssd.kernels.render import render_image
 
 __all__ = ["render", "render_kernel"]
-
-
-# Reordering of sums and fused multiply-add are welcome here; NaN and infinity keep their meaning.
-_fast = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
-
-
-@_fast
-def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
-    """row (n,) float32 = the weighted sum of rows of source (height, n) uint8, from `first` on."""
-    taps = weights.size
-    a, wa = source[first], weights[0]
-    if taps == 1:
-        for x in range(a.size):
-            row[x] = wa * np.float32(a[x])
-        return
-    b, wb = source[first + 1], weights[1]
-    for x in range(a.size):
-        row[x] = wa * np.float32(a[x]) + wb * np.float32(b[x])
-    # Two taps a pass: each pass reads and writes the row.
-    for k in range(2, taps - 1, 2):
-        a, wa = source[first + k], weights[k]
-        b, wb = source[first + k + 1], weights[k + 1]
-        for x in range(a.size):
-            row[x] += wa * np.float32(a[x]) + wb * np.float32(b[x])
-    if taps % 2 == 1:
-        a, wa = source[first + taps - 1], weights[taps - 1]
-        for x in range(a.size):
-            row[x] += wa * np.float32(a[x])
-
-
-@numba.njit(error_model="numpy", forceinline=True)
-def _paint_groups(planes, row, start, weights, taps, cover, color, begin, end):  # type: ignore[no-untyped-def]
-    red, green, blue = planes
-    last = red.size - GROUP  # where the last group would go beyond the row, it begins earlier
-    for x in range(begin, end, GROUP):
-        paint_pixels(red, green, blue, min(x, last), row, start, weights, taps, cover, color)
-
-
-@inner
-def _paint_row(planes, row, start, weights, cover, color, begin, end):  # type: ignore[no-untyped-def]
-    """Three planes (size,) float32 = the output's columns begin..end of a row; loops of known length for filters."""
-    taps = weights.shape[0]
-    # nearest 1, linear 2, area to shrink up to twice 3 and three times 4, cubic 4, Lanczos 6
-    if taps == 1:
-        _paint_groups(planes, row, start, weights, 1, cover, color, begin, end)
-    elif taps == 2:
-        _paint_groups(planes, row, start, weights, 2, cover, color, begin, end)
-    elif taps == 3:
-        _paint_groups(planes, row, start, weights, 3, cover, color, begin, end)
-    elif taps == 4:
-        _paint_groups(planes, row, start, weights, 4, cover, color, begin, end)
-    elif taps == 6:
-        _paint_groups(planes, row, start, weights, 6, cover, color, begin, end)
-    else:
-        _paint_groups(planes, row, start, weights, taps, cover, color, begin, end)
-
-
-@inner
-def _color_of_row(color, share):  # type: ignore[no-untyped-def]
-    """The color matrix for a row of which `share` is image and not canvas."""
-    m = color
-    return (
-        *(m[0], m[1], m[2], m[3] * share),
-        *(m[4], m[5], m[6], m[7] * share),
-        *(m[8], m[9], m[10], m[11] * share),
-    )
-
-
-@inner
-def _render(out, pixels, plan, region, channels_first):  # type: ignore[no-untyped-def]
-    """Row by row: blend source rows, which lie as the processor likes it, then resample and color that one row."""
-    height, width = pixels.shape[0], pixels.shape[1]
-    size = out.shape[1]
-    top, left = region[0], region[1]
-    kind, mirrored, color = int(plan[FILTER]), plan[MIRROR] > 0, plan[COLOR:PLAN_SIZE]
-    x0, y0 = int(plan[WINDOW]) - left, int(plan[WINDOW + 1]) - top
-    x1, y1 = int(plan[WINDOW + 2]) - left, int(plan[WINDOW + 3]) - top
-    first_x, weights_x, cover_x, begin_x, end_x = axis_table(kind, size, x0, x1, width, mirrored)
-    first_y, weights_y, cover_y, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
-    start_x = 3 * first_x  # in a row of pixels
-    source = pixels.reshape(height, 3 * width)
-    row = np.zeros(3 * width + 1, np.float32)  # `paint_pixels` may read one more
-    planes = np.zeros((3, size), np.float32)
-    for y in range(size):
-        if y < begin_y or y >= end_y or begin_x >= end_x:
-            if channels_first:
-                out[:, y] = 0
-            else:
-                out[y] = 0
-            continue
-        _blend_rows(row, source, first_y[y], weights_y[:, y])
-        colors = _color_of_row(color, cover_y[y])
-        if channels_first:
-            out[:, y, :begin_x] = 0
-            out[:, y, end_x:] = 0
-            _paint_row((out[0, y], out[1, y], out[2, y]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
-        else:
-            _paint_row((planes[0], planes[1], planes[2]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
-            out[y] = planes.T
 
 
 @functools.cache
@@ -130,7 +22,7 @@ def render_kernel() -> Kernel:
     def run_callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
             digest  # noqa: B018
-            _render(
+            render_image(
                 cube(outs, out_shapes, 0, np.float32),
                 cube(ins, in_shapes, 0, np.uint8),
                 vector(ins, in_shapes, 1, np.float32),
@@ -155,7 +47,7 @@ def render_kernel() -> Kernel:
 
 
 def render(pixels: Any, plans: Any, regions: Any, config: RenderConfig, *, device: str) -> Any:
-    """Render each image: by this module's kernel on the CPU, by DALI's operators on the GPU.
+    """Render each image: by the kernel on the CPU, by DALI's operators on the GPU.
 
     Args:
         pixels: the decoded region on `device`, `(h, w, 3) uint8` RGB.

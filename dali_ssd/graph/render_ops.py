@@ -14,7 +14,8 @@ from typing import Any
 from nvidia.dali import fn, math, types
 
 from dali_ssd.config import INTERPOLATIONS, RenderConfig
-from dali_ssd.graph.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
+from dali_ssd.graph.conditional import merge, split
+from dali_ssd.kernels.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
 
 __all__ = ["render_with_operators"]
 
@@ -49,25 +50,17 @@ def _resize(pixels: Any, visible: Any, source_low: Any, source_high: Any, plans:
     """Resize each image's part with its own filter.
 
     Only the triangle for "area" widens when it shrinks. `antialias`, which says so, is one for a whole batch: the
-    images are dealt out to two operators, as DALI's own conditionals do it (without copies), each with a part of the
-    batch.
+    images are dealt out to two operators, each with a part of the batch.
     """
-    conditional: Any = fn._conditional  # type: ignore[attr-defined]
     is_area = plans[FILTER] == float(_AREA)
-    branches = zip(
-        *(
-            conditional.split(node, predicate=is_area, _if_stmt=False)
-            for node in (pixels, visible, source_low, source_high, _filter(plans))
-        ),
-        strict=True,
-    )
+    branches = split(is_area, pixels, visible, source_low, source_high, _filter(plans))
     resized = [
         fn.resize(
             part, size=size, roi_start=low, roi_end=high, interp_type=kind, antialias=antialias, dtype=types.FLOAT
         )
         for antialias, (part, size, low, high, kind) in zip((True, False), branches, strict=True)
     ]
-    return conditional.merge(*resized, predicate=is_area)
+    return merge(is_area, *resized)
 
 
 def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from nvidia.dali import fn, types
 
-from dali_ssd.kernels.jpeg.decoder import decode_progressive
+from dali_ssd.graph.conditional import merge, split
+from dali_ssd.graph.jpeg import decode_progressive
 
 __all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "places", "read"]
 
@@ -71,12 +72,8 @@ def decode(images: Any, regions: Any, *, device: str, upright: bool, progressive
     if device == "gpu" or upright or not progressive:
         return _decode(images, regions, device, upright)
     ours, done = decode_progressive(images, regions)
-    # What an `if` in a pipeline becomes (`enable_conditionals`), without DALI's rewriting all functions on the way.
-    choice: Any = fn._conditional  # type: ignore[attr-defined]
-    ours, _ = choice.split(ours, predicate=done)
-    _, images = choice.split(images, predicate=done)
-    _, regions = choice.split(regions, predicate=done)
-    return choice.merge(ours, _decode(images, regions, device, upright), predicate=done)
+    (decoded, *_), (_, images, regions) = split(done, ours, images, regions)
+    return merge(done, decoded, _decode(images, regions, device, upright))
 
 
 def _decode(images: Any, regions: Any, device: str, upright: bool) -> Any:

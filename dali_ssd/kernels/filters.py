@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from dali_ssd.config import INTERPOLATIONS
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 
 __all__ = ["axis_table", "filter_weights"]
 
@@ -31,7 +31,7 @@ _SINES = np.sin(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
 _COSINES = np.cos(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
 
 
-@inner
+@kernel_function
 def _radius(kind, scale):  # type: ignore[no-untyped-def]
     """Half the width of a filter in source pixels; `scale` is source pixels an output pixel."""
     if kind == _LANCZOS:
@@ -43,7 +43,7 @@ def _radius(kind, scale):  # type: ignore[no-untyped-def]
     return 1.0
 
 
-@inner
+@kernel_function
 def _cubic(distance):  # type: ignore[no-untyped-def]
     """Keys' with a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981)."""
     x = abs(distance)
@@ -52,7 +52,7 @@ def _cubic(distance):  # type: ignore[no-untyped-def]
     return near if x < 1.0 else far if x < 2.0 else 0.0
 
 
-@inner
+@kernel_function
 def _weigh_lanczos(weights, distance):  # type: ignore[no-untyped-def]
     """Lanczos' filter of 3 lobes, 3 sin(pi x) sin(pi x / 3) / (pi x)^2.
 
@@ -79,7 +79,7 @@ def _weigh_lanczos(weights, distance):  # type: ignore[no-untyped-def]
             weights[k, i] = 1.0 if abs(x) < 1e-5 else weight if abs(x) < 3.0 else 0.0
 
 
-@inner
+@kernel_function
 def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-def]
     """Weights `(reach, n) float64` of source pixels whose centers are `distance[i] + k` source pixels away.
 
@@ -102,7 +102,7 @@ def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-de
     return weights
 
 
-@inner
+@kernel_function
 def _normalize(weights):  # type: ignore[no-untyped-def]
     reach, size = weights.shape
     total = np.zeros(size)
@@ -114,7 +114,7 @@ def _normalize(weights):  # type: ignore[no-untyped-def]
             weights[k, i] /= total[i]
 
 
-@inner
+@kernel_function
 def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-untyped-def]
     """The table of one axis.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 
 __all__ = ["below", "chance", "generator", "uniform"]
 
@@ -20,7 +20,7 @@ _S30, _S27, _S31, _S11, _S32 = (np.uint64(bits) for bits in (30, 27, 31, 11, 32)
 _TO_UNIT = 2.0**-53
 
 
-@inner
+@kernel_function
 def generator(seed):  # type: ignore[no-untyped-def]
     """A generator's state, `(1,) uint64`, of two 32-bit seed words."""
     state = np.empty(1, np.uint64)
@@ -28,7 +28,7 @@ def generator(seed):  # type: ignore[no-untyped-def]
     return state
 
 
-@inner
+@kernel_function
 def _next(state):  # type: ignore[no-untyped-def]
     state[0] += _GAMMA
     z = state[0]
@@ -37,13 +37,13 @@ def _next(state):  # type: ignore[no-untyped-def]
     return z ^ (z >> _S31)
 
 
-@inner
+@kernel_function
 def uniform(state, low, high):  # type: ignore[no-untyped-def]
     """A float64 of [low, high)."""
     return low + (high - low) * (np.float64(_next(state) >> _S11) * _TO_UNIT)
 
 
-@inner
+@kernel_function
 def below(state, bound):  # type: ignore[no-untyped-def]
     """An int64 of 0..bound-1; 0 when there is nothing to choose (bound < 2)."""
     if bound < 2:
@@ -51,7 +51,7 @@ def below(state, bound):  # type: ignore[no-untyped-def]
     return np.int64(uniform(state, 0.0, np.float64(bound)))
 
 
-@inner
+@kernel_function
 def chance(state, probability):  # type: ignore[no-untyped-def]
     """True with this probability; always takes one number, so that plans differ only in what was drawn."""
     return uniform(state, 0.0, 1.0) < probability

@@ -101,7 +101,7 @@ class TrainLoader(Loader):
         framework: FrameworkName = "mxnet",
     ) -> None:
         require("nvidia.dali")
-        from dali_ssd.graph.targets import as_center_anchors
+        from dali_ssd.kernels.targets import as_center_anchors
 
         if not (is_whole(world_size) and world_size > 0):
             raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
@@ -245,7 +245,7 @@ class TrainLoader(Loader):
         """All that decides which batches come next."""
         import nvidia.dali
 
-        from dali_ssd.graph.kernel import source_digest
+        from dali_ssd.graph.callback import source_digest
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
         settings = (self._device, self.config.initial_fill, self.config.upright)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.gluon.options import ShowConfig, TrainConfig
 from dali_ssd.gluon.training.run import class_names
-from dali_ssd.graph.targets import as_center_anchors
+from dali_ssd.kernels.targets import as_center_anchors
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.records.dataset import expand_paths, open_dataset

@@ -19,9 +19,10 @@ from nvidia.dali import pipeline_def
 from PIL import Image
 
 from dali_ssd.config import AugmentConfig, RenderConfig
-from dali_ssd.graph.plan import WINDOW, draw_training_plan
+from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, places, read
+from dali_ssd.kernels.plan import WINDOW
 from dali_ssd.records.dataset import Dataset, open_dataset
 from tests.support.pipes import arrays
 from tests.support.shards import as_shard, encoded, write

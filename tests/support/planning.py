@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
-from dali_ssd.graph.plan import (
+from dali_ssd.graph.plan import training_kernel, validation_kernel
+from dali_ssd.kernels.plan import (
     COLOR,
     COUNT,
     FILTER,
     MIRROR,
     PLAN_SIZE,
     WINDOW,
-    training_kernel,
     training_settings,
-    whole_image_kernel,
-    whole_image_settings,
+    validation_settings,
 )
 
 
@@ -71,5 +70,5 @@ def plan_whole(
     label: npt.NDArray[np.float32], shape: tuple[int, int], *, size: int = 64, in_pixels: bool = False
 ) -> Plan:
     """The validation plan of an image of this height and width."""
-    settings = whole_image_settings(RenderConfig(data_shape=size), in_pixels)
-    return Plan(*whole_image_kernel().on_arrays(label, np.array([*shape, 3]), settings))
+    settings = validation_settings(RenderConfig(data_shape=size), in_pixels)
+    return Plan(*validation_kernel().on_arrays(label, np.array([*shape, 3]), settings))

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dali_ssd.config import AugmentConfig, RenderConfig
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function, pack_record
 from dali_ssd.kernels.random import chance, uniform
 
-__all__ = ["color_settings", "draw_color", "normalization"]
+__all__ = ["COLOR_SETTINGS", "color_settings", "draw_color", "normalization"]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """ITU-R BT.601 weights of a gray value."""
@@ -21,23 +21,40 @@ TO_YIQ = np.array([LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
 """NTSC color space: hue is a rotation of its I and Q."""
 FROM_YIQ = np.linalg.inv(TO_YIQ)
 
-Settings = npt.NDArray[np.float64]
+COLOR_SETTINGS = np.dtype(
+    [
+        ("probability", np.float32),
+        ("brightness", np.float32),
+        ("contrast", np.float32, 2),
+        ("saturation", np.float32, 2),
+        ("hue", np.float32),  # radians
+        ("normalization", np.float32, (3, 4)),
+    ]
+)
+"""What `draw_color` needs of the options."""
 
 
-def color_settings(augment: AugmentConfig, render: RenderConfig) -> Settings:
-    """What `draw_color` needs of the options, `(19,) float64`: 7 ranges, hue in radians, then the normalization."""
-    ranges = (augment.color_probability, augment.brightness, *augment.contrast, *augment.saturation)
-    return np.array([*ranges, np.deg2rad(augment.hue), *normalization(render).ravel()])
+def color_settings(augment: AugmentConfig, render: RenderConfig) -> npt.NDArray[np.float32]:
+    """Return the options as a packed record of `COLOR_SETTINGS`."""
+    return pack_record(
+        COLOR_SETTINGS,
+        augment.color_probability,
+        augment.brightness,
+        augment.contrast,
+        augment.saturation,
+        np.deg2rad(augment.hue),
+        normalization(render),
+    )
 
 
-def normalization(render: RenderConfig) -> Settings:
-    """`(3, 4) float64`: RGB of 0..255 to the network's input, `(rgb / 255 - mean) / std`."""
+def normalization(render: RenderConfig) -> npt.NDArray[np.float64]:
+    """Return `(3, 4) float64`: RGB of 0..255 to the network's input, `(rgb / 255 - mean) / std`."""
     scale = np.diag(1 / (255 * np.asarray(render.std)))
     offset = -np.asarray(render.mean) / np.asarray(render.std)
     return np.concatenate([scale, offset[:, None]], axis=1)
 
 
-@inner
+@kernel_function
 def _after(outer, inner):  # type: ignore[no-untyped-def]
     """The affine map that does `inner` first and `outer` second, all (3, 4)."""
     result = np.empty((3, 4))
@@ -50,7 +67,7 @@ def _after(outer, inner):  # type: ignore[no-untyped-def]
     return result
 
 
-@inner
+@kernel_function
 def _scaled(factor):  # type: ignore[no-untyped-def]
     result = np.zeros((3, 4))
     for i in range(3):
@@ -58,7 +75,7 @@ def _scaled(factor):  # type: ignore[no-untyped-def]
     return result
 
 
-@inner
+@kernel_function
 def _saturated(factor):  # type: ignore[no-untyped-def]
     result = _scaled(factor)
     for i in range(3):
@@ -67,7 +84,7 @@ def _saturated(factor):  # type: ignore[no-untyped-def]
     return result
 
 
-@inner
+@kernel_function
 def _hue_rotated(angle):  # type: ignore[no-untyped-def]
     cos, sin = np.cos(angle), np.sin(angle)
     result = np.zeros((3, 4))
@@ -82,22 +99,24 @@ def _hue_rotated(angle):  # type: ignore[no-untyped-def]
     return result
 
 
-@inner
+@kernel_function
 def draw_color(state, settings):  # type: ignore[no-untyped-def]
     """Draw the color changes of one image: `(3, 4) float64` from RGB of 0..255 to the network's input.
+
+    `settings` is a record of `COLOR_SETTINGS`.
 
     Brightness comes first, then contrast, saturation and hue (the SSD paper's data layer, and GluonCV's
     `random_color_distort`). Those draw whether contrast comes before or after the other two; here it is a plain factor
     and they are linear, so both orders are the same matrix.
     """
-    probability, shift, contrast_low, contrast_high, saturation_low, saturation_high, turn = settings[:7]
+    probability, shift, turn = settings.probability, settings.brightness, settings.hue
     color = _scaled(1.0)
     if chance(state, probability):
         color[:, 3] = uniform(state, -shift, shift)
     if chance(state, probability):
-        color = _after(_scaled(uniform(state, contrast_low, contrast_high)), color)
+        color = _after(_scaled(uniform(state, settings.contrast[0], settings.contrast[1])), color)
     if chance(state, probability):
-        color = _after(_saturated(uniform(state, saturation_low, saturation_high)), color)
+        color = _after(_saturated(uniform(state, settings.saturation[0], settings.saturation[1])), color)
     if chance(state, probability):
         color = _after(_hue_rotated(uniform(state, -turn, turn)), color)
-    return _after(settings[7:].reshape(3, 4), color)
+    return _after(settings.normalization, color)

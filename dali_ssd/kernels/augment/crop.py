@@ -11,32 +11,49 @@ import numpy as np
 import numpy.typing as npt
 
 from dali_ssd.config import AugmentConfig
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function, pack_record
 from dali_ssd.kernels.random import below, chance, uniform
 
-__all__ = ["draw_window", "objects_in_window", "view_settings"]
+__all__ = ["CROP_SETTINGS", "crop_settings", "draw_window", "objects_in_window"]
 
 
-def view_settings(augment: AugmentConfig) -> npt.NDArray[np.float64]:
-    """What `draw_window` needs of the options, `(8 + k,) float64`: 8 numbers, then the k minimum IoUs."""
-    expand = (augment.expand_probability, *augment.expand_ratio)
-    crop = (*augment.crop_scale, *augment.crop_aspect, augment.crop_attempts)
-    return np.array([*expand, *crop, *augment.crop_min_iou], np.float64)
+CROP_SETTINGS = np.dtype(
+    [
+        ("expand_probability", np.float32),
+        ("expand_ratio", np.float32, 2),
+        ("scale", np.float32, 2),
+        ("aspect", np.float32, 2),
+        ("attempts", np.float32),
+    ]
+)
+"""What `draw_window` needs of the options, apart from the minimum IoUs."""
 
 
-@inner
-def _draw_canvas(state, height, width, probability, low, high):  # type: ignore[no-untyped-def]
+def crop_settings(augment: AugmentConfig) -> npt.NDArray[np.float32]:
+    """Return the options as a packed record of `CROP_SETTINGS`."""
+    return pack_record(
+        CROP_SETTINGS,
+        augment.expand_probability,
+        augment.expand_ratio,
+        augment.crop_scale,
+        augment.crop_aspect,
+        augment.crop_attempts,
+    )
+
+
+@kernel_function
+def _draw_canvas(state, height, width, settings):  # type: ignore[no-untyped-def]
     """The canvas `(x0, y0, x1, y1)` that the image lies on, in source pixels; the image itself if not expanded."""
-    if not chance(state, probability):
+    if not chance(state, settings.expand_probability):
         return 0, 0, width, height
-    ratio = uniform(state, low, high)
+    ratio = uniform(state, settings.expand_ratio[0], settings.expand_ratio[1])
     canvas_width, canvas_height = int(width * ratio), int(height * ratio)
     top = -below(state, canvas_height - height + 1)
     left = -below(state, canvas_width - width + 1)
     return left, top, left + canvas_width, top + canvas_height
 
 
-@inner
+@kernel_function
 def _covers_all(boxes, x0, y0, x1, y1, min_iou):  # type: ignore[no-untyped-def]
     """Whether the crop has at least this IoU with every box."""
     area = (x1 - x0) * (y1 - y0)
@@ -50,14 +67,14 @@ def _covers_all(boxes, x0, y0, x1, y1, min_iou):  # type: ignore[no-untyped-def]
     return True
 
 
-@inner
+@kernel_function
 def _inside(box, x0, y0, x1, y1):  # type: ignore[no-untyped-def]
     """Whether the box's center is in the window and something of the box is left there."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return x0 <= x < x1 and y0 <= y < y1 and max(box[0], x0) < min(box[2], x1) and max(box[1], y0) < min(box[3], y1)
 
 
-@inner
+@kernel_function
 def _any_inside(boxes, window):  # type: ignore[no-untyped-def]
     for i in range(boxes.shape[0]):
         if _inside(boxes[i], window[0], window[1], window[2], window[3]):
@@ -65,13 +82,14 @@ def _any_inside(boxes, window):  # type: ignore[no-untyped-def]
     return False
 
 
-@inner
-def _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high):  # type: ignore[no-untyped-def]
+@kernel_function
+def _draw_crop(state, canvas, settings):  # type: ignore[no-untyped-def]
     """One crop of the canvas, of whole pixels and at least one."""
     left, top, right, bottom = canvas
     width, height = right - left, bottom - top
-    scale = uniform(state, scale_low, scale_high)
-    aspect = uniform(state, max(aspect_low, scale * scale), min(aspect_high, 1 / (scale * scale)))
+    scale = uniform(state, settings.scale[0], settings.scale[1])
+    low, high = max(settings.aspect[0], scale * scale), min(settings.aspect[1], 1 / (scale * scale))
+    aspect = uniform(state, low, high)
     crop_height = min(max(int(height * scale / np.sqrt(aspect)), 1), height)
     crop_width = min(max(int(width * scale * np.sqrt(aspect)), 1), width)
     y = top + below(state, height - crop_height)
@@ -79,24 +97,22 @@ def _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high):  
     return x, y, x + crop_width, y + crop_height
 
 
-@inner
-def draw_window(state, boxes, height, width, settings):  # type: ignore[no-untyped-def]
+@kernel_function
+def draw_window(state, boxes, height, width, settings, min_ious):  # type: ignore[no-untyped-def]
     """Draw the window of one image: `(x0, y0, x1, y1)` int64 source pixels.
 
-    `boxes` (n, 4) float64 in source pixels. One candidate crop is sought for
+    `boxes` (n, 4) float64 in source pixels; `settings` a record of `CROP_SETTINGS`. One candidate crop is sought for
     each minimum IoU; one candidate, or the whole canvas, is drawn among those that show an object.
     """
-    probability, low, high, scale_low, scale_high, aspect_low, aspect_high, attempts = settings[:8]
-    min_ious = settings[8:]
-    canvas = _draw_canvas(state, height, width, probability, low, high)
+    canvas = _draw_canvas(state, height, width, settings)
     if boxes.shape[0] == 0:
-        return _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high)
+        return _draw_crop(state, canvas, settings)
     candidates = np.empty((len(min_ious) + 1, 4), np.int64)
     candidates[0] = canvas
     found = 1
     for min_iou in min_ious:
-        for _ in range(int(attempts)):
-            x0, y0, x1, y1 = _draw_crop(state, canvas, scale_low, scale_high, aspect_low, aspect_high)
+        for _ in range(int(settings.attempts)):
+            x0, y0, x1, y1 = _draw_crop(state, canvas, settings)
             if _covers_all(boxes, x0, y0, x1, y1, min_iou):
                 candidates[found] = (x0, y0, x1, y1)
                 found += 1
@@ -111,7 +127,7 @@ def draw_window(state, boxes, height, width, settings):  # type: ignore[no-untyp
     return canvas
 
 
-@inner
+@kernel_function
 def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ignore[no-untyped-def]
     """Write the objects that the window shows, in network pixels of 0..size, and return how many.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 from dali_ssd.kernels.jpeg.bits import SURE, count_ones, deposit, reverse, shift_right, trailing_zeros, word_at
 from dali_ssd.kernels.jpeg.head import (
     ACROSS,
@@ -35,7 +35,7 @@ TOP_SHIFT = 5
 """The highest bit that a scan may begin with: so what a later one brings is below `_TOP` whatever its factor (255)."""
 
 
-@inner
+@kernel_function
 def _slot(grids, component, row, column):  # type: ignore[no-untyped-def]
     """Where a kept block's coefficients begin; -1 if the block is not kept."""
     left, right, top = grids[component, LEFT], grids[component, RIGHT], grids[component, TOP]
@@ -44,7 +44,7 @@ def _slot(grids, component, row, column):  # type: ignore[no-untyped-def]
     return 64 * (grids[component, KEPT] + (row - top) * (right - left) + column - left)
 
 
-@inner
+@kernel_function
 def _signed(word, size):  # type: ignore[no-untyped-def]
     """The number that the first `size` bits of a word stand for (F.2.2.1, EXTEND); 0 for size 0."""
     if size == 0:
@@ -53,13 +53,13 @@ def _signed(word, size):  # type: ignore[no-untyped-def]
     return value if word < 0 else value - (1 << size) + 1
 
 
-@inner
+@kernel_function
 def _run(word, size):  # type: ignore[no-untyped-def]
     """How many blocks end here, by the `size` bits behind the symbol (G.1.2.2, EOBn)."""
     return (1 << size) + (shift_right(word, 64 - size) if size > 0 else 0)
 
 
-@inner
+@kernel_function
 def _mcu(scan, grids):  # type: ignore[no-untyped-def]
     """The blocks of an MCU in order, (n, 6) int64: place in the scan, component, blocks across, down, row, column.
 
@@ -76,7 +76,7 @@ def _mcu(scan, grids):  # type: ignore[no-untyped-def]
     return np.array(blocks)
 
 
-@inner
+@kernel_function
 def _mcus(scan, head):  # type: ignore[no-untyped-def]
     """How many rows of MCUs are needed, and how many there are in each."""
     component = scan.components[0]
@@ -85,7 +85,7 @@ def _mcus(scan, head):  # type: ignore[no-untyped-def]
     return head.bottom, head.grids[component, WIDE] // head.grids[component, ACROSS]
 
 
-@inner
+@kernel_function
 def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped-def]
     """DC of one or more components (G.1.2.1), from the first `limit` bits; whether they are sound."""
     grids, mcu = head.grids, _mcu(scan, head.grids)
@@ -116,7 +116,7 @@ def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped
     return at <= limit
 
 
-@inner
+@kernel_function
 def first_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]
     """AC of a component as they first appear (G.1.2.2), from the first `limit` bits; whether they are sound."""
     at, run, component, grids, factors = 0, 0, scan.components[0], head.grids, head.tables
@@ -152,7 +152,7 @@ def first_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no
     return at <= limit
 
 
-@inner
+@kernel_function
 def _corrections(bits, at, refined):  # type: ignore[no-untyped-def]
     """The bits from `at` on, one for each place of `refined`, at these places."""
     if count_ones(refined) <= SURE:
@@ -166,7 +166,7 @@ def _corrections(bits, at, refined):  # type: ignore[no-untyped-def]
     return found
 
 
-@inner
+@kernel_function
 def _raise(values, slot, raised, step):  # type: ignore[no-untyped-def]
     """Take some coefficients of a block a step further from 0."""
     while raised != 0:
@@ -175,7 +175,7 @@ def _raise(values, slot, raised, step):  # type: ignore[no-untyped-def]
         raised &= raised - 1
 
 
-@inner
+@kernel_function
 def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]  # noqa: C901
     """One more bit of a component's AC (G.1.2.3), from the first `limit` bits; whether they are sound.
 

@@ -1,31 +1,27 @@
-"""The decoder as kernels of a graph: who can be decoded, and the pixels of those who could."""
+"""The decoder's two steps: which images it can decode, and their pixels."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-
-from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, cube, dims, inner, vector
+from dali_ssd.kernels.compile import kernel_function
 from dali_ssd.kernels.jpeg.head import read_head
 from dali_ssd.kernels.jpeg.pixels import write_pixels
 from dali_ssd.kernels.jpeg.scans import read_scans
 
-__all__ = ["decode_kernel", "decode_progressive", "room_kernel"]
+__all__ = ["decode_region", "output_shape"]
 
 
-@inner
-def _room(room, data, region):  # type: ignore[no-untyped-def]
-    room[:] = 0
+@kernel_function
+def output_shape(shape, data, region):  # type: ignore[no-untyped-def]
+    """Write the region's height and width, then 0; or 0 0 0 for a file that is declined."""
+    shape[:] = 0
     _, taken = read_head(data, region)
     if taken:
-        room[:2] = region[2:]
+        shape[:2] = region[2:]
 
 
-@inner
-def _decode(out, done, data, region):  # type: ignore[no-untyped-def]
+@kernel_function
+def decode_region(out, done, data, region):  # type: ignore[no-untyped-def]
+    """Write the region `y x height width` of the image into `out` (h, w, 3), and 1 into `done` if all of it is good."""
     done[0] = 0
     head, taken = read_head(data, region)
     if not taken or out.shape[0] != region[2] or out.shape[1] != region[3]:
@@ -34,76 +30,3 @@ def _decode(out, done, data, region):  # type: ignore[no-untyped-def]
     if sound:
         write_pixels(out, head, values, region)
         done[0] = 1
-
-
-_INS = (("uint8", 1), ("int32", 1))
-
-
-@functools.cache
-def room_kernel() -> Kernel:
-    """file (n,) uint8, region (4,) -> (3,) int32: the region's height and width, 0 0 where it is declined; and 0."""
-
-    def run_callback(digest: str) -> Callable[..., None]:
-        def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
-            digest  # noqa: B018
-            _room(
-                vector(outs, out_shapes, 0, np.int32),
-                vector(ins, in_shapes, 0, np.uint8),
-                vector(ins, in_shapes, 1, np.int32),
-            )
-
-        return run
-
-    def setup_callback(digest: str) -> Callable[..., None]:
-        def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]
-            digest  # noqa: B018
-            for sample in range(samples):
-                dims(out_shapes, 0, sample, samples, 1)[0] = 3
-
-        return setup
-
-    return Kernel(compiled(RUN, run_callback), compiled(SETUP, setup_callback), _INS, (("int32", 1),))
-
-
-@functools.cache
-def decode_kernel() -> Kernel:
-    """file (n,) uint8, region (4,), room of the shape (h, w, 0) -> pixels (h, w, 3) uint8, done (1,) uint8."""
-
-    def run_callback(digest: str) -> Callable[..., None]:
-        def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
-            digest  # noqa: B018
-            _decode(
-                cube(outs, out_shapes, 0, np.uint8),
-                vector(outs, out_shapes, 1, np.uint8),
-                vector(ins, in_shapes, 0, np.uint8),
-                vector(ins, in_shapes, 1, np.int32),
-            )
-
-        return run
-
-    def setup_callback(digest: str) -> Callable[..., None]:
-        def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]
-            digest  # noqa: B018
-            for sample in range(samples):
-                # A setup function sees shapes only, so the size of the pixels comes as the shape of an empty input.
-                pixels, room = dims(out_shapes, 0, sample, samples, 3), dims(in_shapes, 2, sample, samples, 3)
-                pixels[0], pixels[1], pixels[2] = room[0], room[1], 3
-                dims(out_shapes, 1, sample, samples, 1)[0] = 1
-
-        return setup
-
-    ins, outs = (*_INS, ("uint8", 3)), (("uint8", 3), ("uint8", 1))
-    return Kernel(compiled(RUN, run_callback), compiled(SETUP, setup_callback), ins, outs)
-
-
-def decode_progressive(images: Any, regions: Any) -> tuple[Any, Any]:
-    """Decode a region `y x height width` of each image that is a progressive JPEG, on the CPU.
-
-    Returns pixels `(height, width, 3) uint8` RGB, empty for an image that is declined, and whether it was decoded, a
-    scalar bool each.
-    """
-    from nvidia.dali import fn, types
-
-    room = fn.zeros(shape=room_kernel().in_graph(images, regions), dtype=types.UINT8)
-    pixels, done = decode_kernel().in_graph(images, regions, room)
-    return fn.reshape(pixels, layout="HWC"), fn.cast(fn.reshape(done, shape=[]), dtype=types.BOOL)

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 
 __all__ = [
     "ACROSS",
@@ -60,12 +60,12 @@ that is needed; LEFT, RIGHT, TOP: the columns and the first row that are kept; B
 first block, and of its first kept block, in the arrays that hold all components'."""
 
 
-@inner
+@kernel_function
 def _pair(data, at):  # type: ignore[no-untyped-def]
     return np.int64(data[at]) << 8 | np.int64(data[at + 1])
 
 
-@inner
+@kernel_function
 def segment(data, at):  # type: ignore[no-untyped-def]
     """Marker at byte `at`, begin and end of its segment's body; marker 0 where there is none, or not all of it."""
     while at + 1 < data.size and data[at] == 0xFF and data[at + 1] == 0xFF:
@@ -83,7 +83,7 @@ def segment(data, at):  # type: ignore[no-untyped-def]
     return marker, at + 4, at + 2 + length
 
 
-@inner
+@kernel_function
 def _read_factors(tables, data, at, end):  # type: ignore[no-untyped-def]
     """Read a DQT segment's body data[at:end] into `tables` (4, 64) int16; whether it is usual."""
     while at < end:
@@ -96,7 +96,7 @@ def _read_factors(tables, data, at, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@inner
+@kernel_function
 def _begins(data, at, end, name):  # type: ignore[no-untyped-def]
     if end - at < len(name):
         return False
@@ -106,7 +106,7 @@ def _begins(data, at, end, name):  # type: ignore[no-untyped-def]
     return True
 
 
-@inner
+@kernel_function
 def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
     """What a segment says of the colors: 1 that they are YCbCr, -1 that they are others, 0 nothing."""
     if marker == _APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
@@ -116,7 +116,7 @@ def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@inner
+@kernel_function
 def _find_frame(data, tables):  # type: ignore[no-untyped-def]
     """Where the frame header's body begins, 0 if it is not progressive; and whether colors are said to be YCbCr.
 
@@ -140,7 +140,7 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
         at = end
 
 
-@inner
+@kernel_function
 def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
     """Blocks across and down an MCU; 0, 0 for what is not usual."""
     across, down = np.int64(data[frame + 7]) >> 4, np.int64(data[frame + 7]) & 15
@@ -152,19 +152,19 @@ def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
     return (across, down) if chroma_whole and usual and (told or counted) else (0, 0)
 
 
-@inner
+@kernel_function
 def steps(number, step):  # type: ignore[no-untyped-def]
     """How many steps there are to a number, or just beyond."""
     return (number + step - 1) // step
 
 
-@inner
+@kernel_function
 def _needed(begin, length, side, mcu):  # type: ignore[no-untyped-def]
     """First MCU that is kept, and the one after the last, for pixels of a side of the image."""
     return max(begin // mcu - _MARGIN, 0), min(steps(begin + length, mcu) + _MARGIN, steps(side, mcu))
 
 
-@inner
+@kernel_function
 def read_head(data, region):  # type: ignore[no-untyped-def]
     """The head of a file, data (n,) uint8, with what a region y x height width needs; and whether it is taken."""
     factors, tables, grids = np.zeros((4, 64), np.int16), np.zeros((3, 64), np.int16), np.zeros((3, 10), np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 from dali_ssd.kernels.jpeg.bits import shift_right
 
 __all__ = ["TABLE_SIZE", "next_symbol", "read_tables"]
@@ -20,7 +20,7 @@ TABLE_SIZE = _SYMBOLS + 256
 the first number that is no code, and what to add to a code to find its symbol; then the symbols."""
 
 
-@inner
+@kernel_function
 def _read_table(table, counts, symbols):  # type: ignore[no-untyped-def]
     """Fill `table` (TABLE_SIZE,) int32 by the codes of each length, counts (16,) uint8; whether they make a code."""
     table[:] = 0
@@ -43,7 +43,7 @@ def _read_table(table, counts, symbols):  # type: ignore[no-untyped-def]
     return True
 
 
-@inner
+@kernel_function
 def read_tables(tables, data, at, end):  # type: ignore[no-untyped-def]
     """Read a DHT segment's body data[at:end] into `tables` (8, TABLE_SIZE) int32, DC before AC; whether it is sound."""
     while at < end:
@@ -59,7 +59,7 @@ def read_tables(tables, data, at, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@inner
+@kernel_function
 def next_symbol(tables, number, word):  # type: ignore[no-untyped-def]
     """By one of the tables, the symbol that the word begins with, and its length; 255, which no scan has, for none."""
     entry = np.int64(tables[number, shift_right(word, 64 - _QUICK)])

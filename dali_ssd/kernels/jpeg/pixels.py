@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 from dali_ssd.kernels.jpeg.head import ACROSS, DOWN, KEPT, LEFT, RIGHT, TOP, steps
 from dali_ssd.kernels.jpeg.vectors import LANES, color_pixels, idct_block
 
 __all__ = ["write_pixels"]
 
 
-@inner
+@kernel_function
 def _samples(head, i, values):  # type: ignore[no-untyped-def]
     """Samples of a component's kept blocks, row by row, and room behind them for a vector that begins in the last."""
     grid, table = head.grids[i], head.tables[i]
@@ -25,7 +25,7 @@ def _samples(head, i, values):  # type: ignore[no-untyped-def]
     return samples
 
 
-@inner
+@kernel_function
 def _plane(head, i, samples):  # type: ignore[no-untyped-def]
     """The same as a plane (height, width), without what lies outside of the image."""
     grid = head.grids[i]
@@ -34,7 +34,7 @@ def _plane(head, i, samples):  # type: ignore[no-untyped-def]
     return samples[: samples.size - LANES].reshape(-1, 8 * (grid[RIGHT] - grid[LEFT]))[:height, :width]
 
 
-@inner
+@kernel_function
 def _widen(row, sums, rounding, shift):  # type: ignore[no-untyped-def]
     """Twice as many samples: three parts the nearer and one the farther of two. `rounding` of even and odd ones."""
     sums[0], sums[-1] = sums[1], sums[-2]
@@ -43,7 +43,7 @@ def _widen(row, sums, rounding, shift):  # type: ignore[no-untyped-def]
         row[2 * x + 1] = (3 * sums[x + 1] + sums[x + 2] + rounding[1]) >> shift
 
 
-@inner
+@kernel_function
 def _chroma_row(row, sums, plane, y, across, down):  # type: ignore[no-untyped-def]
     """Row y of a chroma plane at the image's resolution: libjpeg's "fancy upsampling"; sums (width + 2,) int32."""
     width = plane.shape[1]
@@ -60,7 +60,7 @@ def _chroma_row(row, sums, plane, y, across, down):  # type: ignore[no-untyped-d
         _widen(row, sums, (8, 7), 4)
 
 
-@inner
+@kernel_function
 def write_pixels(out, head, values, region):  # type: ignore[no-untyped-def]
     """Fill `out` (h, w, 3) uint8 with the region's pixels, from what `read_scans` found."""
     y0 = np.int64(region[0]) - 8 * head.down * head.top

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from dali_ssd.graph.kernel import inner
+from dali_ssd.kernels.compile import kernel_function
 from dali_ssd.kernels.jpeg.bits import has_full, load_word, store_word
 from dali_ssd.kernels.jpeg.coefficients import ROOM, TOP_SHIFT, first_ac, read_dc, refine_ac
 from dali_ssd.kernels.jpeg.head import DHT, EOI, SOS, segment
@@ -19,7 +19,7 @@ Scan = namedtuple("Scan", "count components dc_tables ac_table low high shift fi
 it is their first."""
 
 
-@inner
+@kernel_function
 def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
     """Copy a scan's bits without the zeros that follow each 0xFF; how many bytes, and where the next marker is."""
     size = 0
@@ -43,7 +43,7 @@ def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
     return size, at
 
 
-@inner
+@kernel_function
 def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
     """The scan whose header's body is data[at:end], of a frame of `total` components; and whether it is one."""
     components, dc_tables = np.zeros(3, np.int64), np.zeros(3, np.int64)
@@ -65,7 +65,7 @@ def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
     return Scan(count, components, dc_tables, ac_table, low, high, shift, before == 0), sound
 
 
-@inner
+@kernel_function
 def _is_next(progress, scan):  # type: ignore[no-untyped-def]
     """Note what a scan brings in `progress` (components, 64) int8, the last bit so far or -1; whether it fits."""
     for i in range(scan.count):
@@ -79,7 +79,7 @@ def _is_next(progress, scan):  # type: ignore[no-untyped-def]
     return True
 
 
-@inner
+@kernel_function
 def read_scans(data, head):  # type: ignore[no-untyped-def]
     """The coefficients of a file, data (n,) uint8, with this head.
 

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dali_ssd.config import RenderConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.graph.kernel import joined, part
-from dali_ssd.graph.plan import whole_image_kernel
+from dali_ssd.graph.plan import validation_kernel
 from dali_ssd.graph.targets import target_kernel
+from dali_ssd.kernels.compile import pack_arrays, unpack_array
+from dali_ssd.kernels.plan import validation_settings
 from tests.support.paths import ROOT
 
 DOUBLE = """
 import numpy as np
-from dali_ssd.graph.kernel import RUN, SETUP, Kernel, compiled, dims, vector
+from dali_ssd.graph.callback import RUN, SETUP, Kernel, compiled, dims, vector
 
 def run_callback(digest):
     def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):
@@ -46,7 +48,7 @@ import numpy as np, double
 assert double.double.on_arrays(np.arange(5.0))[0].tolist() == [0, 2, 4, 6, 8]
 print("hits", double.run.cache_hits + double.setup.cache_hits)
 """
-OTHER_SOURCE = "from dali_ssd.graph import kernel; kernel.source_digest = lambda: 'edited'\n"
+OTHER_SOURCE = "from dali_ssd.graph import callback; callback.source_digest = lambda: 'edited'\n"
 NO_FOLDER = """
 from numba.core import caching
 def refuse(self): raise OSError("read-only file system")
@@ -93,7 +95,7 @@ def test_a_kernel_works_where_no_cache_can_be_written(tmp_path: Path) -> None:
 
 
 def good() -> list[np.ndarray[Any, Any]]:
-    """Arguments that `whole_image_kernel` takes."""
+    """Arguments that `validation_kernel` takes."""
     return [np.float32([2, 5]), np.array([30, 40, 3]), np.zeros(14, np.float32)]
 
 
@@ -111,21 +113,21 @@ def test_other_arrays_are_refused(position: int, wrong: np.ndarray[Any, Any], me
     arguments = good()
     arguments[position] = wrong
     with pytest.raises(ConfigError, match=message):
-        whole_image_kernel().on_arrays(*arguments)
+        validation_kernel().on_arrays(*arguments)
 
 
 @pytest.mark.parametrize("number", [0, 2, 4])
 def test_another_number_of_arrays_is_refused(number: int) -> None:
     with pytest.raises(ConfigError, match=f"takes 3 arrays, not {number}"):
-        whole_image_kernel().on_arrays(*(good() * 2)[:number])
+        validation_kernel().on_arrays(*(good() * 2)[:number])
 
 
 def test_arrays_need_not_be_contiguous() -> None:
     label = np.zeros(14, np.float32)
     label[::2] = [2, 5, 1, 0.25, 0.25, 0.5, 0.5]
     arguments = good()
-    arguments[2] = np.float32([100, 0, *range(12)])
-    plan, _, objects = whole_image_kernel().on_arrays(label[::2], *arguments[1:])
+    arguments[2] = validation_settings(RenderConfig(data_shape=100), in_pixels=False)
+    plan, _, objects = validation_kernel().on_arrays(label[::2], *arguments[1:])
     assert plan.size == 19
     np.testing.assert_allclose(objects, [[25, 25, 50, 50, 1, 0]])
 
@@ -134,9 +136,9 @@ def test_kernels_are_made_once() -> None:
     assert target_kernel() is target_kernel()
 
 
-def test_joined_arrays_come_apart_again() -> None:
+def test_packed_arrays_come_apart_again() -> None:
     arrays = [np.arange(6.0).reshape(2, 3), np.empty(0), 0.25, range(3)]
-    vector = joined(*arrays)
+    vector = pack_arrays(*arrays)
     assert vector.dtype == np.float32
     for number, array in enumerate(arrays):
-        np.testing.assert_array_equal(part(vector, number), np.ravel(array))
+        np.testing.assert_array_equal(unpack_array(vector, number), np.ravel(array))

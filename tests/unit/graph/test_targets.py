@@ -15,7 +15,8 @@ import dali_ssd
 from dali_ssd import boxes as box_algebra
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.graph.targets import as_center_anchors, encode, encode_targets
+from dali_ssd.graph.targets import encode, encode_targets
+from dali_ssd.kernels.targets import as_center_anchors
 from tests.support import oracle
 from tests.support.pipes import arrays, fixed
 

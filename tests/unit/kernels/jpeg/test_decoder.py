@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dali_ssd.kernels.jpeg.decoder import decode_kernel, room_kernel
+from dali_ssd.graph.jpeg import decode_kernel, output_shape_kernel
 from tests.support.paths import ROOT
 from tests.support.pipes import arrays, train_pipeline, val_pipeline
 from tests.support.shards import Pixels, as_shard, draw, encoded, random_boxes, write
@@ -43,7 +43,7 @@ def by_libjpeg(file: bytes) -> Pixels:
 def decoded(file: bytes, region: Region) -> Pixels | None:
     """What the decoder makes of a region y x height width; None where it declines."""
     data, where = np.frombuffer(file, np.uint8), np.array(region, np.int32)
-    (room,) = room_kernel().on_arrays(data, where)
+    (room,) = output_shape_kernel().on_arrays(data, where)
     pixels, done = decode_kernel().on_arrays(data, where, np.zeros(tuple(room), np.uint8))
     return pixels if done[0] else None
 
@@ -147,7 +147,7 @@ def test_unusual_is_declined(file: bytes) -> None:
 GUARDED = """
 import ctypes, mmap, sys
 import numpy as np
-from dali_ssd.kernels.jpeg.decoder import decode_kernel
+from dali_ssd.graph.jpeg import decode_kernel
 from tests.unit.kernels.jpeg.test_decoder import SMOOTH, noise, progressive
 
 libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE

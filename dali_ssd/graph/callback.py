@@ -1,4 +1,4 @@
-"""Compiled kernels: one C function that a DALI pipeline calls for each image, and NumPy code can call as well.
+"""Kernels as DALI calls them: one C function for each image, which NumPy code can call as well.
 
 DALI's `numba_function` compiles its wrapper anew in every process (ten seconds for this package's kernels). A `Kernel`
 hands the operator the address of a C callback that Numba keeps in its disk cache instead, so that only the first run
@@ -21,13 +21,11 @@ import numpy.typing as npt
 from numba import carray, types
 from numba.core.caching import FunctionCache
 
+from dali_ssd import kernels
 from dali_ssd.errors import ConfigError
+from dali_ssd.kernels.compile import kernel_function
 
-__all__ = ["Kernel", "compiled", "cube", "dims", "inner", "joined", "matrix", "part", "source_digest", "vector"]
-
-inner = numba.njit(error_model="numpy")
-"""Decorator of the functions that a callback is made of. Division by zero gives infinity, as in NumPy: Python's check
-would be a branch in each loop, and keep it from being vectorized."""
+__all__ = ["RUN", "SETUP", "Kernel", "compiled", "cube", "dims", "matrix", "source_digest", "vector"]
 
 _POINTER, _COUNT = types.uint64, types.int32
 RUN = types.void(_POINTER, _POINTER, _POINTER, _COUNT, _POINTER, _POINTER, _POINTER, _COUNT)
@@ -44,57 +42,39 @@ def _pointer(typing_context: Any, address: Any) -> Any:
     return types.voidptr(types.uint64), generate
 
 
-@inner
+@kernel_function
 def dims(shapes, tensor, sample, samples, ndim):  # type: ignore[no-untyped-def]
     """The shape `(ndim,) int64` of one tensor of one sample, as a view that a setup function may write."""
     table = carray(_pointer(shapes), ((tensor + 1) * samples,), np.uint64)
     return carray(_pointer(table[tensor * samples + sample]), (ndim,), np.int64)
 
 
-@inner
+@kernel_function
 def _address(tensors, tensor):  # type: ignore[no-untyped-def]
     return _pointer(carray(_pointer(tensors), (tensor + 1,), np.uint64)[tensor])
 
 
-@inner
+@kernel_function
 def vector(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
     """Input or output number `tensor` of one image as a 1-D array."""
     return carray(_address(tensors, tensor), (dims(shapes, tensor, 0, 1, 1)[0],), dtype)
 
 
-@inner
+@kernel_function
 def matrix(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
     """Input or output number `tensor` of one image as a 2-D array."""
     shape = dims(shapes, tensor, 0, 1, 2)
     return carray(_address(tensors, tensor), (shape[0], shape[1]), dtype)
 
 
-@inner
+@kernel_function
 def cube(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
     """Input or output number `tensor` of one image as a 3-D array."""
     shape = dims(shapes, tensor, 0, 1, 3)
     return carray(_address(tensors, tensor), (shape[0], shape[1], shape[2]), dtype)
 
 
-def joined(*arrays: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """What a kernel needs to know apart from the image, in one vector, of which `part` gives each array back.
-
-    One, because a constant costs DALI 0.05 ms in each run, however small it is: eight took 1.5% of the loader's time.
-    """
-    flat = [np.ravel(np.asarray(array, np.float32)) for array in arrays]
-    return np.concatenate([np.array([len(flat), *map(np.size, flat)], np.float32), *flat])
-
-
-@inner
-def part(vector, number):  # type: ignore[no-untyped-def]
-    """Array `number` of those that were `joined`, as a 1-D array."""
-    begin = 1 + int(vector[0])
-    for before in range(number):
-        begin += int(vector[1 + before])
-    return vector[begin : begin + int(vector[1 + number])]
-
-
-_PATIENCE = 2.0
+_NOTE_AFTER_S = 2.0
 _NOTE = "dali-ssd: compiling a kernel; once on this machine, up to half a minute"
 
 
@@ -104,7 +84,8 @@ def source_digest() -> str:
 
     Numba's cache looks at the file of the outermost function alone; an edit in a function it calls would go unnoticed.
     """
-    files = sorted(Path(__file__).parent.rglob("*.py"))
+    rooms = (Path(__file__).parent, Path(kernels.__file__).parent)
+    files = sorted(file for room in rooms for file in room.rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -114,7 +95,7 @@ def compiled(signature: Any, function: Callable[[str], Callable[..., None]]) -> 
     The callback must mention its `digest`: what a closure holds is part of the key of Numba's cache.
     """
     callback = function(source_digest())
-    note = threading.Timer(_PATIENCE, lambda: print(_NOTE, file=sys.stderr))
+    note = threading.Timer(_NOTE_AFTER_S, lambda: print(_NOTE, file=sys.stderr))
     note.start()
     try:
         return numba.cfunc(signature, cache=_has_cache(callback))(callback)
