@@ -12,13 +12,14 @@ from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.gluon.checkpoint.file import SUFFIX, read_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
 from dali_ssd.gluon.checkpoint.state import restore_parameters
-from dali_ssd.gluon.evaluate import Scores, detect, evaluate
+from dali_ssd.gluon.evaluate import detect, evaluate
 from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, network_recipe
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.run import class_names, learned_by
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.metrics.scores import Scores
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.util.progress import track
 from dali_ssd.visualize.grid import Tile

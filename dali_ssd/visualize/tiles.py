@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.errors import Place, RecordError
-from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.visualize.grid import Tile, pixels_of
