@@ -7,6 +7,7 @@ import pytest
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.networks.zoo import (
+    OWN_NETWORKS,
     anchors_of,
     available_networks,
     build_network,
@@ -19,7 +20,7 @@ from dali_ssd.graph.targets import encode_targets
 
 
 def test_the_zoo_is_there_and_the_small_ones() -> None:
-    assert set(available_networks()) == {
+    assert set(available_networks()) == set(OWN_NETWORKS) | {
         ("mobilenet0.25", 128),
         ("mobilenet0.25", 300),
         ("mobilenet1.0", 512),
