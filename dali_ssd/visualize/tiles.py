@@ -44,7 +44,7 @@ def augmented_tiles(batch: Any, anchors: NDArray[np.float32], recipe: Recipe) ->
     """
     tiles = []
     for data, cls_targets, box_targets in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True):
-        arrays = (data.asnumpy(), cls_targets.asnumpy(), box_targets.asnumpy())
+        arrays = map(_on_host, (data, cls_targets, box_targets))
         for image, classes, targets in zip(*arrays, strict=True):
             boxes, ids = boxes_of_targets(classes, targets, anchors, recipe.targets)
             tiles.append(Tile(pixels_of(image, recipe.image), boxes, ids))
@@ -83,6 +83,11 @@ def detection_tiles(
             )
         )
     return tiles
+
+
+def _on_host(array: Any) -> NDArray[np.float32]:
+    """Return any framework's array as NumPy's."""
+    return np.asarray(array.asnumpy() if hasattr(array, "asnumpy") else array)
 
 
 def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:
