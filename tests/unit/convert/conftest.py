@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-Box = tuple[str, float, float, float, float]
+Corner = float | str
+"""Of a box in a file; some tests write there what is no number."""
+Box = tuple[str, Corner, Corner, Corner, Corner]
 
 
 def jpeg(width: int, height: int, orientation: int | None = None) -> bytes:

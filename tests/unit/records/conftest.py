@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -60,4 +61,4 @@ def write(tmp_path: Path) -> Write:
 
 def starts(records: Sequence[bytes]) -> list[int]:
     """Byte offset of each record in a shard of them all, and the shard's size."""
-    return np.cumsum([0] + [len(frame(one)) for one in records]).tolist()
+    return list(accumulate((len(frame(one)) for one in records), initial=0))

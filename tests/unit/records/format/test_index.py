@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def shard(tmp_path: Path) -> Path:
 
 
 def offsets() -> list[int]:
-    return np.cumsum([0] + [len(frame(record)) for record in RECORDS])[:-1].tolist()
+    return list(accumulate((len(frame(record)) for record in RECORDS), initial=0))[:-1]
 
 
 def test_build_write_read(shard: Path) -> None:
