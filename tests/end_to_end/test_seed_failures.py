@@ -17,8 +17,8 @@ from dali_ssd.errors import DatasetError, RecordError
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.records.format.labels import build_label
 from tests.end_to_end.training import NAME, TRAIN, weights
-from tests.processes import Method, in_processes
 from tests.support.pipes import ANCHORS
+from tests.support.processes import Method, in_processes
 from tests.support.shards import Record, draw, encoded, random_boxes, write
 
 pytest.importorskip("mxnet")

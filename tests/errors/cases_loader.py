@@ -137,9 +137,7 @@ CASES: dict[str, Case] = {
     "world_size must be": option(world_size=0),
     "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
-    "the networks take NCHW float32": lambda *_: network_recipe(
-        TrainConfig(recipe="tests.unit.loader.test_recipes:OWN")
-    ),
+    "the networks take NCHW float32": lambda *_: network_recipe(TrainConfig(recipe="tests.support.recipe:OWN")),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,
     "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),

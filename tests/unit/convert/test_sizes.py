@@ -17,7 +17,7 @@ from dali_ssd.convert.sizes import size_note
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.unit.convert.conftest import Coco, Voc
+from tests.support.annotations import Coco, Voc
 
 CAT = ("cat", 11, 6, 51, 26)
 

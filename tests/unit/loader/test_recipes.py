@@ -14,45 +14,23 @@ from nvidia.dali import pipeline_def
 
 from dali_ssd import TrainLoader, ValLoader, config
 from dali_ssd.boxes import decode
-from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.config import AugmentConfig, TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.format.labels import build_label
 from pipelines import ssd
 from tests.support.pipes import ANCHORS
+from tests.support.recipe import OWN, SIDE
 from tests.support.shards import draw, encoded, write
 
 mx = pytest.importorskip("mxnet")
 
-SIDE = 64
 BOX = np.array([[0.125, 0.25, 0.625, 0.75]])
 MIRRORED = np.array([[24, 16, 56, 48]], np.float32)
 """`BOX` in network pixels, from the other side."""
 
-OWN = SimpleNamespace(
-    train=ssd.train,
-    val=ssd.val,
-    augment=AugmentConfig(
-        color_probability=0,
-        brightness=1,
-        contrast=(1, 1),
-        saturation=(1, 1),
-        hue=1,
-        expand_probability=0,
-        expand_ratio=(1, 2),
-        crop_min_iou=(),
-        crop_scale=(0.9, 1),
-        crop_aspect=(1, 1),
-        crop_attempts=1,
-        interpolations=("nearest",),
-        mirror_probability=1,
-    ),
-    image=RenderConfig(data_shape=SIDE, dtype="float16", layout="NHWC", mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)),
-    targets=TargetConfig(targets="exact", iou_threshold=0.3, stds=(0.3, 0.4, 0.5, 0.6)),
-)
-"""A recipe that differs from those of SSD in every number but the kind of targets, which has a test of its own."""
-HERE = f"{__name__}:OWN"
+HERE = "tests.support.recipe:OWN"
 
 
 @pytest.fixture(scope="module")

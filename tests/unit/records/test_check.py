@@ -20,7 +20,7 @@ from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.records.writer import ShardFile
 from dali_ssd.util.files import locked
-from tests.unit.records.conftest import BOX, Write, encoded, record, starts
+from tests.support.records import BOX, Write, encoded, record, starts
 
 GOOD = [record([(0.1, 0.1, 0.2 + i / 40, 0.5)], [i % 3]) for i in range(12)]
 

@@ -18,8 +18,8 @@ from dali_ssd.records.lint.coordinate_unit import guess_coordinates, resolve_coo
 from dali_ssd.records.lint.framing import shard_structure
 from dali_ssd.records.lint.shard_report import report_path
 from dali_ssd.util import files
-from tests.processes import in_processes
-from tests.unit.records.conftest import BOX, Write, encoded, record, starts
+from tests.support.processes import in_processes
+from tests.support.records import BOX, Write, encoded, record, starts
 
 PIXELS = (4, 6, 20, 18)
 GOOD = [record() for _ in range(20)]

@@ -16,7 +16,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.unit.convert.conftest import Coco
+from tests.support.annotations import Coco
 
 
 def test_boxes_and_class_order(coco: Coco, out: Path) -> None:

@@ -12,7 +12,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import Objects, parse_label
-from tests.unit.convert.conftest import Voc, jpeg
+from tests.support.annotations import Voc, jpeg
 
 
 def objects(shard: Path, i: int = 0) -> Objects:

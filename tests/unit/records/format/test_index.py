@@ -22,7 +22,7 @@ from dali_ssd.records.format.index import (
     write_index,
 )
 from dali_ssd.records.format.recordio import MAGIC, frame
-from tests.processes import in_processes
+from tests.support.processes import in_processes
 
 MAGIC_BYTES = MAGIC.to_bytes(4, "little")
 RECORDS = [b"one", MAGIC_BYTES + b"two" + MAGIC_BYTES, b"", b"four" * 50]

@@ -12,7 +12,7 @@ from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import build_label, parse_label
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.repair.labels import mend_label
-from tests.unit.records.conftest import BOX, encoded, record
+from tests.support.records import BOX, encoded, record
 
 RASTER = Raster(40, 30, 1, "JPEG")
 
