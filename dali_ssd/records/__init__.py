@@ -1,1 +1,1 @@
-"""Records on disk: read, checked, decoded, repaired and written without MXNet. README.md follows a record through it."""
+"""Records on disk: read, checked, decoded, repaired and written. README.md follows a record through it."""

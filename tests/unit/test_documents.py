@@ -45,8 +45,9 @@ def on_command_line(config: type[Any]) -> dict[str, str]:
     words = {True: "on", False: "off"}
     options: dict[str, str] = {}
     for one in fields(config):
-        if is_dataclass(one.default_factory):
-            options |= on_command_line(one.default_factory)
+        nested: Any = one.default_factory
+        if is_dataclass(nested):
+            options |= on_command_line(nested)
         else:
             name = one.name.removeprefix("global_")  # of all processes, which is what GluonCV's option means
             options[name] = words[one.default] if isinstance(one.default, bool) else as_written(one.default)

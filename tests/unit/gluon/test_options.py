@@ -84,7 +84,7 @@ def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, An
 
 def test_a_recipe_that_no_network_takes_is_refused() -> None:
     with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
-        network_recipe(TrainConfig(input=InputConfig("tests.unit.loader.test_recipes:OWN")))
+        network_recipe(TrainConfig(input=InputConfig("tests.support.recipe:OWN")))
 
 
 def test_stored_pictures_need_no_dali(tmp_path: Path) -> None:

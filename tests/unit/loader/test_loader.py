@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from dali_ssd import TrainLoader, ValLoader
@@ -47,7 +48,7 @@ def keys(places: list[Place]) -> list[int]:
     return [place.key for place in places if place.key is not None]
 
 
-def values(batch: Any) -> list[np.ndarray]:
+def values(batch: Any) -> list[npt.NDArray[Any]]:
     return [array.asnumpy() for part in batch for array in part]
 
 
@@ -206,7 +207,7 @@ def test_devices_draw_different_numbers(tmp_path: Path) -> None:
     """One and the same image for both: the views must differ."""
     rng = np.random.default_rng(0)
     label, payload = (
-        np.float32([2, 5, 0, 0.2, 0.2, 0.8, 0.8]),
+        np.array([2, 5, 0, 0.2, 0.2, 0.8, 0.8], np.float32),
         encoded(rng.integers(0, 256, (50, 60, 3)).astype(np.uint8)),
     )
     batch = next(iter(train(write(tmp_path, [(label, payload)] * 8), ctx=TWO)))
@@ -246,7 +247,7 @@ def test_stats_count_batches_and_time(shards: str) -> None:
         assert 0 < loader.stats.waited_share <= 1
 
 
-class Network(mx.gluon.Block):
+class Network(mx.gluon.Block):  # type: ignore[misc, name-defined]  # MXNet has no types
     """Answers as a GluonCV SSD does in train mode: predictions, predictions, anchors."""
 
     def __init__(self) -> None:
@@ -401,7 +402,7 @@ def test_missing_empty_and_truncated_shards(tmp_path: Path, make: Any) -> None:
 @pytest.mark.parametrize("make", [train, val])
 def test_an_image_that_no_decoder_takes_is_named(tmp_path: Path, make: Any) -> None:
     payloads = [encoded(np.zeros((30, 30, 3), np.uint8), "JPEG")] * 3 + [b"no image at all"]
-    label = np.float32([2, 5, 0, 0.2, 0.2, 0.8, 0.8])
+    label = np.array([2, 5, 0, 0.2, 0.2, 0.8, 0.8], np.float32)
     paths = write(tmp_path, [(label, payload) for payload in payloads])
     with pytest.raises(DaliSsdError, match="record 3"):
         for _ in make(paths):
