@@ -6,7 +6,7 @@ nvJPEG, and renders and encodes on the device.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,15 +33,30 @@ def train(
     upright: bool,
     in_pixels: bool,
     device: str,
+    until: Literal["read", "plan", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
-    """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text."""
+    """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
+
+    `until`: stop after this step, with outputs such that DALI leaves out nothing before it; `dali-ssd bench --steps`
+    measures what each step costs by that.
+    """
     jpegs, labels = read(records, shuffle=True, initial_fill=initial_fill)
+    if until == "read":
+        return jpegs, labels
     plans, regions, objects = draw_training_plan(
         labels, image_shapes(jpegs, upright=upright), augment, image, in_pixels=in_pixels
     )
+    if until == "plan":
+        return jpegs, plans, regions, objects
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
+    if until == "decode":
+        return pixels, plans, regions, objects
     images = render(pixels, plans, regions, image, device=device)
+    if until == "render":
+        return images, plans, objects
     cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
+    if until == "encode":
+        return images, cls_targets, box_targets
     return images, cls_targets, box_targets, places(jpegs)
 
 

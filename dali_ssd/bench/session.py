@@ -17,7 +17,7 @@ from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.bench.measuring.runner import Outcome, run_child
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.results.record import Record
-from dali_ssd.bench.steps import CONTENDER, STEPS
+from dali_ssd.bench.results.steps import CONTENDER, STEPS
 from dali_ssd.bench.work import Work
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.optional import require

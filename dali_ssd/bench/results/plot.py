@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.steps import StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.bench.results.table import format_number
-from dali_ssd.bench.steps import StepCost, step_costs
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.util.words import counted

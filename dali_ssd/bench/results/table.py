@@ -11,8 +11,8 @@ from rich.table import Table
 
 from dali_ssd.bench.contenders import CONTENDERS
 from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
-from dali_ssd.bench.steps import STEPS, StepCost, step_costs
 from dali_ssd.util.words import counted
 
 __all__ = ["format_number", "print_record"]

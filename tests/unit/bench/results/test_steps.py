@@ -9,9 +9,9 @@ from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.steps import STEPS, step_costs
 from dali_ssd.bench.results.summary import Spread
 from dali_ssd.bench.results.table import print_record
-from dali_ssd.bench.steps import STEPS, step_costs
 
 
 def run(step: str, number: int, milliseconds: float) -> Run:
