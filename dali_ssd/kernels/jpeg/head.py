@@ -11,20 +11,18 @@ from collections import namedtuple
 import numpy as np
 
 from dali_ssd.kernels.compile import kernel_function
+from dali_ssd.records.format.jpeg_markers import APP0, APP14, APP15, COM, DHT, DQT, EOI, SOF2, SOI, SOS
 
 __all__ = [
     "ACROSS",
     "BASE",
     "COLUMNS",
-    "DHT",
     "DOWN",
-    "EOI",
     "KEPT",
     "LEFT",
     "NATURAL",
     "RIGHT",
     "ROWS",
-    "SOS",
     "TOP",
     "WIDE",
     "Head",
@@ -32,9 +30,6 @@ __all__ = [
     "segment",
     "steps",
 ]
-
-DHT, EOI, SOS = 0xC4, 0xD9, 0xDA
-_SOF2, _DQT, _APP0, _APP14, _APP15, _COMMENT = 0xC2, 0xDB, 0xE0, 0xEE, 0xEF, 0xFE
 
 _MARGIN = 1
 """MCUs around the region that are kept: chroma is smoothed across their edges."""
@@ -109,9 +104,9 @@ def _begins(data, at, end, name):  # type: ignore[no-untyped-def]
 @kernel_function
 def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
     """What a segment says of the colors: 1 that they are YCbCr, -1 that they are others, 0 nothing."""
-    if marker == _APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
+    if marker == APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
         return 1
-    if marker == _APP14 and end - begin >= 12 and _begins(data, begin, end, (0x41, 0x64, 0x6F, 0x62, 0x65)):  # Adobe
+    if marker == APP14 and end - begin >= 12 and _begins(data, begin, end, (0x41, 0x64, 0x6F, 0x62, 0x65)):  # Adobe
         return 1 if data[begin + 11] == 1 else -1
     return 0
 
@@ -122,7 +117,7 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
 
     Fills `tables` with the factors on the way. 0 as well where one of the segments is not usual.
     """
-    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:
+    if data.size < 4 or data[0] != 0xFF or data[1] != SOI:
         return 0, False
     at, frame, told = 2, 0, False
     while True:
@@ -130,11 +125,11 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
         if marker == SOS:
             return frame, told
         colors = _colors(data, marker, begin, end)
-        if colors < 0 or (marker == _DQT and not _read_factors(tables, data, begin, end)):
+        if colors < 0 or (marker == DQT and not _read_factors(tables, data, begin, end)):
             return 0, False
-        if marker == _SOF2 and frame == 0:
+        if marker == SOF2 and frame == 0:
             frame = begin
-        elif marker not in (DHT, _DQT, _COMMENT) and not _APP0 <= marker <= _APP15:
+        elif marker not in (DHT, DQT, COM) and not APP0 <= marker <= APP15:
             return 0, False
         told |= colors > 0
         at = end

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, Raster, read_raster
+from dali_ssd.records.format.jpeg_markers import SIGNATURE
 from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
 from dali_ssd.records.format.recordio import unpack
 from dali_ssd.records.lint.findings import Finding, finding
@@ -144,7 +145,7 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
 
 
 def _no_image(data: bytes, place: Place) -> Finding:
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(SIGNATURE):
         return finding("truncated-image", place, f"a JPEG of {counted(len(data), 'byte')} that does not tell its size")
     what = (
         f"{counted(len(data), 'byte')}, beginning with {data[:8]!r}" if data else "there are no bytes behind the label"
