@@ -25,6 +25,7 @@ from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
+from dali_ssd.records.decode.dali_messages import parse_source_info
 from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import Decoder, inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
@@ -159,12 +160,12 @@ class Loader:
             self.stats.waited += time.perf_counter() - begin
 
     def _places(self, texts: Sequence[Any]) -> list[Place]:
-        """Places from what `graph.source.places` gives, `<file> at index <byte>`."""
+        """Places from what `graph.source.places` gives."""
         found = []
         for text in (np.asarray(tensor).tobytes().decode() for tensors in texts for tensor in tensors):
-            shard, _, offset = text.rpartition(" at index ")
-            number = self._dataset.find(shard, int(offset))
-            found.append(Place(Path(shard), None, int(offset)) if number is None else self._dataset.place(number))
+            shard, offset = parse_source_info(text)
+            number = self._dataset.find(shard, offset)
+            found.append(Place(Path(shard), None, offset) if number is None else self._dataset.place(number))
         return found
 
 
