@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.contenders.reader import pipeline_options
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.config import PipelineConfig
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.loader.recipes import find_recipe
@@ -19,7 +19,7 @@ from dali_ssd.records.inspect import inspect_shards
 __all__ = ["batches"]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield batches that hold nothing, each after the pipeline has run up to the step `work.until`."""
     if work.until == "hand over":
         yield from load("dali_ssd").batches(work, anchors)
@@ -43,4 +43,4 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     )
     pipeline.build()
     while True:
-        yield Batch(len(pipeline.run()[0]))
+        yield WorkBatch(len(pipeline.run()[0]))

@@ -26,8 +26,8 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def run(body: str, timeout: float = 60.0) -> Outcome:
-        code = "import os, subprocess, sys, time\nfrom dali_ssd.bench.work import Batch\ndef batches(work, anchors):\n"
-        (package / "it.py").write_text(code + textwrap.indent(textwrap.dedent(body), "    "))
+        head = "import os, subprocess, sys, time\nfrom dali_ssd.bench.work import WorkBatch\n"
+        (package / "it.py").write_text(f"{head}def batches(work, anchors):\n" + textwrap.indent(textwrap.dedent(body), "    "))
         return run_child(Request("contenders_of_test.it", Work(("a.rec",), 4, threads=2), WINDOW), timeout)
 
     return run
@@ -42,7 +42,7 @@ def test_a_contender_that_behaves_gives_all_numbers(measured):
         while True:
             until = time.process_time() + 0.02
             while time.process_time() < until: pass
-            yield Batch(work.batch_size)
+            yield WorkBatch(work.batch_size)
         """
     )
     assert outcome.error == ""
@@ -58,7 +58,7 @@ def test_a_contender_that_behaves_gives_all_numbers(measured):
 def test_an_exception_becomes_one_line(measured):
     outcome = measured(
         """
-        yield Batch(4)
+        yield WorkBatch(4)
         print("much output", flush=True)
         raise ValueError("bad label\\nand a long story")
         """
@@ -80,7 +80,7 @@ def test_an_early_exit_is_explained(measured):
 
 
 def test_batches_that_run_out_are_an_error(measured):
-    assert "StopIteration" in measured("yield Batch(4)").error
+    assert "StopIteration" in measured("yield WorkBatch(4)").error
 
 
 def test_a_hanging_contender_is_ended_with_its_workers(measured, tmp_path: Path):
@@ -107,7 +107,7 @@ def test_workers_that_outlive_their_parent_are_ended(measured, tmp_path: Path):
         open({str(mark)!r}, "w").write(str(subprocess.Popen(["sleep", "600"]).pid))
         while True:
             time.sleep(0.01)
-            yield Batch(4)
+            yield WorkBatch(4)
         """
     )
     assert outcome.error == ""
@@ -122,7 +122,7 @@ def test_memory_and_cpu_of_workers_count(measured):
         time.sleep(1)
         while True:
             time.sleep(0.05)
-            yield Batch(4)
+            yield WorkBatch(4)
         """
     )
     assert outcome.peak_memory_mb > 150
