@@ -15,7 +15,7 @@ from nvidia.dali import fn, pipeline_def
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
-from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, places, read
+from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
 from dali_ssd.graph.targets import encode
 
 __all__ = ["train", "val"]
@@ -57,7 +57,7 @@ def train(
     cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
     if until == "encode":
         return images, cls_targets, box_targets
-    return images, cls_targets, box_targets, places(jpegs)
+    return images, cls_targets, box_targets, source_info(jpegs)
 
 
 @pipeline_def
@@ -67,4 +67,4 @@ def val(records: ReaderSlice, image: RenderConfig, *, upright: bool, in_pixels: 
     plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, in_pixels=in_pixels)
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
     images = render(pixels, plans, regions, image, device=device)
-    return images, fn.pad(objects, fill_value=-1), places(jpegs)
+    return images, fn.pad(objects, fill_value=-1), source_info(jpegs)

@@ -20,7 +20,7 @@ import numpy as np
 from typing_extensions import Self
 
 from dali_ssd.config import RecordsConfig
-from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.errors import ConfigError, DatasetError, RecordLocation
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.scheduling import many_progressive
@@ -159,13 +159,13 @@ class Loader:
         finally:
             self.stats.waited += time.perf_counter() - begin
 
-    def _places(self, texts: Sequence[Any]) -> list[Place]:
-        """Places from what `graph.source.places` gives."""
+    def _locate(self, texts: Sequence[Any]) -> list[RecordLocation]:
+        """Return the location of each record from its `graph.source.source_info`."""
         found = []
         for text in (np.asarray(tensor).tobytes().decode() for tensors in texts for tensor in tensors):
             shard, offset = parse_source_info(text)
             number = self._dataset.find(shard, offset)
-            found.append(Place(Path(shard), None, offset) if number is None else self._dataset.place(number))
+            found.append(RecordLocation(Path(shard), None, offset) if number is None else self._dataset.place(number))
         return found
 
 

@@ -207,7 +207,7 @@ class TrainLoader(Loader):
 
     def _next(self) -> Batch:
         self._require_running()
-        batch = self._lanes[self._turn].next(self._run, self._places)
+        batch = self._lanes[self._turn].next(self._run, self._locate)
         self._turn = (self._turn + 1) % self._num_lanes
         return batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
+from dali_ssd.errors import DaliSsdError, DatasetError, RecordError, RecordLocation
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.decode.dali import undecodable
 from dali_ssd.records.decode.dali_messages import blames_records, cause
@@ -46,7 +46,7 @@ def _damaged(dataset: Dataset) -> list[Finding]:
     return [finding("undecodable-image", dataset.place(i), why) for i, why in undecodable(dataset, intact).items()]
 
 
-def _errors(place: Place) -> list[Finding]:
+def _errors(place: RecordLocation) -> list[Finding]:
     assert place.shard is not None and place.offset is not None  # a dataset's places are complete
     try:
         record = read_record(place.shard, place.offset)

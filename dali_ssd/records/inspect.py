@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from dali_ssd.config import AnyCoordinates
-from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
+from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError, RecordLocation
 from dali_ssd.records.dataset import Paths, concatenate, expand_paths
 from dali_ssd.records.decode.dali import decode_findings
 from dali_ssd.records.decode.opencv import decode_task
@@ -107,7 +107,7 @@ def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:
         shown = not_utf8(shard)
         if shown is not None:
             what = f"DALI cannot open {shown}, whose name is not UTF-8; {KINDS['name-not-utf8'].advice}"
-            yield finding("name-not-utf8", Place(shard), what)
+            yield finding("name-not-utf8", RecordLocation(shard), what)
 
 
 def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Finding]]:
@@ -123,10 +123,10 @@ def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Fin
     return unit, []
 
 
-def _all_of(shards: Iterable[Path | None]) -> Place:
+def _all_of(shards: Iterable[Path | None]) -> RecordLocation:
     """Where something is that holds for all records together: their shard, if it is a single one."""
     names = set(shards)
-    return Place(names.pop()) if len(names) == 1 else Place()
+    return RecordLocation(names.pop()) if len(names) == 1 else RecordLocation()
 
 
 def _without_aim(report: DatasetReport) -> Iterator[Finding]:
@@ -171,7 +171,7 @@ def _look(
             else:
                 reports[shard] = known
         except DatasetError as error:
-            unreadable.append(finding("unreadable", Place(shard), str(error)))
+            unreadable.append(finding("unreadable", RecordLocation(shard), str(error)))
     if adopt:
         for structure in structures:
             structure.adopt()
@@ -184,12 +184,12 @@ def _look(
 
 def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
     """One note for each unusual format, with the place of the first."""
-    first: dict[str, Place] = {}
+    first: dict[str, RecordLocation] = {}
     counts: dict[str, int] = {}
     for report in reports:
         for facts in report.records:
             if facts.image:
-                first.setdefault(facts.image, Place(report.shard, facts.key, facts.offset))
+                first.setdefault(facts.image, RecordLocation(report.shard, facts.key, facts.offset))
                 counts[facts.image] = counts.get(facts.image, 0) + 1
     for image, place in first.items():
         are = "image is" if counts[image] == 1 else "images are"

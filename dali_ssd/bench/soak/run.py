@@ -15,7 +15,7 @@ import numpy as np
 from dali_ssd.bench.soak.faults import Planted
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
-from dali_ssd.errors import Place, TrainingError
+from dali_ssd.errors import RecordLocation, TrainingError
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
 from dali_ssd.gluon.training.distributed import OneWorker
@@ -199,5 +199,5 @@ def _endless(loader: TrainLoader) -> Iterator[Batch]:
         yield from loader
 
 
-def _record(place: Place) -> tuple[str, int | None]:
+def _record(place: RecordLocation) -> tuple[str, int | None]:
     return place.shard.name if place.shard else "", place.key

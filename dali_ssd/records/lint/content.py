@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, Raster, read_raster
 from dali_ssd.records.format.jpeg_markers import SIGNATURE
 from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
@@ -90,7 +90,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     return small
 
 
-def check_record(record: bytes, place: Place) -> Content:
+def check_record(record: bytes, place: RecordLocation) -> Content:
     """All findings on a record's bytes, in the order header, label, image; the image is not decoded."""
     content = Content()
     try:
@@ -116,7 +116,7 @@ def check_record(record: bytes, place: Place) -> Content:
     return content
 
 
-def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
+def _check_image(data: bytes, place: RecordLocation, content: Content) -> Raster | None:
     raster = read_raster(data)
     if raster is None:
         content.findings.append(_no_image(data, place))
@@ -144,7 +144,7 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
     return raster
 
 
-def _no_image(data: bytes, place: Place) -> Finding:
+def _no_image(data: bytes, place: RecordLocation) -> Finding:
     if data.startswith(SIGNATURE):
         return finding("truncated-image", place, f"a JPEG of {counted(len(data), 'byte')} that does not tell its size")
     what = (
@@ -161,7 +161,7 @@ def _usual(rows: NDArray[np.float32]) -> bool:
     return bool(inside and (high > low).all() and proper and np.isfinite(rows[:, 5:6]).all())
 
 
-def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
+def _check_rows(rows: NDArray[np.float32], place: RecordLocation, content: Content, raster: Raster | None) -> None:
     """Findings on the objects (n, B) of a label."""
     real = is_object(rows)
     if not real.any():

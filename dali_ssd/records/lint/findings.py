@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 
 __all__ = ["KINDS", "Finding", "Kind", "Severity", "finding", "from_json", "summary", "to_json", "worst_first"]
 
@@ -138,7 +138,7 @@ class Finding:
 
     kind: str
     """A key of `KINDS`."""
-    place: Place
+    place: RecordLocation
     message: str
     """What is there, with the numbers."""
 
@@ -157,7 +157,7 @@ class Finding:
         return f"{where}: {self.message}" if where else self.message
 
 
-def finding(kind: str, place: Place, message: str) -> Finding:
+def finding(kind: str, place: RecordLocation, message: str) -> Finding:
     """A finding of a known kind."""
     if kind not in KINDS:
         raise KeyError(kind)
@@ -172,7 +172,7 @@ def to_json(found: Finding) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any], shard: Path) -> Finding:
     """The finding about `shard` that `to_json` was given; the shard may go by another name than it did then."""
-    return finding(data["kind"], Place(shard, data["key"], data["offset"], data["object"]), data["message"])
+    return finding(data["kind"], RecordLocation(shard, data["key"], data["offset"], data["object"]), data["message"])
 
 
 def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:

@@ -15,7 +15,7 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.config import AugmentConfig
-from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, Place
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, RecordLocation
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
 from tests.support.paths import ROOT
@@ -43,7 +43,7 @@ def val(shards: Any, **options: Any) -> ValLoader:
     return ValLoader(shards, **{"batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
 
 
-def keys(places: list[Place]) -> list[int]:
+def keys(places: list[RecordLocation]) -> list[int]:
     return [place.key for place in places if place.key is not None]
 
 

@@ -27,7 +27,9 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def run(body: str, timeout: float = 60.0) -> Outcome:
         head = "import os, subprocess, sys, time\nfrom dali_ssd.bench.work import WorkBatch\n"
-        (package / "it.py").write_text(f"{head}def batches(work, anchors):\n" + textwrap.indent(textwrap.dedent(body), "    "))
+        (package / "it.py").write_text(
+            f"{head}def batches(work, anchors):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+        )
         return run_child(Request("contenders_of_test.it", Work(("a.rec",), 4, threads=2), WINDOW), timeout)
 
     return run

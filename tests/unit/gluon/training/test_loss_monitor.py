@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 import mxnet as mx
 import pytest
 
-from dali_ssd.errors import Place, TrainingError
+from dali_ssd.errors import RecordLocation, TrainingError
 from dali_ssd.gluon.training.loss_monitor import LossWatch
 
 
 @dataclass
 class Named:
-    places: list[Place] = field(default_factory=list)
+    places: list[RecordLocation] = field(default_factory=list)
 
-    def records(self) -> list[Place]:
+    def records(self) -> list[RecordLocation]:
         return self.places
 
 
@@ -44,7 +44,9 @@ def test_devices_add_up() -> None:
 @pytest.mark.parametrize(("cross_entropy", "smooth_l1"), [(float("nan"), 1), (1, float("inf")), (-float("inf"), 1)])
 def test_a_loss_that_is_not_finite_names_step_rate_and_records(cross_entropy: float, smooth_l1: float) -> None:
     watch = LossWatch(lambda *values: None, classes=2)
-    watch.push(7, 0.25, losses(cross_entropy, smooth_l1), Named([Place(key=3), Place(key=8, offset=64)]))
+    watch.push(
+        7, 0.25, losses(cross_entropy, smooth_l1), Named([RecordLocation(key=3), RecordLocation(key=8, offset=64)])
+    )
     with pytest.raises(TrainingError) as caught:
         watch.push(8, 0.5, losses(1, 1), Named())
     message = str(caught.value)
@@ -55,7 +57,7 @@ def test_a_loss_that_is_not_finite_names_step_rate_and_records(cross_entropy: fl
 
 def test_many_records_are_cut_short() -> None:
     watch = LossWatch(lambda *values: None, classes=2)
-    watch.push(1, 0.1, losses(float("nan"), 1), Named([Place(key=key) for key in range(100)]))
+    watch.push(1, 0.1, losses(float("nan"), 1), Named([RecordLocation(key=key) for key in range(100)]))
     with pytest.raises(TrainingError, match=r"record 63 and 36 more$"):
         watch.flush()
 
@@ -71,6 +73,6 @@ def test_a_class_that_the_network_does_not_have_stops() -> None:
     watch = LossWatch(lambda *values: None, classes=2)
     watch.push(1, 0.1, losses(1, 1, highest=2), Named())
     watch.flush()
-    watch.push(2, 0.1, losses(1, 1, highest=3), Named([Place(key=5)]))
+    watch.push(2, 0.1, losses(1, 1, highest=3), Named([RecordLocation(key=5)]))
     with pytest.raises(TrainingError, match=r"class id 2 at step 2 is beyond the 2 class names.* record 5"):
         watch.flush()
