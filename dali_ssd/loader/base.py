@@ -83,7 +83,7 @@ class Loader:
         self.batch_size = batch_size
         cores = available_cores() if num_threads == "auto" else num_threads
         self._threads = max(1, cores // len(self._devices))
-        self._home = os.getpid()
+        self._pid = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
 
@@ -143,7 +143,7 @@ class Loader:
     def _require_running(self) -> None:
         if not self._pipelines:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
-        if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
+        if os.getpid() != self._pid:  # the threads of the pipelines were not forked along: it would wait for ever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
 
     def _run(self, pipelines: Sequence[Any]) -> list[Any]:

@@ -61,7 +61,7 @@ def inspect_shards(
     decoders: Sequence[Decoder] = (),
     workers: int = 1,
     fresh: bool = False,
-    adopt: bool = False,
+    index_unlisted: bool = False,
     cache_dir: str | Path | None = None,
 ) -> DatasetReport:
     """Look through shards. What is wrong with them is not raised but told by the result.
@@ -74,7 +74,8 @@ def inspect_shards(
         workers: processes; 0: as many as there are cores and are worth it.
         fresh: neither believe what an earlier look found and kept in the cache folder, nor keep anything, nor build
             missing indexes.
-        adopt: give keys to records that an index does not list, so that a repair keeps them; only with `fresh`.
+        index_unlisted: give keys to records that an index does not list, so that a repair keeps them; only with
+            `fresh`.
         cache_dir: default: see `files.cache_folder`.
 
     Raises:
@@ -83,7 +84,7 @@ def inspect_shards(
     """
     shards = expand_paths(paths)
     cache = None if fresh else _Cache(cache_folder(cache_dir))
-    reports, findings = _look(shards, workers, cache, adopt)
+    reports, findings = _look(shards, workers, cache, index_unlisted)
     if len(reports) == len(shards):
         require_any_record(reports)
     findings += [found for report in reports for found in report.findings]
@@ -153,7 +154,7 @@ class _Cache:
 
 
 def _look(
-    shards: Sequence[Path], workers: int, cache: _Cache | None, adopt: bool
+    shards: Sequence[Path], workers: int, cache: _Cache | None, index_unlisted: bool
 ) -> tuple[list[ShardReport], list[Finding]]:
     """Report of each shard that can be read, and a finding for each other one."""
     reports: dict[Path, ShardReport] = {}
@@ -172,9 +173,9 @@ def _look(
                 reports[shard] = known
         except DatasetError as error:
             unreadable.append(finding("unreadable", RecordLocation(shard), str(error)))
-    if adopt:
+    if index_unlisted:
         for structure in structures:
-            structure.adopt()
+            structure.index_unlisted()
     for report in inspect_records(structures, workers):
         reports[report.shard] = report
         if cache is not None:

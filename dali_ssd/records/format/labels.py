@@ -23,9 +23,9 @@ __all__ = [
     "MAX_HEADER",
     "MAX_WIDTH",
     "Objects",
-    "believable",
     "build_label",
     "is_object",
+    "is_plausible",
     "parse_label",
     "proper_ids",
     "split_label",
@@ -102,7 +102,7 @@ def proper_ids(ids: NDArray[np.float32]) -> NDArray[np.bool_]:
     return proper
 
 
-def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+def is_plausible(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: label rows (n, B) with a finite class id and mark for difficult, and coordinates that are not absurd.
 
     Extra columns may hold anything: nobody reads them here.
@@ -116,7 +116,7 @@ def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
 def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: RecordLocation) -> None:
     ids = rows[:, 0]
     for bad, what in (
-        (~believable(rows), "has a NaN, infinite or absurd number"),
+        (~is_plausible(rows), "has a NaN, infinite or absurd number"),
         (~proper_ids(ids), "has a class id that is not a whole number in range"),
     ):
         if bad.any():
@@ -128,7 +128,7 @@ def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: RecordL
 def parse_label(label: NDArray[np.float32], place: RecordLocation | None = None) -> Objects:
     """Objects of a label. Raises `RecordError` on lengths that cannot be true, NaN, and class ids that are not whole.
 
-    Coordinates are not judged beyond being believable: what is out of 0..1 or inverted comes out as stored.
+    Coordinates are not judged beyond being plausible: what is out of 0..1 or inverted comes out as stored.
     """
     header, rows = split_label(label, place)
     numbers = np.flatnonzero(is_object(rows))

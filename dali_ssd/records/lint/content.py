@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, Raster, read_raster
 from dali_ssd.records.format.jpeg_markers import SIGNATURE
-from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
+from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
 from dali_ssd.records.format.recordio import unpack
 from dali_ssd.records.lint.findings import Finding, finding
 from dali_ssd.util.words import counted
@@ -62,7 +62,7 @@ class Content:
 
 def scale_of(rows: NDArray[np.float32]) -> Scale:
     """What the coordinates of label rows (n, B) look like."""
-    if not (is_object(rows) & believable(rows)).any():
+    if not (is_object(rows) & is_plausible(rows)).any():
         return "none"
     if not in_pixels(rows).any():
         return "fraction"
@@ -71,7 +71,7 @@ def scale_of(rows: NDArray[np.float32]) -> Scale:
 
 def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
-    real = is_object(rows) & believable(rows)
+    real = is_object(rows) & is_plausible(rows)
     large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     return large
 
@@ -82,7 +82,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     Their boxes are smaller than a pixel, or hardly larger and in the image's corner, as (0, 0, 1, 1) is: as fractions,
     the whole image. A pixel elsewhere, such as (1, 0, 2, 1), may be an object.
     """
-    real, low, high = is_object(rows) & believable(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
+    real, low, high = is_object(rows) & is_plausible(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
     with np.errstate(invalid="ignore", over="ignore"):
         tiny = (high - low).prod(axis=1) < 1
         corner = (low <= 0).all(axis=1) & (high < 2).all(axis=1)
@@ -167,7 +167,7 @@ def _check_rows(rows: NDArray[np.float32], place: RecordLocation, content: Conte
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))
         return
-    finite = believable(rows)
+    finite = is_plausible(rows)
     ids = np.where(finite, rows[:, 0], 0)
     fitting = proper_ids(ids)
     content.top_class = int(ids[real & fitting].max(initial=-1))

@@ -36,7 +36,7 @@ class Structure:
         """Records that readers see, with their keys."""
         return ((frame, key) for frame, key in zip(self.frames, self.keys, strict=True) if key is not None)
 
-    def adopt(self) -> None:
+    def index_unlisted(self) -> None:
         """Give keys to the records that the index does not list, but for those left out of it on purpose."""
         meant, free = read_left_out(self.shard), 1 + max((key for key in self.keys if key is not None), default=-1)
         for number, frame in enumerate(self.frames):

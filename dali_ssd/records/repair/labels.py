@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.records.format.image_header import Raster
-from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
+from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
 from dali_ssd.records.lint.content import FRACTION_LIMIT, OVERHANG, in_fractions, scale_of
 from dali_ssd.records.lint.coordinate_unit import Coordinates
 
@@ -92,7 +92,7 @@ def _usable(
     """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
     ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
-    proper = proper_ids(ids) & (ids <= top) & believable(rows)
+    proper = proper_ids(ids) & (ids <= top) & is_plausible(rows)
     usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return usable
 

@@ -28,7 +28,7 @@ __all__ = ["FIX_LIST", "fix"]
 FIX_LIST = "fixed.txt"
 """Name of the list of changes that `fix` writes beside the shards."""
 
-_HOPELESS = (
+_UNREPAIRABLE = (
     "bad-header", "bad-label", "scalar-label", "not-an-image", "unknown-format", "turned-tiff", "truncated-image",
     "undecodable-image", "damaged-image", "huge-image",
 )  # fmt: skip
@@ -65,13 +65,13 @@ def fix(
 
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
-    hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
+    unrepairable = reasons_where(findings, lambda found: found.kind in _UNREPAIRABLE)
     with repairing(reports, findings, out, FIX_LIST) as repaired:
         files = [ShardFile(target) for target in repaired.paths]
         with new_files([out / FIX_LIST]), _all_or_none(files, out):
             for report, file in zip(reports, files, strict=True):
                 file.open()
-                _fix_shard(report, hopeless.get(report.shard, {}), file, repaired, (coordinates, num_classes))
+                _fix_shard(report, unrepairable.get(report.shard, {}), file, repaired, (coordinates, num_classes))
             if not repaired.kept:
                 raise DatasetError(
                     "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
@@ -85,7 +85,7 @@ def fix(
 
 def _fix_shard(
     report: ShardReport,
-    hopeless: dict[int, str],
+    unrepairable: dict[int, str],
     file: ShardFile,
     repaired: Repaired,
     wanted: tuple[Coordinates, int | None],
@@ -95,7 +95,7 @@ def _fix_shard(
     with map_shard(report.shard) as buffer:
         for record, key in zip(report.records, keys, strict=True):
             name = f"{report.shard}, record {record.key}, byte {record.offset}"
-            reason = hopeless.get(record.offset)
+            reason = unrepairable.get(record.offset)
             if reason is not None:
                 repaired.dropped += 1
                 repaired.changes.append(f"{name}: dropped, {reason}")
