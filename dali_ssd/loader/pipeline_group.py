@@ -10,10 +10,10 @@ from dali_ssd.errors import RecordLocation
 from dali_ssd.loader.batch import Batch
 from dali_ssd.loader.fork_guard import no_fork
 
-__all__ = ["Lane"]
+__all__ = ["PipelineGroup"]
 
 
-class Lane:
+class PipelineGroup:
     """Batches from runs of a pipeline for each device, each run several batches.
 
     Args:
