@@ -25,7 +25,7 @@ from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, Worke
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.signals import StopSignal
-from dali_ssd.gluon.training.trainer import FitResult, Fitting
+from dali_ssd.gluon.training.trainer import FitResult, Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
@@ -67,7 +67,7 @@ def train(config: TrainConfig) -> FitResult:
             scored = val_shards if workers.rank == 0 else ()
             score = _scorer(config, recipe, scored, classes, devices, prefix, stop, heartbeat)
             identity = _identity(config, recipe, classes, workers)
-            fitting = Fitting(
+            trainer = Trainer(
                 net,
                 loader,
                 config,
@@ -80,9 +80,9 @@ def train(config: TrainConfig) -> FitResult:
                 heartbeat=heartbeat,
             )
             if checkpoint is not None:
-                fitting.resume(checkpoint)
+                trainer.resume(checkpoint)
             with heartbeat:
-                return fitting.run()
+                return trainer.run()
 
 
 def class_names(classes: str, shards: Sequence[Path]) -> tuple[str, ...]:
