@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, first_line
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,19 @@ from dali_ssd.util.words import counted
 )
 def test_words_agree_with_their_number(count: int, word: str, text: str) -> None:
     assert counted(count, word) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\ntwo"), "one"),
+        (
+            RuntimeError("\nTraceback (most recent call last):\nStack trace:\n  File: no such file \n"),
+            "File: no such file",
+        ),
+        (OSError(), "OSError"),
+        (KeyError(""), "''"),
+    ],
+)
+def test_the_first_line_of_an_error_says_what_is_wrong(error: Exception, line: str) -> None:
+    assert first_line(error) == line
