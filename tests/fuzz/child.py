@@ -28,7 +28,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from dali_ssd import TrainLoader, ValLoader
-from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
+from dali_ssd.errors import DaliSsdError, DatasetError, RecordError, RecordLocation
 from dali_ssd.records import diagnose as damage
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import Dataset, open_dataset
@@ -206,7 +206,7 @@ def _compare(shard: Path, clean: Sequence[bytes], coordinates: Coordinates, allo
     assert all(record in kept for record in clean), "a good record was lost or changed"  # in the same order
 
 
-def _where(place: Place) -> tuple[Path, int]:
+def _where(place: RecordLocation) -> tuple[Path, int]:
     assert place.shard is not None and place.offset is not None
     return place.shard, place.offset
 

@@ -48,6 +48,7 @@ def train_pipeline(shard: ReaderSlice, batch_size: int, **options: Any) -> Any:
         upright=options.get("upright", False),
         in_pixels=False,
         device=device,
+        until=options.get("until"),
         batch_size=batch_size,
         num_threads=2,
         device_id=0 if device == "gpu" else None,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
+from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError, RecordLocation
 from dali_ssd.records import inspect as module
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.inspect import inspect_shards
@@ -25,9 +25,9 @@ PIXELS = (4, 6, 20, 18)
 GOOD = [record() for _ in range(20)]
 
 
-def scales(fractions: int, pixels: int, none: int = 0) -> list[tuple[Place, str]]:
+def scales(fractions: int, pixels: int, none: int = 0) -> list[tuple[RecordLocation, str]]:
     kinds = ["fraction"] * fractions + ["pixel"] * pixels + ["none"] * none
-    return [(Place(Path("a.rec"), i, 100 * i), kind) for i, kind in enumerate(kinds)]
+    return [(RecordLocation(Path("a.rec"), i, 100 * i), kind) for i, kind in enumerate(kinds)]
 
 
 @pytest.mark.parametrize(
