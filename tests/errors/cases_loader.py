@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dali_ssd import TrainLoader, encode_targets
-from dali_ssd.config import RenderConfig
+from dali_ssd.config import InputConfig, RenderConfig
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
@@ -28,7 +28,7 @@ ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
 
 
 def loader(folder: Path, **options: Any) -> TrainLoader:
-    return TrainLoader(write(folder), **({"anchors": ANCHORS, "batch_size": 2, "data_shape": 64} | options))
+    return TrainLoader(write(folder), **{"anchors": ANCHORS, "batch_size": 2, "data_shape": 64, **options})
 
 
 def not_utf8(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -78,18 +78,18 @@ def carried_over(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 def changed(change: Callable[[Path], object]) -> Case:
-    def case(folder: Path, _: object) -> object:
+    def case(folder: Path, _: object) -> None:
         shard = write(folder)
         dataset = open_dataset(shard)
         change(shard)
-        return dataset.require_sizes()
+        dataset.require_sizes()
 
     return case
 
 
-def other_state(folder: Path, _: object) -> object:
+def other_state(folder: Path, _: object) -> None:
     with loader(folder) as one, loader(folder / "other", seed=1) as other:
-        return one.load_state_dict(other.state_dict())
+        one.load_state_dict(other.state_dict())
 
 
 def missing_package(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -135,10 +135,11 @@ CASES: dict[str, Case] = {
     "needs GPUs in ctx": option(device="gpu"),
     "{path}: there is no folder {folder}": option(bad_list="no/such/folder/list.txt"),
     "world_size must be": option(world_size=0),
+    "{name} must be a {kind}, not {value}": option(records={"on_bad": "skip"}),
     "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
     "the networks take NCHW float32": lambda *_: network_recipe(
-        TrainConfig(recipe="tests.unit.loader.test_recipes:OWN")
+        TrainConfig(input=InputConfig("tests.support.recipe:OWN"))
     ),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,

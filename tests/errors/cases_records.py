@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.cli.check import run as main_check
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.decode import dali as decoding
@@ -93,7 +93,13 @@ def changed_meanwhile(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 def unreadable(folder: Path, _: object) -> object:
     checked = look(write(folder))
-    return fix(checked.reports, [finding("unreadable", Place(folder / "b.rec"), "gone")], folder / "out", "fraction", 1)
+    return fix(
+        checked.reports,
+        [finding("unreadable", RecordLocation(folder / "b.rec"), "gone")],
+        folder / "out",
+        "fraction",
+        1,
+    )
 
 
 def locked_twice(folder: Path) -> None:
@@ -132,6 +138,11 @@ def file_of(path: Path, text: str) -> Path:
 def full_disk_in_writer(folder: Path, patch: pytest.MonkeyPatch) -> None:
     refuse(patch, "dali_ssd.records.writer.sync_file")
     write(folder)
+
+
+def json_is_a_folder(folder: Path, _: object) -> object:
+    (folder / "a.json").mkdir()
+    return main_check([str(write(folder)), "--json", str(folder / "a.json")])
 
 
 CASES: dict[str, Case] = {
@@ -196,10 +207,7 @@ CASES: dict[str, Case] = {
     "has changed meanwhile": changed_meanwhile,
     "the indexes list none of": lambda folder, _: demand(with_index(folder, "")),
     "nothing was repaired, since": unreadable,
-    "{path} is a folder; give the name": lambda folder, _: (
-        (folder / "a.json").mkdir(),
-        main_check([str(write(folder)), "--json", str(folder / "a.json")]),
-    ),
+    "{path} is a folder; give the name": json_is_a_folder,
     "bytes in all": lambda folder, _: inspect_shards(without_index(folder, b"")),
     "no records in {shards}": lambda folder, _: demand(without_index(folder, b"damage" * 9)),
 }

@@ -8,10 +8,9 @@ import pytest
 
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.records.lint.findings import KINDS
+from tests.errors import cases_convert, cases_loader, cases_records, cases_tools, cases_train
 from tests.errors.cases import Case
 from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, template
-
-from . import cases_convert, cases_loader, cases_records, cases_tools, cases_train
 
 CASES: dict[str, Case] = {}
 for area in (cases_records, cases_convert, cases_loader, cases_train, cases_tools):

@@ -18,6 +18,7 @@ import dali_ssd.convert.options
 import dali_ssd.records.options
 from dali_ssd.config import (
     AugmentConfig,
+    InputConfig,
     PipelineConfig,
     RecordsConfig,
     RenderConfig,
@@ -74,6 +75,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "initial_fill": [0, -1],
         "num_threads": [0, -2],
     },
+    InputConfig: {"data_shape": [-1]},
     RecordsConfig: {
         "on_bad": ["ignore", ""],
         "max_bad": [-0.1, 1.1, NAN],
@@ -85,8 +87,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "coordinates": ["guess", ""],
     },
     TrainConfig: {
-        **repeat(("batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
-        "data_shape": [-1],
+        **repeat(("global_batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
         **repeat(("lr", "lr_decay"), [0.0, -0.1, NAN]),
         **repeat(("num_workers", "start_epoch", "log_interval", "save_interval", "checkpoint_every", "seed"), [-1]),
         **repeat(("momentum", "wd"), [-0.1, NAN]),
@@ -161,8 +162,10 @@ def test_what_is_no_number_is_named(kind: type, name: str, value: Any) -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert PipelineConfig(batch_size=np.int32(4)).batch_size == 4
-    assert AugmentConfig(hue=np.float32(4)).hue == 4
+    count: Any = np.int32(4)
+    angle: Any = np.float32(4)
+    assert PipelineConfig(batch_size=count).batch_size == 4
+    assert AugmentConfig(hue=angle).hue == 4
 
 
 @pytest.mark.parametrize(

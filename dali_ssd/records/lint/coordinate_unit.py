@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import Literal
 
 from dali_ssd.config import AnyCoordinates, RecordsConfig
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.lint.content import FRACTION_LIMIT, Scale
 from dali_ssd.util.words import counted
 
 __all__ = ["Coordinates", "Scales", "guess_coordinates", "resolve_coordinates"]
 
 Coordinates = Literal["fraction", "pixel"]
-Scales = Sequence[tuple[Place, Scale]]
+Scales = Sequence[tuple[RecordLocation, Scale]]
 """What each record's coordinates look like."""
 
 _CLEAR = 0.9
 """Share of the records that have to look alike for the rest to be taken as faulty."""
 
 
-def _split(scales: Scales) -> tuple[list[Place], list[Place]]:
+def _split(scales: Scales) -> tuple[list[RecordLocation], list[RecordLocation]]:
     return [p for p, scale in scales if scale == "fraction"], [p for p, scale in scales if scale in ("pixel", "mixed")]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.dataset import Dataset, concatenate
 from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.lint.findings import Finding, to_json, worst_first
@@ -211,12 +211,12 @@ class DatasetReport:
         return ", ".join(first_few(self.shards, "shard"))
 
     @cached_property
-    def _record_errors(self) -> list[tuple[Place, int | None]]:
-        """Place of each error of a record, and the record's number, None if it is none of the dataset's."""
+    def _record_errors(self) -> list[tuple[RecordLocation, int | None]]:
+        """RecordLocation of each error of a record, and the record's number, None if it is none of the dataset's."""
         places = [found.place for found in self.errors if found.meaning.part == "record"]
         return [(place, self._number(place)) for place in places]
 
-    def _number(self, place: Place) -> int | None:
+    def _number(self, place: RecordLocation) -> int | None:
         if place.shard is None or place.offset is None:
             return None
         return self.dataset.find(place.shard, place.offset)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.format.labels import proper_ids, split_label
 from dali_ssd.records.format.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.lint.content import FRACTION_LIMIT, describe, in_fractions, in_pixels
@@ -25,7 +25,7 @@ __all__ = ["class_findings", "coordinate_findings", "scales_of"]
 
 def scales_of(reports: Iterable[ShardReport]) -> Scales:
     """What each record's coordinates look like."""
-    return [(Place(r.shard, facts.key, facts.offset), facts.scale) for r in reports for facts in r.records]
+    return [(RecordLocation(r.shard, facts.key, facts.offset), facts.scale) for r in reports for facts in r.records]
 
 
 def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> list[Finding]:
@@ -53,13 +53,13 @@ def coordinate_findings(reports: Iterable[ShardReport], coordinates: Coordinates
     ]
 
 
-def _in_fractions(place: Place, rows: NDArray[np.float32]) -> Finding:
+def _in_fractions(place: RecordLocation, rows: NDArray[np.float32]) -> Finding:
     number = int(np.argmax(in_fractions(rows)))
     text = f"{describe(rows[number])}: hardly a pixel, so a fraction where the other objects have pixels"
     return finding("fraction-coordinates", replace(place, object=number), text)
 
 
-def _in_pixels(place: Place, rows: NDArray[np.float32]) -> Finding:
+def _in_pixels(place: RecordLocation, rows: NDArray[np.float32]) -> Finding:
     numbers = np.flatnonzero(in_pixels(rows))
     many = f", as in {len(numbers)} of the {len(rows)} objects" if len(rows) > 1 else ""
     text = f"{describe(rows[numbers[0]])}: pixels where fractions belong{many}"
@@ -68,14 +68,14 @@ def _in_pixels(place: Place, rows: NDArray[np.float32]) -> Finding:
 
 def _labels_where(
     reports: Iterable[ShardReport], condition: Callable[[RecordFacts], bool]
-) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Place and label rows (n, B) of the records that meet the condition."""
+) -> Iterator[tuple[RecordLocation, NDArray[np.float32]]]:
+    """RecordLocation and label rows (n, B) of the records that meet the condition."""
     for report in reports:
         some = [facts for facts in report.records if condition(facts)]
         if not some:
             continue
         with map_shard(report.shard) as buffer:
             for facts in some:
-                place = Place(report.shard, facts.key, facts.offset)
+                place = RecordLocation(report.shard, facts.key, facts.offset)
                 header, _ = unpack(join(buffer, frame_at(buffer, facts.offset, report.shard)), place)
                 yield place, split_label(header.label, place)[1]

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.dataset import Part
 from dali_ssd.records.format.index import index_path
 from dali_ssd.records.format.recordio import frame_at, join, map_shard
@@ -108,7 +108,7 @@ def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     facts, findings = [], []
     with map_shard(shard) as buffer:
         for offset, key in records:
-            content = check_record(join(buffer, frame_at(buffer, offset, shard)), Place(shard, key, offset))
+            content = check_record(join(buffer, frame_at(buffer, offset, shard)), RecordLocation(shard, key, offset))
             facts.append(_facts(offset, key, content))
             findings += content.findings
     return facts, findings

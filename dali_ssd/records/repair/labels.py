@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.records.format.image_header import Raster
-from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
+from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
 from dali_ssd.records.lint.box_checks import OVERHANG, is_useless
 from dali_ssd.records.lint.content import FRACTION_LIMIT, in_fractions, scale_of
 from dali_ssd.records.lint.coordinate_unit import Coordinates
@@ -93,7 +93,7 @@ def _usable(
     """(n,) bool: rows with a proper class id and a box that no check has the object dropped for."""
     ids = rows[:, 0]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
-    proper = proper_ids(ids) & (ids <= top) & believable(rows)
+    proper = proper_ids(ids) & (ids <= top) & is_plausible(rows)
     usable: NDArray[np.bool_] = proper & ~is_useless(rows[:, 1:5], _size(raster, coordinates)[:2])
     return usable
 

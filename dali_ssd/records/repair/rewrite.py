@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.records.format.image_header import read_raster
-from dali_ssd.records.format.jpeg_markers import without_stray
+from dali_ssd.records.format.jpeg import without_stray
 from dali_ssd.records.format.labels import is_object, split_label
 from dali_ssd.records.format.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
 from dali_ssd.records.lint.coordinate_unit import Coordinates

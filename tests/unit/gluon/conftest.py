@@ -10,7 +10,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, initialize
 
 CLASSES = ("circle", "star")
@@ -22,9 +22,9 @@ class FakeBatch:
     data: list[Any]
     cls_targets: list[Any]
     box_targets: list[Any]
-    places: list[Place] = field(default_factory=list)
+    places: list[RecordLocation] = field(default_factory=list)
 
-    def records(self) -> list[Place]:
+    def records(self) -> list[RecordLocation]:
         return self.places
 
 
@@ -75,15 +75,15 @@ def anchor_count() -> int:
 def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
     def make(number: int = 0, *, positives: int = 5, devices: int = 1, images: int = 2) -> FakeBatch:
         rng = np.random.default_rng(number)
-        data, cls_targets, box_targets = [], [], []
+        parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         for device in range(devices):
             classes = np.zeros((images, anchor_count), np.float32)
             classes[:, rng.choice(anchor_count, positives, replace=False)] = 1 + number % len(CLASSES)
             boxes = rng.normal(size=(images, anchor_count, 4)) * (classes > 0)[..., None]
             pixels = rng.normal(size=(images, 3, SIDE, SIDE))
-            for parts, array in ((data, pixels), (cls_targets, classes), (box_targets, boxes)):
-                parts.append(mx.nd.array(array, ctx=mx.cpu(device)))
-        return FakeBatch(data, cls_targets, box_targets, [Place(key=number * 10 + i) for i in range(images)])
+            for part, array in zip(parts, (pixels, classes, boxes), strict=True):
+                part.append(mx.nd.array(array, ctx=mx.cpu(device)))
+        return FakeBatch(*parts, [RecordLocation(key=number * 10 + i) for i in range(images)])
 
     return make
 

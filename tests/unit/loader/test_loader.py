@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.config import AugmentConfig
-from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, Place
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, RecordLocation
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
 from tests.support.paths import ROOT
@@ -43,11 +44,11 @@ def val(shards: Any, **options: Any) -> ValLoader:
     return ValLoader(shards, **{"batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
 
 
-def keys(places: list[Place]) -> list[int]:
+def keys(places: list[RecordLocation]) -> list[int]:
     return [place.key for place in places if place.key is not None]
 
 
-def values(batch: Any) -> list[np.ndarray]:
+def values(batch: Any) -> list[npt.NDArray[Any]]:
     return [array.asnumpy() for part in batch for array in part]
 
 
@@ -171,7 +172,7 @@ def test_two_pipelines_take_turns_with_many_batches(tmp_path: Path) -> None:
     """Each has a half of the records in a pass, and the other half in the next."""
     loader = train(write_random(tmp_path, 48))
     epochs = [[set(keys(batch.records())) for batch in loader] for _ in range(2)]
-    halves = [[set().union(*epoch[lane::2]) for lane in range(2)] for epoch in epochs]
+    halves = [[set().union(*epoch[group::2]) for group in range(2)] for epoch in epochs]
     assert halves == [[set(range(24)), set(range(24, 48))], [set(range(24, 48)), set(range(24))]]
     assert all(len(batch) == 4 for epoch in epochs for batch in epoch)
 
@@ -206,7 +207,7 @@ def test_devices_draw_different_numbers(tmp_path: Path) -> None:
     """One and the same image for both: the views must differ."""
     rng = np.random.default_rng(0)
     label, payload = (
-        np.float32([2, 5, 0, 0.2, 0.2, 0.8, 0.8]),
+        np.array([2, 5, 0, 0.2, 0.2, 0.8, 0.8], np.float32),
         encoded(rng.integers(0, 256, (50, 60, 3)).astype(np.uint8)),
     )
     batch = next(iter(train(write(tmp_path, [(label, payload)] * 8), ctx=TWO)))
@@ -246,7 +247,7 @@ def test_stats_count_batches_and_time(shards: str) -> None:
         assert 0 < loader.stats.waited_share <= 1
 
 
-class Network(mx.gluon.Block):
+class Network(mx.gluon.Block):  # type: ignore[misc, name-defined]  # MXNet has no types
     """Answers as a GluonCV SSD does in train mode: predictions, predictions, anchors."""
 
     def __init__(self) -> None:
@@ -401,7 +402,7 @@ def test_missing_empty_and_truncated_shards(tmp_path: Path, make: Any) -> None:
 @pytest.mark.parametrize("make", [train, val])
 def test_an_image_that_no_decoder_takes_is_named(tmp_path: Path, make: Any) -> None:
     payloads = [encoded(np.zeros((30, 30, 3), np.uint8), "JPEG")] * 3 + [b"no image at all"]
-    label = np.float32([2, 5, 0, 0.2, 0.2, 0.8, 0.8])
+    label = np.array([2, 5, 0, 0.2, 0.2, 0.8, 0.8], np.float32)
     paths = write(tmp_path, [(label, payload) for payload in payloads])
     with pytest.raises(DaliSsdError, match="record 3"):
         for _ in make(paths):

@@ -44,7 +44,7 @@ def test_average_precision(found: Sequence[Found], true: Sequence[tuple[int, int
 
 
 def test_a_difficult_object_is_neither_found_nor_missed() -> None:
-    assert voc07_scores([image([(BOX, 0.9), (OTHER, 0.8)], [BOX, OTHER], [True, False])], 1) == (1.0,)
+    assert voc07_scores([image([(BOX, 0.9), (OTHER, 0.8)], [BOX, OTHER], [True, False])], 1) == pytest.approx([1])
 
 
 def test_the_surest_of_all_images_come_first() -> None:
@@ -59,4 +59,4 @@ def test_a_class_without_objects_has_no_score() -> None:
 
 def test_overlap_counts_the_last_pixels() -> None:
     """Ten whole pixels of 10 and 20: just one half; as lengths, 9 of 19 would be less."""
-    assert voc07_scores([image([((0, 0, 9, 9), 0.9)], [(0, 0, 19, 9)])], 1) == (1.0,)
+    assert voc07_scores([image([((0, 0, 9, 9), 0.9)], [(0, 0, 19, 9)])], 1) == pytest.approx([1])

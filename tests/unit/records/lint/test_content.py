@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.lint import image_checks
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.lint.findings import KINDS, finding, from_json, summary, to_json
 from dali_ssd.records.repair.labels import mend_label
-from tests.unit.records.conftest import BOX, encoded, record
+from tests.support.records import BOX, encoded, record
 
-PLACE = Place(Path("a.rec"), 7, 64)
+PLACE = RecordLocation(Path("a.rec"), 7, 64)
 
 
 def kinds(data: bytes) -> list[tuple[str, int | None]]:
@@ -172,7 +172,7 @@ def test_images(image: bytes, expected: list[str]) -> None:
     ("image", "words"), [(b"a", "1 byte, beginning with b'a'"), (b"ab", "2 bytes, beginning with")]
 )
 def test_words_agree_with_the_number_of_bytes(image: bytes, words: str) -> None:
-    (found,) = check_record(record(image=image), Place()).findings
+    (found,) = check_record(record(image=image), RecordLocation()).findings
     assert words in found.message
 
 
@@ -203,11 +203,11 @@ def test_arbitrary_records(label: list[float], garbage: bytes, cut: int, start: 
 
 
 def test_findings_survive_json_and_are_explained() -> None:
-    found = [finding(kind, Place(Path("a.rec"), 1, 2, 3), "it is so") for kind in KINDS]
+    found = [finding(kind, RecordLocation(Path("a.rec"), 1, 2, 3), "it is so") for kind in KINDS]
     assert [from_json(to_json(one), Path("a.rec")) for one in found] == found
     assert all(to_json(one)["advice"] and to_json(one)["severity"] for one in found)
     lines = list(summary([one for one in found for _ in range(3)], 2))
     assert len(lines) == 4 * len(KINDS) and "    ... and 1 more (--show 0 prints all, --json FILE writes all)" in lines
     assert len(list(summary(found * 3, 0))) == 4 * len(KINDS)
     with pytest.raises(KeyError):
-        finding("no-such-kind", Place(), "")
+        finding("no-such-kind", RecordLocation(), "")

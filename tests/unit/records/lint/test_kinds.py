@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
@@ -18,7 +18,7 @@ from dali_ssd.records.lint.kinds import Kind
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
-from tests.unit.records.conftest import BOX, Write, encoded, record
+from tests.support.records import BOX, Write, encoded, record
 
 GOOD = [record()] * 12
 BAD = {
@@ -62,6 +62,6 @@ def test_a_check_may_look_at_boxes_inside_of_the_image(monkeypatch: pytest.Monke
     narrow = BoxCheck(Kind("warning", "narrow", "none"), lambda boxes, _: boxes[:, 2] - boxes[:, 0] < 0.01, inside=True)
     monkeypatch.setitem(KINDS, "narrow", narrow.kind)
     monkeypatch.setattr(content, "CHECKS_INSIDE", {"narrow": narrow})
-    found = content.check_record(record([BOX, (0.1, 0.2, 0.105, 0.6)]), Place())
+    found = content.check_record(record([BOX, (0.1, 0.2, 0.105, 0.6)]), RecordLocation())
     assert [(one.kind, one.place.object) for one in found.findings] == [("narrow", 1)]
     assert found.objects == 2
