@@ -30,7 +30,7 @@ from tests.support.paths import ROOT
 DOCUMENTS = [
     ROOT / name
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "docs/errors.md", "docs/soak.md")
-]
+] + sorted((ROOT / "docs" / "extending").glob("*.md"))
 
 
 def read(path: Path) -> str:
