@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from nvidia.dali import fn, pipeline_def
 
-from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.config import AugmentConfig, CoordinateUnit, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
@@ -31,7 +31,7 @@ def train(
     *,
     initial_fill: int,
     upright: bool,
-    in_pixels: bool,
+    unit: CoordinateUnit,
     device: str,
     until: Literal["read", "plan", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
@@ -44,7 +44,7 @@ def train(
     if until == "read":
         return jpegs, labels
     plans, regions, objects = draw_training_plan(
-        labels, image_shapes(jpegs, upright=upright), augment, image, in_pixels=in_pixels
+        labels, image_shapes(jpegs, upright=upright), augment, image, unit=unit
     )
     if until == "plan":
         return jpegs, plans, regions, objects
@@ -61,10 +61,12 @@ def train(
 
 
 @pipeline_def
-def val(records: ReaderSlice, image: RenderConfig, *, upright: bool, in_pixels: bool, device: str) -> tuple[Any, ...]:
+def val(
+    records: ReaderSlice, image: RenderConfig, *, upright: bool, unit: CoordinateUnit, device: str
+) -> tuple[Any, ...]:
     """images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
     jpegs, labels = read(records, shuffle=False)
-    plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, in_pixels=in_pixels)
+    plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, unit=unit)
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
     images = render(pixels, plans, regions, image, device=device)
     return images, fn.pad(objects, fill_value=-1), source_info(jpegs)

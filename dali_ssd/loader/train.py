@@ -112,7 +112,7 @@ class TrainLoader(Loader):
             "augment": self.recipe.augment,
             "image": self.recipe.image,
             "targets": self.recipe.targets,
-            "in_pixels": self.report.coordinates == "pixel",
+            "unit": self.report.unit,
         }
         batches = len(self._dataset) // (world_size * self.batch_size)
         self._num_groups = pipelines_per_device(self._device, batches)

@@ -65,7 +65,7 @@ class ValLoader(Loader):
                 self._slice(number, len(self._devices)),
                 self.recipe.image,
                 upright=self.pipeline.upright,
-                in_pixels=self.report.coordinates == "pixel",
+                unit=self.report.unit,
                 device=self._device,
                 batch_size=self._device_batch_size,
                 num_threads=self._threads,

@@ -19,17 +19,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.config import AnyCoordinates
+from dali_ssd.config import AnyUnit, CoordinateUnit
 from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError, RecordLocation
 from dali_ssd.records.dataset import Paths, concatenate, expand_paths
 from dali_ssd.records.decode.dali import decode_findings
 from dali_ssd.records.decode.opencv import decode_task
 from dali_ssd.records.format.index import ensure_index, index_path
-from dali_ssd.records.lint.coordinate_unit import Coordinates, Scales, resolve_coordinates
+from dali_ssd.records.lint.coordinate_unit import LabelUnits, resolve_unit
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, Finding, finding
 from dali_ssd.records.lint.framing import Structure, shard_structure
-from dali_ssd.records.lint.labels import class_findings, coordinate_findings, scales_of
+from dali_ssd.records.lint.labels import class_findings, coordinate_findings, units_of
 from dali_ssd.records.lint.shard_report import (
     ShardReport,
     Task,
@@ -56,7 +56,7 @@ Decoder = Literal["opencv", "dali"]
 def inspect_shards(
     paths: Paths,
     *,
-    coordinates: AnyCoordinates = "auto",
+    coordinates: AnyUnit = "auto",
     num_classes: int | None = None,
     decoders: Sequence[Decoder] = (),
     workers: int = 1,
@@ -89,7 +89,7 @@ def inspect_shards(
         require_any_record(reports)
     findings += [found for report in reports for found in report.findings]
     findings += _odd_names(report.shard for report in reports)
-    unit, doubts = _unit(scales_of(reports), coordinates)
+    unit, doubts = _unit(units_of(reports), coordinates)
     findings += doubts
     findings += coordinate_findings(reports, unit)
     findings += class_findings(reports, num_classes)
@@ -111,16 +111,16 @@ def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:
             yield finding("name-not-utf8", RecordLocation(shard), what)
 
 
-def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Finding]]:
+def _unit(units: LabelUnits, wanted: AnyUnit) -> tuple[CoordinateUnit, list[Finding]]:
     """What the boxes are in, and what there is to say about a guess."""
     try:
-        unit = resolve_coordinates(scales, wanted)
+        unit = resolve_unit(units, wanted)
     except DatasetError as error:
-        place = next(place for place, scale in scales if scale in ("pixel", "mixed"))
+        place = next(place for place, unit in units if unit in ("pixel", "mixed"))
         return "fraction", [finding("unclear-coordinates", place, str(error))]
     if unit == "pixel" and wanted == "auto":
-        what = f"{counted(len(scales), 'record')}; their boxes are taken as pixels"
-        return unit, [finding("labels-in-pixels", _all_of([place.shard for place, _ in scales]), what)]
+        what = f"{counted(len(units), 'record')}; their boxes are taken as pixels"
+        return unit, [finding("labels-in-pixels", _all_of([place.shard for place, _ in units]), what)]
     return unit, []
 
 

@@ -36,7 +36,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
         recipe.targets,
         initial_fill=config.initial_fill,
         upright=config.upright,
-        in_pixels=False,
+        unit="fraction",
         device=work.device,
         until=work.until,
         **pipeline_options(work),

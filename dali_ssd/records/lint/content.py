@@ -23,15 +23,15 @@ from dali_ssd.util.words import counted
 __all__ = [
     "FRACTION_LIMIT",
     "Content",
-    "Scale",
+    "LabelUnit",
     "check_record",
     "describe",
     "in_fractions",
     "in_pixels",
-    "scale_of",
+    "unit_of",
 ]
 
-Scale = Literal["none", "fraction", "pixel", "mixed"]
+LabelUnit = Literal["none", "fraction", "pixel", "mixed"]
 """What the coordinates of a record look like; none: it has no box that could tell; mixed: some of both, it seems."""
 
 _ONE = np.ones(2, np.float32)
@@ -46,7 +46,7 @@ class Content:
     """What a record holds, and all that is wrong with it."""
 
     findings: list[Finding] = field(default_factory=list)
-    scale: Scale = "none"
+    unit: LabelUnit = "none"
     top_class: int = -1
     """Largest class id; -1 without objects."""
     objects: int = 0
@@ -63,7 +63,7 @@ class Content:
     """Whether the image is a progressive JPEG."""
 
 
-def scale_of(rows: NDArray[np.float32]) -> Scale:
+def unit_of(rows: NDArray[np.float32]) -> LabelUnit:
     """What the coordinates of label rows (n, B) look like."""
     if not (is_object(rows) & is_plausible(rows)).any():
         return "none"
@@ -110,10 +110,10 @@ def check_record(record: bytes, place: RecordLocation) -> Content:
         content.findings.append(finding(kind, place, error.problem))
         return content
     if len(rows) and _usual(rows):
-        content.scale, content.top_class = "fraction", int(rows[:, 0].max())
+        content.unit, content.top_class = "fraction", int(rows[:, 0].max())
         _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
         return content
-    content.scale = scale_of(rows)
+    content.unit = unit_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
         _check_rows(rows, place, content, raster)
     return content
@@ -162,7 +162,7 @@ def _check_rows(rows: NDArray[np.float32], place: RecordLocation, content: Conte
     content.top_class = int(ids[real & fitting].max(initial=-1))
     problems = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
     size: NDArray[np.float32] | None = _ONE
-    if content.scale in ("pixel", "mixed"):
+    if content.unit in ("pixel", "mixed"):
         size = None if raster is None else np.array((raster.width, raster.height), np.float32)
     problems += box_faults(rows[:, 1:5], real & finite, size)
     _judge(rows, problems, place, content)

@@ -27,7 +27,7 @@ def kinds(data: bytes) -> list[tuple[str, int | None]]:
 
 def test_good_record() -> None:
     content = check_record(record([BOX, (0, 0, 1, 1)], [3, 19]), PLACE)
-    assert (content.findings, content.scale, content.top_class) == ([], "fraction", 19)
+    assert (content.findings, content.unit, content.top_class) == ([], "fraction", 19)
     assert (content.image, content.pixels) == ("", 1200)
 
 
@@ -54,7 +54,7 @@ def test_pixel_boxes_are_judged_by_the_image() -> None:
     assert kinds(record(boxes)) == [
         ("inverted-box", 3), ("zero-area-box", 4), ("outside-box", 2), ("overhanging-box", 1)
     ]  # fmt: skip
-    assert check_record(record(boxes), PLACE).scale == "pixel"
+    assert check_record(record(boxes), PLACE).unit == "pixel"
     assert kinds(record(boxes, image=b"text")) == [("not-an-image", None), ("inverted-box", 3), ("zero-area-box", 4)]
 
 
@@ -74,7 +74,7 @@ def test_pixel_boxes_are_judged_by_the_image() -> None:
     ],
 )
 def test_a_box_of_hardly_a_pixel_beside_pixels(box: tuple[float, ...], scale: str) -> None:
-    assert check_record(record([box, (1, 2, 40, 30)]), PLACE).scale == scale
+    assert check_record(record([box, (1, 2, 40, 30)]), PLACE).unit == scale
 
 
 @pytest.mark.parametrize("mark", [np.nan, np.inf])
@@ -107,7 +107,7 @@ def test_class_ids(class_id: float, bad: bool) -> None:
 def test_no_objects(label: list[float]) -> None:
     content = check_record(record(label=label), PLACE)
     assert [found.kind for found in content.findings] == ["no-objects"]
-    assert (content.scale, content.top_class) == ("none", -1)
+    assert (content.unit, content.top_class) == ("none", -1)
 
 
 @pytest.mark.parametrize(

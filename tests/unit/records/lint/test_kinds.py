@@ -47,7 +47,7 @@ def test_a_repair_does_what_the_kind_says(kind: str, write: Write, tmp_path: Pat
     checked = check(CheckConfig((str(write([*GOOD, BAD[kind]])),), workers=1))
     assert [found.kind for found in checked.findings] == [kind]
     meaning = KINDS[kind]
-    fixed = fix(checked.reports, checked.findings, tmp_path / "out", checked.coordinates, None)
+    fixed = fix(checked.reports, checked.findings, tmp_path / "out", checked.unit, None)
     assert fixed.dropped == (meaning.repair == "drop record")
     assert fixed.mended == (meaning.repair in KEPT_OBJECTS)
     if fixed.mended:

@@ -68,7 +68,7 @@ def test_what_was_mended_has_nothing_left_to_find(rows: npt.NDArray[np.float32])
     mended, _ = mend_label(label, RASTER, "fraction", 3)
     content = check_record(record(label=mended.tolist(), image=encoded()), RecordLocation())
     assert {found.kind for found in content.findings} <= {"no-objects"}
-    assert content.scale in ("none", "fraction") and content.top_class < 3
+    assert content.unit in ("none", "fraction") and content.top_class < 3
     again, changes = mend_label(mended, RASTER, "fraction", 3)
     assert again is mended and changes == []
 
