@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,23 @@ def test_files_and_names_are_there(page: Path) -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dali_ssd").rglob("*.py"))
     for name in re.findall(r"`([A-Z]\w+|[a-z]+(?:_[a-z]+)+)`", prose):
         assert re.search(rf"\b{name}\b", code), name
+
+
+def imports(code: str) -> Iterator[tuple[str, str]]:
+    """Module and name of all that is imported by `from`."""
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
+    return ((node.module or "", alias.name) for node in nodes for alias in node.names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_imported_is_there(page: Path) -> None:
+    steps = read_page(page)
+    own = {path.removesuffix(".py").replace("/", ".") for path in steps.new}
+    found = {one for code in steps.new.values() for one in imports(code)}
+    for module, name in found:
+        if module.split(".")[0] in ("dali_ssd", "tests") and module not in own:
+            if not hasattr(import_module(module), name) and f"{module}.{name}" not in own:
+                import_module(f"{module}.{name}")  # raises ImportError if it is none
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
