@@ -71,11 +71,10 @@ def imports(code: str) -> Iterator[tuple[str, str]]:
 def test_what_is_imported_is_there(page: Path) -> None:
     steps = read_page(page)
     own = {path.removesuffix(".py").replace("/", ".") for path in steps.new}
-    found = {one for code in steps.new.values() for one in imports(code)}
-    for module, name in found:
-        if module.split(".")[0] in ("dali_ssd", "tests") and module not in own:
-            if not hasattr(import_module(module), name) and f"{module}.{name}" not in own:
-                import_module(f"{module}.{name}")  # raises ImportError if it is none
+    for module, name in {one for code in steps.new.values() for one in imports(code)}:
+        is_own = module in own or f"{module}.{name}" in own
+        if not is_own and module.startswith(("dali_ssd", "tests")) and not hasattr(import_module(module), name):
+            import_module(f"{module}.{name}")  # raises ImportError if it is none
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

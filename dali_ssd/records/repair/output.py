@@ -1,6 +1,6 @@
 """What the two repairs of damaged shards share. The input is never touched, and everything that was changed is listed.
 
-fix.py          shards with what can be mended mended, and the rest left out
+rewrite.py      shards with what can be mended mended, and the rest left out
 quarantine.py   links to the same shards, with indexes that leave every record with an error out
 """
 
