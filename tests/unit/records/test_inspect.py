@@ -27,7 +27,8 @@ GOOD = [record() for _ in range(20)]
 
 
 def units(fractions: int, pixels: int, none: int = 0) -> LabelUnits:
-    kinds: list[LabelUnit] = ["fraction"] * fractions + ["pixel"] * pixels + ["none"] * none
+    counts: list[tuple[LabelUnit, int]] = [("fraction", fractions), ("pixel", pixels), ("none", none)]
+    kinds = [unit for unit, count in counts for _ in range(count)]
     return [(RecordLocation(Path("a.rec"), i, 100 * i), kind) for i, kind in enumerate(kinds)]
 
 
