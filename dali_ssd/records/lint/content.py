@@ -111,7 +111,10 @@ def check_record(record: bytes, place: RecordLocation) -> Content:
         return content
     if len(rows) and _usual(rows):
         content.unit, content.top_class = "fraction", int(rows[:, 0].max())
-        _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
+        if CHECKS_INSIDE:
+            _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
+        else:
+            _count(rows, content)
         return content
     content.unit = unit_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
