@@ -17,6 +17,7 @@ WHOLE_PROJECT = {
     "test_assertions.py",
     "test_documents.py",
     "test_exported_members.py",
+    "test_extending.py",
     "test_layers.py",
     "test_makefile.py",
     "test_package.py",
