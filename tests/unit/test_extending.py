@@ -77,6 +77,7 @@ def test_what_is_imported_is_there(page: Path) -> None:
             import_module(f"{module}.{name}")  # raises ImportError if it is none
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_the_page_adds_works(page: Path, tmp_path: Path) -> None:
     for name in COPIED:
