@@ -36,16 +36,6 @@ def open_data(config: BenchConfig) -> Iterator[Dataset]:
         yield open_dataset(_draw(Path(folder), config))
 
 
-def _draw(folder: Path, config: BenchConfig) -> Path:
-    """Draw shapes as the demo does, in photos of the size that Pascal VOC has."""
-    from dali_ssd.synthetic import write_shapes
-
-    (small,) = write_shapes(folder, "small", config.draw, seed=config.seed)
-    drawn = folder / "drawn.rec"
-    make_set(MakeConfig(str(small), drawn, longest_side=500))
-    return drawn
-
-
 def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     """Measure what `config` asks for; `command` is the command line for the record."""
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -95,3 +85,13 @@ def _request(config: BenchConfig, trial: Trial, work: Work) -> Request:
 
 def _brief(outcome: Outcome) -> str:
     return f"failed: {outcome.error}" if outcome.error else f"{outcome.images_per_second:,.0f} images/s"
+
+
+def _draw(folder: Path, config: BenchConfig) -> Path:
+    """Draw shapes as the demo does, in photos of the size that Pascal VOC has."""
+    from dali_ssd.synthetic import write_shapes
+
+    (small,) = write_shapes(folder, "small", config.draw, seed=config.seed)
+    drawn = folder / "drawn.rec"
+    make_set(MakeConfig(str(small), drawn, longest_side=500))
+    return drawn

@@ -21,6 +21,7 @@ WHOLE_PROJECT = {
     "test_makefile.py",
     "test_package.py",
     "test_rooms.py",
+    "test_style.py",
 }
 """Tests that are about no single module."""
 

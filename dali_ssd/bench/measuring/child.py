@@ -46,15 +46,6 @@ class Request:
         return cls(work=Work(**work), window=Window(**window), **fields)
 
 
-def _batches(request: Request) -> Iterator[WorkBatch]:
-    contender = contenders.load(request.contender)
-    if not request.network:
-        return contender.batches(request.work, vgg_anchors(request.work.data_shape))
-    from dali_ssd.bench.training import trained_batches
-
-    return trained_batches(contender, request.work, request.network)
-
-
 def main(request: Path, result: Path) -> int:
     """Measure and write `{"measured": ...}`, or `{"error": one line}` if the contender fails; return the exit code."""
     choose_host_pool()  # DALI's own peers have it as the loaders have it
@@ -74,6 +65,15 @@ def _end_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _batches(request: Request) -> Iterator[WorkBatch]:
+    contender = contenders.load(request.contender)
+    if not request.network:
+        return contender.batches(request.work, vgg_anchors(request.work.data_shape))
+    from dali_ssd.bench.training import trained_batches
+
+    return trained_batches(contender, request.work, request.network)
 
 
 if __name__ == "__main__":
