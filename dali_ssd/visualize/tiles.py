@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.errors import Place, RecordError
-from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.visualize.grid import Tile, pixels_of
+
+if TYPE_CHECKING:
+    from dali_ssd.gluon.evaluate import Detections
 
 __all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
 

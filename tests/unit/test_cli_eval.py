@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
+pytest.importorskip("mxnet")
+
 from dali_ssd.cli.eval import _table
 from dali_ssd.gluon.evaluate import Scores, Truth
 

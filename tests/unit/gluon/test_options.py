@@ -84,6 +84,7 @@ def test_a_recipe_that_no_network_takes_is_refused() -> None:
 
 
 def test_stored_pictures_need_no_dali(tmp_path: Path) -> None:
+    pytest.importorskip("mxnet")
     (shard,) = write_random(tmp_path, 2)
     code = "import sys; sys.modules['nvidia'] = None; from dali_ssd.cli.main import main; sys.exit(main(sys.argv[1:]))"
     show = [sys.executable, "-c", code, "show", str(shard), "--out", str(tmp_path / "a.png")]

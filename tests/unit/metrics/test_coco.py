@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from dali_ssd.metrics.coco import COCO_NAMES, coco_scores
 
+pytest.importorskip("pycocotools")
+
 
 @dataclass
 class Image:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("mxnet")
+
 from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training import run as module
