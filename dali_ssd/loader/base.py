@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
-from dali_ssd.config import RecordsConfig
+from dali_ssd.config import PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError, DatasetError, Place
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
@@ -29,13 +29,12 @@ from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import Decoder, inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, Finding
-from dali_ssd.util.files import not_utf8, require_folder_of
+from dali_ssd.util.files import not_utf8
 from dali_ssd.util.host_pool import choose_host_pool
 from dali_ssd.util.parallel import available_cores
-from dali_ssd.util.validation import is_whole
 from dali_ssd.util.words import counted
 
-__all__ = ["Loader", "LoaderStats", "check_records_options"]
+__all__ = ["Loader", "LoaderStats"]
 
 _log = logging.getLogger(__name__)
 
@@ -62,9 +61,7 @@ class Loader:
     report: DatasetReport
     """What a look through the shards found, the records included that were left out."""
 
-    def __init__(
-        self, framework: FrameworkName, batch_size: int, ctx: Any, device: str | None, num_threads: Any
-    ) -> None:
+    def __init__(self, framework: FrameworkName, pipeline: PipelineConfig, ctx: Any, device: str | None) -> None:
         self._framework = find_framework(framework)
         self._devices = self._framework.devices(ctx)
         self._makers: list[Callable[[Any], Any]] = [
@@ -75,12 +72,15 @@ class Loader:
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
         if self._device == "gpu" and self._devices[0].kind == "cpu":
             raise ConfigError(f"device='gpu' needs GPUs in ctx, not {ctx!r}: batches arrive where they are made")
-        if batch_size % len(self._devices):
+        if pipeline.batch_size % len(self._devices):
             raise ConfigError(
-                f"batch_size must be a multiple of the number of devices ({len(self._devices)}), not {batch_size}"
+                f"batch_size must be a multiple of the number of devices ({len(self._devices)}), "
+                f"not {pipeline.batch_size}"
             )
-        self.batch_size = batch_size
-        cores = available_cores() if num_threads == "auto" else num_threads
+        self.pipeline = pipeline
+        self.batch_size = pipeline.batch_size
+        self._device_batch_size = pipeline.batch_size // len(self._devices)
+        cores = available_cores() if pipeline.num_threads == "auto" else pipeline.num_threads
         self._threads = max(1, cores // len(self._devices))
         self._home = os.getpid()
         self._pipelines: list[Any] = []
@@ -174,18 +174,6 @@ def _require_utf8(path: Path) -> None:
         raise DatasetError(
             f"DALI cannot open {odd} in the cache folder, whose name is not UTF-8; set DALI_SSD_CACHE to another folder"
         )
-
-
-def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
-    """Return the list's path. Raises ConfigError if there cannot be so many classes, or a list of this name."""
-    if num_classes is not None and not (is_whole(num_classes) and num_classes > 0):
-        raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
-    if bad_list is not None and (not isinstance(bad_list, (str, Path)) or Path(bad_list).suffix != ".txt"):
-        raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
-    if bad_list is None:
-        return None
-    require_folder_of("bad_list", bad_list)
-    return Path(bad_list)
 
 
 def _good_records(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from dali_ssd.config import AnyCoordinates, RecordsConfig
 from dali_ssd.util.validation import check_choices, check_not_negative, check_types, raise_all
 
-__all__ = ["CheckConfig"]
+__all__ = ["CheckConfig", "ClassNames"]
+
+ClassNames = Annotated[
+    str,
+    tyro.conf.arg(
+        help="A file with one class name per line, or names separated by commas; default: classes.txt beside the shards"
+    ),
+]
+"""The option of commands that need class names."""
 
 
 @dataclass(frozen=True)

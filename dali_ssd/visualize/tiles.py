@@ -13,6 +13,7 @@ from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.visualize.grid import Tile, pixels_of
@@ -46,7 +47,7 @@ def augmented_tiles(batch: Any, anchors: NDArray[np.float32], recipe: Recipe) ->
     """
     tiles = []
     for data, cls_targets, box_targets in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True):
-        arrays = (data.asnumpy(), cls_targets.asnumpy(), box_targets.asnumpy())
+        arrays = map(_on_host, (data, cls_targets, box_targets))
         for image, classes, targets in zip(*arrays, strict=True):
             boxes, ids = boxes_of_targets(classes, targets, anchors, recipe.targets)
             tiles.append(Tile(pixels_of(image, recipe.image), boxes, ids))
@@ -85,6 +86,11 @@ def detection_tiles(
             )
         )
     return tiles
+
+
+def _on_host(array: Any) -> NDArray[np.float32]:
+    """Return any framework's array as NumPy's."""
+    return np.asarray(array.asnumpy() if hasattr(array, "asnumpy") else array)
 
 
 def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
+from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import read_checkpoint, write_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters, save_parameters
 from dali_ssd.gluon.evaluate import evaluate
@@ -27,7 +28,12 @@ from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.trainer import Fitting
 from tests.errors.cases import Case, labeled, write
 
-SMALL: dict[str, Any] = {"network": "mobilenet0.25", "data_shape": 128, "pretrained_base": "no", "gpus": ""}
+SMALL: dict[str, Any] = {
+    "network": "mobilenet0.25",
+    "input": InputConfig(data_shape=128),
+    "pretrained_base": "no",
+    "gpus": "",
+}
 
 
 def network(*classes: str) -> Any:
@@ -116,7 +122,7 @@ def one_gpu(_: object, patch: pytest.MonkeyPatch) -> object:
 
 def three_processes(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr("dali_ssd.gluon.training.run.HorovodWorkers", lambda: horovod(0))
-    return train(config(folder, horovod=True, batch_size=32))
+    return train(config(folder, horovod=True, global_batch_size=32))
 
 
 def unknown_class(folder: Path, _: object) -> object:
@@ -149,7 +155,7 @@ CASES: dict[str, Case] = {
             val=(str(write(folder / "data")),),
             classes="a",
             network="mobilenet0.25",
-            data_shape=128,
+            input=InputConfig(data_shape=128),
             gpus="",
         )
     ),

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("mxnet")
 
 from dali_ssd.cli.eval import _table
-from dali_ssd.gluon.evaluate import Scores, Truth
+from dali_ssd.metrics.scores import Scores, Truth
 
 TRUTH = Truth((4, 0, 2), (0, 0, 2))
 

@@ -18,6 +18,7 @@ import dali_ssd.convert.options
 import dali_ssd.records.options
 from dali_ssd.config import (
     AugmentConfig,
+    InputConfig,
     PipelineConfig,
     RecordsConfig,
     RenderConfig,
@@ -74,6 +75,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "initial_fill": [0, -1],
         "num_threads": [0, -2],
     },
+    InputConfig: {"data_shape": [-1]},
     RecordsConfig: {
         "on_bad": ["ignore", ""],
         "max_bad": [-0.1, 1.1, NAN],
@@ -85,8 +87,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "coordinates": ["guess", ""],
     },
     TrainConfig: {
-        **repeat(("batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
-        "data_shape": [-1],
+        **repeat(("global_batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
         **repeat(("lr", "lr_decay"), [0.0, -0.1, NAN]),
         **repeat(("num_workers", "start_epoch", "log_interval", "save_interval", "checkpoint_every", "seed"), [-1]),
         **repeat(("momentum", "wd"), [-0.1, NAN]),

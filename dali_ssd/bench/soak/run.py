@@ -15,6 +15,7 @@ import numpy as np
 from dali_ssd.bench.soak.faults import Planted
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
+from dali_ssd.config import PipelineConfig, RecordsConfig
 from dali_ssd.errors import Place, TrainingError
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
@@ -111,17 +112,15 @@ def soak(config: SoakConfig, planted: Planted, stop: StopSignal) -> Soaked:
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     initialize(net, [mx.cpu()], config.data_shape)
-    options: dict[str, Any] = {
-        "batch_size": config.batch_size,
+    both: dict[str, Any] = {
         "data_shape": config.data_shape,
-        "num_threads": config.num_workers or "auto",
-        "on_bad": "skip",
-        "max_bad": _MAX_BAD,
         "num_classes": len(SHAPES),
+        "pipeline": PipelineConfig(config.batch_size, config.num_workers or "auto", seed=config.seed),
+        "records": RecordsConfig(on_bad="skip", max_bad=_MAX_BAD),
     }
     with (
-        TrainLoader(planted.shards, anchors=anchors_of(net, config.data_shape), seed=config.seed, **options) as loader,
-        ValLoader(planted.shards, **options) as val_loader,
+        TrainLoader(planted.shards, anchors=anchors_of(net, config.data_shape), **both) as loader,
+        ValLoader(planted.shards, **both) as val_loader,
         Progress("soaking", config.batches) as progress,
         stop,
     ):

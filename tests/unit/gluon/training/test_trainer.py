@@ -22,7 +22,7 @@ from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.gluon.training.trainer import Fitting
 
-CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", batch_size=2, log_interval=2, save_interval=2)
+CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", global_batch_size=2, log_interval=2, save_interval=2)
 
 
 @dataclass
