@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,9 +17,6 @@ from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.visualize.grid import Tile, pixels_of
-
-if TYPE_CHECKING:
-    from dali_ssd.gluon.evaluate import Detections
 
 __all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
 

@@ -43,7 +43,7 @@ def runs_of(path: Path) -> dict[str, dict[str, Any]]:
     return {run["trial"]["contender"]: run["outcome"] for run in json.loads(path.read_text())["runs"]}
 
 
-def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_path: Path):
+def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     saved, plot = tmp_path / "bench.json", tmp_path / "bench.png"
     done = bench(shards, "--contenders", "dali_ssd,decode", "--threads", "1", "--json", saved, "--plot", plot)
@@ -60,7 +60,7 @@ def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_p
         assert outcome["startup_s"] > 0
 
 
-def test_the_steps_of_the_pipeline(shards: Path, tmp_path: Path):
+def test_the_steps_of_the_pipeline(shards: Path, tmp_path: Path) -> None:
     done = bench(shards, "--steps", "--json", tmp_path / "steps.json")
     assert done.returncode == 0, done.stderr
     runs = runs_of(tmp_path / "steps.json")
@@ -68,7 +68,7 @@ def test_the_steps_of_the_pipeline(shards: Path, tmp_path: Path):
     assert [outcome["error"] for outcome in runs.values()] == [""] * len(STEPS)
 
 
-def test_training_from_shards_and_from_a_constant_batch(shards: Path, tmp_path: Path):
+def test_training_from_shards_and_from_a_constant_batch(shards: Path, tmp_path: Path) -> None:
     pytest.importorskip("mxnet")
     options = ("--train", "--data-shape", "128", "--contenders", "dali_ssd,synthetic")
     done = bench(shards, *options, "--json", tmp_path / "train.json")
@@ -76,7 +76,7 @@ def test_training_from_shards_and_from_a_constant_batch(shards: Path, tmp_path: 
     assert {outcome["error"] for outcome in runs_of(tmp_path / "train.json").values()} == {""}
 
 
-def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path):
+def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path) -> None:
     pytest.importorskip("mxnet")
     from dali_ssd.records.dataset import open_dataset
     from dali_ssd.records.format.recordio import pack
@@ -97,7 +97,7 @@ def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100])
-def test_a_shard_without_records_is_one_line(tmp_path: Path, content: bytes):
+def test_a_shard_without_records_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.rec").write_bytes(content)
     done = bench(tmp_path / "a.rec")
     assert done.returncode == 2
@@ -106,7 +106,7 @@ def test_a_shard_without_records_is_one_line(tmp_path: Path, content: bytes):
     assert done.stderr.count("\n") == 1
 
 
-def test_interrupting_ends_everything_at_once(shards: Path):
+def test_interrupting_ends_everything_at_once(shards: Path) -> None:
     command = [*COMMAND, str(shards), "--contenders", "decode", "--seconds", "300", "--device", "cpu"]
     # A shell that runs the tests in the background has children ignore SIGINT.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)

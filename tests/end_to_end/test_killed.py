@@ -112,8 +112,9 @@ def test_a_second_interrupt_leaves_at_once(shard: Path, whole: Training, tmp_pat
     process = training.start(slow=0.01)
     wait_until(lambda: training.checkpoints)
     process.send_signal(signal.SIGINT)
-    assert process.stderr is not None  # asked for
-    wait_until(lambda: "a second one leaves at once" in process.stderr.readline())
+    stderr = process.stderr
+    assert stderr is not None  # asked for
+    wait_until(lambda: "a second one leaves at once" in stderr.readline())
     wait_until(lambda: training.half_written)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from dali_ssd import TrainLoader
@@ -16,8 +17,8 @@ from dali_ssd.errors import DatasetError, RecordError
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.records.format.labels import build_label
 from tests.end_to_end.training import NAME, TRAIN, weights
-from tests.processes import Method, in_processes
 from tests.support.pipes import ANCHORS
+from tests.support.processes import Method, in_processes
 from tests.support.shards import Record, draw, encoded, random_boxes, write
 
 pytest.importorskip("mxnet")
@@ -25,7 +26,7 @@ pytest.importorskip("mxnet")
 COUNT, SIZE = 12, 80
 
 
-def records(label: Callable[[np.ndarray, int], np.ndarray] | None = None) -> list[Record]:
+def records(label: Callable[[npt.NDArray[np.float64], int], npt.NDArray[np.float32]] | None = None) -> list[Record]:
     """JPEGs of 80 x 80 pixels with two objects each, or what `label` makes of their boxes and number."""
     rng = np.random.default_rng(0)
     label = label or (lambda boxes, _: build_label(boxes, [0, 1]))
@@ -127,7 +128,7 @@ def test_corrupt_image_that_shows_only_when_decoded(tmp_path: Path, workers: int
 # --------------------------------------------------------------------- Cannot differentiate node, with labels in pixels
 
 
-def in_pixels(boxes: np.ndarray, _: int) -> np.ndarray:
+def in_pixels(boxes: npt.NDArray[np.float64], _: int) -> npt.NDArray[np.float32]:
     return build_label(boxes * SIZE, [0, 1])
 
 
@@ -159,7 +160,7 @@ def test_a_few_labels_in_pixels_are_named(tmp_path: Path, capfd: pytest.CaptureF
 def test_labels_without_objects(tmp_path: Path, none: list[float]) -> None:
     """Neither reading nor the loss of a batch without any object fails; such images are background."""
     label = build_label([[0.1, 0.1, 0.9, 0.9]], [0])
-    (shard,) = write(tmp_path, records(lambda _, number: label if number == 3 else np.float32(none)))
+    (shard,) = write(tmp_path, records(lambda _, number: label if number == 3 else np.array(none, np.float32)))
     with loader(shard) as batches:
         positive = [bool(batch.cls_targets[0].asnumpy().any()) for batch in batches]
     assert positive.count(True) == 1 and len(positive) == 3
@@ -181,7 +182,7 @@ def test_labels_without_objects(tmp_path: Path, none: list[float]) -> None:
 def test_a_set_without_any_object_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], none: list[float], says: str
 ) -> None:
-    (shard,) = write(tmp_path, records(lambda *_: np.float32(none)))
+    (shard,) = write(tmp_path, records(lambda *_: np.array(none, np.float32)))
     assert train(shard, tmp_path / "out") == 2
     assert says in capfd.readouterr().err
 
@@ -198,7 +199,7 @@ def test_a_validation_without_any_object_that_counts_is_refused_before_the_first
     tmp_path: Path, capfd: pytest.CaptureFixture[str], label: list[float], says: str
 ) -> None:
     (shard,) = write(tmp_path, records())
-    (val,) = write(tmp_path, records(lambda *_: np.float32(label)), stem="val")
+    (val,) = write(tmp_path, records(lambda *_: np.array(label, np.float32)), stem="val")
     assert train(shard, tmp_path / "out", "--val", str(val)) == 2
     out, err = capfd.readouterr()
     assert says in err and "[Epoch" not in out + err
@@ -206,7 +207,7 @@ def test_a_validation_without_any_object_that_counts_is_refused_before_the_first
 
 
 def test_some_labels_without_objects(tmp_path: Path) -> None:
-    half = records(lambda boxes, number: build_label(boxes, [0, 1]) if number % 2 else np.float32([2, 5]))
+    half = records(lambda boxes, number: build_label(boxes, [0, 1]) if number % 2 else np.array([2, 5], np.float32))
     (shard,) = write(tmp_path, half)
     with loader(shard) as batches:
         for batch in batches:

@@ -116,9 +116,9 @@ def test_bad_records_of_training_and_validation_are_listed(tmp_path: Path, capfd
     options = ["--epochs", "1", "--on-bad", "skip", "--max-bad", "0.2"]
     assert train(tmp_path / "shards", tmp_path / "out", *options) == 0
     log = (tmp_path / "out" / f"{NAME}_train.log").read_text()
-    for name, shard in (("bad_records", "train-0.rec"), ("bad_val_records", "val.rec")):
+    for name, listed in (("bad_records", "train-0.rec"), ("bad_val_records", "val.rec")):
         path = tmp_path / "out" / f"{NAME}_{name}.txt"
-        assert shard in path.read_text() and f"1 bad record left out; {path} lists what is wrong" in log
+        assert listed in path.read_text() and f"1 bad record left out; {path} lists what is wrong" in log
 
 
 def test_parameters_resume_with_a_start_epoch(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 
 from dali_ssd.gluon.checkpoint.file import read_checkpoint
 
@@ -15,7 +16,7 @@ SMALL = ["--network", "mobilenet0.25", "--data-shape", "128", "--gpus", ""]
 TRAIN = [*SMALL, "--batch-size", "8", "--lr", "0.01", "--pretrained-base", "no", "-j", "2", "--log-interval", "2"]
 
 
-def weights(checkpoint: Path) -> dict[str, np.ndarray]:
+def weights(checkpoint: Path) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a checkpoint: parameters and momentum."""
     return read_checkpoint(checkpoint)[0]
 

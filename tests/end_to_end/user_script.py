@@ -8,6 +8,7 @@ It imports what GluonCV's train_ssd.py imports at its top; on today's Pythons th
 from dali_ssd import TrainLoader  # isort: split
 
 import sys
+from typing import Any
 
 import gluoncv as gcv
 import mxnet as mx
@@ -28,7 +29,7 @@ IMPORTED = (amp, Accuracy, COCODetectionMetric, Pad, SSDDALIPipeline, SSDDefault
 CLASSES, SIDE, BATCH = ["circle", "square"], 300, 2  # images a batch, over all contexts
 
 
-def get_network(ctx):
+def get_network(ctx: list[Any]) -> tuple[Any, Any]:
     net = get_model("ssd_300_mobilenet0.25_custom", classes=CLASSES, pretrained_base=False)
     net.initialize()
     net.collect_params().reset_ctx(ctx)
@@ -37,7 +38,7 @@ def get_network(ctx):
     return net, anchors
 
 
-def train(net, train_loader):
+def train(net: Any, train_loader: Any) -> None:
     trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.001, "wd": 0.0005, "momentum": 0.9})
     mbox_loss = gcv.loss.SSDMultiBoxLoss()
     cross_entropy = mx.metric.Loss("CrossEntropy")
@@ -54,7 +55,7 @@ def train(net, train_loader):
     print(f"{name}={loss:.3f}")
 
 
-def validate(net, val_record, ctx):
+def validate(net: Any, val_record: str, ctx: list[Any]) -> None:
     """Score by GluonCV's own data set, DataLoader with workers, and metric."""
     dataset = gdata.RecordFileDetection(val_record)
     val_loader = gluon.data.DataLoader(
@@ -74,7 +75,7 @@ def validate(net, val_record, ctx):
     print(f"{names[-1]}={values[-1]:.3f}")
 
 
-def main(train_record, val_record, contexts):
+def main(train_record: str, val_record: str, contexts: str) -> None:
     gutils.random.seed(233)
     ctx = [mx.cpu(number) for number in range(int(contexts))]
     net, anchors = get_network(ctx)

@@ -12,7 +12,7 @@ import pytest
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
-from tests.unit.records.conftest import BOX, encoded, record
+from tests.support.records import BOX, encoded, record
 
 __all__ = ["BOX", "Case", "encoded", "pack", "raising", "record", "refuse", "write"]
 

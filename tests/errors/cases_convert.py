@@ -12,7 +12,7 @@ from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.util.parallel import ordered_map
 from tests.errors.cases import Case
-from tests.unit.convert.conftest import Coco, Voc, jpeg
+from tests.support.annotations import Coco, Voc, jpeg
 
 GOOD = ("cat", 10, 10, 40, 40)
 

@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {"anchors": ANCHORS, "batch_size": 2, "data_shape": 64
 
 
 def loader(folder: Path, **options: Any) -> TrainLoader:
-    return TrainLoader(write(folder), **(OPTIONS | options))
+    return TrainLoader(write(folder), **{**OPTIONS, **options})
 
 
 def not_utf8(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -81,18 +81,18 @@ def carried_over(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 def changed(change: Callable[[Path], object]) -> Case:
-    def case(folder: Path, _: object) -> object:
+    def case(folder: Path, _: object) -> None:
         shard = write(folder)
         dataset = open_dataset(shard)
         change(shard)
-        return dataset.require_sizes()
+        dataset.require_sizes()
 
     return case
 
 
-def other_state(folder: Path, _: object) -> object:
+def other_state(folder: Path, _: object) -> None:
     with loader(folder) as one, loader(folder / "other", seed=1) as other:
-        return one.load_state_dict(other.state_dict())
+        one.load_state_dict(other.state_dict())
 
 
 def without_mxnet(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -148,7 +148,7 @@ CASES: dict[str, Case] = {
     "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
     "the networks take NCHW float32": lambda *_: network_recipe(
-        TrainConfig(input=InputConfig("tests.unit.loader.test_recipes:OWN"))
+        TrainConfig(input=InputConfig("tests.support.recipe:OWN"))
     ),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,

@@ -134,6 +134,11 @@ def full_disk_in_writer(folder: Path, patch: pytest.MonkeyPatch) -> None:
     write(folder)
 
 
+def json_is_a_folder(folder: Path, _: object) -> object:
+    (folder / "a.json").mkdir()
+    return main_check([str(write(folder)), "--json", str(folder / "a.json")])
+
+
 CASES: dict[str, Case] = {
     "is a folder; give its shards": lambda folder, _: expand_paths(folder),
     "is a device or a pipe": lambda *_: expand_paths("/dev/zero"),
@@ -196,10 +201,7 @@ CASES: dict[str, Case] = {
     "has changed meanwhile": changed_meanwhile,
     "the indexes list none of": lambda folder, _: demand(with_index(folder, "")),
     "nothing was repaired, since": unreadable,
-    "{path} is a folder; give the name": lambda folder, _: (
-        (folder / "a.json").mkdir(),
-        main_check([str(write(folder)), "--json", str(folder / "a.json")]),
-    ),
+    "{path} is a folder; give the name": json_is_a_folder,
     "bytes in all": lambda folder, _: inspect_shards(without_index(folder, b"")),
     "no records in {shards}": lambda folder, _: demand(without_index(folder, b"damage" * 9)),
 }

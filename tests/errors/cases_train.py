@@ -142,6 +142,12 @@ def score(folder: Path, records: list[bytes]) -> object:
     )
 
 
+def no_server(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9/")
+    patch.setenv("MXNET_HOME", str(folder))
+    return train(config(folder, pretrained_base="yes"))
+
+
 CASES: dict[str, Case] = {
     "no training shards": lambda *_: train(TrainConfig()),
     "no shards to score on": lambda *_: score_file(EvalConfig(params="a.params", val=())),
@@ -161,11 +167,7 @@ CASES: dict[str, Case] = {
     ),
     "no SSD of": lambda *_: build_network("resnet18", 300, ["a"]),
     "a network needs at least one class name": lambda *_: build_network("mobilenet0.25", 128, []),
-    "no pretrained base": lambda folder, patch: (
-        patch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9/"),
-        patch.setenv("MXNET_HOME", str(folder)),
-        train(config(folder, pretrained_base="yes")),
-    ),
+    "no pretrained base": no_server,
     "--gpus must be numbers": lambda *_: devices_of("first"),
     "MXNet finds no GPU": lambda *_: devices_of("99"),
     "a GPU is named twice": lambda _, patch: (

@@ -10,10 +10,9 @@ import pytest
 
 from dali_ssd.errors import DaliSsdError, MissingDependencyError
 from dali_ssd.records.lint.findings import KINDS
+from tests.errors import cases_convert, cases_loader, cases_records, cases_tools
 from tests.errors.cases import Case
 from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, template
-
-from . import cases_convert, cases_loader, cases_records, cases_tools
 
 MISSING = [name for name in ("mxnet", "gluoncv", "matplotlib") if find_spec(name) is None]
 """What is not installed here, so that some cases cannot get as far as their message."""

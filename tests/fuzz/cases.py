@@ -66,9 +66,9 @@ _POOL = (
     (build_label(_TWO, [1, 2]), _image("JPEG", "RGB", (48, 40), progressive=True)),
     (build_label(_TWO, [1, 2], [0, 1], header=[7, 8]), _image("JPEG", "RGB", (33, 17), exif=_turned())),
     (build_label([], []), _image("JPEG", "L", (16, 16))),
-    (np.float32([2, 5]), _image("PNG", "RGB", (20, 30))),
+    (np.array([2, 5], np.float32), _image("PNG", "RGB", (20, 30))),
     (build_label(_ONE, [3], extra=[[1, 2]]), _image("JPEG", "CMYK", (17, 40))),
-    (build_label(np.float64(_TWO) * 16, [0, 0]), _image("PNG", "P", (16, 16))),
+    (build_label(np.array(_TWO, np.float64) * 16, [0, 0]), _image("PNG", "P", (16, 16))),
     (build_label(_ONE, [0]), _image("JPEG", "RGB", (24, 17)) + struct.pack("<3I", MAGIC, MAGIC, MAGIC)),
 )
 """Labels and images of every sort that is read; one with pixel coordinates, one that is split at the magic number."""

@@ -19,10 +19,12 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from dali_ssd import TrainLoader, ValLoader
@@ -58,7 +60,10 @@ def _val(shards: Any, **options: Any) -> ValLoader:
     return ValLoader(shards, batch_size=2, **_OPTIONS, **options)
 
 
-def _within(array: np.ndarray, low: float, high: float) -> None:
+_LOADERS: tuple[Callable[..., TrainLoader | ValLoader], ...] = (_train, _val)
+
+
+def _within(array: npt.NDArray[Any], low: float, high: float) -> None:
     assert np.isfinite(array).all(), "a value is not finite"
     assert array.size == 0 or (array.min() >= low and array.max() <= high), f"{array.min()} to {array.max()}"
 
@@ -101,8 +106,8 @@ def _structure(shard: Path) -> Iterator[str]:
         found: Sequence[object] = check(CheckConfig((str(shard),), workers=1)).findings
     except DatasetError as error:  # an empty shard: loaders refuse it with the same words
         found = [error]
-    for make in (_train, _val):
-        outcome = _load(lambda make=make: make(shard))
+    for make in _LOADERS:
+        outcome = _load(partial(make, shard))
         assert outcome != "refused" or found, "check has nothing to say about a shard that the loader refuses"
         yield outcome
 
@@ -156,8 +161,8 @@ def _decoded(folder: Path) -> Iterator[str]:
     """All shards of a folder at once, bad records left out: none is left that could be named later."""
     shards = sorted(folder.glob("*.rec"))
     assert check(CheckConfig(tuple(map(str, shards)), decode=True, workers=1)).exit_code in (0, 1)
-    for make in (_train, _val):
-        outcome = _load(lambda make=make: make(shards, on_bad="skip", max_bad=1, coordinates="fraction"))
+    for make in _LOADERS:
+        outcome = _load(partial(make, shards, on_bad="skip", max_bad=1, coordinates="fraction"))
         assert outcome != "named", "a record got through that cannot be decoded"
         yield outcome
 
@@ -232,7 +237,7 @@ def _peak_mb() -> int:
 def main() -> None:
     """Answer requests until there are no more. What libraries print goes to stderr."""
     os.setpgid(0, 0)  # whoever kills this process can reach those that it starts
-    damage.undecodable = _undecodable_here
+    damage.undecodable = _undecodable_here  # type: ignore[attr-defined]  # it is imported there
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

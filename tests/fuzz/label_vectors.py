@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import strategies as st
 
 __all__ = ["count_objects", "labelled"]
@@ -101,7 +102,7 @@ def labelled(draw: st.DrawFn, images: Sequence[bytes]) -> list[bytes]:
     return records
 
 
-def count_objects(label: np.ndarray, size: tuple[float, float]) -> tuple[int, int]:
+def count_objects(label: npt.NDArray[np.float32], size: tuple[float, float]) -> tuple[int, int]:
     """Objects of a proper label, number by number: those with an area, and how many of these reach into the image.
 
     `size` is the image's width and height in the label's unit. A reader has to find the first, a training to learn from

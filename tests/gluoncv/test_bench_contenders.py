@@ -24,6 +24,8 @@ from dali_ssd.synthetic import SHAPES, write_shapes
 ANCHORS = vgg_anchors(300)
 STDS = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
+Batches = Callable[..., list[Batch]]
+
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
@@ -33,7 +35,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def batches(shards: tuple[str, ...], tmp_path: Path) -> Callable[[str, int], list[Batch]]:
+def batches(shards: tuple[str, ...], tmp_path: Path) -> Batches:
     def draw(name: str, count: int, size: int = 8) -> list[Batch]:
         work = Work(shards, batch_size=size, threads=1, folder=str(tmp_path))
         found = []
@@ -57,7 +59,7 @@ def decoded_boxes(classes: NDArray[np.float32], encoded: NDArray[np.float32]) ->
 
 
 @pytest.mark.parametrize("name", ["gluoncv", "mxnet", "stock", "dali_ssd", "synthetic"])
-def test_images_have_the_networks_shape_type_and_range(batches, name: str):
+def test_images_have_the_networks_shape_type_and_range(batches: Batches, name: str) -> None:
     for batch in batches(name, 2):
         (data,) = batch.data
         pixels = data.asnumpy()
@@ -71,7 +73,7 @@ def test_images_have_the_networks_shape_type_and_range(batches, name: str):
 
 
 @pytest.mark.parametrize("name", ["gluoncv", "stock", "dali_ssd"])
-def test_targets_stand_for_boxes_in_the_image(batches, name: str):
+def test_targets_stand_for_boxes_in_the_image(batches: Batches, name: str) -> None:
     kinds = set()
     for batch in batches(name, 6):
         classes, boxes = batch.cls_targets[0].asnumpy(), batch.box_targets[0].asnumpy()
@@ -89,7 +91,7 @@ def test_targets_stand_for_boxes_in_the_image(batches, name: str):
     assert {1, 2, 3, 4} <= kinds <= set(range(len(SHAPES) + 1))
 
 
-def test_expand_is_part_of_the_peers_work(batches):
+def test_expand_is_part_of_the_peers_work(batches: Batches) -> None:
     """Half of the images are on a larger canvas, whose color normalizes to nearly 0."""
     for name in ("gluoncv", "mxnet", "stock", "dali_ssd"):
         data = np.concatenate([batch.data[0].asnumpy() for batch in batches(name, 6)])
@@ -102,11 +104,11 @@ def _borders(image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 @pytest.mark.parametrize("name", ["gluoncv", "decode", "stock"])
-def test_epochs_follow_each_other_without_end(batches, name: str):
+def test_epochs_follow_each_other_without_end(batches: Batches, name: str) -> None:
     assert sum(batch.size for batch in batches(name, 7)) == 56
 
 
-def test_all_shards_are_read(batches, shards: tuple[str, ...]):
+def test_all_shards_are_read(batches: Batches, shards: tuple[str, ...]) -> None:
     """Of 20 images in two shards, an epoch of GluonCV's shows each once."""
     from dali_ssd.bench.contenders.gluoncv import _Chain
 
@@ -116,7 +118,7 @@ def test_all_shards_are_read(batches, shards: tuple[str, ...]):
 
 
 @pytest.mark.parametrize("data_shape", [300, 512])
-def test_anchors_are_those_that_gluoncv_generates(data_shape: int):
+def test_anchors_are_those_that_gluoncv_generates(data_shape: int) -> None:
     anchors = []
     for index, level in enumerate(VGG_SHAPES[data_shape]):
         cells = (level.cells, level.cells)
@@ -125,7 +127,9 @@ def test_anchors_are_those_that_gluoncv_generates(data_shape: int):
     np.testing.assert_array_equal(vgg_anchors(data_shape), np.concatenate(anchors))
 
 
-def test_gluoncv_says_how_much_shared_memory_its_workers_need(batches, monkeypatch: pytest.MonkeyPatch):
+def test_gluoncv_says_how_much_shared_memory_its_workers_need(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     full = shutil.disk_usage("/dev/shm")._replace(free=64 * 2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(ConfigError, match=r"need 120 MB in /dev/shm, which has 67 MB free; .* --shm-size 1g"):

@@ -131,7 +131,8 @@ def gluoncvs(records: list[Any], monkeypatch: pytest.MonkeyPatch) -> Draws:
     monkeypatch.setattr(experimental.bbox, "bbox_iou", iou_with_crop)
     random.seed(1)
     np.random.seed(1)
-    transform, draws = SSDDefaultTrainTransform(SIZE, SIZE), defaultdict(list)
+    transform = SSDDefaultTrainTransform(SIZE, SIZE)
+    draws: Draws = defaultdict(list)
     images = [mx.image.imdecode(payload) for _, payload in records]
     for number in range(DRAWS):
         image, label = images[number % len(images)], records[number % len(images)][0]

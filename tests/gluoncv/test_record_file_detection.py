@@ -6,8 +6,10 @@ import json
 import struct
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -86,7 +88,7 @@ def test_dali_reads_the_merged_index(dataset: Dataset, tmp_path: Path, skip: lis
         assert where == f"{place.shard} at index {place.offset}"
 
 
-def read_by_gluoncv(shard: Path) -> list[tuple[tuple[int, int], np.ndarray]]:
+def read_by_gluoncv(shard: Path) -> list[tuple[tuple[int, int], npt.NDArray[Any]]]:
     """Height and width, and label rows xmin ymin xmax ymax id [difficult] in pixels."""
     peer = gluoncv.data.RecordFileDetection(str(shard))
     return [(image.shape[:2], label) for image, label in (peer[i] for i in range(len(peer)))]
@@ -130,5 +132,5 @@ def test_our_parser_agrees_with_gluoncv(real_data: Path, tmp_path: Path) -> None
     dataset = open_dataset(shard)
     for i, (size, label) in enumerate(read_by_gluoncv(shard)):
         objects = parse_label(dataset.read(i)[0].label)
-        pixels = objects.boxes * np.float32([size[1], size[0], size[1], size[0]])
+        pixels = objects.boxes * np.array([size[1], size[0], size[1], size[0]], np.float32)
         np.testing.assert_array_equal(label, np.column_stack([pixels, objects.class_ids, objects.difficult]))

@@ -36,7 +36,7 @@ def by_gluoncv(dataset: Dataset, i: int) -> tuple[npt.NDArray[np.float32], npt.N
 
 def compared(dataset: Dataset) -> list[tuple[Any, Any, Any, Any]]:
     """Our image and labels, and theirs, of the first records."""
-    found = []
+    found: list[tuple[Any, Any, Any, Any]] = []
     for batch in ValLoader(list(dataset.shards), batch_size=8, data_shape=SIZE, num_threads=2):
         for data, rows in zip(batch.data[0].asnumpy(), batch.labels[0].asnumpy(), strict=True):
             found.append((data, rows[rows[:, 4] >= 0], *by_gluoncv(dataset, len(found))))

@@ -18,7 +18,7 @@ pytest.importorskip("nvidia.dali")
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
 from tests.support.cases import FULL_RANGE
-from tests.support.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
+from tests.support.pipes import ANCHORS, Dtype, Layout, Targets, arrays, train_pipeline, val_pipeline
 from tests.support.shards import as_shard, draw, encoded, random_record, write
 
 COUNT = 16
@@ -53,7 +53,7 @@ def shares_that_differ(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> flo
 
 
 @pytest.mark.parametrize(("layout", "dtype"), [("NCHW", "float32"), ("NHWC", "float16")])
-def test_validation(shard: ReaderSlice, layout: str, dtype: str) -> None:
+def test_validation(shard: ReaderSlice, layout: Layout, dtype: Dtype) -> None:
     """Of images that are enlarged: to shrink, the filter would be area."""
     image = RenderConfig(data_shape=224, layout=layout, dtype=dtype)
     (images, labels, _), (gpu_images, gpu_labels, _) = both(val_pipeline, shard, image=image)
@@ -89,7 +89,7 @@ def test_training_on_a_canvas(shard: ReaderSlice) -> None:
 
 
 @pytest.mark.parametrize("targets", ["exact", "box_encoder"])
-def test_targets_are_the_same(shard: ReaderSlice, targets: str) -> None:
+def test_targets_are_the_same(shard: ReaderSlice, targets: Targets) -> None:
     config = TargetConfig(targets=targets)
     (_, classes, offsets, _), (_, gpu_classes, gpu_offsets, _) = both(train_pipeline, shard, targets=config)
     np.testing.assert_array_equal(classes, gpu_classes)

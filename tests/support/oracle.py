@@ -14,20 +14,23 @@ Array = npt.NDArray[np.float64]
 
 def filter_values(kind: str, distance: Array, scale: float) -> Array:
     """Weight, not normalized, of source pixels whose centers are `distance` source pixels away; nearest is apart."""
-    x = np.abs(distance)
+    x: Array = np.abs(distance)
+    weights: Array
     if kind == "linear":
-        return np.clip(1 - x, 0, None)
-    if kind == "area":  # what two boxes share, the output pixel's and the source pixel's
+        weights = np.clip(1 - x, 0, None)
+    elif kind == "area":  # what two boxes share, the output pixel's and the source pixel's
         low, high = np.maximum(distance - 0.5, -scale / 2), np.minimum(distance + 0.5, scale / 2)
-        return np.clip(high - low, 0, None)
-    if kind == "triangle":  # DALI's, which takes the place of area on the GPU
-        return np.clip(1 - x / max(scale, 1.0), 0, None)
-    if kind == "cubic":
+        weights = np.clip(high - low, 0, None)
+    elif kind == "triangle":  # DALI's, which takes the place of area on the GPU
+        weights = np.clip(1 - x / max(scale, 1.0), 0, None)
+    elif kind == "cubic":
         near = (1.5 * x - 2.5) * x**2 + 1
         far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-        return np.where(x < 1, near, np.where(x < 2, far, 0.0))
-    assert kind == "lanczos"
-    return np.where(x < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+        weights = np.where(x < 1, near, np.where(x < 2, far, 0.0))
+    else:
+        assert kind == "lanczos"
+        weights = np.where(x < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+    return weights
 
 
 def weight_matrix(kind: str, size: int, length: int, origin: int = 0) -> Array:
@@ -77,7 +80,7 @@ def render(
     x0, y0 = (int(value) for value in np.asarray(window)[:2])
     rows = weight_matrix(kind, size, canvas.shape[0], min(y0, 0))
     columns = weight_matrix(kind, size, canvas.shape[1], min(x0, 0))
-    result = np.einsum("yh,hwc,xw->yxc", rows, canvas, columns, optimize=True)
+    result: Array = np.einsum("yh,hwc,xw->yxc", rows, canvas, columns, optimize=True)
     if mirrored:
         result = result[:, ::-1]
     return result.transpose(2, 0, 1) if layout == "NCHW" else result

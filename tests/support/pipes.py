@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ from nvidia.dali import fn
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
 from pipelines import ssd
+
+Dtype = Literal["float32", "float16"]
+Layout = Literal["NCHW", "NHWC"]
+Targets = Literal["exact", "box_encoder"]
 
 ANCHORS = np.array(
     [(x, y, side, side) for side in (12, 24, 48) for y in range(8, 64, 8) for x in range(8, 64, 8)], np.float32

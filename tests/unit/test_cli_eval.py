@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
-
-pytest.importorskip("mxnet")
-
 from dali_ssd.cli.eval import _table
 from dali_ssd.metrics.scores import Scores, Truth
 

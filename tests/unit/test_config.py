@@ -163,8 +163,10 @@ def test_what_is_no_number_is_named(kind: type, name: str, value: Any) -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert PipelineConfig(batch_size=np.int32(4)).batch_size == 4
-    assert AugmentConfig(hue=np.float32(4)).hue == 4
+    count: Any = np.int32(4)
+    angle: Any = np.float32(4)
+    assert PipelineConfig(batch_size=count).batch_size == 4
+    assert AugmentConfig(hue=angle).hue == 4
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Checkout:
 
     def make(self, **options: str) -> tuple[int, int]:
         """How often `make test` with these options made an environment, and installed into it."""
-        done, log = self.run(**options)
+        done, log = self.run((), **options)
         assert done.returncode == 0, done.stderr
         assert "-m pytest" in log
         return log.count("-m venv"), log.count("-m pip install")

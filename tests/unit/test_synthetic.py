@@ -24,7 +24,7 @@ def test_boxes_lie_inside_and_have_an_area(seed: int) -> None:
     image, boxes, ids = draw_scene(np.random.default_rng(seed))
     assert image.mode == "RGB"
     assert boxes.shape == (len(ids), 4)
-    assert (boxes.dtype, ids.dtype) == (np.float32, np.int32)
+    assert boxes.dtype == np.float32 and ids.dtype == np.int32
     assert ((boxes >= 0) & (boxes <= 1)).all()
     assert (boxes[:, 2:] - boxes[:, :2] > 0.05).all()
     assert ((ids >= 0) & (ids < len(SHAPES))).all()

@@ -8,7 +8,7 @@ from dali_ssd.errors import ConfigError
 
 
 @pytest.mark.parametrize(("data_shape", "count"), [(300, 8732), (512, 24564)])
-def test_as_many_anchors_as_the_paper_has(data_shape: int, count: int):
+def test_as_many_anchors_as_the_paper_has(data_shape: int, count: int) -> None:
     anchors = vgg_anchors(data_shape)
     assert anchors.shape == (count, 4)
     assert anchors.dtype == np.float32
@@ -16,19 +16,19 @@ def test_as_many_anchors_as_the_paper_has(data_shape: int, count: int):
     assert (anchors[:, :2] < 1.02 * data_shape).all()  # 10 cells of 32 pixels reach beyond 300, as in GluonCV
 
 
-def test_the_first_and_the_last_anchor():
+def test_the_first_and_the_last_anchor() -> None:
     anchors = vgg_anchors(300)
     np.testing.assert_allclose(anchors[:2], [[4, 4, 30, 30], [4, 4, 1800**0.5, 1800**0.5]], rtol=1e-6)
     np.testing.assert_allclose(anchors[4], [12, 4, 30, 30])
     np.testing.assert_allclose(anchors[-1], [150, 150, 264 * 0.5**0.5, 264 * 2**0.5], rtol=1e-6)
 
 
-def test_corners_enclose_the_center():
+def test_corners_enclose_the_center() -> None:
     corners = corner_fractions(vgg_anchors(300), 300)
     np.testing.assert_allclose((corners[:, :2] + corners[:, 2:]) / 2 * 300, vgg_anchors(300)[:, :2], atol=1e-4)
 
 
-def test_other_shapes_are_refused():
+def test_other_shapes_are_refused() -> None:
     with pytest.raises(ConfigError, match="300 or 512"):
         vgg_anchors(301)
     assert sorted(VGG_SHAPES) == [300, 512]

@@ -34,7 +34,7 @@ def bench(*options: object) -> int:
     return main(["bench", *map(str, options), "--device", "cpu"])
 
 
-def test_measures_prints_and_writes(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_measures_prints_and_writes(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved, plot = tmp_path / "bench.json", tmp_path / "bench.png"
     pytest.importorskip("matplotlib")
     assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--json", saved, "--plot", plot) == 0
@@ -61,7 +61,7 @@ def test_without_matplotlib_the_picture_is_left_out_and_said_once(
 
 def test_an_earlier_record_is_shown_without_measuring(
     shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fake_children: list[Request]
-):
+) -> None:
     saved = tmp_path / "bench.json"
     bench(shard, "--contenders", "dali_ssd,gluoncv", "--rounds", 1, "--json", saved)
     first, asked = capsys.readouterr().out, len(fake_children)
@@ -70,7 +70,7 @@ def test_an_earlier_record_is_shown_without_measuring(
     assert len(fake_children) == asked
 
 
-def test_contenders_get_the_same_work(shard: Path, fake_children: list[Request]):
+def test_contenders_get_the_same_work(shard: Path, fake_children: list[Request]) -> None:
     settings = ("--threads", "1,2", "--batch-sizes", "4,8", "--rounds", 1, "--seed", 7)
     bench(shard, "--contenders", "dali_ssd,gluoncv", *settings)
     works = {name: [asked.work for asked in fake_children if asked.contender == name] for name in SPEEDS}
@@ -80,13 +80,15 @@ def test_contenders_get_the_same_work(shard: Path, fake_children: list[Request])
     assert {work.seed for work in works["dali_ssd"]} == {7}
 
 
-def test_training_names_its_network(shard: Path, fake_children: list[Request], capsys: pytest.CaptureFixture[str]):
+def test_training_names_its_network(
+    shard: Path, fake_children: list[Request], capsys: pytest.CaptureFixture[str]
+) -> None:
     bench(shard, "--train", "--rounds", 1)
     assert {asked.network for asked in fake_children} == {"mobilenet0.25"}
     assert "train mobilenet0.25 at 300 px" in capsys.readouterr().out
 
 
-def test_without_shards_some_are_drawn(fake_children: list[Request], capsys: pytest.CaptureFixture[str]):
+def test_without_shards_some_are_drawn(fake_children: list[Request], capsys: pytest.CaptureFixture[str]) -> None:
     assert bench("--draw", 3, "--contenders", "dali_ssd", "--rounds", 1) == 0
     assert "3 records" in capsys.readouterr().out
     (work,) = (asked.work for asked in fake_children)
@@ -94,11 +96,11 @@ def test_without_shards_some_are_drawn(fake_children: list[Request], capsys: pyt
 
 
 @pytest.mark.parametrize(("contenders", "code"), [("gluoncv,stock", 0), ("dali_ssd,stock", 0), ("stock", 1)])
-def test_a_peer_that_fails_is_a_finding(shard: Path, contenders: str, code: int):
+def test_a_peer_that_fails_is_a_finding(shard: Path, contenders: str, code: int) -> None:
     assert bench(shard, "--contenders", contenders, "--rounds", 1) == code
 
 
-def test_our_own_failure_fails(shard: Path, monkeypatch: pytest.MonkeyPatch):
+def test_our_own_failure_fails(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(SPEEDS, "dali_ssd")
     assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--rounds", 1) == 1
 
@@ -106,7 +108,7 @@ def test_our_own_failure_fails(shard: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("option", ["--json", "--plot"])
 def test_output_that_cannot_be_written_is_refused_before_measuring(
     shard: Path, tmp_path: Path, option: str, fake_children: list[Request], capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     assert bench(shard, option, tmp_path / "none" / "file") == 2
     assert f"{option} {tmp_path}" in capsys.readouterr().err
     assert fake_children == []
@@ -120,7 +122,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused_before_measuring(
     fake_children: list[Request],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-):
+) -> None:
     # Permissions do not stop root, who may run the tests.
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert bench(shard, option, tmp_path / "file") == 2
@@ -128,13 +130,13 @@ def test_a_folder_that_may_not_be_written_to_is_refused_before_measuring(
     assert fake_children == []
 
 
-def test_unknown_contenders_are_listed(shard: Path, capsys: pytest.CaptureFixture[str]):
+def test_unknown_contenders_are_listed(shard: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         bench(shard, "--contenders", "fast")
     assert caught.value.code == 2
     assert "no contender fast" in " ".join(capsys.readouterr().err.split())
 
 
-def test_missing_shards_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_missing_shards_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(tmp_path / "none.rec") == 2
     assert "none.rec" in capsys.readouterr().err

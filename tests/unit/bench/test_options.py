@@ -9,51 +9,51 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.util.parallel import available_cores
 
 
-def test_defaults_measure_everything_on_all_cores():
+def test_defaults_measure_everything_on_all_cores() -> None:
     config = BenchConfig()
     assert config.contender_names == list(CONTENDERS)
     assert config.thread_counts == [available_cores()]
     assert config.sizes == [32]
 
 
-def test_the_window_is_what_was_asked_for():
+def test_the_window_is_what_was_asked_for() -> None:
     config = BenchConfig(warmup=3, warmup_seconds=0.5, seconds=2.0, min_batches=7)
     assert config.window == Window(warmup=3, warmup_seconds=0.5, seconds=2.0, min_batches=7)
     assert BenchConfig().window == Window()
 
 
-def test_training_takes_those_that_make_targets():
+def test_training_takes_those_that_make_targets() -> None:
     assert BenchConfig(train=True).contender_names == ["dali_ssd", "gluoncv", "synthetic"]
 
 
-def test_lists_are_separated_by_commas():
+def test_lists_are_separated_by_commas() -> None:
     config = BenchConfig(contenders="stock, decode", threads="1,2,4", batch_sizes="8,")
     assert config.contender_names == ["stock", "decode"]
     assert config.thread_counts == [1, 2, 4]
     assert config.sizes == [8]
 
 
-def test_a_contender_of_ones_own_is_a_module():
+def test_a_contender_of_ones_own_is_a_module() -> None:
     assert BenchConfig(contenders="dali_ssd,mine.loader").contender_names == ["dali_ssd", "mine.loader"]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1;2", "1.5", "1 2"])
-def test_numbers_must_be_numbers(text: str):
+def test_numbers_must_be_numbers(text: str) -> None:
     with pytest.raises(ConfigError, match="threads must be whole numbers"):
         BenchConfig(threads=text)
 
 
-def test_all_faults_are_reported_at_once():
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         BenchConfig(contenders="fast", batch_sizes="x", rounds=0, data_shape=301, record="a.json", steps=True)
     for part in ("no contender fast", "batch_sizes", "rounds must be greater than 0, not 0", "300 or 512", "earlier"):
         assert part in str(caught.value)
 
 
-def test_what_makes_no_targets_cannot_train():
+def test_what_makes_no_targets_cannot_train() -> None:
     with pytest.raises(ConfigError, match="mxnet, decode cannot train"):
         BenchConfig(train=True, contenders="mxnet,dali_ssd,decode")
 
 
-def test_training_may_have_any_shape_a_network_has():
+def test_training_may_have_any_shape_a_network_has() -> None:
     assert BenchConfig(train=True, data_shape=128).data_shape == 128

@@ -24,7 +24,7 @@ def failed(step: str, number: int) -> Run:
     return Run(Trial(step, 1, 32), number, Outcome(error="RuntimeError: no"))
 
 
-def test_a_step_costs_what_it_adds_in_the_same_round():
+def test_a_step_costs_what_it_adds_in_the_same_round() -> None:
     runs = [run("read", 1, 1.0), run("plan", 1, 3.0), run("plan", 2, 6.0), run("read", 2, 2.0)]
     read, plan = step_costs(runs)
     assert (read.step, read.cost) == ("read", Spread(1.5, 1.0, 2.0))
@@ -32,19 +32,19 @@ def test_a_step_costs_what_it_adds_in_the_same_round():
     assert plan.total == Spread(4.5, 3.0, 6.0)
 
 
-def test_steps_come_in_the_order_of_the_data():
+def test_steps_come_in_the_order_of_the_data() -> None:
     runs = [run(step, 1, 1.0) for step in reversed(STEPS)]
     assert [step.step for step in step_costs(runs)] == list(STEPS)
 
 
-def test_a_failing_step_and_the_one_after_it_have_no_cost():
+def test_a_failing_step_and_the_one_after_it_have_no_cost() -> None:
     read, plan, decode = step_costs([run("read", 1, 1.0), failed("plan", 1), run("decode", 1, 5.0)])
     assert read.cost
     assert (plan.cost, plan.error) == (None, "RuntimeError: no")
     assert (decode.cost, decode.total) == (None, Spread(5.0, 5.0, 5.0))
 
 
-def test_steps_are_printed_and_drawn(make_record: Callable[..., Record], tmp_path: Path):
+def test_steps_are_printed_and_drawn(make_record: Callable[..., Record], tmp_path: Path) -> None:
     runs = [run("read", 1, 1.0), run("plan", 1, 1.25), failed("decode", 1)]
     record = replace(make_record(), task="steps", runs=runs)
     stream = io.StringIO()

@@ -18,7 +18,7 @@ from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.classes import read_classes
 from dali_ssd.records.format.labels import parse_label
-from tests.unit.convert.conftest import Coco, Voc, jpeg
+from tests.support.annotations import Coco, Voc, jpeg
 
 CAT = ("cat", 11, 11, 41, 41)
 

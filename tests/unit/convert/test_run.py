@@ -20,7 +20,7 @@ from dali_ssd.convert.sample import Note
 from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError, RecordError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.util.words import counted
-from tests.unit.convert.conftest import Voc, jpeg
+from tests.support.annotations import Voc, jpeg
 
 
 @pytest.fixture

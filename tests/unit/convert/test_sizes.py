@@ -17,7 +17,7 @@ from dali_ssd.convert.sizes import size_note
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.unit.convert.conftest import Coco, Voc
+from tests.support.annotations import Coco, Voc
 
 CAT = ("cat", 11, 6, 51, 26)
 
@@ -53,7 +53,7 @@ def test_skip_leaves_them_out(two: Voc) -> None:
 def test_keep_takes_pixels_of_the_file(two: Voc) -> None:
     done = by_voc(two, on_bad="keep")
     assert (done.report.images, done.report.count("size-differs")) == (2, 1)
-    np.testing.assert_array_equal(boxes(done, 1), np.float32([[0.1, 0.1, 0.5, 0.5]]))
+    np.testing.assert_array_equal(boxes(done, 1), np.array([[0.1, 0.1, 0.5, 0.5]], np.float32))
     assert "100x50 in the file; kept" in shown(done)
 
 
@@ -94,7 +94,7 @@ def test_a_pixel_more_or_less_is_only_said(voc: Voc, on_bad: Any, declared: Any)
     voc.add("a", [CAT], (100, 50), declared)
     done = by_voc(voc, on_bad=on_bad)
     assert (done.report.images, done.report.count("size-rounded"), done.report.count("size-differs")) == (1, 1, 0)
-    np.testing.assert_array_equal(boxes(done), np.float32([[0.1, 0.1, 0.5, 0.5]]))
+    np.testing.assert_array_equal(boxes(done), np.array([[0.1, 0.1, 0.5, 0.5]], np.float32))
 
 
 @pytest.mark.parametrize(

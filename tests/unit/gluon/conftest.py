@@ -79,15 +79,15 @@ def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
 
     def make(number: int = 0, *, positives: int = 5, devices: int = 1, images: int = 2) -> FakeBatch:
         rng = np.random.default_rng(number)
-        data, cls_targets, box_targets = [], [], []
+        parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         for device in range(devices):
             classes = np.zeros((images, anchor_count), np.float32)
             classes[:, rng.choice(anchor_count, positives, replace=False)] = 1 + number % len(CLASSES)
             boxes = rng.normal(size=(images, anchor_count, 4)) * (classes > 0)[..., None]
             pixels = rng.normal(size=(images, 3, SIDE, SIDE))
-            for parts, array in ((data, pixels), (cls_targets, classes), (box_targets, boxes)):
-                parts.append(mx.nd.array(array, ctx=mx.cpu(device)))
-        return FakeBatch(data, cls_targets, box_targets, [Place(key=number * 10 + i) for i in range(images)])
+            for part, array in zip(parts, (pixels, classes, boxes), strict=True):
+                part.append(mx.nd.array(array, ctx=mx.cpu(device)))
+        return FakeBatch(*parts, [Place(key=number * 10 + i) for i in range(images)])
 
     return make
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class ValBatch:
 class Oracle:
     """A network that finds what it is told to; the image's first pixel says which answer."""
 
-    def __init__(self, answers: list[list[tuple[float, ...]]]) -> None:
+    def __init__(self, answers: Sequence[Sequence[tuple[float, ...]]]) -> None:
         self.answers = answers
         self.calls: list[str] = []
 
@@ -45,7 +45,8 @@ class Oracle:
         rows = [self.answers[int(image[0, 0, 0])] for image in data.asnumpy()]
         length = max(len(row) for row in rows) + 1
         table = np.array([list(row) + [PAD] * (length - len(row)) for row in rows], np.float32)
-        return tuple(mx.nd.array(part) for part in (table[..., 4:5], table[..., 5:6], table[..., :4]))  # type: ignore[return-value]
+        ids, scores, boxes = (mx.nd.array(part) for part in (table[..., 4:5], table[..., 5:6], table[..., :4]))
+        return ids, scores, boxes
 
 
 def batch(first: int, *labels: list[tuple[float, ...]], devices: int = 1) -> ValBatch:

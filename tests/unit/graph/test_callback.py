@@ -96,7 +96,7 @@ def test_a_kernel_works_where_no_cache_can_be_written(tmp_path: Path) -> None:
 
 def good() -> list[np.ndarray[Any, Any]]:
     """Arguments that `validation_kernel` takes."""
-    return [np.float32([2, 5]), np.array([30, 40, 3]), np.zeros(14, np.float32)]
+    return [np.array([2, 5], np.float32), np.array([30, 40, 3]), np.zeros(14, np.float32)]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_kernels_are_made_once() -> None:
 
 
 def test_packed_arrays_come_apart_again() -> None:
-    arrays = [np.arange(6.0).reshape(2, 3), np.empty(0), 0.25, range(3)]
+    arrays: list[Any] = [np.arange(6.0).reshape(2, 3), np.empty(0), 0.25, range(3)]
     vector = pack_arrays(*arrays)
     assert vector.dtype == np.float32
     for number, array in enumerate(arrays):

@@ -13,7 +13,7 @@ from dali_ssd.config import INTERPOLATIONS, RenderConfig
 from dali_ssd.graph.render import render, render_kernel
 from dali_ssd.kernels.augment.color import normalization
 from tests.support.cases import FULL_RANGE, View, random_color, usual_views, views
-from tests.support.pipes import fixed
+from tests.support.pipes import Dtype, Layout, fixed
 from tests.support.shards import draw
 
 TOLERANCE = 1e-3 * FULL_RANGE
@@ -27,7 +27,7 @@ def by_kernel(view: View, size: int, layout: str = "NCHW") -> npt.NDArray[np.flo
 
 def limit(view: View) -> float:
     """The tolerance, for colors whose range is wider than that of plain normalization."""
-    return TOLERANCE * max(1.0, 255 * np.abs(view.color[:, :3]).sum(axis=1).max() / FULL_RANGE)
+    return TOLERANCE * max(1.0, 255 * float(np.abs(view.color[:, :3]).sum(axis=1).max()) / FULL_RANGE)
 
 
 @settings(max_examples=300)
@@ -59,7 +59,7 @@ def test_a_view_beside_the_image_is_all_canvas(window: tuple[int, int, int, int]
 
 def test_the_mean_color_is_zero_and_not_seen_beside_the_canvas() -> None:
     config = RenderConfig(mean=(0.2, 0.4, 0.6))
-    image = np.tile(np.uint8([51, 102, 153]), (30, 30, 1))
+    image = np.tile(np.array([51, 102, 153], np.uint8), (30, 30, 1))
     for kind in INTERPOLATIONS:
         view = View(image, (-20, -20, 60, 60), kind, False, normalization(config))
         np.testing.assert_allclose(by_kernel(view, 40), 0, atol=1e-5)
@@ -83,7 +83,7 @@ def test_large_images_of_the_usual_views() -> None:
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_in_a_pipeline(layout: str, dtype: str) -> None:
+def test_in_a_pipeline(layout: Layout, dtype: Dtype) -> None:
     config = RenderConfig(data_shape=48, dtype=dtype, layout=layout)
     rng = np.random.default_rng(2)
     cases = usual_views(rng, 10, images=[draw(rng, 60, 80), draw(rng, 90, 50)])
@@ -91,8 +91,8 @@ def test_in_a_pipeline(layout: str, dtype: str) -> None:
     @pipeline_def(batch_size=len(cases), num_threads=2, device_id=None)
     def pipeline():  # type: ignore[no-untyped-def]
         sources = ([view.pixels for view in cases], [view.plan for view in cases], [view.region for view in cases])
-        nodes = [fixed(values) for values in sources]
-        return render(*nodes, config, device="cpu")
+        pixels, plans, regions = (fixed(values) for values in sources)
+        return render(pixels, plans, regions, config, device="cpu")
 
     (images,) = pipeline().run()
     assert images.dtype.name == ("FLOAT16" if dtype == "float16" else "FLOAT")

@@ -13,7 +13,7 @@ from dali_ssd.config import INTERPOLATIONS, RenderConfig
 from dali_ssd.graph.render_ops import render_with_operators
 from dali_ssd.kernels.augment.color import normalization
 from tests.support.cases import FULL_RANGE, View, random_color, usual_views
-from tests.support.pipes import arrays, fixed
+from tests.support.pipes import Dtype, Layout, arrays, fixed
 
 TOLERANCE = FULL_RANGE / 255
 """What the issue asks for."""
@@ -50,8 +50,8 @@ def away_from_the_seam(view: View, size: int) -> npt.NDArray[np.bool_]:
                 begin, end = (edge - reach - low) / scale - 1, (edge + reach - low) / scale + 1
                 mask[max(int(np.floor(begin)), 0) : max(int(np.ceil(end)), 0)] = False
         masks.append(mask)
-    mask = masks[0][:, None] & masks[1][None, :]
-    return mask[:, ::-1] if view.mirrored else mask
+    both: npt.NDArray[np.bool_] = masks[0][:, None] & masks[1][None, :]
+    return both[:, ::-1] if view.mirrored else both
 
 
 def as_dali_renders(view: View) -> View:
@@ -105,7 +105,7 @@ def test_a_view_beside_the_image_is_all_canvas(window: tuple[int, int, int, int]
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_layouts_and_types(layout: str, dtype: str) -> None:
+def test_layouts_and_types(layout: Layout, dtype: Dtype) -> None:
     rng = np.random.default_rng(2)
     cases = usual_views(rng, 20, images=[noisy(rng, 60, 80), noisy(rng, 90, 50), noisy(rng, 300, 400)])
     rounding = 0.02 if dtype == "float16" else 0.0

@@ -93,7 +93,7 @@ def test_boxes_that_share_their_best_anchor_get_one_each() -> None:
 
 def test_the_best_pair_goes_first_whatever_the_order_of_the_boxes() -> None:
     anchors = np.array([(20, 20, 20, 20), (30, 20, 20, 20)], np.float32)
-    boxes = np.float32([(12, 10, 32, 30), (10, 10, 30, 30)])
+    boxes = np.array([(12, 10, 32, 30), (10, 10, 30, 30)], np.float32)
     for order in ([0, 1], [1, 0]):
         classes, _ = encode_targets(boxes[order], np.array([0, 1])[order], anchors)
         assert classes.tolist() == [2, 1]
@@ -126,7 +126,7 @@ def test_no_boxes_are_all_background(empty: Any) -> None:
 
 
 def test_the_options_reach_the_kernel() -> None:
-    box, anchor = np.float32([(10, 10, 34, 30)]), np.float32([(20, 20, 20, 20)])
+    box, anchor = np.array([(10, 10, 34, 30)], np.float32), np.array([(20, 20, 20, 20)], np.float32)
     _, offsets = encode_targets(box, [0], anchor, TargetConfig(stds=(1, 2, 3, 4)))
     np.testing.assert_allclose(offsets, box_algebra.encode(box, anchor, (1, 2, 3, 4)), rtol=1e-5, atol=1e-6)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from dali_ssd.kernels.filters import axis_table, filter_weights
 from tests.support import oracle
 
 
-def dense(table: tuple, size: int, length: int) -> np.ndarray:
+def dense(table: tuple[Any, ...], size: int, length: int) -> npt.NDArray[np.float64]:
     first, weights, *_ = table
     matrix = np.zeros((size, length))
     for i in range(size):
@@ -84,7 +86,7 @@ def test_area_is_opencvs(size: int, length: int) -> None:
 
 @pytest.mark.parametrize("beside", [0.0, 1e-12, 1e-9, 9e-7, 9e-6, 1.1e-5, 1e-4, 1e-3, 0.3])
 def test_lanczos_weights_are_right_beside_whole_pixels_too(beside: float) -> None:
-    distances = np.array([-3.0 + beside, -2.0 - beside])
+    distances: npt.NDArray[np.float64] = np.array([-3.0 + beside, -2.0 - beside])
     found = filter_weights(INTERPOLATIONS.index("lanczos"), distances, 3.0, 6)
     for k, weights in enumerate(found):
         np.testing.assert_allclose(weights, oracle.filter_values("lanczos", distances + k, 1.0), atol=1e-9)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from dali_ssd.kernels.random import _next, below, chance, generator, uniform
 from tests.support.oracle import SplitMix64
 
 
-def seeded(high: int, low: int) -> np.ndarray:
-    return generator(np.array([high, low], np.uint32))
+def seeded(high: int, low: int) -> npt.NDArray[np.uint64]:
+    state: npt.NDArray[np.uint64] = generator(np.array([high, low], np.uint32))
+    return state
 
 
 def test_known_answers() -> None:

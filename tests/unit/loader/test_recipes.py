@@ -8,59 +8,38 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nvidia.dali import pipeline_def
 
 from dali_ssd import TrainLoader, ValLoader, config
 from dali_ssd.boxes import decode
-from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.config import AugmentConfig, TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.format.labels import build_label
 from pipelines import ssd
+from tests.support.loaders import FRAMEWORK, as_numpy
 from tests.support.pipes import ANCHORS
+from tests.support.recipe import OWN, SIDE
 from tests.support.shards import draw, encoded, write
 
-mx = pytest.importorskip("mxnet")
-
-SIDE = 64
 BOX = np.array([[0.125, 0.25, 0.625, 0.75]])
 MIRRORED = np.array([[24, 16, 56, 48]], np.float32)
 """`BOX` in network pixels, from the other side."""
 
-OWN = SimpleNamespace(
-    train=ssd.train,
-    val=ssd.val,
-    augment=AugmentConfig(
-        color_probability=0,
-        brightness=1,
-        contrast=(1, 1),
-        saturation=(1, 1),
-        hue=1,
-        expand_probability=0,
-        expand_ratio=(1, 2),
-        crop_min_iou=(),
-        crop_scale=(0.9, 1),
-        crop_aspect=(1, 1),
-        crop_attempts=1,
-        interpolations=("nearest",),
-        mirror_probability=1,
-    ),
-    image=RenderConfig(data_shape=SIDE, dtype="float16", layout="NHWC", mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)),
-    targets=TargetConfig(targets="exact", iou_threshold=0.3, stds=(0.3, 0.4, 0.5, 0.6)),
-)
-"""A recipe that differs from those of SSD in every number but the kind of targets, which has a test of its own."""
-HERE = f"{__name__}:OWN"
+HERE = "tests.support.recipe:OWN"
+train, val = partial(TrainLoader, framework=FRAMEWORK), partial(ValLoader, framework=FRAMEWORK)
 
 
 @pytest.fixture(scope="module")
-def pixels() -> np.ndarray:
+def pixels() -> npt.NDArray[np.uint8]:
     return draw(np.random.default_rng(0), SIDE, SIDE)
 
 
 @pytest.fixture(scope="module")
-def shard(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shard(pixels: npt.NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path,) = write(tmp_path_factory.mktemp("recipes"), [(build_label(BOX, [2]), encoded(pixels))] * 4)
     return path
 
@@ -76,40 +55,41 @@ def test_the_recipe_of_these_tests_differs_in_every_number(part: str) -> None:
     assert {name for name, value in vars(getattr(OWN, part)).items() if value == usual[name]} <= {"targets"}
 
 
-def test_every_number_of_a_recipe_reaches_the_training_batch(shard: Path, pixels: np.ndarray) -> None:
-    batch = first(TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE))
-    data = batch.data[0].asnumpy()
+def test_every_number_of_a_recipe_reaches_the_training_batch(shard: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    batch = first(train(shard, anchors=ANCHORS, batch_size=2, recipe=HERE))
+    data = as_numpy(batch.data[0])
     assert data.dtype == np.float16 and data.shape == (2, SIDE, SIDE, 3)
     mirrored = (pixels[:, ::-1] / 255 - OWN.image.mean) / OWN.image.std
     np.testing.assert_allclose(data[0], mirrored, atol=2e-3)
     classes, offsets = encode_targets(MIRRORED, [2], ANCHORS, OWN.targets)
-    np.testing.assert_array_equal(batch.cls_targets[0].asnumpy()[0], classes)
-    np.testing.assert_allclose(batch.box_targets[0].asnumpy()[0], offsets, atol=1e-4)
+    np.testing.assert_array_equal(as_numpy(batch.cls_targets[0])[0], classes)
+    np.testing.assert_allclose(as_numpy(batch.box_targets[0])[0], offsets, atol=1e-4)
     positive = classes > 0
     assert positive.sum() > (encode_targets(MIRRORED, [2], ANCHORS)[0] > 0).sum()  # the lower threshold
     boxes = decode(offsets[positive].astype(np.float64), ANCHORS[positive].astype(np.float64), OWN.targets.stds)
     np.testing.assert_allclose(boxes, np.repeat(MIRRORED, positive.sum(), 0), atol=1e-3)
 
 
-def test_every_number_of_a_recipe_reaches_the_validation_batch(shard: Path, pixels: np.ndarray) -> None:
-    batch = first(ValLoader(shard, batch_size=2, recipe=HERE))
-    data = batch.data[0].asnumpy()
+def test_every_number_of_a_recipe_reaches_the_validation_batch(shard: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    batch = first(val(shard, batch_size=2, recipe=HERE))
+    data = as_numpy(batch.data[0])
     assert data.dtype == np.float16 and data.shape == (2, SIDE, SIDE, 3)
     np.testing.assert_allclose(data[0], (pixels / 255 - OWN.image.mean) / OWN.image.std, atol=2e-3)
-    np.testing.assert_allclose(batch.labels[0].asnumpy()[0, 0], [8, 16, 40, 48, 2, 0], atol=1e-4)
+    np.testing.assert_allclose(as_numpy(batch.labels[0])[0, 0], [8, 16, 40, 48, 2, 0], atol=1e-4)
 
 
 def test_the_kind_of_targets_is_the_recipes(
-    tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pixels: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two objects with one best anchor, GluonCV's matching gives one the next best, and DALI's operator none."""
     monkeypatch.setattr(OWN, "targets", TargetConfig(targets="box_encoder"))
     boxes = np.concatenate([BOX, BOX + 0.02])
     (path,) = write(tmp_path, [(build_label(boxes, [0, 1]), encoded(pixels))] * 4)
     anchors = np.array([[40, 32, 32, 32], [20, 20, 32, 32]], np.float32)
-    for options, positive in (({}, 1), ({"targets": "exact"}, 2)):
-        batch = first(TrainLoader(path, anchors=anchors, batch_size=2, recipe=HERE, **options))
-        assert int((batch.cls_targets[0].asnumpy()[0] > 0).sum()) == positive
+    cases: list[tuple[dict[str, Any], int]] = [({}, 1), ({"targets": "exact"}, 2)]
+    for options, positive in cases:
+        batch = first(train(path, anchors=anchors, batch_size=2, recipe=HERE, **options))
+        assert int((as_numpy(batch.cls_targets[0])[0] > 0).sum()) == positive
 
 
 def test_the_pipeline_is_handed_the_recipes_augmentation(shard: Path) -> None:
@@ -120,14 +100,14 @@ def test_the_pipeline_is_handed_the_recipes_augmentation(shard: Path) -> None:
         handed.append(options["augment"])
         return ssd.train(*args, **options)
 
-    recipe = SimpleNamespace(**{**vars(OWN), "train": wraps(ssd.train)(spy)})
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe):
+    recipe: Any = SimpleNamespace(**{**vars(OWN), "train": wraps(ssd.train)(spy)})
+    with train(shard, anchors=ANCHORS, batch_size=2, recipe=recipe):
         assert handed == [OWN.augment]
 
 
 def test_what_is_given_takes_the_place_of_the_recipes_numbers(shard: Path) -> None:
     batch = first(
-        TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, dtype="float32", layout="NCHW", data_shape=SIDE)
+        train(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, dtype="float32", layout="NCHW", data_shape=SIDE)
     )
     assert batch.data[0].dtype == np.float32 and batch.data[0].shape == (2, 3, SIDE, SIDE)
 
@@ -154,16 +134,17 @@ def test_which_recipe_and_which_size(options: dict[str, Any], name: str, size: i
 
 @pytest.mark.parametrize("recipe", [OWN, find_recipe(HERE), HERE], ids=["object", "Recipe", "name"])
 def test_a_recipe_may_be_handed_over_as_it_is(shard: Path, recipe: Any) -> None:
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
+    with train(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
         assert loader.recipe.image == OWN.image
         loader.load_state_dict(loader.state_dict())
 
 
 def test_equal_numbers_of_other_types_are_the_same_run(shard: Path) -> None:
     options: dict[str, Any] = {"anchors": ANCHORS, "batch_size": 2}
+    side: Any = np.int64(SIDE)
     with (
-        TrainLoader(shard, **options, data_shape=SIDE, augment=AugmentConfig(hue=36)) as one,
-        TrainLoader(shard, **options, data_shape=np.int64(SIDE), augment=AugmentConfig(hue=36.0)) as other,
+        train(shard, **options, data_shape=SIDE, augment=AugmentConfig(hue=36)) as one,
+        train(shard, **options, data_shape=side, augment=AugmentConfig(hue=36.0)) as other,
     ):
         other.load_state_dict(one.state_dict())
 
@@ -171,14 +152,14 @@ def test_equal_numbers_of_other_types_are_the_same_run(shard: Path) -> None:
 def test_code_that_nobody_can_read_is_refused_before_the_shards() -> None:
     scope: dict[str, Any] = {"pipeline_def": pipeline_def}
     exec("@pipeline_def\ndef train(*args, **options): ...", scope)
-    recipe = SimpleNamespace(**{**vars(OWN), "train": scope["train"]})
+    recipe: Any = SimpleNamespace(**{**vars(OWN), "train": scope["train"]})
     with pytest.raises(ConfigError, match=r"the code of the recipe .* cannot be read"):
-        TrainLoader("none.rec", anchors=ANCHORS, recipe=recipe)
+        train("none.rec", anchors=ANCHORS, recipe=recipe)
 
 
 def test_a_pipeline_with_some_options_set_is_one(shard: Path) -> None:
-    recipe = SimpleNamespace(**{**vars(OWN), "train": partial(ssd.train)})
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
+    recipe: Any = SimpleNamespace(**{**vars(OWN), "train": partial(ssd.train)})
+    with train(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
         loader.load_state_dict(loader.state_dict())
 
 
@@ -189,14 +170,14 @@ def test_what_a_recipe_lacks_is_named() -> None:
         find_recipe(SimpleNamespace(**{**vars(OWN), "train": None}))
 
 
-@pytest.mark.parametrize("make", [TrainLoader, ValLoader])
+@pytest.mark.parametrize("make", [train, val], ids=["train", "val"])
 def test_the_size_reaches_the_batch(shard: Path, make: Any) -> None:
-    options = {"anchors": ANCHORS} if make is TrainLoader else {}
+    options = {"anchors": ANCHORS} if make is train else {}
     assert first(make(shard, batch_size=2, recipe="ssd512", **options)).data[0].shape == (2, 3, 512, 512)
 
 
 def test_a_size_and_a_recipe_that_disagree_are_both_named(shard: Path) -> None:
-    for make in (find_recipe, lambda name, **options: ValLoader(shard, recipe=name, **options)):
+    for make in (find_recipe, lambda name, **options: val(shard, recipe=name, **options)):
         with pytest.raises(ConfigError, match=r"recipe ssd512 renders 512 pixels, and data_shape is 300"):
             make("ssd512", data_shape=300)
 

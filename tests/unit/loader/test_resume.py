@@ -24,8 +24,8 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 
 def train(shards: Any, **options: Any) -> TrainLoader:
-    usual = {"anchors": ANCHORS, "batch_size": 4, "data_shape": 64, "num_threads": 2, "framework": FRAMEWORK}
-    return TrainLoader(shards, **(usual | options))
+    usual: dict[str, Any] = {"batch_size": 4, "data_shape": 64, "num_threads": 2, "framework": FRAMEWORK}
+    return TrainLoader(shards, **{"anchors": ANCHORS, **usual, **options})
 
 
 def batches(loader: TrainLoader, epochs: int) -> list[bytes]:
@@ -55,7 +55,7 @@ def test_the_rest_is_the_same_to_the_bit(shards: Any, ctx: list[Any], taken: int
 
 def test_progressive_images_go_on_to_the_bit(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    options = {"kind": "JPEG", "progressive": True}
+    options: dict[str, Any] = {"kind": "JPEG", "progressive": True}
     shards = write(tmp_path, [(random_record(rng)[0], encoded(draw(rng, 50, 70), **options)) for _ in range(8)])
     whole = batches(train(shards), 2)
     first = train(shards)

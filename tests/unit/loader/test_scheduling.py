@@ -32,7 +32,7 @@ def test_pipelines_that_take_turns_share_the_room(batch_size: int, batches: int)
 
 
 def test_half_precision_takes_half_the_room() -> None:
-    single, half = (RenderConfig(data_shape=512, dtype=dtype) for dtype in ("float32", "float16"))  # type: ignore[arg-type]
+    single, half = (RenderConfig(data_shape=512, dtype=dtype) for dtype in ("float32", "float16"))
     runs = [batches_per_run(8, 1, 500 * 375, image, ANCHORS) for image in (single, half)]
     assert runs[0] < runs[1]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class Image:
 
 
 def image(
-    found: list[tuple[float, ...]], true: list[tuple[float, ...]], difficult: tuple[bool, ...] | None = None
+    found: Sequence[tuple[float, ...]], true: Sequence[tuple[float, ...]], difficult: tuple[bool, ...] | None = None
 ) -> Image:
     """`found`: xmin ymin xmax ymax id score; `true`: xmin ymin xmax ymax id."""
     f, t = np.array(found, np.float32).reshape(-1, 6), np.array(true, np.float32).reshape(-1, 5)

@@ -18,7 +18,7 @@ from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.format.labels import build_label
 from tests.support import oracle
 from tests.support.cases import FULL_RANGE
-from tests.support.pipes import ANCHORS, arrays, train_pipeline, val_pipeline
+from tests.support.pipes import ANCHORS, Dtype, Layout, Targets, arrays, train_pipeline, val_pipeline
 from tests.support.shards import as_shard, draw, encoded, random_boxes, write, write_random
 
 
@@ -29,7 +29,7 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> ReaderSlice:
 
 @pytest.mark.parametrize("targets", ["exact", "box_encoder"])
 @pytest.mark.parametrize(("layout", "dtype"), [("NCHW", "float32"), ("NHWC", "float16")])
-def test_train(shard: ReaderSlice, layout: str, dtype: str, targets: str) -> None:
+def test_train(shard: ReaderSlice, layout: Layout, dtype: Dtype, targets: Targets) -> None:
     image = RenderConfig(data_shape=64, layout=layout, dtype=dtype)
     pipeline = train_pipeline(shard, 6, image=image, targets=TargetConfig(targets=targets))
     for _ in range(4):
@@ -77,7 +77,7 @@ def test_records_without_objects(tmp_path: Path) -> None:
     """`[2, 5]`, an id of -1, and an object; a single number, which loaders refuse, harms nobody either."""
     image = encoded(draw(np.random.default_rng(0), 30, 40))
     labels = [[3.0], [2, 5], [2, 5, -1, 0, 0, 0, 0], build_label([(0.1, 0.1, 0.9, 0.9)], [4])]
-    images, objects, _ = one_batch(tmp_path, [(np.float32(label), image) for label in labels])
+    images, objects, _ = one_batch(tmp_path, [(np.array(label, np.float32), image) for label in labels])
     assert all(np.array_equal(other, images[0]) for other in images)
     assert [int((rows[:, 4] >= 0).sum()) for rows in objects] == [0, 0, 0, 1]
     assert all((rows == -1).all() for rows in objects[:3])
@@ -89,7 +89,7 @@ def test_records_without_objects(tmp_path: Path) -> None:
 
 def test_a_batch_without_any_object(tmp_path: Path) -> None:
     image = encoded(draw(np.random.default_rng(0), 30, 40))
-    paths = write(tmp_path, [(np.float32([2, 5]), image)] * 3)
+    paths = write(tmp_path, [(np.array([2, 5], np.float32), image)] * 3)
     _, objects, _ = (arrays(output) for output in val_pipeline(as_shard(paths), 3).run())
     assert all(rows.shape[1] == 6 and (rows == -1).all() for rows in objects)
     for targets in ("exact", "box_encoder"):
@@ -116,7 +116,7 @@ def test_kinds_of_images(tmp_path: Path, kind: str, mode: str, options: dict[str
     """All decode to about the picture that Pillow sees; JPEG and a palette lose a little."""
     pixels = draw(np.random.default_rng(0), 64, 64)
     payload = encoded(pixels, kind, mode, **options)
-    (image,), _, _ = one_batch(tmp_path, [(np.float32([2, 5]), payload)])
+    (image,), _, _ = one_batch(tmp_path, [(np.array([2, 5], np.float32), payload)])
     wanted = np.asarray(Image.open(io.BytesIO(payload)).convert("RGB"))
     normalize = normalization(RenderConfig())
     found = (image.transpose(1, 2, 0) - normalize[:, 3]) / np.diag(normalize)
@@ -135,7 +135,7 @@ def rotated_jpegs() -> list[bytes]:
 
 
 def decoded(folder: Path, payloads: list[bytes], *, upright: bool) -> list[npt.NDArray[np.uint8]]:
-    shard = as_shard(write(folder, [(np.float32([2, 5]), payload) for payload in payloads]))
+    shard = as_shard(write(folder, [(np.array([2, 5], np.float32), payload) for payload in payloads]))
 
     @pipeline_def(batch_size=len(payloads), num_threads=2, device_id=None)
     def pipeline():  # type: ignore[no-untyped-def]
@@ -177,14 +177,16 @@ def test_a_region_of_a_turned_image_is_that_of_the_whole(tmp_path: Path, upright
     """The decoder cuts in the raster in which the plan was made."""
     payloads = rotated_jpegs()
     whole = decoded(tmp_path / "whole", payloads, upright=upright)
-    shard = as_shard(write(tmp_path / "part", [(np.float32([2, 5]), payload) for payload in payloads]))
+    shard = as_shard(write(tmp_path / "part", [(np.array([2, 5], np.float32), payload) for payload in payloads]))
 
     @pipeline_def(batch_size=len(payloads), num_threads=2, device_id=None)
     def pipeline():  # type: ignore[no-untyped-def]
         from nvidia.dali import types
 
         images, _ = read(shard, shuffle=False)
-        return decode(images, types.Constant(np.int32([7, 11, 30, 20]), device="cpu"), device="cpu", upright=upright)
+        return decode(
+            images, types.Constant(np.array([7, 11, 30, 20], np.int32), device="cpu"), device="cpu", upright=upright
+        )
 
     for part, image in zip(arrays(pipeline().run()[0]), whole, strict=True):
         np.testing.assert_array_equal(part, image[7:37, 11:31])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.framing import shard_structure
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.records.writer import ShardFile
 from dali_ssd.util.files import locked
-from tests.unit.records.conftest import BOX, Write, encoded, record, starts
+from tests.support.records import BOX, Write, encoded, record, starts
 
 GOOD = [record([(0.1, 0.1, 0.2 + i / 40, 0.5)], [i % 3]) for i in range(12)]
 
@@ -101,12 +103,11 @@ def test_unreadable_shard_does_not_stop_the_rest(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = write([record(image=b"")]), write(GOOD, "b")
-    structure = module.shard_structure
 
     def refuse(shard: Path) -> object:
         if shard == second:
             raise DatasetError(f"cannot read {shard}: Permission denied")
-        return structure(shard)
+        return shard_structure(shard)
 
     monkeypatch.setattr(module, "shard_structure", refuse)
     checked = check(CheckConfig((str(first), str(second)), workers=1))
@@ -265,7 +266,7 @@ def test_faults_of_options_come_together() -> None:
         CheckConfig(("a",), workers=-1, show=-1, coordinates="miles")  # type: ignore[arg-type]
 
 
-INDEX_FAULTS = {
+INDEX_FAULTS: dict[str, Callable[[list[str]], list[str]]] = {
     "a record is not in it": lambda lines: lines[:5] + lines[6:],
     "an entry points into the middle": lambda lines: [*lines[:5], "5\t40\n", *lines[6:]],
     "a record twice": lambda lines: [*lines[:6], f"40\t{lines[5].split()[1]}\n", *lines[6:]],
@@ -386,12 +387,11 @@ def test_nothing_is_repaired_where_a_shard_cannot_be_read(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], repair: str
 ) -> None:
     good, other = write(GOOD), write(GOOD, "b")
-    structure = module.shard_structure
 
     def refuse(shard: Path) -> object:
         if shard == other:
             raise DatasetError(f"cannot read {shard}: Input/output error")
-        return structure(shard)
+        return shard_structure(shard)
 
     monkeypatch.setattr(module, "shard_structure", refuse)
     assert main(["check", str(good), str(other), repair, str(tmp_path / "out")]) == 2

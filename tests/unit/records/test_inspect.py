@@ -15,10 +15,11 @@ from dali_ssd.records import inspect as module
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.lint.coordinate_unit import guess_coordinates, resolve_coordinates
+from dali_ssd.records.lint.framing import shard_structure
 from dali_ssd.records.lint.shard_report import report_path
 from dali_ssd.util import files
-from tests.processes import in_processes
-from tests.unit.records.conftest import BOX, Write, encoded, record, starts
+from tests.support.processes import in_processes
+from tests.support.records import BOX, Write, encoded, record, starts
 
 PIXELS = (4, 6, 20, 18)
 GOOD = [record() for _ in range(20)]
@@ -202,12 +203,11 @@ def test_a_name_that_dali_cannot_open(write: Write, tmp_path: Path) -> None:
 
 def test_all_unreadable_shards_are_named(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     shards = [write(GOOD, f"s{number}") for number in range(8)]
-    structure = module.shard_structure
 
     def refuse(shard: Path) -> object:
         if shard in shards[: len(refused)]:
             raise DatasetError(f"cannot read {shard}: Permission denied")
-        return structure(shard)
+        return shard_structure(shard)
 
     monkeypatch.setattr(module, "shard_structure", refuse)
     for refused in (shards[:2], shards[:7]):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dali_ssd.util import progress
 from dali_ssd.util.progress import Progress, track
 
 
@@ -20,7 +19,7 @@ class Terminal(io.StringIO):
 def pass_seconds(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Stop the clock that the lines go by; the function moves it."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("dali_ssd.util.progress.time.monotonic", lambda: now[0])
 
     def pass_seconds(seconds: float) -> None:
         now[0] += seconds

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,14 +78,14 @@ numbers = st.floats(width=32) | st.floats(-300, 300, width=32)
     st.integers(1, 60),
     st.integers(1, 60),
 )
-def test_any_box_on_any_image_can_be_drawn(boxes: np.ndarray, height: int, width: int) -> None:
+def test_any_box_on_any_image_can_be_drawn(boxes: npt.NDArray[np.float32], height: int, width: int) -> None:
     image = np.zeros((height, width, 3), np.uint8)
     ids = np.arange(len(boxes), dtype=np.int32) - 1
     tile_grid([Tile(image, boxes, ids, faint_boxes=boxes)], ["a"], side=50)
 
 
 @given(hnp.arrays(np.uint8, (5, 6, 3)))
-def test_pixels_come_back(image: np.ndarray) -> None:
+def test_pixels_come_back(image: npt.NDArray[np.uint8]) -> None:
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     data = ((image / 255 - mean) / std).transpose(2, 0, 1).astype(np.float32)
     np.testing.assert_array_equal(pixels_of(data, RenderConfig()), image)

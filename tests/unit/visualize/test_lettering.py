@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
@@ -39,7 +40,7 @@ def system_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[SystemFonts]:
     lettering._fonts_for.cache_clear()
 
 
-def written(text: str, knows: str | None = None) -> np.ndarray:
+def written(text: str, knows: str | None = None) -> npt.NDArray[np.uint8]:
     picture = Image.new("RGB", (200, 30))
     Lettering([knows or text, "?"], 13).write(ImageDraw.Draw(picture), (3, 3), text, (255, 255, 255))
     return np.asarray(picture)

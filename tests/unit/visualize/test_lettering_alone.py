@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
@@ -24,7 +25,7 @@ def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     lettering._missing_in_pillow.cache_clear()
 
 
-def written(text: str) -> np.ndarray:
+def written(text: str) -> npt.NDArray[np.uint8]:
     picture = Image.new("RGB", (200, 30))
     Lettering([text, "?"], 13).write(ImageDraw.Draw(picture), (3, 3), text, (255, 255, 255))
     return np.asarray(picture)

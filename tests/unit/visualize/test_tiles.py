@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-pytest.importorskip("mxnet")
-
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import RecordError
 from dali_ssd.graph.targets import encode_targets

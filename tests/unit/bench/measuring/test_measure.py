@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dali_ssd.bench.measuring.measure import Window, measure
+from dali_ssd.bench.measuring.measure import Measured, Window, measure
 from dali_ssd.bench.work import Batch
 
 
@@ -33,47 +33,47 @@ def stream(time: Time, seconds: float, array: Array | None = None) -> Iterator[B
         yield Batch(32, [array] if array else [])
 
 
-def measured(window: Window, seconds: float, array: Array | None = None, time: Time | None = None):
+def measured(window: Window, seconds: float, array: Array | None = None, time: Time | None = None) -> Measured:
     time = time or Time()
     return measure(stream(time, seconds, array), window, clock=lambda: time.now, cpu_clock=lambda: 2 * time.now)
 
 
-def test_the_window_is_as_long_as_asked_and_ends_with_a_batch():
+def test_the_window_is_as_long_as_asked_and_ends_with_a_batch() -> None:
     result = measured(Window(warmup=3, warmup_seconds=0.1, seconds=2.0, min_batches=1), seconds=0.3)
     assert result.images == 7 * 32
     assert result.seconds == pytest.approx(2.1)
     assert result.cpu_seconds == pytest.approx(4.2)
 
 
-def test_first_batch_and_warm_up_are_outside_of_the_window():
+def test_first_batch_and_warm_up_are_outside_of_the_window() -> None:
     result = measured(Window(warmup=3, warmup_seconds=0.1, seconds=2.0, min_batches=1), seconds=0.5)
     assert result.first_batch == pytest.approx(105.5)
     assert result.began == pytest.approx(106.5)
     assert result.ended == pytest.approx(108.5)
 
 
-def test_warm_up_takes_the_seconds_asked_for_even_where_its_batches_take_fewer():
+def test_warm_up_takes_the_seconds_asked_for_even_where_its_batches_take_fewer() -> None:
     result = measured(Window(warmup=3, warmup_seconds=2.0, seconds=1.0, min_batches=1), seconds=0.5)
     assert result.began == pytest.approx(result.first_batch + 2.0)
     assert result.images == 2 * 32
 
 
-def test_slow_contenders_get_their_least_number_of_batches():
+def test_slow_contenders_get_their_least_number_of_batches() -> None:
     assert measured(Window(warmup=1, warmup_seconds=0.1, seconds=1.0, min_batches=5), seconds=2.0).images == 5 * 32
 
 
-def test_a_contender_that_takes_no_time_ends_after_the_most_batches():
+def test_a_contender_that_takes_no_time_ends_after_the_most_batches() -> None:
     window = Window(warmup=1, warmup_seconds=0.1, seconds=1.0, min_batches=5, max_batches=50)
     assert measured(window, seconds=0.0).images == 50 * 32
 
 
-def test_the_most_batches_do_not_shorten_the_warm_up_that_was_asked_for():
+def test_the_most_batches_do_not_shorten_the_warm_up_that_was_asked_for() -> None:
     window = Window(warmup=80, warmup_seconds=0.1, seconds=1.0, min_batches=5, max_batches=50)
     result = measured(window, seconds=0.5)
     assert result.began == pytest.approx(result.first_batch + 79 * 0.5)
 
 
-def test_batches_are_waited_for():
+def test_batches_are_waited_for() -> None:
     time = Time()
     array = Array(time)
     result = measured(Window(warmup=2, warmup_seconds=0.05, seconds=0.1, min_batches=4), 0.0, array, time)

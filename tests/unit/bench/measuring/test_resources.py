@@ -24,23 +24,23 @@ def grandchild() -> Iterator[subprocess.Popen[bytes]]:
         process.communicate(b"\n")
 
 
-def test_the_tree_goes_down_to_grandchildren(grandchild: subprocess.Popen[bytes]):
+def test_the_tree_goes_down_to_grandchildren(grandchild: subprocess.Popen[bytes]) -> None:
     assert len(process_tree(grandchild.pid)) == 2
     assert set(process_tree(grandchild.pid)) < set(process_tree(os.getpid()))
 
 
-def test_memory_of_descendants_counts(grandchild: subprocess.Popen[bytes]):
+def test_memory_of_descendants_counts(grandchild: subprocess.Popen[bytes]) -> None:
     assert 100e6 < resident_bytes(grandchild.pid) < 300e6
 
 
-def test_cpu_seconds_grow_with_work():
+def test_cpu_seconds_grow_with_work() -> None:
     before, end = cpu_seconds(os.getpid()), time.process_time() + 0.2
     while time.process_time() < end:
         pass
     assert 0.15 < cpu_seconds(os.getpid()) - before < 2
 
 
-def test_a_process_that_is_gone_has_nothing():
+def test_a_process_that_is_gone_has_nothing() -> None:
     process = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     gone = int(process.stdout)
     assert process_tree(gone) == [gone]

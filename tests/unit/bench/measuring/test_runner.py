@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from dali_ssd.bench.work import Work
 
 WINDOW = Window(warmup=2, warmup_seconds=0.1, seconds=0.2, min_batches=3)
 
+Measure = Callable[..., Outcome]
+
 
 @pytest.fixture
-def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
     """Runs a contender whose `batches(work, anchors)` has the given body."""
     package = tmp_path / "contenders_of_test"
     package.mkdir()
@@ -33,7 +36,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_a_contender_that_behaves_gives_all_numbers(measured):
+def test_a_contender_that_behaves_gives_all_numbers(measured: Measure) -> None:
     outcome = measured(
         """
         ballast = b"x" * 80_000_000
@@ -55,7 +58,7 @@ def test_a_contender_that_behaves_gives_all_numbers(measured):
     assert outcome.startup_s > 0.5
 
 
-def test_an_exception_becomes_one_line(measured):
+def test_an_exception_becomes_one_line(measured: Measure) -> None:
     outcome = measured(
         """
         yield Batch(4)
@@ -66,24 +69,24 @@ def test_an_exception_becomes_one_line(measured):
     assert outcome == Outcome(error="ValueError: bad label")
 
 
-def test_a_missing_library_becomes_one_line(measured):
+def test_a_missing_library_becomes_one_line(measured: Measure) -> None:
     assert measured("import no_such_library\nyield").error == "ModuleNotFoundError: No module named 'no_such_library'"
 
 
-def test_a_killed_process_is_explained(measured):
+def test_a_killed_process_is_explained(measured: Measure) -> None:
     outcome = measured("print('last words', flush=True); os.kill(os.getpid(), 9); yield")
     assert outcome.error == "the process was ended by SIGKILL: last words"
 
 
-def test_an_early_exit_is_explained(measured):
+def test_an_early_exit_is_explained(measured: Measure) -> None:
     assert measured("os._exit(7); yield").error == "the process ended with exit code 7"
 
 
-def test_batches_that_run_out_are_an_error(measured):
+def test_batches_that_run_out_are_an_error(measured: Measure) -> None:
     assert "StopIteration" in measured("yield Batch(4)").error
 
 
-def test_a_hanging_contender_is_ended_with_its_workers(measured, tmp_path: Path):
+def test_a_hanging_contender_is_ended_with_its_workers(measured: Measure, tmp_path: Path) -> None:
     mark = tmp_path / "pids"
     started = time.monotonic()
     outcome = measured(
@@ -100,7 +103,7 @@ def test_a_hanging_contender_is_ended_with_its_workers(measured, tmp_path: Path)
     assert all(_gone(int(pid)) for pid in mark.read_text().split())
 
 
-def test_workers_that_outlive_their_parent_are_ended(measured, tmp_path: Path):
+def test_workers_that_outlive_their_parent_are_ended(measured: Measure, tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     outcome = measured(
         f"""
@@ -114,7 +117,7 @@ def test_workers_that_outlive_their_parent_are_ended(measured, tmp_path: Path):
     assert _gone(int(mark.read_text()))
 
 
-def test_memory_and_cpu_of_workers_count(measured):
+def test_memory_and_cpu_of_workers_count(measured: Measure) -> None:
     burn = "ballast = bytearray(b'x' * 150_000_000)\nwhile True: pass"
     outcome = measured(
         f"""

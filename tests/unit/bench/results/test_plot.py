@@ -22,32 +22,32 @@ def picture(record: Record, path: Path) -> Image.Image:
     return image
 
 
-def test_bars_grow_with_the_contenders(tmp_path: Path, make_record: Callable[..., Record]):
+def test_bars_grow_with_the_contenders(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     two = picture(make_record(), tmp_path / "two.png")
     more = picture(make_record([Run(Trial("stock", 2, 32), 1, Outcome(60.0))]), tmp_path / "three.png")
     assert two.format == "PNG"
     assert more.height > two.height
 
 
-def test_several_threads_become_curves(tmp_path: Path, make_record: Callable[..., Record]):
+def test_several_threads_become_curves(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     image = picture(make_record(threads=(1, 2)), tmp_path / "curve.png")
     assert image.height > picture(make_record(), tmp_path / "bars.png").height
 
 
-def test_failed_and_free_contenders_are_left_out(tmp_path: Path, make_record: Callable[..., Record]):
+def test_failed_and_free_contenders_are_left_out(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     more = [Run(Trial("stock", 2, 32), 1, Outcome(error="no")), Run(Trial("synthetic", 2, 32), 1, Outcome(1e7))]
     plot_record(make_record(more), tmp_path / "a.png")
     plot_record(make_record(), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_training_shows_what_a_constant_batch_gives(tmp_path: Path, make_record: Callable[..., Record]):
+def test_training_shows_what_a_constant_batch_gives(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     more = [Run(Trial("synthetic", 2, 32), 1, Outcome(600.0))]
     trained = picture(make_record(more, task="train mobilenet0.25"), tmp_path / "a.png")
     assert trained.height > picture(make_record(), tmp_path / "b.png").height
 
 
-def test_nothing_to_draw_is_said(tmp_path: Path, make_record: Callable[..., Record]):
+def test_nothing_to_draw_is_said(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     record = make_record()
     record.runs[:] = [Run(Trial("stock", 2, 32), 1, Outcome(error="no"))]
     with pytest.raises(DatasetError, match="nothing to plot"):

@@ -12,13 +12,13 @@ from dali_ssd.bench.results.record import Record, read_record, write_record
 from dali_ssd.errors import DaliSsdError, DatasetError
 
 
-def test_a_record_reads_back_as_it_was(tmp_path: Path, make_record: Callable[..., Record]):
+def test_a_record_reads_back_as_it_was(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     record = make_record([Run(Trial("stock", 1, 8), 1, Outcome(error="no"))])
     write_record(tmp_path / "bench.json", record)
     assert read_record(tmp_path / "bench.json") == record
 
 
-def test_the_file_holds_the_summary_for_other_readers(tmp_path: Path, make_record: Callable[..., Record]):
+def test_the_file_holds_the_summary_for_other_readers(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     write_record(tmp_path / "bench.json", make_record())
     rows = json.loads((tmp_path / "bench.json").read_text())["summary"]
     assert [row["trial"]["contender"] for row in rows] == ["dali_ssd", "gluoncv"]
@@ -26,14 +26,14 @@ def test_the_file_holds_the_summary_for_other_readers(tmp_path: Path, make_recor
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"format": "other"}', '{"format": "dali-ssd bench 1"}'])
-def test_what_is_no_record_is_refused_by_name(tmp_path: Path, content: str):
+def test_what_is_no_record_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "bench.json"
     path.write_text(content)
     with pytest.raises(DatasetError, match=r"bench\.json is no record"):
         read_record(path)
 
 
-def test_a_truncated_record_is_refused(tmp_path: Path, make_record: Callable[..., Record]):
+def test_a_truncated_record_is_refused(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     path = tmp_path / "bench.json"
     write_record(path, make_record())
     path.write_bytes(path.read_bytes()[:-200])
@@ -41,12 +41,12 @@ def test_a_truncated_record_is_refused(tmp_path: Path, make_record: Callable[...
         read_record(path)
 
 
-def test_a_missing_record_is_refused(tmp_path: Path):
+def test_a_missing_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no record"):
         read_record(tmp_path / "none.json")
 
 
-def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: Path, make_record: Callable[..., Record]):
+def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     with pytest.raises((DaliSsdError, OSError)):
         write_record(tmp_path / "no folder" / "bench.json", make_record())
     assert list(tmp_path.iterdir()) == []

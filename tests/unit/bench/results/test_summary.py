@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from dali_ssd.bench.results.summary import Row, Spread, summarize
 SPEEDS = st.floats(0.1, 1e6)
 
 
-def run(contender: str, number: int, speed: float, threads: int = 2, **fields: float) -> Run:
+def run(contender: str, number: int, speed: float, threads: int = 2, **fields: Any) -> Run:
     return Run(Trial(contender, threads, 32), number, Outcome(images_per_second=speed, **fields))
 
 
@@ -20,7 +22,7 @@ def row_of(rows: list[Row], contender: str, threads: int = 2) -> Row:
     return row
 
 
-def test_ratios_are_taken_within_a_round():
+def test_ratios_are_taken_within_a_round() -> None:
     # The machine is half as fast in round 2: the ratio stays what it is.
     runs = [run("dali_ssd", 1, 1000), run("gluoncv", 1, 50), run("gluoncv", 2, 25), run("dali_ssd", 2, 500)]
     row = row_of(summarize(runs), "gluoncv")
@@ -28,41 +30,41 @@ def test_ratios_are_taken_within_a_round():
     assert row.speed == Spread(37.5, 25.0, 50.0)
 
 
-def test_the_ratio_is_the_median_of_ratios_and_not_the_ratio_of_medians():
+def test_the_ratio_is_the_median_of_ratios_and_not_the_ratio_of_medians() -> None:
     mine, theirs = [100, 300, 200], [10, 10, 40]
     runs = [run("dali_ssd", i, speed) for i, speed in enumerate(mine)]
     runs += [run("stock", i, speed) for i, speed in enumerate(theirs)]
     assert row_of(summarize(runs), "stock").ratio == Spread(10.0, 5.0, 30.0)
 
 
-def test_a_round_without_the_reference_gives_no_ratio():
+def test_a_round_without_the_reference_gives_no_ratio() -> None:
     runs = [run("gluoncv", 1, 50), run("dali_ssd", 2, 600), run("gluoncv", 2, 60)]
     row = row_of(summarize(runs), "gluoncv")
     assert row.ratio == Spread(10.0, 10.0, 10.0)
     assert row.rounds == 2
 
 
-def test_only_equal_settings_are_compared():
+def test_only_equal_settings_are_compared() -> None:
     runs = [run("dali_ssd", 1, 1000, threads=2), run("stock", 1, 100, threads=2), run("stock", 1, 60, threads=1)]
     rows = summarize(runs)
     assert row_of(rows, "stock", 2).ratio == Spread(10.0, 10.0, 10.0)
     assert row_of(rows, "stock", 1).ratio is None
 
 
-def test_a_failure_after_a_success_keeps_the_numbers_and_the_error():
+def test_a_failure_after_a_success_keeps_the_numbers_and_the_error() -> None:
     runs = [run("gluoncv", 1, 50), Run(Trial("gluoncv", 2, 32), 2, Outcome(error="worker died"))]
     row = row_of(summarize(runs), "gluoncv")
     assert row.speed == Spread(50.0, 50.0, 50.0)
     assert row.error == "worker died"
 
 
-def test_what_was_not_measured_is_none():
+def test_what_was_not_measured_is_none() -> None:
     row = row_of(summarize([Run(Trial("gluoncv", 2, 32), 1, Outcome(error="no"))]), "gluoncv")
     assert (row.speed, row.ratio, row.cores, row.peak_memory_mb, row.gpu_utilization) == (None,) * 5
     assert row.rounds == 0
 
 
-def test_memory_is_the_highest_of_all_rounds_and_the_rest_the_median():
+def test_memory_is_the_highest_of_all_rounds_and_the_rest_the_median() -> None:
     runs = [run("decode", i, 1.0, peak_memory_mb=peak, startup_s=peak) for i, peak in enumerate([200.0, 900.0, 300.0])]
     row = row_of(summarize(runs), "decode")
     assert row.peak_memory_mb == 900.0
@@ -70,7 +72,7 @@ def test_memory_is_the_highest_of_all_rounds_and_the_rest_the_median():
 
 
 @given(st.lists(st.tuples(SPEEDS, SPEEDS), min_size=1, max_size=7))
-def test_spreads_enclose_their_medians(pairs: list[tuple[float, float]]):
+def test_spreads_enclose_their_medians(pairs: list[tuple[float, float]]) -> None:
     runs = [run("dali_ssd", i, mine) for i, (mine, _) in enumerate(pairs)]
     runs += [run("mxnet", i, theirs) for i, (_, theirs) in enumerate(pairs)]
     row = row_of(summarize(runs), "mxnet")
@@ -81,7 +83,7 @@ def test_spreads_enclose_their_medians(pairs: list[tuple[float, float]]):
     assert row_of(summarize(runs), "dali_ssd").ratio == Spread(1.0, 1.0, 1.0)
 
 
-def test_no_values_have_no_spread():
+def test_no_values_have_no_spread() -> None:
     assert Spread.of([]) is None
     assert Spread.of([3.0, 1.0, 2.0, 10.0]) == Spread(2.5, 1.0, 10.0)
     assert pytest.approx(2.5) == Spread.of([3.0, 2.0]).median  # type: ignore[union-attr]

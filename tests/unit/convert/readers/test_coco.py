@@ -16,7 +16,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.unit.convert.conftest import Coco
+from tests.support.annotations import Coco
 
 
 def test_boxes_and_class_order(coco: Coco, out: Path) -> None:
@@ -27,7 +27,7 @@ def test_boxes_and_class_order(coco: Coco, out: Path) -> None:
     coco.save()
     assert convert(CocoConfig(coco.root, out)).classes == ("zebra", "bee", "ant")
     objects = parse_label(open_dataset(out / "data.rec").read(0)[0].label)
-    np.testing.assert_array_equal(objects.boxes, np.float32([[0.1, 0.1, 0.5, 0.5], [0, 0, 1, 1]]))
+    np.testing.assert_array_equal(objects.boxes, np.array([[0.1, 0.1, 0.5, 0.5], [0, 0, 1, 1]], np.float32))
     assert objects.class_ids.tolist() == [2, 0]
 
 
@@ -85,7 +85,7 @@ def test_notes_have_the_numbers_of_the_file(coco: Coco, out: Path, bbox: list[fl
         ("labels/mine.json", {"annotations": "labels/mine.json"}),
     ],
 )
-def test_annotations_are_found(coco: Coco, out: Path, name: str, options: dict[str, str]) -> None:
+def test_annotations_are_found(coco: Coco, out: Path, name: str, options: dict[str, Any]) -> None:
     coco.image(1)
     coco.categories(cat=1)
     coco.box(1, 1, [10, 5, 5, 20])

@@ -16,7 +16,7 @@ from dali_ssd.convert.options import CocoConfig, VocConfig
 from dali_ssd.convert.readers.locate import Located, forget, locate, locate_folder
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError, DaliSsdError
-from tests.unit.convert.conftest import Coco, Voc, jpeg
+from tests.support.annotations import Coco, Voc, jpeg
 
 CAT = ("cat", 11, 11, 41, 41)
 NOBODY = 65534

@@ -12,7 +12,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import Objects, parse_label
-from tests.unit.convert.conftest import Voc, jpeg
+from tests.support.annotations import Voc, jpeg
 
 
 def objects(shard: Path, i: int = 0) -> Objects:
@@ -25,7 +25,7 @@ def test_boxes_are_one_based_like_gluoncv(voc: Voc, out: Path) -> None:
     assert converted.classes == ("cat", "dog")
     assert (out / "classes.txt").read_text() == "cat\ndog\n"
     found = objects(out / "data.rec")
-    np.testing.assert_array_equal(found.boxes, np.float32([[0.1, 0.1, 0.5, 0.5], [0, 0, 1, 1]]))
+    np.testing.assert_array_equal(found.boxes, np.array([[0.1, 0.1, 0.5, 0.5], [0, 0, 1, 1]], np.float32))
     assert found.class_ids.tolist() == [0, 1]
     assert converted.report.count("clipped") == 0
 
@@ -34,7 +34,7 @@ def test_zero_based_and_difficult(voc: Voc, out: Path) -> None:
     voc.add("a", [("cat", 10, 5, 50, 25)], difficult="1")
     convert(VocConfig(voc.root, out, one_based=False))
     found = objects(out / "data.rec")
-    np.testing.assert_array_equal(found.boxes, np.float32([[0.1, 0.1, 0.5, 0.5]]))
+    np.testing.assert_array_equal(found.boxes, np.array([[0.1, 0.1, 0.5, 0.5]], np.float32))
     assert found.difficult.tolist() == [True]
 
 
@@ -73,7 +73,7 @@ def test_boxes_that_do_not_fit(voc: Voc, out: Path, box: Any, kind: str, stored:
     assert report.count(kind) == 1
     assert report.objects == len(found) == (1 if stored is None else 2)
     if stored is not None:
-        np.testing.assert_array_equal(np.float32(found[0]), np.float32(stored))
+        np.testing.assert_array_equal(np.float32(found[0]), np.array(stored, np.float32))
     assert any("a.xml, object 0" in line for line in report.lines())
 
 
@@ -91,14 +91,14 @@ def test_exif_rotation(voc: Voc, out: Path, orientation: int, declared: Any, kin
     box = (11, 21, 41, 41)
     voc.add("a", [("cat", *box)], (100, 50), declared, orientation=orientation)
     report = convert(VocConfig(voc.root, out)).report
-    np.testing.assert_array_equal(objects(out / "data.rec").boxes, np.float32([stored]))
+    np.testing.assert_array_equal(objects(out / "data.rec").boxes, np.array([stored], np.float32))
     assert report.count(kind) == 1 and report.count("size-differs") == 0
 
 
 def test_exif_can_be_forced(voc: Voc, out: Path) -> None:
     voc.add("a", [("cat", 11, 21, 41, 41)], (100, 50), None, orientation=3)
     report = convert(VocConfig(voc.root, out, exif="upright")).report
-    np.testing.assert_array_equal(objects(out / "data.rec").boxes, np.float32([[0.6, 0.2, 0.9, 0.6]]))
+    np.testing.assert_array_equal(objects(out / "data.rec").boxes, np.array([[0.6, 0.2, 0.9, 0.6]], np.float32))
     assert report.count("exif-forced") == 1
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from dali_ssd.gluon.checkpoint.file import (
 META = {"lr": 0.1, "loader": b"\x00\xffstate", "random": random.getstate(), "names": ["a", "b"], "none": None}
 
 
-ARRAYS = {
+ARRAYS: dict[str, npt.NDArray[Any]] = {
     "parameters/a.weight": np.arange(12, dtype=np.float32).reshape(3, 4),
     "momentum/0/a.weight": np.ones((), np.float16),
     "empty": np.zeros((0, 4), np.float64),

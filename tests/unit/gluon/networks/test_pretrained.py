@@ -58,11 +58,14 @@ def test_yes_is_an_order(offline: list[str]) -> None:
 def test_weights_in_the_cache_need_no_server(offline: list[str], tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "mobilenet0.25-12345678.params").touch()
-    built = []
+    built: list[dict[str, Any]] = []
+
+    def build_network(*args: Any, **options: Any) -> str:
+        built.append(options)
+        return "net"
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "dali_ssd.gluon.networks.pretrained.build_network", lambda *args, **options: built.append(options) or "net"
-        )
+        patch.setattr("dali_ssd.gluon.networks.pretrained.build_network", build_network)
         assert build("yes") == "net"
     assert offline == []
     assert built[0]["pretrained_base"] is True

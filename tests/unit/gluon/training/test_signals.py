@@ -15,11 +15,9 @@ from dali_ssd.gluon.training.signals import StopRequested, StopSignal
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_is_a_request(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
     with StopSignal() as stop:
-        assert stop.received is None
-        assert stop.exit_code == 0
+        assert (stop.received, stop.exit_code) == (None, 0)
         os.kill(os.getpid(), number)
-        assert stop.received == number
-        assert stop.exit_code == 128 + number
+        assert (stop.received, stop.exit_code) == (number, 128 + number)
     assert "finishing this step" in capfd.readouterr().err
 
 

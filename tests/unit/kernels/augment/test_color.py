@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -86,7 +88,7 @@ def drawn_values(augment: AugmentConfig, value: str) -> npt.NDArray[np.float64]:
 
 
 def test_ranges_of_brightness_and_contrast() -> None:
-    still = {"saturation": (1.0, 1.0), "hue": 0.0, "color_probability": 1.0}
+    still: dict[str, Any] = {"saturation": (1.0, 1.0), "hue": 0.0, "color_probability": 1.0}
     shifts = drawn_values(AugmentConfig(brightness=32, contrast=(1.0, 1.0), **still), "shift")
     assert -32.01 <= shifts.min() < -31 and 31 < shifts.max() <= 32.01 and abs(shifts.mean()) < 2
     factors = drawn_values(AugmentConfig(brightness=0, contrast=(0.5, 1.5), **still), "factor")

@@ -29,7 +29,9 @@ def labels(draw: st.DrawFn, *, least: int = 0) -> npt.NDArray[np.float32]:
     return build_label(boxes, draw(st.lists(st.integers(0, 30), min_size=count, max_size=count)))
 
 
-def boxes_of(label: npt.NDArray[np.float32], shape: tuple[int, int]) -> tuple[npt.NDArray[np.float64], ...]:
+def boxes_of(
+    label: npt.NDArray[np.float32], shape: tuple[int, int]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Boxes in source pixels and class ids, read here in the plainest way."""
     rows = label[2:].reshape(-1, 5).astype(np.float64)
     rows = rows[(rows[:, 0] >= 0) & (rows[:, 1:3] < rows[:, 3:5]).all(axis=1)]

@@ -74,7 +74,9 @@ def files(draw_from: st.DrawFn) -> tuple[bytes, int, int]:
 def test_pixels_are_libjpegs_to_the_bit(data: st.DataObject) -> None:
     file, height, width = data.draw(files())
     y, x, h, w = region = data.draw(regions(height, width))
-    np.testing.assert_array_equal(decoded(file, region), by_libjpeg(file)[y : y + h, x : x + w])
+    found = decoded(file, region)
+    assert found is not None
+    np.testing.assert_array_equal(found, by_libjpeg(file)[y : y + h, x : x + w])
 
 
 @settings(max_examples=600)
@@ -117,7 +119,9 @@ def test_every_beginning_of_a_file_is_declined() -> None:
 def test_other_orders_of_scans(name: str, region: Region) -> None:
     file = (FILES / f"{name}.jpg").read_bytes()
     y, x, h, w = region
-    np.testing.assert_array_equal(decoded(file, region), by_libjpeg(file)[y : y + h, x : x + w])
+    found = decoded(file, region)
+    assert found is not None
+    np.testing.assert_array_equal(found, by_libjpeg(file)[y : y + h, x : x + w])
 
 
 SMOOTH = draw(np.random.default_rng(0), 40, 48)

@@ -19,7 +19,7 @@ from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.writer import ShardWriter
-from tests.unit.records.format.test_image_faults import CUT, REFUSED, WHOLE
+from tests.support.images import CUT, REFUSED, WHOLE
 
 pytest.importorskip("nvidia.dali")
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dali_ssd.records.format.image_header import Raster, read_raster
 from dali_ssd.records.format.jpeg_markers import read_jpeg
-from tests.unit.records.conftest import encoded
+from tests.support.records import encoded
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM"])

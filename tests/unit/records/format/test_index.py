@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from dali_ssd.records.format.index import (
     write_index,
 )
 from dali_ssd.records.format.recordio import MAGIC, frame
-from tests.processes import in_processes
+from tests.support.processes import in_processes
 
 MAGIC_BYTES = MAGIC.to_bytes(4, "little")
 RECORDS = [b"one", MAGIC_BYTES + b"two" + MAGIC_BYTES, b"", b"four" * 50]
@@ -35,7 +36,7 @@ def shard(tmp_path: Path) -> Path:
 
 
 def offsets() -> list[int]:
-    return np.cumsum([0] + [len(frame(record)) for record in RECORDS])[:-1].tolist()
+    return list(accumulate((len(frame(record)) for record in RECORDS), initial=0))[:-1]
 
 
 def test_build_write_read(shard: Path) -> None:

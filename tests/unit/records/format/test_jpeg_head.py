@@ -87,8 +87,9 @@ def test_stray_bytes_are_found_and_taken_out_without_loss(marker: int, more: byt
     left = read_raster(clean)
     assert left is not None and left.stray == 0
     assert dali_decodes(data, clean) == [False, True]
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), 1)
-    assert np.array_equal(cv2.imdecode(np.frombuffer(clean, np.uint8), 1), decoded)
+    decoded, again = (cv2.imdecode(np.frombuffer(file, np.uint8), 1) for file in (data, clean))
+    assert decoded is not None and again is not None
+    assert np.array_equal(again, decoded)
 
 
 @pytest.mark.parametrize("more", [b"\xff", b"\xff\xff\xff"])

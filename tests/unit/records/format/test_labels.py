@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from dali_ssd.records.format.labels import build_label, parse_label, split_label
 PLACE = Place(Path("a.rec"), 3, 400)
 
 
-def label(*words: float) -> np.ndarray:
+def label(*words: float) -> npt.NDArray[np.float32]:
     return np.array(words, np.float32)
 
 
@@ -46,7 +47,7 @@ def test_no_objects(words: list[float]) -> None:
 
 
 def test_rows_without_object_are_left_out_between_others() -> None:
-    rows = [[1, 0.1, 0.2, 0.3, 0.4, 1, 8], [-1, 0, 0, 0, 0, 0, 0], [2, 0.5, 0.6, 0.7, 0.8, 0, 9]]
+    rows: list[list[float]] = [[1, 0.1, 0.2, 0.3, 0.4, 1, 8], [-1, 0, 0, 0, 0, 0, 0], [2, 0.5, 0.6, 0.7, 0.8, 0, 9]]
     objects = parse_label(label(3, 7, 42, *np.ravel(rows)))
     assert objects.class_ids.tolist() == [1, 2]
     assert objects.difficult.tolist() == [True, False]

@@ -16,7 +16,7 @@ from dali_ssd.records.lint import content as module
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.lint.findings import KINDS, finding, from_json, summary, to_json
 from dali_ssd.records.repair.labels import mend_label
-from tests.unit.records.conftest import BOX, encoded, record
+from tests.support.records import BOX, encoded, record
 
 PLACE = Place(Path("a.rec"), 7, 64)
 

@@ -6,7 +6,7 @@ import pytest
 
 from dali_ssd.errors import DatasetError
 from dali_ssd.records.lint.framing import left_out_path, shard_structure
-from tests.unit.records.conftest import Write, encoded, record, starts
+from tests.support.records import Write, encoded, record, starts
 
 RECORDS = [record([(0.1, 0.1, 0.2 + i / 10, 0.5)]) for i in range(5)]
 STARTS = starts(RECORDS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import build_label, parse_label
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.repair.labels import mend_label
-from tests.unit.records.conftest import BOX, encoded, record
+from tests.support.records import BOX, encoded, record
 
 RASTER = Raster(40, 30, 1, "JPEG")
 
@@ -37,7 +38,7 @@ def test_a_good_label_is_returned_as_it_is() -> None:
 def test_boxes(box: tuple[float, ...], expected: tuple[float, ...] | None) -> None:
     mended, changes = mend_label(build_label([BOX, box], [3, 4], [0, 1]), RASTER, "fraction", None)
     objects = parse_label(mended)
-    np.testing.assert_array_equal(objects.boxes, np.float32([BOX] if expected is None else [BOX, expected]))
+    np.testing.assert_array_equal(objects.boxes, np.array([BOX] if expected is None else [BOX, expected], np.float32))
     assert objects.difficult.tolist() == ([False] if expected is None else [False, True])
     assert len(changes) == 1 and "object 1" in changes[0]
 
@@ -60,10 +61,10 @@ def test_classes_and_nothing_left() -> None:
 numbers = st.one_of(st.floats(width=32), st.floats(-1, 60, width=32), st.integers(-1, 3).map(float))
 
 
-@example(np.float32([[-np.inf, 0, 0, 0, 0]]))
+@example(np.array([[-np.inf, 0, 0, 0, 0]], np.float32))
 @given(hnp.arrays(np.float32, st.tuples(st.integers(0, 5), st.integers(5, 8)), elements=numbers))
-def test_what_was_mended_has_nothing_left_to_find(rows: np.ndarray) -> None:
-    label = np.concatenate([np.float32([3, rows.shape[1], 0]), rows.reshape(-1)])
+def test_what_was_mended_has_nothing_left_to_find(rows: npt.NDArray[np.float32]) -> None:
+    label = np.concatenate([np.array([3, rows.shape[1], 0], np.float32), rows.reshape(-1)])
     mended, _ = mend_label(label, RASTER, "fraction", 3)
     content = check_record(record(label=mended.tolist(), image=encoded()), Place())
     assert {found.kind for found in content.findings} <= {"no-objects"}
@@ -82,5 +83,5 @@ def test_what_was_mended_has_nothing_left_to_find(rows: np.ndarray) -> None:
 )
 def test_of_a_mixture_only_what_is_certain_is_kept(odd: tuple[float, ...], kept: list[tuple[float, ...]]) -> None:
     mended, changes = mend_label(build_label([BOX, odd, (0.3, 0.3, 0.9, 0.9)], [0, 1, 2]), RASTER, "fraction", None)
-    np.testing.assert_allclose(parse_label(mended).boxes, np.float32(kept), rtol=1e-6)
+    np.testing.assert_allclose(parse_label(mended).boxes, np.array(kept, np.float32), rtol=1e-6)
     assert sum("removed" in change for change in changes) == 3 - len(kept)

@@ -1,0 +1,32 @@
+"""A recipe of one's own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from pipelines import ssd
+
+SIDE = 64
+OWN = SimpleNamespace(
+    train=ssd.train,
+    val=ssd.val,
+    augment=AugmentConfig(
+        color_probability=0,
+        brightness=1,
+        contrast=(1, 1),
+        saturation=(1, 1),
+        hue=1,
+        expand_probability=0,
+        expand_ratio=(1, 2),
+        crop_min_iou=(),
+        crop_scale=(0.9, 1),
+        crop_aspect=(1, 1),
+        crop_attempts=1,
+        interpolations=("nearest",),
+        mirror_probability=1,
+    ),
+    image=RenderConfig(data_shape=SIDE, dtype="float16", layout="NHWC", mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)),
+    targets=TargetConfig(targets="exact", iou_threshold=0.3, stds=(0.3, 0.4, 0.5, 0.6)),
+)
+"""A recipe that differs from those of SSD in every number but the kind of targets, which has a test of its own."""
