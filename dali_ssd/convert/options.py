@@ -1,4 +1,4 @@
-"""The options of `dali-ssd convert`."""
+"""The options of `dali-ssd convert` that all formats share; those of a format alone are beside its reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from dali_ssd.util.validation import check_choices, check_not_negative, check_positive, check_types, raise_all
 
-__all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", "VocConfig"]
+__all__ = ["ConvertConfig", "Coordinates", "ExifRaster", "OnBad"]
 
 Coordinates = Literal["pixel", "fraction"]
 """What the numbers of a box count."""
@@ -62,21 +62,3 @@ class ConvertConfig:
         check_types(self)
         faults = check_positive(self, "shards") + check_not_negative(self, "workers", "seed")
         raise_all(self, faults + check_choices(self, "exif", "coordinates", "on_bad"))
-
-
-@dataclass(frozen=True)
-class VocConfig(ConvertConfig):
-    """Convert Pascal VOC annotations (one XML file an image) to shards."""
-
-    one_based: bool = True
-    """Pixels count from 1, as VOC has it: 1 is subtracted from all coordinates, as GluonCV does."""
-
-
-@dataclass(frozen=True)
-class CocoConfig(ConvertConfig):
-    """Convert COCO annotations (one JSON file) to shards. SRC may also be the JSON file itself."""
-
-    crowd: bool = False
-    """Keep crowd regions, marked difficult; otherwise they are left out."""
-    drop_empty_classes: bool = False
-    """Leave out categories that no annotation uses; otherwise they have class ids as well."""

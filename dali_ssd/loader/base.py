@@ -184,8 +184,9 @@ def _good_records(
     decoders: Sequence[Decoder] = ("dali",) if skip else ()
     report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)
     report.require_readable()
-    _warn(report, "unindexed")
-    _warn(report, "labels-in-pixels")
+    for kind, meaning in KINDS.items():
+        if meaning.logged:
+            _warn(report, kind)
     if not skip:
         report.require_classes()
         return report, report.require_clean()
@@ -197,7 +198,7 @@ def _good_records(
 
 def _passed_over(report: DatasetReport) -> str:
     """What `on_bad="skip"` did about the errors, in words."""
-    bad, faults = len(report.bad) + report.lost, sum(found.kind.startswith("index-") for found in report.errors)
+    bad, faults = len(report.bad) + report.lost, sum(one.meaning.part == "index" for one in report.errors)
     texts = [f"{counted(bad, 'bad record')} left out"] if bad else []
     return " and ".join([*texts, f"{counted(faults, 'fault')} of an index passed over"] if faults else texts)
 

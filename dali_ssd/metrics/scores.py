@@ -11,8 +11,9 @@ outside of the image do count: nothing can match them, so they lower the scores 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,26 @@ from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.voc import voc07_scores
 from dali_ssd.util.words import counted
 
-__all__ = ["Scores", "Truth", "check_ids", "score"]
+__all__ = ["METRICS", "Metric", "Scores", "Truth", "check_ids", "score"]
+
+
+class Metric(NamedTuple):
+    """A way to score detections."""
+
+    score: Callable[[Sequence[Detections], int], dict[str, float]]
+    """Return numbers by name from all images and the number of classes, the one that logs show first.
+
+    NaN for what does not apply; nothing at all if no object counts.
+    """
+    why_nan: str
+    """What there must be for a number that is NaN."""
+
+
+METRICS: dict[str, Metric] = {
+    "COCO": Metric(coco_scores, "no objects of that size"),
+}
+"""Every metric beside VOC07's, by the title of its table. `eval` prints all and writes them to its JSON file, and a
+training run logs the first number of each."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +87,19 @@ class Scores:
     """VOC07 average precision of each class at IoU 0.5; NaN for a class without objects."""
     mean_ap: float
     """Mean of `ap` over the classes that have objects; NaN where none has."""
-    coco: dict[str, float] = field(default_factory=dict)
-    """COCO's summary by name (`AP`, `AP50`, ...), NaN where it does not apply; empty when it was not asked for."""
+    tables: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The numbers of each of `METRICS` by its title, for COCO `AP`, `AP50`, ...; without those not asked for."""
     truth: Truth = field(default_factory=Truth)
+
+    @property
+    def coco(self) -> dict[str, float]:
+        """COCO's summary by name, NaN for what does not apply; empty if it was not asked for."""
+        return self.tables.get("COCO", {})
 
     def lines(self) -> list[str]:
         """Lines for the log, `name=value`, in the order of GluonCV's script; a NaN has its reason beside it."""
         named = [*self.rows(), ("mAP", self.mean_ap, self._reason(self.mean_ap))]
-        named += [("COCO AP", self.coco["AP"], self._reason(self.coco["AP"]))] if self.coco else []
+        named += [(f"{title} {name}", value, self._reason(value)) for title, name, value in self._first_numbers()]
         return [f"{name}={value}{f' ({reason})' if reason else ''}" for name, value, reason in named]
 
     def rows(self) -> list[tuple[str, float, str]]:
@@ -87,7 +112,11 @@ class Scores:
 
     def numbers(self) -> dict[str, float]:
         """The means, for metrics.jsonl."""
-        return {"map": self.mean_ap} | ({"coco_ap": self.coco["AP"]} if self.coco else {})
+        first = {f"{title}_{name}".lower(): value for title, name, value in self._first_numbers()}
+        return {"map": self.mean_ap} | first
+
+    def _first_numbers(self) -> list[tuple[str, str, float]]:
+        return [(title, *next(iter(table.items()))) for title, table in self.tables.items() if table]
 
 
 def score(images: Sequence[Detections], classes: Sequence[str], data_shape: int, *, coco: bool = True) -> Scores:
@@ -108,8 +137,9 @@ def score(images: Sequence[Detections], classes: Sequence[str], data_shape: int,
     ap = voc07_scores(images, len(classes))
     known = [value for value in ap if not math.isnan(value)]
     mean_ap = float(np.mean(known)) if known else math.nan
-    coco_values = coco_scores(images, len(classes)) if coco else {}
-    return Scores(len(images), tuple(classes), ap, mean_ap, coco_values, _truth(images, len(classes), data_shape))
+    wanted = {title: metric for title, metric in METRICS.items() if coco or title != "COCO"}
+    tables = {title: metric.score(images, len(classes)) for title, metric in wanted.items()}
+    return Scores(len(images), tuple(classes), ap, mean_ap, tables, _truth(images, len(classes), data_shape))
 
 
 def check_ids(image: Detections, classes: int) -> None:

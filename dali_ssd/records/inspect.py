@@ -1,13 +1,13 @@
 """The one look at shards from which `dali-ssd check`, the loaders, `train` and `eval` take their answers.
 
-structure.py        framing and index                     every whole record, and what is between them
-content.py          header, label, head of the image      one record at a time
-                    (both kept by shard_report.py)
-coordinates.py      fractions or pixels                   all records together
-label_findings.py   objects against classes and unit      likewise
-pixels.py           every pixel by OpenCV                 on demand
-decoding.py         every pixel by DALI                   on demand
-dataset_report.py   what was found, and what is demanded of it
+lint/framing.py          framing and index                     every whole record, and what is between them
+lint/content.py          header, label, head of the image      one record at a time, by the tables box_checks.py
+                         (both kept by shard_report.py)        and image_checks.py
+lint/coordinate_unit.py  fractions or pixels                   all records together
+lint/labels.py           objects against classes and unit      likewise
+decode/opencv.py         every pixel by OpenCV                 on demand
+decode/dali.py           every pixel by DALI                   on demand
+lint/dataset_report.py   what was found, and what is demanded of it
 """
 
 from __future__ import annotations
@@ -196,17 +196,11 @@ def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
         yield finding("unusual-image", place, f"{counts[image]} {are} {image}, this is the first")
 
 
-_NOT_DECODED = (
-    "not-an-image", "unknown-format", "turned-tiff", "huge-image", "bad-header", "truncated-image", "undecodable-image",
-    "stray-bytes",  # a repair takes them out
-)  # fmt: skip
-"""Findings that are enough; decoding would add nothing, or take the machine's memory."""
-
 _Where = tuple["Path | None", "int | None"]
 
 
 def _not_decoded(findings: Iterable[Finding]) -> set[_Where]:
-    return {(found.place.shard, found.place.offset) for found in findings if found.kind in _NOT_DECODED}
+    return {(found.place.shard, found.place.offset) for found in findings if not found.meaning.decodable}
 
 
 def _decode_by_opencv(reports: Sequence[ShardReport], workers: int) -> list[Finding]:

@@ -12,7 +12,7 @@ TRUTH = Truth((4, 0, 2), (0, 0, 2))
 
 def table(truth: Truth = TRUTH) -> list[str]:
     coco = {"AP": 0.25, "AP small": math.nan}
-    return _table(Scores(1, ("a", "b", "c"), (0.5, math.nan, math.nan), 0.5, coco, truth)).splitlines()
+    return _table(Scores(1, ("a", "b", "c"), (0.5, math.nan, math.nan), 0.5, {"COCO": coco}, truth)).splitlines()
 
 
 def test_what_has_no_number_has_a_reason() -> None:

@@ -24,7 +24,8 @@ from dali_ssd.config import (
     RenderConfig,
     TargetConfig,
 )
-from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.options import ConvertConfig
+from dali_ssd.convert.readers import READERS
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.records.options import CheckConfig
@@ -33,8 +34,7 @@ PATHS: dict[str, Any] = {"src": Path("in"), "out": Path("out")}
 REQUIRED: dict[type, dict[str, Any]] = {
     CheckConfig: {"shards": ("a.rec",)},
     ConvertConfig: PATHS,
-    VocConfig: PATHS,
-    CocoConfig: PATHS,
+    **{reader.config: PATHS for reader in READERS.values()},
 }
 NAN = math.nan
 
@@ -93,8 +93,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         **repeat(("momentum", "wd"), [-0.1, NAN]),
     },
     ConvertConfig: {"shards": [0, -1], "workers": [-1], "seed": [-1], "exif": ["up", ""]},
-    VocConfig: {},
-    CocoConfig: {},
+    **{reader.config: {} for reader in READERS.values()},
 }
 CASES = [(kind, name, value) for kind, bad in BAD.items() for name, values in bad.items() for value in values]
 
@@ -149,7 +148,7 @@ def test_every_configuration_is_tested() -> None:
         for _, kind in inspect.getmembers(module, is_dataclass)
         if kind.__module__ == module.__name__
     }
-    assert found | {TrainConfig} == set(BAD)
+    assert found | {TrainConfig} | {reader.config for reader in READERS.values()} == set(BAD)
 
 
 NUMBERS = [(kind, name) for kind in BAD for name, hint in get_type_hints(kind).items() if hint in (int, float)]

@@ -13,7 +13,7 @@ from dali_ssd.errors import DatasetError, Place
 from dali_ssd.records.format.index import Index, index_path, read_index
 from dali_ssd.records.format.recordio import Frame, map_shard
 from dali_ssd.records.lint.findings import Finding, finding
-from dali_ssd.records.lint.recover import DAMAGE, salvage
+from dali_ssd.records.lint.recover import salvage
 
 __all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
 
@@ -83,12 +83,17 @@ def shard_structure(shard: Path) -> Structure:
 def _tell_once(structure: Structure) -> None:
     """Damage where the index has an entry is one finding, with the key of that entry."""
     keys = {found.place.offset: found.place.key for found in structure.findings if found.kind == "index-misfit"}
-    damaged = {found.place.offset for found in structure.findings if found.kind in DAMAGE}
+    damaged = {found.place.offset for found in structure.findings if _is_damage(found)}
     structure.findings = [
-        replace(found, place=replace(found.place, key=keys.get(found.place.offset))) if found.kind in DAMAGE else found
+        replace(found, place=replace(found.place, key=keys.get(found.place.offset))) if _is_damage(found) else found
         for found in structure.findings
         if found.kind != "index-misfit" or found.place.offset not in damaged
     ]
+
+
+def _is_damage(found: Finding) -> bool:
+    """Whether no whole record is there."""
+    return found.meaning.repair == "drop bytes"
 
 
 def _misaligned(shard: Path, frame: Frame, key: int | None) -> Iterator[Finding]:
@@ -146,8 +151,6 @@ def _left_out(structure: Structure) -> None:
             place = Place(structure.shard, offset=frame.offset)
             structure.findings.append(finding(kind, place, f"a record of {frame.length} bytes is not in the index"))
     structure.findings = [
-        finding("left-out", found.place, found.message)
-        if found.kind in DAMAGE and found.place.offset in meant
-        else found
+        finding("left-out", found.place, found.message) if _is_damage(found) and found.place.offset in meant else found
         for found in structure.findings
     ]

@@ -11,15 +11,12 @@ from dali_ssd.errors import Place
 from dali_ssd.records.format.recordio import MAGIC, Buffer, Frame, FrameError, frame_at, resync, walk_parts
 from dali_ssd.records.lint.findings import Finding, finding
 
-__all__ = ["DAMAGE", "salvage"]
+__all__ = ["salvage"]
 
 _CHUNK = 1 << 14
 """Words searched in one go; few, since a record that others are nested in is searched again for each of them."""
 
 _KIND = {"magic": "bad-magic", "flags": "bad-parts", "truncated": "truncated-shard"}
-
-DAMAGE = (*_KIND.values(), "swallowed")
-"""Kinds of the findings of `salvage`."""
 
 
 class _Chains:

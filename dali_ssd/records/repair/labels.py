@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
-from dali_ssd.records.lint.content import FRACTION_LIMIT, OVERHANG, in_fractions, scale_of
+from dali_ssd.records.lint.box_checks import OVERHANG, is_useless
+from dali_ssd.records.lint.content import FRACTION_LIMIT, in_fractions, scale_of
 from dali_ssd.records.lint.coordinate_unit import Coordinates
 
 __all__ = ["mend_label"]
@@ -89,11 +90,11 @@ def _clip(rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates) -
 def _usable(
     rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
 ) -> NDArray[np.bool_]:
-    """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
-    ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
+    """(n,) bool: rows with a proper class id and a box that no check has the object dropped for."""
+    ids = rows[:, 0]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
     proper = proper_ids(ids) & (ids <= top) & believable(rows)
-    usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    usable: NDArray[np.bool_] = proper & ~is_useless(rows[:, 1:5], _size(raster, coordinates)[:2])
     return usable
 
 

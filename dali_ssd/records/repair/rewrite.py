@@ -16,7 +16,6 @@ from dali_ssd.records.format.labels import is_object, split_label
 from dali_ssd.records.format.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
 from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.lint.findings import Finding
-from dali_ssd.records.lint.recover import DAMAGE
 from dali_ssd.records.lint.shard_report import ShardReport
 from dali_ssd.records.repair.labels import mend_label
 from dali_ssd.records.repair.output import Repaired, reasons_where, repairing
@@ -27,12 +26,6 @@ __all__ = ["FIX_LIST", "fix"]
 
 FIX_LIST = "fixed.txt"
 """Name of the list of changes that `fix` writes beside the shards."""
-
-_HOPELESS = (
-    "bad-header", "bad-label", "scalar-label", "not-an-image", "unknown-format", "turned-tiff", "truncated-image",
-    "undecodable-image", "damaged-image", "huge-image",
-)  # fmt: skip
-"""Kinds of findings that no mending of the label helps against."""
 
 
 @contextmanager
@@ -65,18 +58,18 @@ def fix(
 
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
-    hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
+    unrepairable = reasons_where(findings, lambda found: found.meaning.repair == "drop record")
     with repairing(reports, findings, out, FIX_LIST) as repaired:
         files = [ShardFile(target) for target in repaired.paths]
         with new_files([out / FIX_LIST]), _all_or_none(files, out):
             for report, file in zip(reports, files, strict=True):
                 file.open()
-                _fix_shard(report, hopeless.get(report.shard, {}), file, repaired, (coordinates, num_classes))
+                _fix_shard(report, unrepairable.get(report.shard, {}), file, repaired, (coordinates, num_classes))
             if not repaired.kept:
                 raise DatasetError(
                     "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
                 )
-            lost = [f"{found}: lost" for found in findings if found.kind in DAMAGE]
+            lost = [f"{found}: lost" for found in findings if found.meaning.repair == "drop bytes"]
             repaired.dropped += len(lost)
             with atomic_open(out / FIX_LIST, "w") as lines:
                 lines.writelines(f"{line}\n" for line in [*repaired.changes, *lost])
@@ -85,7 +78,7 @@ def fix(
 
 def _fix_shard(
     report: ShardReport,
-    hopeless: dict[int, str],
+    unrepairable: dict[int, str],
     file: ShardFile,
     repaired: Repaired,
     wanted: tuple[Coordinates, int | None],
@@ -95,7 +88,7 @@ def _fix_shard(
     with map_shard(report.shard) as buffer:
         for record, key in zip(report.records, keys, strict=True):
             name = f"{report.shard}, record {record.key}, byte {record.offset}"
-            reason = hopeless.get(record.offset)
+            reason = unrepairable.get(record.offset)
             if reason is not None:
                 repaired.dropped += 1
                 repaired.changes.append(f"{name}: dropped, {reason}")

@@ -12,7 +12,8 @@ from PIL import Image
 
 from dali_ssd.cli.convert import run
 from dali_ssd.cli.main import main
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.records.dataset import open_dataset

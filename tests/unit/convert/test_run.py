@@ -13,7 +13,7 @@ from dali_ssd.cli import index as index_command
 from dali_ssd.cli.main import main
 from dali_ssd.convert import run as module
 from dali_ssd.convert.look import BAD_IMAGES
-from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.report import KINDS, Report, reason
 from dali_ssd.convert.run import convert
 from dali_ssd.convert.sample import Note

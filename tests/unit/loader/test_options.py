@@ -33,8 +33,8 @@ def test_no_name_is_in_two_classes() -> None:
 def test_the_keywords_types_are_the_fields() -> None:
     hints = get_type_hints(TrainOptions, vars(module))
     defined: dict[str, Any] = {}
-    for kind in (RenderConfig, TargetConfig):
-        defined |= {name: hint | None for name, hint in get_type_hints(kind).items()}
+    for of_recipe in (RenderConfig, TargetConfig):
+        defined |= {name: hint | None for name, hint in get_type_hints(of_recipe).items()}
     for kind in (PipelineConfig, RecordsConfig):
         defined |= get_type_hints(kind)
     defined["augment"] = AugmentConfig | None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, first_few
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,9 @@ from dali_ssd.util.words import counted
 )
 def test_words_agree_with_their_number(count: int, word: str, text: str) -> None:
     assert counted(count, word) == text
+
+
+def test_a_list_of_many_ends_with_their_number() -> None:
+    assert first_few(["a", "b"], "shard") == ["a", "b"]
+    assert first_few(list("abcdef"), "shard") == [*"abcde", "and 1 shard more"]
+    assert first_few(range(1240), "record", 1) == ["0", "and 1,239 records more"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dali_ssd.errors import Place, RecordError
 from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import parse_label
-from dali_ssd.records.lint import content as module
+from dali_ssd.records.lint import image_checks
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.lint.findings import KINDS, finding, from_json, summary, to_json
 from dali_ssd.records.repair.labels import mend_label
@@ -177,7 +177,7 @@ def test_words_agree_with_the_number_of_bytes(image: bytes, words: str) -> None:
 
 
 def test_huge_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_PIXELS", 1199)
+    monkeypatch.setattr(image_checks, "MAX_PIXELS", 1199)
     assert kinds(record()) == [("huge-image", None)]
 
 
