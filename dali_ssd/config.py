@@ -24,8 +24,9 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "INTERPOLATIONS",
-    "AnyCoordinates",
+    "AnyUnit",
     "AugmentConfig",
+    "CoordinateUnit",
     "InputConfig",
     "OnBad",
     "PipelineConfig",
@@ -189,7 +190,9 @@ class InputConfig:
 
 
 OnBad = Literal["raise", "skip"]
-AnyCoordinates = Literal["auto", "fraction", "pixel"]
+CoordinateUnit = Literal["fraction", "pixel"]
+"""What the numbers of a box count: shares of the image's width and height, or its pixels."""
+AnyUnit = Literal["auto", "fraction", "pixel"]
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ class RecordsConfig:
     image once, too, and leave the bad ones out."""
     max_bad: float = 0.01
     """Largest share of records that skip may leave out."""
-    coordinates: AnyCoordinates = "auto"
+    coordinates: AnyUnit = "auto"
     """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
 
     def __post_init__(self) -> None:

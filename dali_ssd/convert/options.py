@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.util.validation import check_choices, check_not_negative, check_positive, check_types, raise_all
 
-__all__ = ["ConvertConfig", "Coordinates", "ExifRaster", "OnBad"]
+__all__ = ["ConvertConfig", "ExifRaster", "OnBad"]
 
-Coordinates = Literal["pixel", "fraction"]
-"""What the numbers of a box count."""
 OnBad = Literal["skip", "keep", "raise"]
 """What is done with an image that training refuses, or of another size than its annotation says."""
 
@@ -47,7 +46,7 @@ class ConvertConfig:
     """Name of the shards; empty: the split's name, or "data"."""
     exif: ExifRaster = "auto"
     """Which raster of images with EXIF rotation the boxes refer to; auto: the annotation's width and height tell."""
-    coordinates: Coordinates = "pixel"
+    coordinates: CoordinateUnit = "pixel"
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
     """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size:

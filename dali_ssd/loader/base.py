@@ -20,11 +20,12 @@ import numpy as np
 from typing_extensions import Self
 
 from dali_ssd.config import PipelineConfig, RecordsConfig
-from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.errors import ConfigError, DatasetError, RecordLocation
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
+from dali_ssd.records.decode.dali_messages import parse_source_info
 from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import Decoder, inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
@@ -82,7 +83,7 @@ class Loader:
         self._device_batch_size = pipeline.batch_size // len(self._devices)
         cores = available_cores() if pipeline.num_threads == "auto" else pipeline.num_threads
         self._threads = max(1, cores // len(self._devices))
-        self._home = os.getpid()
+        self._pid = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
 
@@ -142,7 +143,7 @@ class Loader:
     def _require_running(self) -> None:
         if not self._pipelines:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
-        if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
+        if os.getpid() != self._pid:  # the threads of the pipelines were not forked along: it would wait for ever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
 
     def _run(self, pipelines: Sequence[Any]) -> list[Any]:
@@ -158,13 +159,13 @@ class Loader:
         finally:
             self.stats.waited += time.perf_counter() - begin
 
-    def _places(self, texts: Sequence[Any]) -> list[Place]:
-        """Places from what `graph.source.places` gives, `<file> at index <byte>`."""
+    def _locate(self, texts: Sequence[Any]) -> list[RecordLocation]:
+        """Return the location of each record from its `graph.source.source_info`."""
         found = []
         for text in (np.asarray(tensor).tobytes().decode() for tensors in texts for tensor in tensors):
-            shard, _, offset = text.rpartition(" at index ")
-            number = self._dataset.find(shard, int(offset))
-            found.append(Place(Path(shard), None, int(offset)) if number is None else self._dataset.place(number))
+            shard, offset = parse_source_info(text)
+            number = self._dataset.find(shard, offset)
+            found.append(RecordLocation(Path(shard), None, offset) if number is None else self._dataset.place(number))
         return found
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
-from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
+from dali_ssd.config import AnyUnit, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.util.files import require_folder_of
@@ -34,7 +34,7 @@ class ValOptions(TypedDict, total=False):
     upright: bool
     on_bad: OnBad
     max_bad: float
-    coordinates: AnyCoordinates
+    coordinates: AnyUnit
 
 
 class TrainOptions(ValOptions, total=False):

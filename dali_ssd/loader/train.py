@@ -23,7 +23,7 @@ from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import Batch
 from dali_ssd.loader.frameworks import FrameworkName
 from dali_ssd.loader.options import TrainOptions, check_records_options, gather
-from dali_ssd.loader.pipeline_group import Lane
+from dali_ssd.loader.pipeline_group import PipelineGroup
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.loader.scheduling import batches_per_run, pipelines_per_device
 from dali_ssd.records.dataset import Paths
@@ -112,21 +112,21 @@ class TrainLoader(Loader):
             "augment": self.recipe.augment,
             "image": self.recipe.image,
             "targets": self.recipe.targets,
-            "in_pixels": self.report.coordinates == "pixel",
+            "unit": self.report.unit,
         }
         batches = len(self._dataset) // (world_size * self.batch_size)
-        self._num_lanes = pipelines_per_device(self._device, batches)
-        self._threads = -(-self._threads // self._num_lanes)
-        self._per_run = self._batches_per_run(batches // self._num_lanes) if self._device == "cpu" else 1
+        self._num_groups = pipelines_per_device(self._device, batches)
+        self._threads = -(-self._threads // self._num_groups)
+        self._per_run = self._batches_per_run(batches // self._num_groups) if self._device == "cpu" else 1
         self._run_batch_size = self._device_batch_size * self._per_run
-        self._lanes: list[Lane] = []
-        self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_lanes)])
+        self._groups: list[PipelineGroup] = []
+        self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_groups)])
 
     def _batches_per_run(self, pass_has: int) -> int:
         options = self._options
         most = batches_per_run(
             self._device_batch_size,
-            self._num_lanes,
+            self._num_groups,
             self.report.mean_pixels,
             options["image"],
             len(options["anchors"]),
@@ -134,22 +134,22 @@ class TrainLoader(Loader):
         return max(1, min(most, pass_has))
 
     def _build(self, states: Sequence[Mapping[str, Any]]) -> None:
-        """Lanes in place of those before, each from where its state says."""
+        """Groups in place of those before, each from where its state says."""
         pipelines = [
-            [self._pipeline(lane, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
-            for lane, state in enumerate(states)
+            [self._pipeline(group, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
+            for group, state in enumerate(states)
         ]
-        self._start([pipeline for lane in pipelines for pipeline in lane])
-        self._lanes = [
-            Lane(of_devices, self._makers, self._device_batch_size, self._per_run, state["taken"])
+        self._start([pipeline for group in pipelines for pipeline in group])
+        self._groups = [
+            PipelineGroup(of_devices, self._makers, self._device_batch_size, self._per_run, state["taken"])
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
-    def _pipeline(self, lane: int, device: int, checkpoint: str | None) -> Any:
-        each = len(self._devices) * self._num_lanes
-        part, count = self._rank * each + device * self._num_lanes + lane, self._world_size * each
+    def _pipeline(self, group: int, device: int, checkpoint: str | None) -> Any:
+        each = len(self._devices) * self._num_groups
+        part, count = self._rank * each + device * self._num_groups + group, self._world_size * each
         # The reader fills up a larger window with further copies of its records, which changes nothing.
-        window = min(-(-self.pipeline.initial_fill // self._num_lanes), -(-len(self._dataset) // count))
+        window = min(-(-self.pipeline.initial_fill // self._num_groups), -(-len(self._dataset) // count))
         return self.recipe.train(
             self._slice(part, count),
             **self._options,
@@ -168,8 +168,8 @@ class TrainLoader(Loader):
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         super().close()
-        for lane in self._lanes:
-            lane.close()
+        for group in self._groups:
+            group.close()
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -193,8 +193,8 @@ class TrainLoader(Loader):
 
     def _next(self) -> Batch:
         self._require_running()
-        batch = self._lanes[self._turn].next(self._run, self._places)
-        self._turn = (self._turn + 1) % self._num_lanes
+        batch = self._groups[self._turn].next(self._run, self._locate)
+        self._turn = (self._turn + 1) % self._num_groups
         return batch
 
     def state_dict(self) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class TrainLoader(Loader):
             "epoch": self.epoch,
             "batch": self._batch,
             "turn": self._turn,
-            "lanes": [lane.state() for lane in self._lanes],
+            "lanes": [group.state() for group in self._groups],
             "identity": self._identity(),
         }
 
@@ -242,7 +242,7 @@ class TrainLoader(Loader):
             "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
             "the number of devices": f"{self._world_size} x {len(self._devices)}",
-            "the number of pipelines a device": str(self._num_lanes),
+            "the number of pipelines a device": str(self._num_groups),
             "the number of batches a run": str(self._per_run),
             "seed": str(self.pipeline.seed),
             "the options": f"{_plain(options)} {settings} anchors {_digest(self._options['anchors'])}",

@@ -65,7 +65,7 @@ class ValLoader(Loader):
                 self._slice(number, len(self._devices)),
                 self.recipe.image,
                 upright=self.pipeline.upright,
-                in_pixels=self.report.coordinates == "pixel",
+                unit=self.report.unit,
                 device=self._device,
                 batch_size=self._device_batch_size,
                 num_threads=self._threads,
@@ -93,12 +93,12 @@ class ValLoader(Loader):
 
     def _next(self, number: int) -> ValBatch:
         data, labels, texts = [], [], []
-        for make, (images, objects, places), size in zip(
+        for make, (images, objects, source_info), size in zip(
             self._makers, self._run(self._pipelines), self._sizes, strict=True
         ):
             count = min(self._device_batch_size, int(size) - number * self._device_batch_size)
             if count > 0:  # the reader fills up its last batch with repetitions
                 data.append(make(images)[:count])
                 labels.append(make(objects)[:count])
-                texts.append(list(places)[:count])
-        return ValBatch(data, labels, lambda: self._places(texts))
+                texts.append(list(source_info)[:count])
+        return ValBatch(data, labels, lambda: self._locate(texts))

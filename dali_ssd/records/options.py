@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from dali_ssd.config import AnyCoordinates, RecordsConfig
+from dali_ssd.config import AnyUnit, RecordsConfig
 from dali_ssd.util.validation import check_choices, check_not_negative, check_types, raise_all
 
 __all__ = ["CheckConfig", "ClassNames"]
@@ -30,7 +30,7 @@ class CheckConfig:
     """Shards or patterns such as 'data/*.rec'."""
     decode: bool = False
     """Decode every image as well."""
-    coordinates: AnyCoordinates = RecordsConfig.coordinates
+    coordinates: AnyUnit = RecordsConfig.coordinates
     """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels; auto: what nearly all of
     them look like, as the loaders take them."""
     classes: str = ""

@@ -1,10 +1,10 @@
-"""Numbers with the word for what they count, and lists that end."""
+"""Words for messages: numbers with what they count, lists that end, the line of an error that matters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["counted", "first_few"]
+__all__ = ["counted", "first_few", "first_line"]
 
 _ENDINGS_WITH_E = ("s", "x", "ch", "sh")
 
@@ -18,6 +18,12 @@ def first_few(things: Sequence[object], word: str, few: int = 5) -> list[str]:
     """Return the first few of many as texts, and how many more of `word` there are: `and 2 shards more`."""
     more = [f"and {counted(len(things) - few, word)} more"] if len(things) > few else []
     return [*map(str, things[:few]), *more]
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error that says what is wrong: MXNet's begin with a trace. Its class if none does."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "Traceback" not in line and "Stack trace" not in line), type(error).__name__)
 
 
 def _plural(word: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import Dataset
@@ -90,7 +90,7 @@ def _on_host(array: Any) -> NDArray[np.float32]:
     return np.asarray(array.asnumpy() if hasattr(array, "asnumpy") else array)
 
 
-def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:
+def _decoded(payload: bytes, place: RecordLocation) -> NDArray[np.uint8]:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(payload, np.uint8), flags) if payload else None
     if image is None:
@@ -98,5 +98,5 @@ def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
 
 
-def _caption(place: Place) -> str:
+def _caption(place: RecordLocation) -> str:
     return f"{place.shard.name if place.shard else ''} record {place.key}"

@@ -17,7 +17,7 @@ from dali_ssd.synthetic import write_shapes
 from tests.end_to_end.training import NAME, TRAIN, same_weights
 from tests.support.paths import ROOT
 
-_PATIENCE = 300.0
+_TIMEOUT_S = 300.0
 """Seconds; kernels may have to be compiled first."""
 STEPS = 12
 
@@ -43,7 +43,7 @@ class Training:
 
     def finish(self) -> None:
         process = self.start()
-        _, err = process.communicate(timeout=_PATIENCE)
+        _, err = process.communicate(timeout=_TIMEOUT_S)
         assert process.returncode == 0, err
 
     @property
@@ -73,7 +73,7 @@ class Training:
 
 
 def wait_until(due: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT_S
     while not due():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.005)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.loader.frameworks import FrameworkName
 from dali_ssd.util.optional import require
 
@@ -30,9 +30,9 @@ def context(work: Work) -> Any:
     return mx.gpu(0) if work.device == "gpu" else mx.cpu()
 
 
-def to_device(work: Work, *arrays: Any) -> Batch:
+def to_device(work: Work, *arrays: Any) -> WorkBatch:
     """Make a batch of MXNet's host arrays (data, cls_targets, box_targets), copied to the GPU if the work is there."""
     size = arrays[0].shape[0]
     if work.device == "gpu":
         arrays = tuple(array.as_in_context(context(work)) for array in arrays)
-    return Batch(size, *([array] for array in arrays))
+    return WorkBatch(size, *([array] for array in arrays))

@@ -16,7 +16,7 @@ from nvidia.dali import fn, math, pipeline_def, types
 from dali_ssd.bench.anchors import corner_fractions
 from dali_ssd.bench.contenders.device import context, framework
 from dali_ssd.bench.contenders.reader import pipeline_options, records
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.config import IMAGENET_MEAN, IMAGENET_STD, AugmentConfig, TargetConfig
 from dali_ssd.loader.frameworks import find_framework
 
@@ -27,7 +27,7 @@ _STD = [255 * std for std in IMAGENET_STD]
 _FILTERS = [types.INTERP_NN, types.INTERP_LINEAR, types.INTERP_TRIANGULAR, types.INTERP_CUBIC, types.INTERP_LANCZOS3]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the pipeline's batches as arrays that share DALI's memory, as this package's loader does."""
     into = find_framework(framework())
     (device,) = into.devices([context(work)])
@@ -37,7 +37,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
         # Without a stream of ours, the results are complete when this returns, on a GPU too.
         data, boxes, classes = pipeline.run()
         arrays = [into.array(tensors, device) for tensors in (data, classes, boxes)]
-        yield Batch(arrays[0].shape[0], *([array] for array in arrays))
+        yield WorkBatch(arrays[0].shape[0], *([array] for array in arrays))
 
 
 @pipeline_def

@@ -27,7 +27,7 @@ from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, Worke
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.signals import StopSignal
-from dali_ssd.gluon.training.trainer import FitResult, Fitting
+from dali_ssd.gluon.training.trainer import FitResult, Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
@@ -168,7 +168,7 @@ def train(config: TrainConfig) -> FitResult:
             remove_leftovers(Path(prefix).parent, Path(prefix).name)
         net = setup.network(log)
         with setup.train_loader(anchors_of(net, setup.data_shape)) as loader:
-            fitting = Fitting(
+            trainer = Trainer(
                 net,
                 loader,
                 config,
@@ -181,9 +181,9 @@ def train(config: TrainConfig) -> FitResult:
                 heartbeat=heartbeat,
             )
             if checkpoint is not None:
-                fitting.resume(checkpoint)
+                trainer.resume(checkpoint)
             with heartbeat:
-                return fitting.run()
+                return trainer.run()
 
 
 def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[Any], Scored] | None:

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.image_header import FORMATS, Raster, read_raster
-from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
+from dali_ssd.records.format.jpeg_markers import SIGNATURE
+from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
 from dali_ssd.records.format.recordio import unpack
 from dali_ssd.records.lint.box_checks import CHECKS_INSIDE, box_faults
 from dali_ssd.records.lint.findings import KINDS, Finding, finding
@@ -22,15 +23,15 @@ from dali_ssd.util.words import counted
 __all__ = [
     "FRACTION_LIMIT",
     "Content",
-    "Scale",
+    "LabelUnit",
     "check_record",
     "describe",
     "in_fractions",
     "in_pixels",
-    "scale_of",
+    "unit_of",
 ]
 
-Scale = Literal["none", "fraction", "pixel", "mixed"]
+LabelUnit = Literal["none", "fraction", "pixel", "mixed"]
 """What the coordinates of a record look like; none: it has no box that could tell; mixed: some of both, it seems."""
 
 _ONE = np.ones(2, np.float32)
@@ -45,7 +46,7 @@ class Content:
     """What a record holds, and all that is wrong with it."""
 
     findings: list[Finding] = field(default_factory=list)
-    scale: Scale = "none"
+    unit: LabelUnit = "none"
     top_class: int = -1
     """Largest class id; -1 without objects."""
     objects: int = 0
@@ -62,9 +63,9 @@ class Content:
     """Whether the image is a progressive JPEG."""
 
 
-def scale_of(rows: NDArray[np.float32]) -> Scale:
+def unit_of(rows: NDArray[np.float32]) -> LabelUnit:
     """What the coordinates of label rows (n, B) look like."""
-    if not (is_object(rows) & believable(rows)).any():
+    if not (is_object(rows) & is_plausible(rows)).any():
         return "none"
     if not in_pixels(rows).any():
         return "fraction"
@@ -73,7 +74,7 @@ def scale_of(rows: NDArray[np.float32]) -> Scale:
 
 def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
-    real = is_object(rows) & believable(rows)
+    real = is_object(rows) & is_plausible(rows)
     large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     return large
 
@@ -84,7 +85,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     Their boxes are smaller than a pixel, or hardly larger and in the image's corner, as (0, 0, 1, 1) is: as fractions,
     the whole image. A pixel elsewhere, such as (1, 0, 2, 1), may be an object.
     """
-    real, low, high = is_object(rows) & believable(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
+    real, low, high = is_object(rows) & is_plausible(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
     with np.errstate(invalid="ignore", over="ignore"):
         tiny = (high - low).prod(axis=1) < 1
         corner = (low <= 0).all(axis=1) & (high < 2).all(axis=1)
@@ -92,7 +93,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     return small
 
 
-def check_record(record: bytes, place: Place) -> Content:
+def check_record(record: bytes, place: RecordLocation) -> Content:
     """All findings on a record's bytes, in the order header, label, image; the image is not decoded."""
     content = Content()
     try:
@@ -109,16 +110,16 @@ def check_record(record: bytes, place: Place) -> Content:
         content.findings.append(finding(kind, place, error.problem))
         return content
     if len(rows) and _usual(rows):
-        content.scale, content.top_class = "fraction", int(rows[:, 0].max())
+        content.unit, content.top_class = "fraction", int(rows[:, 0].max())
         _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
         return content
-    content.scale = scale_of(rows)
+    content.unit = unit_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
         _check_rows(rows, place, content, raster)
     return content
 
 
-def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
+def _check_image(data: bytes, place: RecordLocation, content: Content) -> Raster | None:
     raster = read_raster(data)
     if raster is None:
         content.findings.append(_no_image(data, place))
@@ -132,8 +133,8 @@ def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
     return raster
 
 
-def _no_image(data: bytes, place: Place) -> Finding:
-    if data.startswith(b"\xff\xd8\xff"):
+def _no_image(data: bytes, place: RecordLocation) -> Finding:
+    if data.startswith(SIGNATURE):
         return finding("truncated-image", place, f"a JPEG of {counted(len(data), 'byte')} that does not tell its size")
     what = (
         f"{counted(len(data), 'byte')}, beginning with {data[:8]!r}" if data else "there are no bytes behind the label"
@@ -149,26 +150,29 @@ def _usual(rows: NDArray[np.float32]) -> bool:
     return bool(inside and (high > low).all() and proper and np.isfinite(rows[:, 5:6]).all())
 
 
-def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
+def _check_rows(rows: NDArray[np.float32], place: RecordLocation, content: Content, raster: Raster | None) -> None:
     """Findings on the objects (n, B) of a label."""
     real = is_object(rows)
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))
         return
-    finite = believable(rows)
+    finite = is_plausible(rows)
     ids = np.where(finite, rows[:, 0], 0)
     fitting = proper_ids(ids)
     content.top_class = int(ids[real & fitting].max(initial=-1))
     problems = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
     size: NDArray[np.float32] | None = _ONE
-    if content.scale in ("pixel", "mixed"):
+    if content.unit in ("pixel", "mixed"):
         size = None if raster is None else np.array((raster.width, raster.height), np.float32)
     problems += box_faults(rows[:, 1:5], real & finite, size)
     _judge(rows, problems, place, content)
 
 
 def _judge(
-    rows: NDArray[np.float32], problems: Sequence[tuple[str, NDArray[np.bool_]]], place: Place, content: Content
+    rows: NDArray[np.float32],
+    problems: Sequence[tuple[str, NDArray[np.bool_]]],
+    place: RecordLocation,
+    content: Content,
 ) -> None:
     """Add findings on label rows (n, B), of which `problems` has (kind, (n,) bool), and count the good objects."""
     useful = is_object(rows)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.config import CoordinateUnit
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.dataset import Dataset, concatenate
-from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.lint.findings import Finding, to_json, worst_first
 from dali_ssd.records.lint.shard_report import RecordFacts, ShardReport
 from dali_ssd.util.files import atomic_open, cache_folder, caching
@@ -38,7 +38,7 @@ class DatasetReport:
     reports: tuple[ShardReport, ...]
     """One for each shard that could be read."""
     findings: tuple[Finding, ...]
-    coordinates: Coordinates
+    unit: CoordinateUnit
     """What the boxes of the labels are taken for."""
     num_classes: int | None
     """Number of classes that the labels were held against, None if against none."""
@@ -191,7 +191,7 @@ class DatasetReport:
         return {
             "shards": [str(shard) for shard in self.shards],
             "records": self.records,
-            "coordinates": self.coordinates,
+            "coordinates": self.unit,
             **{f"{severity}s": self.count(severity) for severity in ("error", "warning", "note")},
             "kinds": {
                 kind: {"severity": some[0].severity, "count": len(some), "advice": some[0].advice}
@@ -211,12 +211,12 @@ class DatasetReport:
         return ", ".join(first_few(self.shards, "shard"))
 
     @cached_property
-    def _record_errors(self) -> list[tuple[Place, int | None]]:
-        """Place of each error of a record, and the record's number, None if it is none of the dataset's."""
+    def _record_errors(self) -> list[tuple[RecordLocation, int | None]]:
+        """RecordLocation of each error of a record, and the record's number, None if it is none of the dataset's."""
         places = [found.place for found in self.errors if found.meaning.part == "record"]
         return [(place, self._number(place)) for place in places]
 
-    def _number(self, place: Place) -> int | None:
+    def _number(self, place: RecordLocation) -> int | None:
         if place.shard is None or place.offset is None:
             return None
         return self.dataset.find(place.shard, place.offset)

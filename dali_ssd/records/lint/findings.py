@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.lint.box_checks import BOX_CHECKS
 from dali_ssd.records.lint.image_checks import IMAGE_CHECKS
 from dali_ssd.records.lint.kinds import REBUILD_INDEX, WITHOUT_IT, WITHOUT_OBJECTS, Kind, Severity
@@ -150,7 +150,7 @@ class Finding:
 
     kind: str
     """A key of `KINDS`."""
-    place: Place
+    place: RecordLocation
     message: str
     """What is there, with the numbers."""
 
@@ -174,7 +174,7 @@ class Finding:
         return f"{where}: {self.message}" if where else self.message
 
 
-def finding(kind: str, place: Place, message: str) -> Finding:
+def finding(kind: str, place: RecordLocation, message: str) -> Finding:
     """A finding of a known kind."""
     if kind not in KINDS:
         raise KeyError(kind)
@@ -189,7 +189,7 @@ def to_json(found: Finding) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any], shard: Path) -> Finding:
     """The finding about `shard` that `to_json` was given; the shard may go by another name than it did then."""
-    return finding(data["kind"], Place(shard, data["key"], data["offset"], data["object"]), data["message"])
+    return finding(data["kind"], RecordLocation(shard, data["key"], data["offset"], data["object"]), data["message"])
 
 
 def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:

@@ -14,11 +14,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.dataset import Part
 from dali_ssd.records.format.index import index_path
 from dali_ssd.records.format.recordio import frame_at, join, map_shard
-from dali_ssd.records.lint.content import Content, Scale, check_record
+from dali_ssd.records.lint.content import Content, LabelUnit, check_record
 from dali_ssd.records.lint.findings import KINDS, Finding, from_json, to_json
 from dali_ssd.records.lint.framing import Structure, left_out_path
 from dali_ssd.util.files import atomic_open, cache_folder, caching, file_identity
@@ -54,7 +54,7 @@ class RecordFacts:
 
     offset: int
     key: int
-    scale: Scale
+    unit: LabelUnit
     top_class: int
     """Largest class id, -1 without objects."""
     objects: int
@@ -99,7 +99,7 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
 
 
 def _facts(offset: int, key: int, content: Content) -> RecordFacts:
-    objects = (content.scale, content.top_class, content.objects, content.difficult)
+    objects = (content.unit, content.top_class, content.objects, content.difficult)
     return RecordFacts(offset, key, *objects, content.image, content.pixels, content.label, content.progressive)
 
 
@@ -108,7 +108,7 @@ def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     facts, findings = [], []
     with map_shard(shard) as buffer:
         for offset, key in records:
-            content = check_record(join(buffer, frame_at(buffer, offset, shard)), Place(shard, key, offset))
+            content = check_record(join(buffer, frame_at(buffer, offset, shard)), RecordLocation(shard, key, offset))
             facts.append(_facts(offset, key, content))
             findings += content.findings
     return facts, findings

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.records.format.image_header import read_raster
-from dali_ssd.records.format.jpeg_markers import without_stray
+from dali_ssd.records.format.jpeg import without_stray
 from dali_ssd.records.format.labels import is_object, split_label
 from dali_ssd.records.format.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
-from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.lint.findings import Finding
 from dali_ssd.records.lint.shard_report import ShardReport
 from dali_ssd.records.repair.labels import mend_label
@@ -51,7 +51,7 @@ def fix(
     reports: Sequence[ShardReport],
     findings: Sequence[Finding],
     out: Path,
-    coordinates: Coordinates,
+    unit: CoordinateUnit,
     num_classes: int | None,
 ) -> Repaired:
     """Write clean shards of the same names into `out`, with `fixed.txt`, all of them or none.
@@ -64,7 +64,7 @@ def fix(
         with new_files([out / FIX_LIST]), _all_or_none(files, out):
             for report, file in zip(reports, files, strict=True):
                 file.open()
-                _fix_shard(report, unrepairable.get(report.shard, {}), file, repaired, (coordinates, num_classes))
+                _fix_shard(report, unrepairable.get(report.shard, {}), file, repaired, (unit, num_classes))
             if not repaired.kept:
                 raise DatasetError(
                     "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
@@ -81,7 +81,7 @@ def _fix_shard(
     unrepairable: dict[int, str],
     file: ShardFile,
     repaired: Repaired,
-    wanted: tuple[Coordinates, int | None],
+    wanted: tuple[CoordinateUnit, int | None],
 ) -> None:
     keys = [record.key for record in report.records]
     keys = keys if len(set(keys)) == len(keys) else list(range(len(keys)))
@@ -104,7 +104,7 @@ def _fix_shard(
             repaired.changes += [f"{name}: {'; '.join(changes)}"] if changes else []
 
 
-def _mend(record: bytes, wanted: tuple[Coordinates, int | None]) -> tuple[bytes, list[str]]:
+def _mend(record: bytes, wanted: tuple[CoordinateUnit, int | None]) -> tuple[bytes, list[str]]:
     """The record with its label mended, and what was changed.
 
     Nothing is left of a record that has lost all its objects: as background it would teach that there are none.

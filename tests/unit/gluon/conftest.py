@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 
 CLASSES = ("circle", "star")
 SIDE = 128
@@ -21,9 +21,9 @@ class FakeBatch:
     data: list[Any]
     cls_targets: list[Any]
     box_targets: list[Any]
-    places: list[Place] = field(default_factory=list)
+    places: list[RecordLocation] = field(default_factory=list)
 
-    def records(self) -> list[Place]:
+    def records(self) -> list[RecordLocation]:
         return self.places
 
 
@@ -87,7 +87,7 @@ def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
             pixels = rng.normal(size=(images, 3, SIDE, SIDE))
             for part, array in zip(parts, (pixels, classes, boxes), strict=True):
                 part.append(mx.nd.array(array, ctx=mx.cpu(device)))
-        return FakeBatch(*parts, [Place(key=number * 10 + i) for i in range(images)])
+        return FakeBatch(*parts, [RecordLocation(key=number * 10 + i) for i in range(images)])
 
     return make
 

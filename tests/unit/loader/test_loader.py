@@ -16,7 +16,7 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.config import AugmentConfig
-from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, Place
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, RecordLocation
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
 from tests.support.loaders import FRAMEWORK, as_numpy, contexts
@@ -44,7 +44,7 @@ def val(shards: Any, **options: Any) -> ValLoader:
     return ValLoader(shards, **{**USUAL, **options})
 
 
-def keys(places: list[Place]) -> list[int]:
+def keys(places: list[RecordLocation]) -> list[int]:
     return [place.key for place in places if place.key is not None]
 
 
@@ -148,7 +148,7 @@ def test_two_pipelines_take_turns_with_many_batches(tmp_path: Path) -> None:
     """Each has a half of the records in a pass, and the other half in the next."""
     loader = train(write_random(tmp_path, 48))
     epochs = [[set(keys(batch.records())) for batch in loader] for _ in range(2)]
-    halves = [[set().union(*epoch[lane::2]) for lane in range(2)] for epoch in epochs]
+    halves = [[set().union(*epoch[group::2]) for group in range(2)] for epoch in epochs]
     assert halves == [[set(range(24)), set(range(24, 48))], [set(range(24, 48)), set(range(24))]]
     assert all(len(batch) == 4 for epoch in epochs for batch in epoch)
 

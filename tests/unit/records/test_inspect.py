@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
+from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError, RecordLocation
 from dali_ssd.records import inspect as module
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.inspect import inspect_shards
-from dali_ssd.records.lint.coordinate_unit import guess_coordinates, resolve_coordinates
+from dali_ssd.records.lint.content import LabelUnit
+from dali_ssd.records.lint.coordinate_unit import LabelUnits, guess_unit, resolve_unit
 from dali_ssd.records.lint.framing import shard_structure
 from dali_ssd.records.lint.shard_report import report_path
 from dali_ssd.util import files
@@ -25,9 +26,9 @@ PIXELS = (4, 6, 20, 18)
 GOOD = [record() for _ in range(20)]
 
 
-def scales(fractions: int, pixels: int, none: int = 0) -> list[tuple[Place, str]]:
-    kinds = ["fraction"] * fractions + ["pixel"] * pixels + ["none"] * none
-    return [(Place(Path("a.rec"), i, 100 * i), kind) for i, kind in enumerate(kinds)]
+def units(fractions: int, pixels: int, none: int = 0) -> LabelUnits:
+    kinds: list[LabelUnit] = ["fraction"] * fractions + ["pixel"] * pixels + ["none"] * none
+    return [(RecordLocation(Path("a.rec"), i, 100 * i), kind) for i, kind in enumerate(kinds)]
 
 
 @pytest.mark.parametrize(
@@ -35,20 +36,20 @@ def scales(fractions: int, pixels: int, none: int = 0) -> list[tuple[Place, str]
     [(0, 0, "fraction"), (5, 0, "fraction"), (0, 5, "pixel"), (9, 1, "fraction"), (1, 9, "pixel"), (8, 2, None)],
 )
 def test_coordinates_are_guessed_only_when_clear(fractions: int, pixels: int, expected: str | None) -> None:
-    some = scales(fractions, pixels, 3)
-    assert guess_coordinates(some) == expected  # type: ignore[arg-type]
-    assert resolve_coordinates(some, "pixel") == "pixel"  # type: ignore[arg-type]
+    some = units(fractions, pixels, 3)
+    assert guess_unit(some) == expected
+    assert resolve_unit(some, "pixel") == "pixel"
     if expected is None:
         with pytest.raises(DatasetError, match=r"2 records with coordinates above 2 .*8 with none"):
-            resolve_coordinates(some)  # type: ignore[arg-type]
+            resolve_unit(some)
     else:
-        assert resolve_coordinates(some) == expected  # type: ignore[arg-type]
+        assert resolve_unit(some) == expected
 
 
 def test_clean_dataset(write: Write) -> None:
     shard = write(GOOD)
     report = inspect_shards(shard)
-    assert (report.findings, report.coordinates, report.bad, report.lost) == ((), "fraction", (), 0)
+    assert (report.findings, report.unit, report.bad, report.lost) == ((), "fraction", (), 0)
     assert report.require_clean() is report.dataset and len(report.dataset) == 20
     assert len(report.without_bad()) == 20
 
@@ -121,8 +122,8 @@ def test_number_of_classes(write: Write) -> None:
 def test_labels_that_are_guessed_to_be_in_pixels_are_told_of(write: Write) -> None:
     shard = write([record([PIXELS])] * 10)
     asked, guessed = inspect_shards(shard, coordinates="pixel"), inspect_shards(shard)
-    assert (asked.coordinates, asked.findings) == ("pixel", ())
-    assert guessed.coordinates == "pixel" and guessed.require_clean() is guessed.dataset
+    assert (asked.unit, asked.findings) == ("pixel", ())
+    assert guessed.unit == "pixel" and guessed.require_clean() is guessed.dataset
     assert [str(found) for found in guessed.findings] == [f"{shard}: 10 records; their boxes are taken as pixels"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
@@ -47,7 +47,7 @@ def test_a_repair_does_what_the_kind_says(kind: str, write: Write, tmp_path: Pat
     checked = check(CheckConfig((str(write([*GOOD, BAD[kind]])),), workers=1))
     assert [found.kind for found in checked.findings] == [kind]
     meaning = KINDS[kind]
-    fixed = fix(checked.reports, checked.findings, tmp_path / "out", checked.coordinates, None)
+    fixed = fix(checked.reports, checked.findings, tmp_path / "out", checked.unit, None)
     assert fixed.dropped == (meaning.repair == "drop record")
     assert fixed.mended == (meaning.repair in KEPT_OBJECTS)
     if fixed.mended:
@@ -62,6 +62,6 @@ def test_a_check_may_look_at_boxes_inside_of_the_image(monkeypatch: pytest.Monke
     narrow = BoxCheck(Kind("warning", "narrow", "none"), lambda boxes, _: boxes[:, 2] - boxes[:, 0] < 0.01, inside=True)
     monkeypatch.setitem(KINDS, "narrow", narrow.kind)
     monkeypatch.setattr(content, "CHECKS_INSIDE", {"narrow": narrow})
-    found = content.check_record(record([BOX, (0.1, 0.2, 0.105, 0.6)]), Place())
+    found = content.check_record(record([BOX, (0.1, 0.2, 0.105, 0.6)]), RecordLocation())
     assert [(one.kind, one.place.object) for one in found.findings] == [("narrow", 1)]
     assert found.objects == 2
