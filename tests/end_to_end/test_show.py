@@ -20,7 +20,7 @@ from tests.end_to_end.training import fails
 
 ALONE = """
 import sys
-for name in ("mxnet", "gluoncv", "matplotlib", "pycocotools", "packaging", "requests"):
+for name in ("mxnet", "gluoncv", "matplotlib", "pycocotools"):
     sys.modules[name] = None
 from dali_ssd.cli.main import main
 sys.exit(main(sys.argv[1:]))
