@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
+import logging
 import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from dali_ssd.util.optional import require
 from dali_ssd.util.validation import is_whole
 
 __all__ = ["TrainLoader"]
+
+_log = logging.getLogger(__name__)
 
 
 class TrainLoader(Loader):
@@ -107,6 +110,8 @@ class TrainLoader(Loader):
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0
         self._world_size, self._rank = world_size, rank
+        if self._device == "gpu" and self.recipe.targets.targets == "exact":
+            _log.warning("exact targets are made on the host and copied to the GPU; targets='box_encoder' stays there")
         self._options: dict[str, Any] = {
             "anchors": centers,
             "augment": self.recipe.augment,

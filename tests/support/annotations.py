@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
+from dali_ssd.convert.run import Converted, convert
+
+CAT = ("cat", 11, 11, 41, 41)
+"""A box in pixels, as Pascal VOC counts them."""
 Corner = float | str
 """Of a box in a file; some tests write there what is no number."""
 Box = tuple[str, Corner, Corner, Corner, Corner]
@@ -23,6 +30,12 @@ def jpeg(width: int, height: int, orientation: int | None = None) -> bytes:
     stream = io.BytesIO()
     noise = np.random.default_rng(width).integers(0, 255, (height, width, 3), np.uint8)
     Image.fromarray(noise).save(stream, "JPEG", exif=exif)
+    return stream.getvalue()
+
+
+def turned_tiff() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (100, 50)).save(stream, "TIFF", tiffinfo={274: 6})
     return stream.getvalue()
 
 
@@ -91,3 +104,38 @@ class Coco:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.content))
         return path
+
+
+def by_voc(voc: Voc, **options: Any) -> Converted:
+    """Convert a set by one process, into its own folder `out`."""
+    return convert(VocConfig(voc.root, voc.root / "out", workers=1, **options))
+
+
+def by_coco(coco: Coco, **options: Any) -> Converted:
+    """Likewise."""
+    coco.save()
+    return convert(CocoConfig(coco.root, coco.root / "out", workers=1, **options))
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Voc:
+    return Voc(tmp_path / "voc")
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> Coco:
+    return Coco(tmp_path / "coco")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def one(coco: Coco) -> Coco:
+    """One image with a box of one class."""
+    coco.image(1)
+    coco.categories(cat=1)
+    coco.box(1, 1, [10, 10, 30, 30])
+    return coco

@@ -9,10 +9,12 @@ from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, frame, pack
+from dali_ssd.records.writer import ShardWriter
 
 BOX = (0.1, 0.2, 0.5, 0.6)
 
@@ -41,7 +43,20 @@ def record(
 
 
 Write = Callable[..., Path]
-"""What the fixture `write` of the tests of `records/` is."""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write records into `a.rec` (or `name`) with its index; return the shard's path."""
+
+    def write_shard(records: Sequence[bytes], name: str = "a") -> Path:
+        folder = tmp_path / "data"
+        with ShardWriter(folder, name) as writer:
+            for one in records:
+                writer.write(one)
+        return folder / f"{name}.rec"
+
+    return write_shard
 
 
 def starts(records: Sequence[bytes]) -> list[int]:

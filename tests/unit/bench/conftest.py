@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.measuring.runner import Outcome
 from dali_ssd.bench.results.record import BenchResult
-from dali_ssd.records.format.labels import build_label
-from dali_ssd.records.format.recordio import Header, pack
-from dali_ssd.records.writer import ShardWriter
+from tests.support.benchmark import shard
+
+__all__ = ["make_record", "shard"]
 
 
 @pytest.fixture
@@ -43,14 +40,3 @@ def make_record() -> Callable[..., BenchResult]:
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four records of 64 x 48 pixels with one object each."""
-    with ShardWriter(tmp_path_factory.mktemp("shard"), "tiny") as writer:
-        for number in range(4):
-            buffer = io.BytesIO()
-            Image.new("RGB", (64, 48), (60 * number, 100, 200)).save(buffer, "JPEG")
-            writer.write(pack(Header(build_label([[0.1, 0.1, 0.6, 0.8]], [number]), number), buffer.getvalue()))
-    return writer.paths[0]

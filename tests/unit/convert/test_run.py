@@ -1,25 +1,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dali_ssd.cli import convert as command
-from dali_ssd.cli import index as index_command
-from dali_ssd.cli.main import main
 from dali_ssd.convert import run as module
-from dali_ssd.convert.look import BAD_IMAGES
 from dali_ssd.convert.readers.voc import VocConfig
-from dali_ssd.convert.report import KINDS, Report, reason
 from dali_ssd.convert.run import convert
-from dali_ssd.convert.sample import Note
-from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError, RecordError
+from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.util.words import counted
 from tests.support.annotations import Voc, jpeg
 
 
@@ -99,55 +91,3 @@ def test_place_for_the_result_is_looked_at_before_the_annotations(voc: Voc, out:
 def test_faults_of_options_come_together(voc: Voc, out: Path) -> None:
     with pytest.raises(ConfigError, match=r"shards.*workers.*seed.*exif"):
         VocConfig(voc.root, out, shards=0, workers=-1, seed=-1, exif="sideways")  # type: ignore[arg-type]
-
-
-def test_command(voc: Voc, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    voc.add("a", [("cat", 11, 6, 151, 26)])
-    assert command.run(["voc", str(voc.root), str(out), "--stem", "mine"]) == 0
-    printed = capsys.readouterr().out
-    for expected in ("1 image with 1 object", "1 box clipped", "classes: cat", "mine.report.txt", "mine.rec"):
-        assert expected in printed
-
-
-def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.run([]) == 2
-    assert command.run(["--help"]) == 0
-    assert "{voc,coco}" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="cannot convert 'yolo'"):
-        command.run(["yolo", "a", "b"])
-
-
-def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["convert", "voc", str(tmp_path / "none"), str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err.startswith("dali-ssd: error: no .xml files in")
-
-
-def test_index_command(voc: Voc, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    voc.add("a", [("cat", 11, 6, 51, 26)])
-    convert(VocConfig(voc.root, out))
-    whole = (out / "data.idx").read_bytes()
-    (out / "data.idx").write_text("nonsense")
-    assert index_command.run([str(out / "*.rec")]) == 0
-    assert (out / "data.idx").read_bytes() == whole and "1 record" in capsys.readouterr().out
-    (out / "data.rec").write_bytes(b"damaged!")
-    with pytest.raises(RecordError):
-        index_command.run([str(out / "data.rec")])
-    assert (out / "data.idx").read_bytes() == whole
-
-
-def test_report_explains_every_kind() -> None:
-    report = Report()
-    for kind in KINDS:
-        report.add([Note(kind, f"{kind} {i}", "why") for i in range(5)])
-    short, full = list(report.lines(examples=2)), list(report.lines(examples=None))
-    assert "    ... and 3 more" in short and len(full) == 1 + 6 * len(KINDS)
-    assert all(f"{counted(5, word)} {what}" in short for word, what in KINDS.values())
-
-
-def test_what_is_said_of_a_kind_fits_one_as_well_as_many() -> None:
-    assert not [what for _, what in KINDS.values() if re.search(r"\b(it|them|theirs?)\b", what)]
-
-
-def test_reason_says_nothing_of_what_was_done() -> None:
-    for kind in BAD_IMAGES:
-        assert reason(kind) in KINDS[kind][1] and "left out" not in reason(kind) and "--on-bad" not in reason(kind)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,52 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.config import AugmentConfig
-from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError, RecordLocation
+from dali_ssd.errors import ConfigError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.support.loaders import FRAMEWORK, as_numpy, contexts
+from tests.support.loaders import COUNT, ONE, TWO, as_numpy, keys, same, train, val, values
 from tests.support.paths import ROOT
 from tests.support.pipes import ANCHORS
 from tests.support.shards import encoded, write, write_random
-
-COUNT = 10
-ONE, TWO = contexts(1), contexts(2)
-USUAL: dict[str, Any] = {"batch_size": 4, "data_shape": 64, "num_threads": 2, "framework": FRAMEWORK}
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("shards")
-    write_random(folder, COUNT, num_shards=3)
-    return str(folder / "*.rec")
-
-
-def train(shards: Any, **options: Any) -> TrainLoader:
-    return TrainLoader(shards, **{"anchors": ANCHORS, **USUAL, **options})
-
-
-def val(shards: Any, **options: Any) -> ValLoader:
-    return ValLoader(shards, **{**USUAL, **options})
-
-
-def keys(places: list[RecordLocation]) -> list[int]:
-    return [place.key for place in places if place.key is not None]
-
-
-def values(batch: Any) -> list[npt.NDArray[Any]]:
-    return [as_numpy(array) for part in batch for array in part]
-
-
-def same(first: Any, second: Any) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(values(first), values(second), strict=True))
-
-
-# ---------------------------------------------------------------------------------------------------- training batches
 
 
 @pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
@@ -223,184 +185,6 @@ def test_stats_count_batches_and_time(shards: str) -> None:
         assert 0 < loader.stats.waited_share <= 1
 
 
-# -------------------------------------------------------------------------------------------------- validation batches
-
-
-@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
-@pytest.mark.parametrize("count", [2, 7, 8, 9, 10])
-@pytest.mark.parametrize("batch_size", [2, 4, 6, 40])
-def test_validation_yields_every_record_once(tmp_path: Path, ctx: list[Any], count: int, batch_size: int) -> None:
-    dataset = open_dataset(list(write_random(tmp_path, count, num_shards=2)))
-    loader = val(list(dataset.shards), ctx=ctx, batch_size=batch_size)
-    for _ in range(2):
-        batches = list(loader)
-        assert len(batches) == len(loader)
-        seen: list[int] = []
-        for batch in batches:
-            places, lengths = batch.records(), [len(data) for data in batch.data]
-            assert lengths == [len(labels) for labels in batch.labels]
-            assert sum(lengths) == len(places) and max(lengths) <= batch_size // len(ctx) and min(lengths) > 0
-            seen += keys(places)
-        assert sorted(seen) == list(range(count))
-
-
-def test_validation_labels_are_those_of_the_records(shards: str) -> None:
-    dataset = open_dataset(shards)
-    by_key = {dataset.place(i).key: parse_label(dataset.read(i)[0].label) for i in range(len(dataset))}
-    for batch in val(shards):
-        data, labels = batch
-        assert data is batch[0] and labels is batch[1] and len(batch) == 2
-        for key, rows in zip(keys(batch.records()), as_numpy(labels[0]), strict=True):
-            wanted = by_key[key]
-            np.testing.assert_allclose(rows[: len(wanted), :4], wanted.boxes * 64, rtol=1e-5)
-            np.testing.assert_array_equal(rows[: len(wanted), 4], wanted.class_ids)
-            assert (rows[len(wanted) :] == -1).all()
-
-
-def test_validation_is_in_file_order_and_the_same_each_time(shards: str) -> None:
-    dataset, loader = open_dataset(shards), val(shards)
-    wanted = [dataset.place(i) for i in range(len(dataset))]
-    first, second = list(loader), list(loader)
-    assert [place for batch in first for place in batch.records()] == wanted
-    assert all(same(a, b) for a, b in zip(first, second, strict=True))
-
-
-@pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
-def test_a_validation_that_was_broken_off_begins_anew(shards: str, ctx: list[Any]) -> None:
-    loader = val(shards, ctx=ctx)
-    next(iter(loader))
-    for _ in range(2):
-        assert sorted(key for batch in loader for key in keys(batch.records())) == list(range(COUNT))
-
-
-# -------------------------------------------------------------------------------------------------------------- errors
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 0}, "batch_size .*0"),
-        ({"batch_size": -4}, "batch_size .*-4"),
-        ({"batch_size": 5, "ctx": TWO}, r"\(2\), not 5"),
-        ({"ctx": []}, "ctx"),
-        ({"batch_size": "8"}, "batch_size must be a whole number, not '8'"),
-        ({"max_bad": "few"}, "max_bad must be a number, not 'few'"),
-        ({"data_shape": 64.5}, "data_shape must be a whole number, not 64.5"),
-        ({"data_shape": 5}, "data_shape .*5"),
-        ({"dtype": "int8"}, "dtype .*int8"),
-        ({"layout": "HWCN"}, "layout .*HWCN"),
-        ({"num_threads": 0}, "num_threads .*0"),
-        ({"num_threads": -3}, "num_threads .*-3"),
-        ({"num_threads": "many"}, "num_threads .*many"),
-        ({"device": "tpu"}, "device .*tpu"),
-        ({"prefetch": 0}, "prefetch .*0"),
-        ({"recipe": "ssd9000"}, "ssd9000"),
-        ({"recipe": "ssd512"}, "ssd512 .*512 .*64"),
-        ({"num_classes": 0}, "num_classes .*0"),
-        ({"num_classes": True}, "num_classes .*True"),
-        ({"num_threads": True}, "num_threads .*True"),
-        ({"upright": "no"}, "upright must be True or False, not 'no'"),
-        ({"recipe": 5}, "recipe 5 lacks train, val, augment, image, targets"),
-        ({"recipe": ".x"}, "no recipe '.x'"),
-        ({"device": "gpu"}, "device='gpu' needs GPUs in ctx"),
-        ({"bad_list": 5}, "bad_list .*5"),
-        ({"bad_list": "no/such/folder/list.txt"}, "bad_list .*there is no folder .*no/such/folder"),
-        ({"bad_list": "list.rec"}, "bad_list .*list.rec"),
-        ({"coordinates": "miles"}, "coordinates .*miles"),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("make", [train, val])
-def test_wrong_options_are_named_before_any_shard_is_opened(make: Any, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        make("no/such.rec", **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"targets": "magic"}, "targets .*magic"),
-        ({"initial_fill": 0}, "initial_fill .*0"),
-        ({"seed": -1}, "seed .*-1"),
-        ({"anchors": np.ones((3, 5))}, r"anchors .*\(3, 5\)"),
-        ({"rank": 2, "world_size": 2}, "rank .*2"),
-        ({"rank": 0.0}, "rank .*0.0"),
-        ({"world_size": "2"}, "world_size .*'2'"),
-        ({"world_size": 0}, "world_size .*0"),
-        ({"augment": {"hue": 0}}, "augment of the recipe .*must be of the class AugmentConfig"),
-        ({"rank": -1}, "rank .*-1"),
-    ],
-    ids=str,
-)
-def test_wrong_options_of_training_are_named(shards: str, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        train(shards, **options)
-
-
-@pytest.mark.parametrize("make", [train, val])
-def test_missing_empty_and_truncated_shards(tmp_path: Path, make: Any) -> None:
-    with pytest.raises(DatasetError, match=r"missing\.rec"):
-        make(tmp_path / "missing.rec")
-    with pytest.raises(DatasetError, match="no file matches"):
-        make(str(tmp_path / "none-*.rec"))
-    (tmp_path / "empty.rec").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"empty\.rec"):
-        make(tmp_path / "empty.rec")
-    (path,) = write_random(tmp_path, 5)
-    path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(DatasetError, match=r"s\.rec"):
-        make(path)
-
-
-@pytest.mark.parametrize("make", [train, val])
-def test_an_image_that_no_decoder_takes_is_named(tmp_path: Path, make: Any) -> None:
-    payloads = [encoded(np.zeros((30, 30, 3), np.uint8), "JPEG")] * 3 + [b"no image at all"]
-    label = np.array([2, 5, 0, 0.2, 0.2, 0.8, 0.8], np.float32)
-    paths = write(tmp_path, [(label, payload) for payload in payloads])
-    with pytest.raises(DaliSsdError, match="record 3"):
-        for _ in make(paths):
-            pass
-
-
-@pytest.mark.parametrize("make", [train, val])
-def test_what_is_left_out_is_listed(tmp_path: Path, make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    (shard,) = write_random(tmp_path, COUNT)
-    os.truncate(shard, shard.stat().st_size - 100)
-    make(shard, on_bad="skip", max_bad=0.2, bad_list=tmp_path / "bad.txt").close()
-    assert caplog.messages == [f"1 bad record left out; {tmp_path}/bad.txt lists what is wrong"]
-    assert (tmp_path / "bad.txt").read_text().startswith("truncated-shard\t")
-    make(shard, on_bad="skip", max_bad=0.2).close()
-    cached = re.fullmatch("1 bad record left out; (.*) lists what is wrong", caplog.messages[-1])
-    assert cached is not None and Path(cached[1]).read_text() == (tmp_path / "bad.txt").read_text()
-
-
-def test_a_fault_of_an_index_is_no_bad_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (shard,) = write_random(tmp_path, COUNT)
-    with Path(shard).with_suffix(".idx").open("a") as index:
-        index.write("900\t0\n")
-    options = {"on_bad": "skip", "max_bad": 0.2, "bad_list": tmp_path / "bad.txt"}
-    with val(shard, **options) as loader:
-        assert loader.num_records == COUNT
-    os.truncate(shard, os.stat(shard).st_size - 100)
-    val(shard, **options).close()
-    assert caplog.messages == [
-        f"1 fault of an index passed over; {tmp_path}/bad.txt lists what is wrong",
-        f"1 bad record left out and 1 fault of an index passed over; {tmp_path}/bad.txt lists what is wrong",
-    ]
-
-
-def test_a_list_is_not_written_over_a_shard(shards: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"must end in \.txt, not '.*a\.rec'"):
-        train(shards, on_bad="skip", bad_list=tmp_path / "a.rec")
-
-
-def test_an_index_that_lists_nothing(tmp_path: Path) -> None:
-    (shard,) = write_random(tmp_path, COUNT)
-    shard.with_suffix(".idx").write_text("")
-    with pytest.raises(DatasetError, match="the indexes list none of 10 that are there; rebuild them"):
-        train(shard)
-
-
 def test_a_closed_loader_has_no_state(shards: str) -> None:
     with train(shards) as loader:
         next(iter(loader))
@@ -421,22 +205,6 @@ def test_a_cache_that_has_become_read_only_serves_what_it_has(
     train(shards).close()
 
 
-def test_records_that_no_index_lists_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (shard,) = write_random(tmp_path, COUNT)
-    index = shard.with_suffix(".idx")
-    index.write_text("".join(index.read_text().splitlines(keepends=True)[:-2]))
-    with train(shard) as loader:
-        assert loader.num_records == COUNT - 2
-    (message,) = caplog.messages
-    assert "records that the index does not list, so nobody reads them (2)" in message and "dali-ssd index" in message
-
-
-def test_too_few_records_for_the_devices(tmp_path: Path) -> None:
-    for make in (train, val):
-        with pytest.raises(DatasetError, match="1 record for 2 devices: each needs"):
-            make(write_random(tmp_path / make.__name__, 1), ctx=TWO)
-
-
 @pytest.mark.parametrize("make", [train, val])
 def test_a_closed_loader_says_so(shards: str, make: Any) -> None:
     with make(shards) as loader:
@@ -445,9 +213,6 @@ def test_a_closed_loader_says_so(shards: str, make: Any) -> None:
         next(iter(loader))
     assert np.isfinite(as_numpy(batch.data[0])).all()
     loader.close()
-
-
-# --------------------------------------------------------------------------------------------------------- many at once
 
 
 def test_many_loaders_at_once_do_not_meet(shards: str) -> None:
@@ -496,7 +261,7 @@ def test_old_names_of_rank_and_world_size_work_and_say_so(shards: str) -> None:
         "num_shards is called world_size now; the old name goes",
         "shard_id is called rank now; the old name goes",
     ]
-    assert all(one.filename == __file__ for one in caught)
+    assert all(one.filename == train.__code__.co_filename for one in caught)
     with old, train(shards, world_size=2, rank=1) as new:
         for one, other in zip(old, new, strict=True):
             assert same(one, other)

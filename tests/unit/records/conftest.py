@@ -1,25 +1,8 @@
-"""A fixture that writes small shards."""
+"""Fixtures that the tests of the command `check` have too."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from tests.support.check import faulty
+from tests.support.records import write
 
-import pytest
-
-from dali_ssd.records.writer import ShardWriter
-from tests.support.records import Write
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write records into `a.rec` (or `name`) with its index; return the shard's path."""
-
-    def write_shard(records: Sequence[bytes], name: str = "a") -> Path:
-        folder = tmp_path / "data"
-        with ShardWriter(folder, name) as writer:
-            for one in records:
-                writer.write(one)
-        return folder / f"{name}.rec"
-
-    return write_shard
+__all__ = ["faulty", "write"]

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,20 +16,10 @@ from dali_ssd.convert.readers.locate import Located, forget, locate, locate_fold
 from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError, DaliSsdError
-from tests.support.annotations import Coco, Voc, jpeg
+from tests.support.annotations import CAT, Coco, Voc, by_coco, by_voc, jpeg
 
-CAT = ("cat", 11, 11, 41, 41)
 NOBODY = 65534
 COMPOSED, APART = (unicodedata.normalize(form, "Caf\N{LATIN SMALL LETTER E WITH ACUTE}") for form in ("NFC", "NFD"))
-
-
-def by_voc(voc: Voc, **options: Any) -> Converted:
-    return convert(VocConfig(voc.root, voc.root / "out", workers=1, **options))
-
-
-def by_coco(coco: Coco, **options: Any) -> Converted:
-    coco.save()
-    return convert(CocoConfig(coco.root, coco.root / "out", workers=1, **options))
 
 
 def shown(done: Converted) -> str:
