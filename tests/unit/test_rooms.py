@@ -19,6 +19,7 @@ WHOLE_PROJECT = {
     "test_exported_members.py",
     "test_layers.py",
     "test_makefile.py",
+    "test_optional_imports.py",
     "test_package.py",
     "test_rooms.py",
     "test_style.py",

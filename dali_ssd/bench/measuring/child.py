@@ -20,6 +20,7 @@ from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measuring.measure import Window, measure
 from dali_ssd.bench.work import Work, WorkBatch
+from dali_ssd.errors import DaliSsdError
 from dali_ssd.util.host_pool import choose_host_pool
 
 __all__ = ["Request", "main"]
@@ -55,7 +56,8 @@ def main(request: Path, result: Path) -> int:
     except Exception as error:
         traceback.print_exc()
         lines = str(error).strip().splitlines() or [""]
-        answer = {"error": f"{type(error).__name__}: {lines[0]}"}
+        kind = "" if isinstance(error, DaliSsdError) else f"{type(error).__name__}: "  # our own say what to do
+        answer = {"error": f"{kind}{lines[0]}"}
     result.write_text(json.dumps(answer))
     return 1 if "error" in answer else 0
 

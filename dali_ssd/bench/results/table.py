@@ -58,7 +58,7 @@ def _setting(record: BenchResult) -> list[str]:
         f"{record.task} at {record.data_shape} px on the {record.device}, {counted(data.records, 'record')} of about "
         f"{data.mean_width:.0f} x {data.mean_height:.0f} px with {data.mean_objects:.1f} objects",
         f"{machine.cpu}, {cores}, {machine.memory_gb:.0f} GB{gpus}; load before: {machine.load:.1f}",
-        ", ".join(f"{name} {version.partition(' ')[0]}" for name, version in record.versions.items()),
+        ", ".join(f"{name} {version.partition(' (')[0]}" for name, version in record.versions.items()),
     ]
 
 
