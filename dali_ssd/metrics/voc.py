@@ -22,18 +22,6 @@ _MIN_IOU = 0.5
 _RECALLS = np.arange(0.0, 1.1, 0.1)
 
 
-class _Judged(NamedTuple):
-    """The detections of one class, from all images or one, and how many objects there are to find."""
-
-    scores: NDArray[np.float32]
-    """(n,)"""
-    right: NDArray[np.bool_]
-    """(n,) the first to find an object."""
-    counts: NDArray[np.bool_]
-    """(n,) False for one that found a difficult object."""
-    objects: int
-
-
 def voc07_scores(images: Sequence[Detections], classes: int) -> tuple[float, ...]:
     """Return the average precision of each class at IoU 0.5; NaN for a class of which no object counts."""
     curves = (precision_recall(images, class_id) for class_id in range(classes))
@@ -88,3 +76,15 @@ def _iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.
 
 def _average_precision(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
     return float(sum(precision[recall >= least].max(initial=0.0) / len(_RECALLS) for least in _RECALLS))
+
+
+class _Judged(NamedTuple):
+    """The detections of one class, from all images or one, and how many objects there are to find."""
+
+    scores: NDArray[np.float32]
+    """(n,)"""
+    right: NDArray[np.bool_]
+    """(n,) the first to find an object."""
+    counts: NDArray[np.bool_]
+    """(n,) False for one that found a difficult object."""
+    objects: int

@@ -20,8 +20,10 @@ WHOLE_PROJECT = {
     "test_extending.py",
     "test_layers.py",
     "test_makefile.py",
+    "test_optional_imports.py",
     "test_package.py",
     "test_rooms.py",
+    "test_style.py",
 }
 """Tests that are about no single module."""
 

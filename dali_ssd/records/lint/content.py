@@ -122,6 +122,12 @@ def check_record(record: bytes, place: RecordLocation) -> Content:
     return content
 
 
+def describe(row: NDArray[np.float32]) -> str:
+    """An object's label row (B,) in words."""
+    mark = "".join(f", difficult {value:g}" for value in row[5:6] if not np.isfinite(value))
+    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])}){mark}"
+
+
 def _check_image(data: bytes, place: RecordLocation, content: Content) -> Raster | None:
     raster = read_raster(data)
     if raster is None:
@@ -192,9 +198,3 @@ def _count(rows: NDArray[np.float32], content: Content) -> None:
     """Count objects (n, B) that nothing is wrong with, but that they may reach beyond the image."""
     content.objects = len(rows)
     content.difficult = int((rows[:, 5] != 0).sum()) if rows.shape[1] > 5 else 0
-
-
-def describe(row: NDArray[np.float32]) -> str:
-    """An object's label row (B,) in words."""
-    mark = "".join(f", difficult {value:g}" for value in row[5:6] if not np.isfinite(value))
-    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])}){mark}"

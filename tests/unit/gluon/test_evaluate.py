@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.evaluate import detect, evaluate

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
