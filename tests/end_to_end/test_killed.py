@@ -17,6 +17,8 @@ from dali_ssd.synthetic import write_shapes
 from tests.end_to_end.training import NAME, TRAIN, same_weights
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 _PATIENCE = 300.0
 """Seconds; kernels may have to be compiled first."""
 STEPS = 12
