@@ -11,6 +11,7 @@ from typing import Literal
 
 from dali_ssd.util.validation import (
     check_choices,
+    check_not_negative,
     check_positive,
     check_probability,
     check_range,
@@ -23,8 +24,10 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "INTERPOLATIONS",
-    "AnyCoordinates",
+    "AnyUnit",
     "AugmentConfig",
+    "CoordinateUnit",
+    "InputConfig",
     "OnBad",
     "PipelineConfig",
     "RecordsConfig",
@@ -141,12 +144,12 @@ class TargetConfig:
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """How one pipeline runs."""
+    """How the pipelines of a loader run."""
 
     batch_size: int = 32
-    """Images a batch on this device."""
+    """Images per batch, over all devices of this process."""
     num_threads: int | Literal["auto"] = "auto"
-    """Worker threads of the pipeline; `auto` shares the cores among the pipelines of a loader."""
+    """Worker threads over all devices, at least one for each pipeline; `auto`: the cores this process may use."""
     prefetch: int = 2
     """Runs of a pipeline prepared ahead. A run is one batch, or for training on a CPU several of small images. On 2
     cores, 3 was no faster than 2, and 1 half as fast: nothing is prepared while a run is taken."""
@@ -168,8 +171,28 @@ class PipelineConfig:
         raise_all(self, faults)
 
 
+@dataclass(frozen=True)
+class InputConfig:
+    """The network's input, as commands take it."""
+
+    recipe: str = ""
+    """All numbers of the input and its targets: a name from the entry points `dali_ssd.pipelines`, or module:attribute;
+    empty: ssd512 for 512 pixels, else ssd300 at the size that data_shape says."""
+    data_shape: int = 0
+    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25; 0: as the
+    recipe has it."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        raise_all(self, check_not_negative(self, "data_shape"))
+        if self.data_shape:
+            RenderConfig(data_shape=self.data_shape)  # refuses a size that no input can have
+
+
 OnBad = Literal["raise", "skip"]
-AnyCoordinates = Literal["auto", "fraction", "pixel"]
+CoordinateUnit = Literal["fraction", "pixel"]
+"""What the numbers of a box count: shares of the image's width and height, or its pixels."""
+AnyUnit = Literal["auto", "fraction", "pixel"]
 
 
 @dataclass(frozen=True)
@@ -181,7 +204,7 @@ class RecordsConfig:
     image once, too, and leave the bad ones out."""
     max_bad: float = 0.01
     """Largest share of records that skip may leave out."""
-    coordinates: AnyCoordinates = "auto"
+    coordinates: AnyUnit = "auto"
     """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
 
     def __post_init__(self) -> None:

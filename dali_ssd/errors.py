@@ -26,14 +26,14 @@ __all__ = [
     "DatasetError",
     "MissingDependencyError",
     "NothingLeftError",
-    "Place",
     "RecordError",
+    "RecordLocation",
     "TrainingError",
 ]
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordLocation:
     """Where in a dataset something is: as much of it as is known."""
 
     shard: Path | None = None
@@ -76,9 +76,9 @@ class DatasetError(DaliSsdError):
 class RecordError(DatasetError):
     """One record that cannot be used; `place` says which, and the message repeats it."""
 
-    def __init__(self, problem: str, place: Place | None = None) -> None:
+    def __init__(self, problem: str, place: RecordLocation | None = None) -> None:
         self.problem = problem
-        self.place = place or Place()
+        self.place = place or RecordLocation()
         where = str(self.place)
         super().__init__(f"{where}: {problem}" if where else problem)
 

@@ -6,16 +6,16 @@ nvJPEG, and renders and encodes on the device.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from nvidia.dali import fn, pipeline_def
 
-from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.config import AugmentConfig, CoordinateUnit, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
-from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, places, read
+from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
 from dali_ssd.graph.targets import encode
 
 __all__ = ["train", "val"]
@@ -31,25 +31,42 @@ def train(
     *,
     initial_fill: int,
     upright: bool,
-    in_pixels: bool,
+    unit: CoordinateUnit,
     device: str,
+    until: Literal["read", "plan", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
-    """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text."""
+    """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
+
+    `until`: stop after this step, with outputs such that DALI leaves out nothing before it; `dali-ssd bench --steps`
+    measures what each step costs by that.
+    """
     jpegs, labels = read(records, shuffle=True, initial_fill=initial_fill)
+    if until == "read":
+        return jpegs, labels
     plans, regions, objects = draw_training_plan(
-        labels, image_shapes(jpegs, upright=upright), augment, image, in_pixels=in_pixels
+        labels, image_shapes(jpegs, upright=upright), augment, image, unit=unit
     )
+    if until == "plan":
+        return jpegs, plans, regions, objects
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
+    if until == "decode":
+        return pixels, plans, regions, objects
     images = render(pixels, plans, regions, image, device=device)
+    if until == "render":
+        return images, plans, objects
     cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
-    return images, cls_targets, box_targets, places(jpegs)
+    if until == "encode":
+        return images, cls_targets, box_targets
+    return images, cls_targets, box_targets, source_info(jpegs)
 
 
 @pipeline_def
-def val(records: ReaderSlice, image: RenderConfig, *, upright: bool, in_pixels: bool, device: str) -> tuple[Any, ...]:
+def val(
+    records: ReaderSlice, image: RenderConfig, *, upright: bool, unit: CoordinateUnit, device: str
+) -> tuple[Any, ...]:
     """images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
     jpegs, labels = read(records, shuffle=False)
-    plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, in_pixels=in_pixels)
+    plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, unit=unit)
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
     images = render(pixels, plans, regions, image, device=device)
-    return images, fn.pad(objects, fill_value=-1), places(jpegs)
+    return images, fn.pad(objects, fill_value=-1), source_info(jpegs)

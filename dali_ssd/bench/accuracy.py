@@ -22,13 +22,14 @@ from gluoncv.data.batchify import Stack, Tuple
 from gluoncv.data.transforms.presets.ssd import SSDDefaultTrainTransform
 from mxnet import gluon
 
-from dali_ssd.gluon.evaluate import Scores, evaluate
+from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, initialize
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.log import TrainLog
-from dali_ssd.gluon.training.trainer import Fitting
+from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.batch import Batch
+from dali_ssd.metrics.scores import Scores
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import find_classes
 
@@ -57,7 +58,7 @@ class AccuracyConfig:
 
 
 class _GluonEpochs:
-    """GluonCV's DataLoader as `Fitting` takes it: batches of lists, copied out of shared memory."""
+    """GluonCV's DataLoader as `Trainer` takes it: batches of lists, copied out of shared memory."""
 
     def __init__(self, config: AccuracyConfig, anchors: Any) -> None:
         transform = SSDDefaultTrainTransform(config.data_shape, config.data_shape, anchors)
@@ -91,7 +92,7 @@ def compare(config: AccuracyConfig, log: TrainLog) -> dict[str, Any]:
         epochs=config.epochs, lr=config.lr, lr_decay_epoch=config.lr_decay_epoch, log_interval=0, save_interval=0
     )
     began = time.perf_counter()
-    result = Fitting(net, _batches(config, anchors_of(net, config.data_shape)), options, log=log).run()
+    result = Trainer(net, _batches(config, anchors_of(net, config.data_shape)), options, log=log).run()
     seconds = time.perf_counter() - began
     scores = _score(config, net, classes)
     return {

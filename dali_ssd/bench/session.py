@@ -16,8 +16,8 @@ from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.bench.measuring.runner import Outcome, run_child
 from dali_ssd.bench.options import BenchConfig
-from dali_ssd.bench.results.record import Record
-from dali_ssd.bench.steps import CONTENDER, STEPS
+from dali_ssd.bench.results.record import BenchResult
+from dali_ssd.bench.results.steps import CONTENDER, STEPS
 from dali_ssd.bench.work import Work
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.optional import require
@@ -46,7 +46,7 @@ def _draw(folder: Path, config: BenchConfig) -> Path:
     return drawn
 
 
-def run_session(config: BenchConfig, command: list[str]) -> Record:
+def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     """Measure what `config` asks for; `command` is the command line for the record."""
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     machine, device = describe_machine(), _device(config)
@@ -54,7 +54,7 @@ def run_session(config: BenchConfig, command: list[str]) -> Record:
         data = describe(dataset)
         runs = _measure(config, dataset, device)
     task = "steps" if config.steps else f"train {config.network}" if config.train else "load"
-    return Record(command, date, task, config.data_shape, device, versions(), machine, data, runs)
+    return BenchResult(command, date, task, config.data_shape, device, versions(), machine, data, runs)
 
 
 def _device(config: BenchConfig) -> Literal["cpu", "gpu"]:

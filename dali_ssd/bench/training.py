@@ -8,7 +8,7 @@ from typing import Any
 from mxnet import gluon
 
 from dali_ssd.bench.contenders.device import context
-from dali_ssd.bench.work import Batch, Contender, Work
+from dali_ssd.bench.work import Contender, Work, WorkBatch
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
 from dali_ssd.gluon.training.step import TrainStep
 
@@ -19,7 +19,7 @@ _CLASSES = tuple(f"class {number}" for number in range(20))
 _TRAINER = {"learning_rate": 1e-4, "momentum": 0.9, "wd": 5e-4}
 
 
-def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[Batch]:
+def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[WorkBatch]:
     """Yield each batch of `contender` after a network with the backbone `network` was trained on it.
 
     The step's losses are read one step late, as a training loop does it that keeps its device busy.
@@ -38,9 +38,9 @@ def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[
         yield on_device
 
 
-def _moved(batch: Batch, device: Any) -> Batch:
+def _moved(batch: WorkBatch, device: Any) -> WorkBatch:
     """Bring a batch to the network, as `split_and_load` does: Gluon's workers deliver in memory of their own kind."""
     data, classes, boxes = (
         [array.as_in_context(device) for array in part] for part in (batch.data, batch.cls_targets, batch.box_targets)
     )
-    return Batch(batch.size, data, classes, boxes)
+    return WorkBatch(batch.size, data, classes, boxes)

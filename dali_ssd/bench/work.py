@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Batch", "Contender", "Work"]
+__all__ = ["Contender", "Work", "WorkBatch"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Batch:
+class WorkBatch:
     """One batch as a contender hands it over: lists of one array each, empty for what the contender does not make."""
 
     size: int
@@ -56,5 +56,5 @@ class Contender(Protocol):
 
     __doc__: str | None
 
-    def batches(self, work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+    def batches(self, work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
         """Yield batches without end, epoch after epoch; `anchors`: `(N, 4) float32` center format in network pixels."""

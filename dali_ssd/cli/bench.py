@@ -9,7 +9,7 @@ from pathlib import Path
 import tyro
 
 from dali_ssd.bench.options import BenchConfig
-from dali_ssd.bench.results.record import Record, read_record, write_record
+from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.bench.results.summary import REFERENCE
 from dali_ssd.bench.results.table import print_record
 from dali_ssd.bench.session import run_session
@@ -40,14 +40,14 @@ def _check_outputs(config: BenchConfig) -> None:
             raise ConfigError(f"--{option} {name}: user {os.getuid()} may not write to {Path(name).parent}")
 
 
-def _plot(config: BenchConfig, record: Record) -> None:
+def _plot(config: BenchConfig, record: BenchResult) -> None:
     if config.plot:
         from dali_ssd.bench.results.plot import plot_record
 
         plot_record(record, Path(config.plot))
 
 
-def _exit_code(record: Record) -> int:
+def _exit_code(record: BenchResult) -> int:
     """A peer that cannot load some shards is a finding; it is a failure if dali_ssd cannot, or if nothing ran."""
     failed = {done.trial.contender for done in record.runs if done.outcome.error}
     worked = {done.trial.contender for done in record.runs if not done.outcome.error}

@@ -59,7 +59,7 @@ def run(argv: list[str]) -> int:
         with atomic_open(config.json, "w") as file:
             json.dump(checked.as_json(), file, indent=1)
     if config.fix is not None:
-        fixed = fix(checked.reports, checked.findings, config.fix, checked.coordinates, checked.num_classes)
+        fixed = fix(checked.reports, checked.findings, config.fix, checked.unit, checked.num_classes)
         _print_repaired(fixed, config.fix, str(config.fix / FIX_LIST))
     if config.quarantine is not None:
         isolated = quarantine(checked.reports, checked.findings, config.quarantine)

@@ -1,4 +1,4 @@
-"""`dali-ssd convert voc|coco SRC OUT`: annotations to shards."""
+"""`dali-ssd convert FORMAT SRC OUT`: annotations to shards."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import sys
 
 import tyro
 
-from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.readers import READERS
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import ConfigError
 
 __all__ = ["run"]
 
-_KINDS: dict[str, type[ConvertConfig]] = {"voc": VocConfig, "coco": CocoConfig}
-_USAGE = "usage: dali-ssd convert {voc,coco} SRC OUT [OPTIONS]; `dali-ssd convert voc --help` lists the options"
+_USAGE = (
+    f"usage: dali-ssd convert {{{','.join(READERS)}}} SRC OUT [OPTIONS]; "
+    "`dali-ssd convert voc --help` lists the options"
+)
 
 
 def run(argv: list[str]) -> int:
@@ -21,10 +23,10 @@ def run(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(_USAGE)
         return 0 if argv else 2
-    if argv[0] not in _KINDS:
+    if argv[0] not in READERS:
         raise ConfigError(f"cannot convert {argv[0]!r}; {_USAGE}")
     config = tyro.cli(
-        _KINDS[argv[0]],
+        READERS[argv[0]].config,
         args=argv[1:],
         prog=f"dali-ssd convert {argv[0]}",
         config=(tyro.conf.PositionalRequiredArgs,),

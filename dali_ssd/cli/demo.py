@@ -13,7 +13,7 @@ from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
     from dali_ssd.gluon.demo import DemoResult
-    from dali_ssd.gluon.evaluate import Scores
+    from dali_ssd.metrics.scores import Scores
 
 __all__ = ["run"]
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
 
 import tyro
 
 from dali_ssd.gluon.options import EvalConfig
+from dali_ssd.metrics.scores import METRICS, Scores
 from dali_ssd.util.files import atomic_open, require_folder_of
 from dali_ssd.util.optional import import_module
 from dali_ssd.util.words import counted
-
-if TYPE_CHECKING:
-    from dali_ssd.gluon.evaluate import Scores
 
 __all__ = ["run"]
 
@@ -45,11 +42,13 @@ def _check_outputs(config: EvalConfig) -> None:
 
 
 def _table(scores: Scores) -> str:
-    width = max(map(len, (*scores.classes, _MEAN, *scores.coco)))
+    width = max(map(len, (*scores.classes, _MEAN, *(name for table in scores.tables.values() for name in table))))
     lines = [counted(scores.images, "image"), "", f"{'class':<{width}}  AP@0.5"]
     lines += [f"{name:<{width}}  {_number(value)}  {reason}".rstrip() for name, value, reason in scores.rows()]
-    lines += [f"{_MEAN:<{width}}  {_number(scores.mean_ap)}", "", f"{'COCO':<{width}}  value"]
-    lines += [f"{name:<{width}}  {_number(value)}{_why(value)}" for name, value in scores.coco.items()]
+    lines += [f"{_MEAN:<{width}}  {_number(scores.mean_ap)}"]
+    for title, table in scores.tables.items():
+        lines += ["", f"{title:<{width}}  value"]
+        lines += [f"{name:<{width}}  {_number(value)}{_why(title, value)}" for name, value in table.items()]
     notes = scores.truth.notes()
     return "\n".join([*lines, "", *notes] if notes else lines)
 
@@ -58,9 +57,9 @@ def _number(value: float) -> str:
     return "     -" if math.isnan(value) else f"{value:6.3f}"
 
 
-def _why(value: float) -> str:
-    # Where no object counts at all, there is no table.
-    return "  no objects of that size" if math.isnan(value) else ""
+def _why(title: str, value: float) -> str:
+    # If no object counts at all, nothing is scored.
+    return f"  {METRICS[title].why_nan}" if math.isnan(value) else ""
 
 
 def _record(config: EvalConfig, scores: Scores) -> dict[str, object]:
@@ -74,5 +73,8 @@ def _record(config: EvalConfig, scores: Scores) -> dict[str, object]:
         "map": known(scores.mean_ap),
         "ap": {name: known(value) for name, value in zip(scores.classes, scores.ap, strict=True)},
         "doubtful_objects": {"outside": scores.truth.outside, "without_area": scores.truth.flat},
-        "coco": {name: known(value) for name, value in scores.coco.items()},
+        **{
+            title.lower(): {name: known(value) for name, value in table.items()}
+            for title, table in scores.tables.items()
+        },
     }

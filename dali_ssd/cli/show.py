@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tyro
 
-from dali_ssd.gluon.options import ShowConfig
 from dali_ssd.util.optional import import_module
+from dali_ssd.visualize.options import ShowConfig
 
 __all__ = ["run"]
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.convert.look import BAD_IMAGES, look
-from dali_ssd.convert.options import Coordinates, ExifRaster, OnBad
+from dali_ssd.convert.options import ExifRaster, OnBad
 from dali_ssd.convert.raster import turn_to_raw
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.sizes import size_note
@@ -70,7 +71,7 @@ class Builder:
     classes: tuple[str, ...]
     exif: ExifRaster = "auto"
     drop_empty: bool = False
-    coordinates: Coordinates = "pixel"
+    coordinates: CoordinateUnit = "pixel"
     on_bad: OnBad = "skip"
     fractions: bool = False
     """Whether boxes that could count pixels as well as fractions are fractions, as `has_fractions` says of the set."""

@@ -1,4 +1,4 @@
-"""The options of `dali-ssd convert`."""
+"""The options of `dali-ssd convert` that all formats share; those of a format alone are beside its reader."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.util.validation import check_choices, check_not_negative, check_positive, check_types, raise_all
 
-__all__ = ["CocoConfig", "ConvertConfig", "Coordinates", "ExifRaster", "OnBad", "VocConfig"]
+__all__ = ["ConvertConfig", "ExifRaster", "OnBad"]
 
-Coordinates = Literal["pixel", "fraction"]
-"""What the numbers of a box count."""
 OnBad = Literal["skip", "keep", "raise"]
 """What is done with an image that training refuses, or of another size than its annotation says."""
 
@@ -47,7 +46,7 @@ class ConvertConfig:
     """Name of the shards; empty: the split's name, or "data"."""
     exif: ExifRaster = "auto"
     """Which raster of images with EXIF rotation the boxes refer to; auto: the annotation's width and height tell."""
-    coordinates: Coordinates = "pixel"
+    coordinates: CoordinateUnit = "pixel"
     """What boxes count: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
     """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size:
@@ -62,21 +61,3 @@ class ConvertConfig:
         check_types(self)
         faults = check_positive(self, "shards") + check_not_negative(self, "workers", "seed")
         raise_all(self, faults + check_choices(self, "exif", "coordinates", "on_bad"))
-
-
-@dataclass(frozen=True)
-class VocConfig(ConvertConfig):
-    """Convert Pascal VOC annotations (one XML file an image) to shards."""
-
-    one_based: bool = True
-    """Pixels count from 1, as VOC has it: 1 is subtracted from all coordinates, as GluonCV does."""
-
-
-@dataclass(frozen=True)
-class CocoConfig(ConvertConfig):
-    """Convert COCO annotations (one JSON file) to shards. SRC may also be the JSON file itself."""
-
-    crowd: bool = False
-    """Keep crowd regions, marked difficult; otherwise they are left out."""
-    drop_empty_classes: bool = False
-    """Leave out categories that no annotation uses; otherwise they have class ids as well."""

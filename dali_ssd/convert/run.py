@@ -9,11 +9,10 @@ import numpy as np
 
 from dali_ssd.convert.build import Builder, Built
 from dali_ssd.convert.look import BAD_IMAGES
-from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
-from dali_ssd.convert.readers.coco import read_coco
+from dali_ssd.convert.options import ConvertConfig
+from dali_ssd.convert.readers import read_annotations
 from dali_ssd.convert.readers.locate import forget
 from dali_ssd.convert.readers.names import class_notes
-from dali_ssd.convert.readers.voc import read_voc
 from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
@@ -32,13 +31,6 @@ class Converted:
 
     def __init__(self, shards: tuple[Path, ...], classes: tuple[str, ...], report: Report, report_file: Path) -> None:
         self.shards, self.classes, self.report, self.report_file = shards, classes, report, report_file
-
-
-def _read(config: ConvertConfig, classes: tuple[str, ...]) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    if isinstance(config, VocConfig):
-        return read_voc(config, classes)
-    assert isinstance(config, CocoConfig)
-    return read_coco(config, classes)
 
 
 def _shuffled(samples: list[Sample], seed: int) -> list[Sample]:
@@ -92,7 +84,7 @@ def convert(config: ConvertConfig) -> Converted:
     stem = config.stem or config.split or "data"
     _require_utf8(config.out / stem)
     make_folder(config.out)  # before all else: reading many annotations takes minutes
-    samples, classes, notes = _read(config, read_classes(config.classes) if config.classes else ())
+    samples, classes, notes = read_annotations(config, read_classes(config.classes) if config.classes else ())
     if config.on_bad == "raise":
         _raise_bad(notes)
     report = Report()

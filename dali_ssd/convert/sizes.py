@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dali_ssd.convert.options import Coordinates
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.convert.sample import Note, Sample
 
 __all__ = ["size_note"]
@@ -17,7 +17,7 @@ __all__ = ["size_note"]
 Size = tuple[int, int]
 
 
-def size_note(sample: Sample, sizes: Sequence[Size], coordinates: Coordinates) -> Note | None:
+def size_note(sample: Sample, sizes: Sequence[Size], coordinates: CoordinateUnit) -> Note | None:
     """What to say where the annotation's size is none of `sizes`, those that the file may be said to have."""
     if sample.declared is None or sample.declared in sizes:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.convert.options import Coordinates
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.convert.sample import Sample
 from dali_ssd.records.lint.content import FRACTION_LIMIT
 
@@ -32,7 +32,7 @@ def has_fractions(samples: Sequence[Sample]) -> bool:
     return len(near) == len(boxes) or bool(_is_small(near).any())
 
 
-def wrong_unit(box: NDArray[np.float64], coordinates: Coordinates, fractions: bool) -> str | None:
+def wrong_unit(box: NDArray[np.float64], coordinates: CoordinateUnit, fractions: bool) -> str | None:
     """Kind of note for a box (4,), as the annotation has it, whose numbers count something else than `coordinates`.
 
     `fractions`: what a box is that could be either.

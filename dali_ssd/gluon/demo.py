@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.gluon.checkpoint.parameters import best_path, periodic_path
-from dali_ssd.gluon.evaluate import Scores
 from dali_ssd.gluon.networks.zoo import network_name
 from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig
 from dali_ssd.gluon.reporting.report import curve_path
@@ -18,6 +18,7 @@ from dali_ssd.gluon.training.run import train
 from dali_ssd.gluon.training.trainer import FitResult
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
+from dali_ssd.metrics.scores import Scores
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import save_grid
@@ -76,10 +77,10 @@ def _training(config: DemoConfig, train_shards: Sequence[Path], val_shards: Sequ
         train=tuple(map(str, train_shards)),
         val=tuple(map(str, val_shards)),
         network=NETWORK,
-        data_shape=DATA_SHAPE,
+        input=InputConfig(data_shape=DATA_SHAPE),
         pretrained_base="no",
         gpus="",
-        batch_size=config.batch_size,
+        global_batch_size=config.batch_size,
         num_workers=config.num_workers,
         epochs=config.epochs,
         lr=0.02,
@@ -116,7 +117,7 @@ def _score(val_shards: Sequence[Path], parameters: Path, picture: Path) -> Score
             params=str(parameters),
             val=tuple(map(str, val_shards)),
             network=NETWORK,
-            data_shape=DATA_SHAPE,
+            input=InputConfig(data_shape=DATA_SHAPE),
             gpus="",
             draw=str(picture),
             images=_PICTURES,

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
+from tyro.conf import OmitArgPrefixes
 
-from dali_ssd.config import AnyCoordinates, OnBad, RecordsConfig, RenderConfig
+from dali_ssd.config import InputConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.loader.recipes import Recipe, find_recipe
+from dali_ssd.loader.recipes import Recipe, asked_recipe
+from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
 from dali_ssd.util.words import counted
 
-__all__ = ["DemoConfig", "EvalConfig", "ShowConfig", "TrainConfig", "network_recipe"]
+__all__ = ["DemoConfig", "EvalConfig", "TrainConfig", "network_recipe"]
+
+Gpus = Annotated[
+    str,
+    tyro.conf.arg(help="GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU if there is none."),
+]
+Workers = Annotated[int, tyro.conf.arg(aliases=["-j"])]
+GlobalBatchSize = Annotated[int, tyro.conf.arg(name="batch-size")]
 
 
 @dataclass(frozen=True)
@@ -24,30 +33,18 @@ class TrainConfig:
     """Training shards: paths or globs."""
     val: tuple[str, ...] = ()
     """Validation shards: paths or globs; without them nothing is scored."""
-    classes: str = ""
-    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+    classes: ClassNames = ""
     network: str = "vgg16_atrous"
     """Backbone of the SSD in GluonCV's model zoo."""
-    data_shape: int = 0
-    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25; 0: as the
-    recipe has it."""
-    on_bad: OnBad = RecordsConfig.on_bad
-    """Bad records; raise: name them all before training begins; skip: leave them out and list them in a file."""
-    max_bad: float = RecordsConfig.max_bad
-    """Largest share of bad records that skip may leave out."""
-    coordinates: AnyCoordinates = RecordsConfig.coordinates
-    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
-    recipe: str = ""
-    """All numbers of the input and its targets: a name from the entry points `dali_ssd.pipelines`, or module:attribute;
-    empty: ssd512 for 512 pixels, else ssd300 at the size that data_shape says."""
+    input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
+    records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
     pretrained_base: Literal["auto", "yes", "no"] = "auto"
     """Start from the backbone's ImageNet weights; auto: if they can be downloaded."""
-    batch_size: int = 32
-    """Images a step, over all devices."""
-    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    global_batch_size: GlobalBatchSize = PipelineConfig.batch_size
+    """Images per step, over all devices of all processes."""
+    num_workers: Workers = 0
     """Loader threads over all devices; 0: the cores there are, shared with Horovod's other processes here."""
-    gpus: str = "auto"
-    """GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU where there is none."""
+    gpus: Gpus = "auto"
     epochs: int = 240
     resume: str = ""
     """Go on from a checkpoint (everything) or a .params file (parameters only); auto: the newest checkpoint, if any."""
@@ -83,10 +80,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = check_positive(self, "batch_size", "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep")
+        faults = check_positive(
+            self, "global_batch_size", "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep"
+        )
         faults += check_not_negative(
             self,
-            "data_shape", "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval",
+            "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval",
             "checkpoint_every", "seed",
         )  # fmt: skip
         faults += check_random_seed(self.seed)
@@ -99,24 +98,23 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Score trained parameters: VOC07 mAP with GluonCV's metric, and COCO AP with pycocotools."""
+    """Score trained parameters: VOC07 mAP, and COCO AP by pycocotools."""
 
     params: str
     """Parameter file (.params), or a checkpoint of `dali-ssd train`."""
     val: tuple[str, ...]
     """Shards to score on: paths or globs."""
-    classes: str = ""
-    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+    classes: ClassNames = ""
     network: str = "vgg16_atrous"
     """Backbone that the parameters were trained with."""
-    data_shape: int = TrainConfig.data_shape
-    """Side of the network input that the parameters were trained with, in pixels; 0: as the recipe has it."""
-    batch_size: int = 32
-    """Images a batch, over all devices."""
-    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
+    """As in the training run."""
+    records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
+    batch_size: int = PipelineConfig.batch_size
+    """Images per batch, over all devices."""
+    num_workers: Workers = 0
     """Loader threads over all devices; 0 takes what the machine has."""
-    gpus: str = "auto"
-    """GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU where there is none."""
+    gpus: Gpus = "auto"
     json: str = ""
     """Write the scores to this file."""
     draw: str = ""
@@ -125,24 +123,16 @@ class EvalConfig:
     """Images to draw."""
     min_score: float = 0.4
     """Score from which a detection is drawn."""
-    on_bad: OnBad = RecordsConfig.on_bad
-    """As in training: bad records are named and nothing is scored, or left out."""
-    max_bad: float = RecordsConfig.max_bad
-    """Largest share of bad records that skip may leave out."""
-    coordinates: AnyCoordinates = RecordsConfig.coordinates
-    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
-    recipe: str = TrainConfig.recipe
-    """The recipe that the parameters were trained with."""
 
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "images")
-        raise_all(self, faults + check_not_negative(self, "data_shape", "num_workers", "min_score"))
+        raise_all(self, faults + check_not_negative(self, "num_workers", "min_score"))
 
 
 def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
     """Return what the options say of recipe and size. Raises ConfigError if no network takes what it renders."""
-    recipe = find_recipe(config.recipe or None, data_shape=config.data_shape or None)
+    recipe = asked_recipe(config.input)
     image = recipe.image
     if (image.layout, image.dtype) != ("NCHW", "float32"):
         raise ConfigError(
@@ -150,38 +140,6 @@ def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
             "recipe is for loops of your own"
         )
     return recipe
-
-
-@dataclass(frozen=True)
-class ShowConfig:
-    """Draw records with their boxes into a PNG, as they are stored or as a training sees them."""
-
-    shards: tyro.conf.Positional[tuple[str, ...]]
-    """Shards or patterns such as 'data/*.rec'."""
-    out: str = "records.png"
-    """PNG to write."""
-    augmented: bool = False
-    """Draw what the training pipeline makes of the records, boxes taken back from the training targets."""
-    images: int = 16
-    """Images to draw, at most 1000: all of them are in memory at once."""
-    columns: int = 4
-    classes: str = ""
-    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
-    data_shape: int = TrainConfig.data_shape
-    """Side of the augmented images in pixels; 0: as the recipe has it."""
-    recipe: str = TrainConfig.recipe
-    """Whose augmentation is shown, as in training."""
-    seed: int = 233
-    """Which records are drawn, and how they are augmented."""
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        faults = check_positive(self, "images", "columns") + check_not_negative(self, "data_shape", "seed")
-        if self.images > 1000:
-            faults.append(f"images must be at most 1000, not {self.images!r}")
-        raise_all(self, faults)
-        if self.data_shape:
-            RenderConfig(data_shape=self.data_shape)  # refuses a size that no picture can have
 
 
 @dataclass(frozen=True)
@@ -195,7 +153,7 @@ class DemoConfig:
     train_images: int = 800
     val_images: int = 160
     batch_size: int = 16
-    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    num_workers: Workers = 0
     """Loader threads; 0 takes what the machine has."""
     seed: int = 0
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.config import RenderConfig
+from dali_ssd.config import PipelineConfig, RenderConfig
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.gluon.checkpoint.file import SUFFIX, read_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
 from dali_ssd.gluon.checkpoint.state import restore_parameters
-from dali_ssd.gluon.evaluate import Scores, detect, evaluate
+from dali_ssd.gluon.evaluate import detect, evaluate
 from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, network_recipe
 from dali_ssd.gluon.training.devices import devices_of
-from dali_ssd.gluon.training.run import class_names, learned_by
+from dali_ssd.gluon.training.run import learned_by
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.metrics.scores import Scores
 from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.format.classes import class_names
 from dali_ssd.util.progress import track
 from dali_ssd.visualize.grid import Tile
 from dali_ssd.visualize.tiles import detection_tiles
@@ -52,14 +54,11 @@ def score_file(config: EvalConfig) -> Scoring:
     _load(net, Path(config.params), devices, recipe)
     with ValLoader(
         shards,
-        batch_size=config.batch_size,
-        ctx=devices,
-        num_threads=config.num_workers or "auto",
-        on_bad=config.on_bad,
-        max_bad=config.max_bad,
-        coordinates=config.coordinates,
-        num_classes=len(classes),
         recipe=recipe,
+        ctx=devices,
+        num_classes=len(classes),
+        pipeline=PipelineConfig(batch_size=config.batch_size, num_threads=config.num_workers or "auto"),
+        records=config.records,
     ) as loader:
         loader.report.require_countable()
         scores = evaluate(net, track(loader, "scoring"), classes, size)

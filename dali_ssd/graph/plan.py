@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dali_ssd.config import AugmentConfig, RenderConfig
+from dali_ssd.config import AugmentConfig, CoordinateUnit, RenderConfig
 from dali_ssd.graph.callback import RUN, SETUP, Kernel, compiled, dims, matrix, vector
 from dali_ssd.kernels.plan import (
     PLAN_SIZE,
@@ -87,14 +87,14 @@ def validation_kernel() -> Kernel:
 
 
 def draw_training_plan(
-    labels: Any, shapes: Any, augment: AugmentConfig, render: RenderConfig, *, in_pixels: bool = False
+    labels: Any, shapes: Any, augment: AugmentConfig, render: RenderConfig, *, unit: CoordinateUnit = "fraction"
 ) -> tuple[Any, Any, Any]:
     """Draw the plan of each training image.
 
     Args:
         labels: label vectors, (length,) float32.
         shapes: image shapes, (3,) int64, height first.
-        in_pixels: labels are in source pixels instead of fractions of the image.
+        unit: what the labels count, fractions of the image or its pixels.
 
     Returns:
         plans `(19,) float32`; regions to decode `(4,) int32` y x height width; objects `(n, 5) float32`
@@ -104,15 +104,15 @@ def draw_training_plan(
 
     # Two words of 31 bits: a float32 range ends inexactly at 2^32.
     seeds = fn.random.uniform(range=[0, 2**31 - 128], shape=(2,), dtype=types.UINT32)
-    settings = types.Constant(training_settings(augment, render, in_pixels), device="cpu")
+    settings = types.Constant(training_settings(augment, render, unit), device="cpu")
     return tuple(training_kernel().in_graph(labels, shapes, seeds, settings))
 
 
 def plan_whole_image(
-    labels: Any, shapes: Any, render: RenderConfig, *, in_pixels: bool = False
+    labels: Any, shapes: Any, render: RenderConfig, *, unit: CoordinateUnit = "fraction"
 ) -> tuple[Any, Any, Any]:
     """Plan each validation image: the whole of it, no color change. Objects `(n, 6)` end with "difficult"."""
     from nvidia.dali import types
 
-    settings = types.Constant(validation_settings(render, in_pixels), device="cpu")
+    settings = types.Constant(validation_settings(render, unit), device="cpu")
     return tuple(validation_kernel().in_graph(labels, shapes, settings))

@@ -12,7 +12,7 @@ from nvidia.dali import fn, types
 from dali_ssd.graph.conditional import merge, split
 from dali_ssd.graph.jpeg import decode_progressive
 
-__all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "places", "read"]
+__all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "read", "source_info"]
 
 READER = "reader"
 """Name of the reader operator, by which `Pipeline.reader_meta` knows it."""
@@ -90,6 +90,6 @@ def _decode(images: Any, regions: Any, device: str, upright: bool) -> Any:
     )
 
 
-def places(images: Any) -> Any:
+def source_info(images: Any) -> Any:
     """Where each record came from, as text in uint8: file name and byte offset."""
     return fn.get_property(images, key="source_info")

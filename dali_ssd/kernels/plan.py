@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
+from dali_ssd.config import INTERPOLATIONS, AugmentConfig, CoordinateUnit, RenderConfig
 from dali_ssd.kernels.augment.color import COLOR_SETTINGS, color_settings, draw_color, normalization
 from dali_ssd.kernels.augment.crop import CROP_SETTINGS, crop_settings, draw_window, objects_in_window
 from dali_ssd.kernels.compile import kernel_function, pack_arrays, pack_record, unpack_array, unpack_record
@@ -142,14 +142,14 @@ def plan_validation_image(plan, region, objects, label, shape, settings):  # typ
     _write(plan, window, False, interpolation, normalize)
 
 
-def training_settings(augment: AugmentConfig, render: RenderConfig, in_pixels: bool) -> npt.NDArray[np.float32]:
+def training_settings(augment: AugmentConfig, render: RenderConfig, unit: CoordinateUnit) -> npt.NDArray[np.float32]:
     """Return the options as the training kernel takes them."""
     filters = [INTERPOLATIONS.index(name) for name in augment.interpolations]
-    network = pack_record(NETWORK_SETTINGS, render.data_shape, in_pixels, augment.mirror_probability)
+    network = pack_record(NETWORK_SETTINGS, render.data_shape, unit == "pixel", augment.mirror_probability)
     color, crop = color_settings(augment, render), crop_settings(augment)
     return pack_arrays(network, color, crop, augment.crop_min_iou, filters)
 
 
-def validation_settings(render: RenderConfig, in_pixels: bool) -> npt.NDArray[np.float32]:
+def validation_settings(render: RenderConfig, unit: CoordinateUnit) -> npt.NDArray[np.float32]:
     """Return the options as the validation kernel takes them."""
-    return pack_arrays(pack_record(NETWORK_SETTINGS, render.data_shape, in_pixels, 0), normalization(render))
+    return pack_arrays(pack_record(NETWORK_SETTINGS, render.data_shape, unit == "pixel", 0), normalization(render))

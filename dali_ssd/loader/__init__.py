@@ -1,4 +1,4 @@
-"""`TrainLoader` and `ValLoader`: shards in, batches on their devices out."""
+"""`TrainLoader` and `ValLoader`: shards in, batches on their devices out. README.md follows a batch through it."""
 
 from __future__ import annotations
 

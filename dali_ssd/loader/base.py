@@ -19,23 +19,23 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
-from dali_ssd.config import RecordsConfig
-from dali_ssd.errors import ConfigError, DatasetError, Place
+from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.errors import ConfigError, DatasetError, RecordLocation
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
+from dali_ssd.records.decode.dali_messages import parse_source_info
 from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import Decoder, inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, Finding
-from dali_ssd.util.files import not_utf8, require_folder_of
+from dali_ssd.util.files import not_utf8
 from dali_ssd.util.host_pool import choose_host_pool
 from dali_ssd.util.parallel import available_cores
-from dali_ssd.util.validation import is_whole
 from dali_ssd.util.words import counted
 
-__all__ = ["Loader", "LoaderStats", "check_records_options"]
+__all__ = ["Loader", "LoaderStats"]
 
 _log = logging.getLogger(__name__)
 
@@ -62,9 +62,7 @@ class Loader:
     report: DatasetReport
     """What a look through the shards found, the records included that were left out."""
 
-    def __init__(
-        self, framework: FrameworkName, batch_size: int, ctx: Any, device: str | None, num_threads: Any
-    ) -> None:
+    def __init__(self, framework: FrameworkName, pipeline: PipelineConfig, ctx: Any, device: str | None) -> None:
         self._framework = find_framework(framework)
         self._devices = self._framework.devices(ctx)
         self._makers: list[Callable[[Any], Any]] = [
@@ -75,14 +73,17 @@ class Loader:
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
         if self._device == "gpu" and self._devices[0].kind == "cpu":
             raise ConfigError(f"device='gpu' needs GPUs in ctx, not {ctx!r}: batches arrive where they are made")
-        if batch_size % len(self._devices):
+        if pipeline.batch_size % len(self._devices):
             raise ConfigError(
-                f"batch_size must be a multiple of the number of devices ({len(self._devices)}), not {batch_size}"
+                f"batch_size must be a multiple of the number of devices ({len(self._devices)}), "
+                f"not {pipeline.batch_size}"
             )
-        self.batch_size = batch_size
-        cores = available_cores() if num_threads == "auto" else num_threads
+        self.pipeline = pipeline
+        self.batch_size = pipeline.batch_size
+        self._device_batch_size = pipeline.batch_size // len(self._devices)
+        cores = available_cores() if pipeline.num_threads == "auto" else pipeline.num_threads
         self._threads = max(1, cores // len(self._devices))
-        self._home = os.getpid()
+        self._pid = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
 
@@ -142,7 +143,7 @@ class Loader:
     def _require_running(self) -> None:
         if not self._pipelines:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
-        if os.getpid() != self._home:  # the threads of the pipelines were not forked along: it would wait for ever
+        if os.getpid() != self._pid:  # the threads of the pipelines were not forked along: it would wait for ever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
 
     def _run(self, pipelines: Sequence[Any]) -> list[Any]:
@@ -158,13 +159,13 @@ class Loader:
         finally:
             self.stats.waited += time.perf_counter() - begin
 
-    def _places(self, texts: Sequence[Any]) -> list[Place]:
-        """Places from what `graph.source.places` gives, `<file> at index <byte>`."""
+    def _locate(self, texts: Sequence[Any]) -> list[RecordLocation]:
+        """Return the location of each record from its `graph.source.source_info`."""
         found = []
         for text in (np.asarray(tensor).tobytes().decode() for tensors in texts for tensor in tensors):
-            shard, _, offset = text.rpartition(" at index ")
-            number = self._dataset.find(shard, int(offset))
-            found.append(Place(Path(shard), None, int(offset)) if number is None else self._dataset.place(number))
+            shard, offset = parse_source_info(text)
+            number = self._dataset.find(shard, offset)
+            found.append(RecordLocation(Path(shard), None, offset) if number is None else self._dataset.place(number))
         return found
 
 
@@ -176,18 +177,6 @@ def _require_utf8(path: Path) -> None:
         )
 
 
-def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
-    """Return the list's path. Raises ConfigError if there cannot be so many classes, or a list of this name."""
-    if num_classes is not None and not (is_whole(num_classes) and num_classes > 0):
-        raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
-    if bad_list is not None and (not isinstance(bad_list, (str, Path)) or Path(bad_list).suffix != ".txt"):
-        raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
-    if bad_list is None:
-        return None
-    require_folder_of("bad_list", bad_list)
-    return Path(bad_list)
-
-
 def _good_records(
     shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: Path | None
 ) -> tuple[DatasetReport, Dataset]:
@@ -196,8 +185,9 @@ def _good_records(
     decoders: Sequence[Decoder] = ("dali",) if skip else ()
     report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)
     report.require_readable()
-    _warn(report, "unindexed")
-    _warn(report, "labels-in-pixels")
+    for kind, meaning in KINDS.items():
+        if meaning.logged:
+            _warn(report, kind)
     if not skip:
         report.require_classes()
         return report, report.require_clean()
@@ -209,7 +199,7 @@ def _good_records(
 
 def _passed_over(report: DatasetReport) -> str:
     """What `on_bad="skip"` did about the errors, in words."""
-    bad, faults = len(report.bad) + report.lost, sum(found.kind.startswith("index-") for found in report.errors)
+    bad, faults = len(report.bad) + report.lost, sum(one.meaning.part == "index" for one in report.errors)
     texts = [f"{counted(bad, 'bad record')} left out"] if bad else []
     return " and ".join([*texts, f"{counted(faults, 'fault')} of an index passed over"] if faults else texts)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 
 __all__ = ["Batch", "ValBatch"]
 
@@ -15,7 +15,7 @@ __all__ = ["Batch", "ValBatch"]
 class _Parts(ABC):
     """Lets a batch be indexed and unpacked like the tuple of its parts."""
 
-    find_places: Callable[[], list[Place]]
+    _locate: Callable[[], list[RecordLocation]]
 
     @abstractmethod
     def _parts(self) -> tuple[list[Any], ...]: ...
@@ -29,9 +29,9 @@ class _Parts(ABC):
     def __len__(self) -> int:
         return len(self._parts())
 
-    def records(self) -> list[Place]:
+    def records(self) -> list[RecordLocation]:
         """Which records these are, device by device; looked up only when somebody asks."""
-        return self.find_places()
+        return self._locate()
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Batch(_Parts):
     """(B, N) float32: 0 background, else class id + 1."""
     box_targets: list[Any]
     """(B, N, 4) float32: 0 where not positive."""
-    find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)
+    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False, compare=False)
 
     def _parts(self) -> tuple[list[Any], ...]:
         return self.data, self.cls_targets, self.box_targets
@@ -61,7 +61,7 @@ class ValBatch(_Parts):
     """(B, 3, S, S) or (B, S, S, 3) array on each device; shorter, or one device fewer, in the last batch."""
     labels: list[Any]
     """(B, M, 6) float32 xmin ymin xmax ymax id difficult in network pixels, rows of -1 after the last object."""
-    find_places: Callable[[], list[Place]] = field(default=list, repr=False, compare=False)
+    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False, compare=False)
 
     def _parts(self) -> tuple[list[Any], ...]:
         return self.data, self.labels

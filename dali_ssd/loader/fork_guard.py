@@ -18,7 +18,7 @@ from pathlib import Path
 
 __all__ = ["no_fork"]
 
-_PATIENCE = 10.0
+_TIMEOUT_S = 10.0
 """Seconds that a fork waits for those who give DALI work, and again for DALI, before it goes ahead all the same."""
 _NAMES = (b"[DALI]", b"PrefetchWorker")
 """How the names of the threads begin that DALI runs operators, executors and readers in."""
@@ -38,7 +38,7 @@ def no_fork() -> Iterator[None]:
     me = threading.get_ident()
     with _change:
         # Whoever is inside already goes on, since the fork waits for it. The limit is for a fork cut short by a signal.
-        if me not in _inside and not _change.wait_for(lambda: _forking <= {me}, 3 * _PATIENCE):
+        if me not in _inside and not _change.wait_for(lambda: _forking <= {me}, 3 * _TIMEOUT_S):
             _forking.clear()
         _inside.append(me)
     try:
@@ -75,12 +75,12 @@ def _others_leave() -> bool:
     me = threading.get_ident()
     with _change:
         _forking.add(me)
-        return _change.wait_for(lambda: _inside.count(me) == len(_inside), _PATIENCE)
+        return _change.wait_for(lambda: _inside.count(me) == len(_inside), _TIMEOUT_S)
 
 
 def _comes_to_rest() -> bool:
     threads, before = list(_threads_of_dali()), None
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT_S
     # The same answer twice says that all of them slept at one time.
     while threads and ((now := _switches(threads)) is None or now != before):
         if time.monotonic() > end:

@@ -6,14 +6,14 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.loader.batch import Batch
 from dali_ssd.loader.fork_guard import no_fork
 
-__all__ = ["Lane"]
+__all__ = ["PipelineGroup"]
 
 
-class Lane:
+class PipelineGroup:
     """Batches from runs of a pipeline for each device, each run several batches.
 
     Args:
@@ -40,8 +40,10 @@ class Lane:
         self._arrays: list[list[Any]] = []
         self._texts: tuple[Any, ...] = ()
 
-    def next(self, run: Callable[[Sequence[Any]], list[Any]], places: Callable[[Sequence[Any]], list[Place]]) -> Batch:
-        """The next batch. `run` answers what pipelines have prepared, `places` where images come from."""
+    def next(
+        self, run: Callable[[Sequence[Any]], list[Any]], locate: Callable[[Sequence[Any]], list[RecordLocation]]
+    ) -> Batch:
+        """The next batch. `run` answers what pipelines have prepared, `locate` where images come from."""
         if self._taken == self._per_run:
             self._take_run(run)
         size = self._batch_size
@@ -51,7 +53,7 @@ class Lane:
         data, cls_targets, box_targets = (
             [array if self._per_run == 1 else array[rows] for array in part] for part in self._arrays
         )
-        return Batch(data, cls_targets, box_targets, lambda: places([list(tensors)[rows] for tensors in texts]))
+        return Batch(data, cls_targets, box_targets, lambda: locate([list(tensors)[rows] for tensors in texts]))
 
     def _take_run(self, run: Callable[[Sequence[Any]], list[Any]]) -> None:
         self._began_at = self._checkpoints() if self._per_run > 1 else []

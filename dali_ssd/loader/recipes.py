@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any
 
-from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.config import AugmentConfig, InputConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.optional import explain
 
-__all__ = ["GROUP", "Recipe", "find_recipe"]
+__all__ = ["GROUP", "Recipe", "asked_recipe", "find_recipe"]
 
 GROUP = "dali_ssd.pipelines"
 """The entry-point group in which packages announce their recipes."""
@@ -32,6 +32,11 @@ class Recipe:
     augment: AugmentConfig
     image: RenderConfig
     targets: TargetConfig
+
+
+def asked_recipe(config: InputConfig) -> Recipe:
+    """Return what a command's options say of recipe and size. Raises as `find_recipe` does."""
+    return find_recipe(config.recipe or None, data_shape=config.data_shape or None)
 
 
 _PARTS: dict[str, type] = {"augment": AugmentConfig, "image": RenderConfig, "targets": TargetConfig}

@@ -5,24 +5,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
+import logging
 import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+from typing_extensions import Unpack
 
-from dali_ssd.config import AnyCoordinates, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
+from dali_ssd.config import PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError
-from dali_ssd.loader.base import Loader, LoaderStats, check_records_options
+from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import Batch
 from dali_ssd.loader.frameworks import FrameworkName
-from dali_ssd.loader.pipeline_group import Lane
-from dali_ssd.loader.recipes import Recipe, find_recipe
+from dali_ssd.loader.options import TrainOptions, check_records_options, gather
+from dali_ssd.loader.pipeline_group import PipelineGroup
+from dali_ssd.loader.recipes import Recipe
 from dali_ssd.loader.scheduling import batches_per_run, pipelines_per_device
 from dali_ssd.records.dataset import Paths
 from dali_ssd.util.deprecated import renamed
@@ -30,6 +33,8 @@ from dali_ssd.util.optional import require
 from dali_ssd.util.validation import is_whole
 
 __all__ = ["TrainLoader"]
+
+_log = logging.getLogger(__name__)
 
 
 class TrainLoader(Loader):
@@ -43,27 +48,26 @@ class TrainLoader(Loader):
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
         anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
-        batch_size: images a batch over all devices.
-        data_shape: side of the square network input in pixels; default: the recipe's.
-        ctx: an `mx.Context` or a list of them, "cpu" or a list of that for `dlpack`; default: the CPU. Each gets an
-            equal part of every batch.
-        seed: makes two runs identical.
-        num_threads: over all devices, at least one for each pipeline; `auto`: the cores this process may use.
-        device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
-        augment: what is drawn at random; default: the recipe's.
-        world_size, rank: with several processes, how many there are and which this is (once `num_shards`, `shard_id`).
-        on_bad: `raise`: name every bad record before training begins. `skip`: decode every image once, leave the bad
-            ones out (see `bad_records`), but no more than the share `max_bad`.
-        bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
-        coordinates: what the labels hold; `auto`: what nearly all of them look like.
-        num_classes: number of classes, so that labels with higher ids count as bad.
         recipe: name of an entry point of `dali_ssd.pipelines`, `module:attribute`, a module or a `Recipe`: pipelines,
             and all numbers that are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size that is
             asked for.
+        ctx: an `mx.Context` or a list of them, "cpu" or a list of that for `dlpack`; default: the CPU. Each gets an
+            equal part of every batch.
+        device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
         framework: `mxnet`: NDArrays. `dlpack`: NumPy's arrays over DALI's memory, which PyTorch, JAX and others take by
             DLPack; needs no MXNet, and is for the host alone.
-        dtype, layout, targets: see `dali_ssd.config`; default: the recipe's.
-        prefetch, initial_fill, upright: see `dali_ssd.config`.
+        world_size, rank: with several processes, how many there are and which this is (once `num_shards`, `shard_id`).
+        num_classes: number of classes, so that labels with higher ids count as bad.
+        bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
+        pipeline: how the pipelines run: batch size, threads, seed.
+        records: what to do about records that cannot be used, and what their labels hold.
+        options: the fields of `PipelineConfig` and `RecordsConfig` by their names, in place of those of `pipeline` and
+            `records`; and `data_shape`, `dtype`, `layout`, `targets` and `augment` in place of the recipe's.
+
+    Attributes:
+        recipe: all that decides what a batch looks like.
+        pipeline: the `PipelineConfig` that it runs by.
+        epoch: how many were yielded.
 
     Raises:
         ConfigError: an option that cannot work, before any shard is opened; or a recipe that renders another size than
@@ -77,28 +81,17 @@ class TrainLoader(Loader):
         shards: Paths,
         *,
         anchors: Any,
-        batch_size: int = PipelineConfig.batch_size,
-        data_shape: int | None = None,
+        recipe: str | Recipe | ModuleType | None = None,
         ctx: Any = None,
-        seed: int = PipelineConfig.seed,
-        num_threads: int | Literal["auto"] = PipelineConfig.num_threads,
         device: Literal["cpu", "gpu"] | None = None,
-        dtype: Literal["float32", "float16"] | None = None,
-        layout: Literal["NCHW", "NHWC"] | None = None,
-        augment: AugmentConfig | None = None,
-        targets: Literal["exact", "box_encoder"] | None = None,
-        prefetch: int = PipelineConfig.prefetch,
-        initial_fill: int = PipelineConfig.initial_fill,
-        upright: bool = PipelineConfig.upright,
+        framework: FrameworkName = "mxnet",
         world_size: int = 1,
         rank: int = 0,
-        on_bad: OnBad = RecordsConfig.on_bad,
-        max_bad: float = RecordsConfig.max_bad,
-        coordinates: AnyCoordinates = RecordsConfig.coordinates,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
-        recipe: str | Recipe | ModuleType | None = None,
-        framework: FrameworkName = "mxnet",
+        pipeline: PipelineConfig | None = None,
+        records: RecordsConfig | None = None,
+        **options: Unpack[TrainOptions],
     ) -> None:
         require("nvidia.dali")
         from dali_ssd.kernels.targets import as_center_anchors
@@ -107,13 +100,9 @@ class TrainLoader(Loader):
             raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
         if not (is_whole(rank) and 0 <= rank < world_size):
             raise ConfigError(f"rank must be a whole number within 0..{world_size - 1}, not {rank!r}")
-        self.recipe = find_recipe(
-            recipe, data_shape=data_shape, dtype=dtype, layout=layout, targets=targets, augment=augment
-        )
-        """All that decides what a batch looks like, with the arguments in place of the recipe's own numbers."""
-        asked = PipelineConfig(batch_size, num_threads, prefetch, initial_fill, upright, seed)
-        records, bad_path = RecordsConfig(on_bad, max_bad, coordinates), check_records_options(num_classes, bad_list)
-        super().__init__(framework, batch_size, ctx, device, num_threads)
+        self.recipe, pipeline, records = gather(TrainOptions, options, recipe, pipeline, records)
+        bad_path = check_records_options(num_classes, bad_list)
+        super().__init__(framework, pipeline, ctx, device)
         centers = as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
         _code_of(self.recipe)  # what no state could be taken of is refused here
         self._look(shards, records, num_classes, bad_path)
@@ -121,26 +110,28 @@ class TrainLoader(Loader):
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0
         self._world_size, self._rank = world_size, rank
+        if self._device == "gpu" and self.recipe.targets.targets == "exact":
+            _log.warning("exact targets are made on the host and copied to the GPU; targets='box_encoder' stays there")
         self._options: dict[str, Any] = {
             "anchors": centers,
             "augment": self.recipe.augment,
             "image": self.recipe.image,
             "targets": self.recipe.targets,
-            "in_pixels": self.report.coordinates == "pixel",
+            "unit": self.report.unit,
         }
-        batches = len(self._dataset) // (world_size * batch_size)
-        self._num_lanes = pipelines_per_device(self._device, batches)
-        self._threads = -(-self._threads // self._num_lanes)
-        self.config = replace(asked, batch_size=batch_size // len(self._devices), num_threads=self._threads)
-        self._per_run = self._batches_per_run(batches // self._num_lanes) if self._device == "cpu" else 1
-        self._lanes: list[Lane] = []
-        self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_lanes)])
+        batches = len(self._dataset) // (world_size * self.batch_size)
+        self._num_groups = pipelines_per_device(self._device, batches)
+        self._threads = -(-self._threads // self._num_groups)
+        self._per_run = self._batches_per_run(batches // self._num_groups) if self._device == "cpu" else 1
+        self._run_batch_size = self._device_batch_size * self._per_run
+        self._groups: list[PipelineGroup] = []
+        self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_groups)])
 
     def _batches_per_run(self, pass_has: int) -> int:
         options = self._options
         most = batches_per_run(
-            self.config.batch_size,
-            self._num_lanes,
+            self._device_batch_size,
+            self._num_groups,
             self.report.mean_pixels,
             options["image"],
             len(options["anchors"]),
@@ -148,33 +139,33 @@ class TrainLoader(Loader):
         return max(1, min(most, pass_has))
 
     def _build(self, states: Sequence[Mapping[str, Any]]) -> None:
-        """Lanes in place of those before, each from where its state says."""
+        """Groups in place of those before, each from where its state says."""
         pipelines = [
-            [self._pipeline(lane, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
-            for lane, state in enumerate(states)
+            [self._pipeline(group, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
+            for group, state in enumerate(states)
         ]
-        self._start([pipeline for lane in pipelines for pipeline in lane])
-        self._lanes = [
-            Lane(of_devices, self._makers, self.config.batch_size, self._per_run, state["taken"])
+        self._start([pipeline for group in pipelines for pipeline in group])
+        self._groups = [
+            PipelineGroup(of_devices, self._makers, self._device_batch_size, self._per_run, state["taken"])
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
-    def _pipeline(self, lane: int, device: int, checkpoint: str | None) -> Any:
-        each = len(self._devices) * self._num_lanes
-        part, count = self._rank * each + device * self._num_lanes + lane, self._world_size * each
+    def _pipeline(self, group: int, device: int, checkpoint: str | None) -> Any:
+        each = len(self._devices) * self._num_groups
+        part, count = self._rank * each + device * self._num_groups + group, self._world_size * each
         # The reader fills up a larger window with further copies of its records, which changes nothing.
-        window = min(-(-self.config.initial_fill // self._num_lanes), -(-len(self._dataset) // count))
+        window = min(-(-self.pipeline.initial_fill // self._num_groups), -(-len(self._dataset) // count))
         return self.recipe.train(
             self._slice(part, count),
             **self._options,
             initial_fill=window,
-            upright=self.config.upright,
+            upright=self.pipeline.upright,
             device=self._device,
-            batch_size=self.config.batch_size * self._per_run,
+            batch_size=self._run_batch_size,
             num_threads=self._threads,
             device_id=self._device_id(self._devices[device]),
-            seed=self.config.seed + part,
-            prefetch_queue_depth=self.config.prefetch,
+            seed=self.pipeline.seed + part,
+            prefetch_queue_depth=self.pipeline.prefetch,
             enable_checkpointing=True,
             checkpoint=None if checkpoint is None else base64.b64decode(checkpoint),
         )
@@ -182,8 +173,8 @@ class TrainLoader(Loader):
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         super().close()
-        for lane in self._lanes:
-            lane.close()
+        for group in self._groups:
+            group.close()
 
     def __len__(self) -> int:
         """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
@@ -207,8 +198,8 @@ class TrainLoader(Loader):
 
     def _next(self) -> Batch:
         self._require_running()
-        batch = self._lanes[self._turn].next(self._run, self._places)
-        self._turn = (self._turn + 1) % self._num_lanes
+        batch = self._groups[self._turn].next(self._run, self._locate)
+        self._turn = (self._turn + 1) % self._num_groups
         return batch
 
     def state_dict(self) -> dict[str, Any]:
@@ -222,7 +213,7 @@ class TrainLoader(Loader):
             "epoch": self.epoch,
             "batch": self._batch,
             "turn": self._turn,
-            "lanes": [lane.state() for lane in self._lanes],
+            "lanes": [group.state() for group in self._groups],
             "identity": self._identity(),
         }
 
@@ -248,7 +239,7 @@ class TrainLoader(Loader):
         from dali_ssd.graph.callback import source_digest
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
-        settings = (self._device, self.config.initial_fill, self.config.upright)
+        settings = (self._device, self.pipeline.initial_fill, self.pipeline.upright)
         code = _code_of(self.recipe) + source_digest().encode()
         return {
             "the number of records": str(len(self._dataset)),
@@ -256,9 +247,9 @@ class TrainLoader(Loader):
             "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
             "the number of devices": f"{self._world_size} x {len(self._devices)}",
-            "the number of pipelines a device": str(self._num_lanes),
+            "the number of pipelines a device": str(self._num_groups),
             "the number of batches a run": str(self._per_run),
-            "seed": str(self.config.seed),
+            "seed": str(self.pipeline.seed),
             "the options": f"{_plain(options)} {settings} anchors {_digest(self._options['anchors'])}",
             "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],
             "the version of DALI": nvidia.dali.__version__,

@@ -6,14 +6,15 @@ import contextlib
 import io
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.metrics.detections import Detections
 from dali_ssd.util.optional import require
 
-__all__ = ["COCO_NAMES", "ScoredImage", "coco_scores"]
+__all__ = ["COCO_NAMES", "coco_scores"]
 
 COCO_NAMES = (
     "AP", "AP50", "AP75", "AP small", "AP medium", "AP large",
@@ -22,35 +23,7 @@ COCO_NAMES = (
 """Names of COCO's twelve numbers, in its order."""
 
 
-class ScoredImage(Protocol):
-    """Detections of one image and its true objects, boxes as xmin ymin xmax ymax."""
-
-    @property
-    def boxes(self) -> NDArray[np.float32]:
-        """(n, 4), what was found."""
-
-    @property
-    def class_ids(self) -> NDArray[np.int32]:
-        """(n,) of each."""
-
-    @property
-    def scores(self) -> NDArray[np.float32]:
-        """(n,) of each."""
-
-    @property
-    def true_boxes(self) -> NDArray[np.float32]:
-        """(m, 4), what is there."""
-
-    @property
-    def true_ids(self) -> NDArray[np.int32]:
-        """(m,) of each."""
-
-    @property
-    def difficult(self) -> NDArray[np.bool_]:
-        """(m,) of each."""
-
-
-def coco_scores(images: Sequence[ScoredImage], classes: int) -> dict[str, float]:
+def coco_scores(images: Sequence[Detections], classes: int) -> dict[str, float]:
     """Compute COCO's twelve numbers by name, NaN for those that do not apply.
 
     A difficult object is ignored: a detection that matches it counts for nothing. (pycocotools would read `iscrowd`
@@ -94,7 +67,7 @@ def _dataset(annotations: list[dict[str, Any]], images: int, classes: int) -> An
     return coco
 
 
-def _true_objects(images: Sequence[ScoredImage]) -> list[dict[str, Any]]:
+def _true_objects(images: Sequence[Detections]) -> list[dict[str, Any]]:
     return [
         _object(number, box, class_id) | {"difficult": int(difficult)}
         for number, image in enumerate(images)
@@ -102,7 +75,7 @@ def _true_objects(images: Sequence[ScoredImage]) -> list[dict[str, Any]]:
     ]
 
 
-def _found_objects(images: Sequence[ScoredImage]) -> list[dict[str, Any]]:
+def _found_objects(images: Sequence[Detections]) -> list[dict[str, Any]]:
     return [
         _object(number, box, class_id) | {"score": float(score)}
         for number, image in enumerate(images)

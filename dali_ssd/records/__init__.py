@@ -1,1 +1,1 @@
-"""Records on disk: shards (`.rec`), their indexes (`.idx`) and label vectors, read and written without MXNet."""
+"""Records on disk: read, checked, decoded, repaired and written. README.md follows a record through it."""

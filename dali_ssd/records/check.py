@@ -28,7 +28,7 @@ def check(config: CheckConfig) -> DatasetReport:
         decoders=("opencv", "dali") if config.decode else (),
         workers=config.workers,
         fresh=True,
-        adopt=config.fix is not None or config.quarantine is not None,
+        index_unlisted=config.fix is not None or config.quarantine is not None,
     )
 
 

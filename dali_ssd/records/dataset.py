@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.format.classes import find_classes, read_classes
 from dali_ssd.records.format.index import Index, ensure_index, read_index, write_index
 from dali_ssd.records.format.recordio import Header, read_record, unpack
@@ -84,10 +84,10 @@ class Dataset:
         """Number of the shard that byte `offset` of the concatenation lies in."""
         return int(np.searchsorted(self.starts, offset, side="right")) - 1
 
-    def place(self, i: int) -> Place:
+    def place(self, i: int) -> RecordLocation:
         """Shard, key and byte offset of record `i` (0 to len - 1)."""
         shard = self.shard_of(int(self.offsets[i]))
-        return Place(self.shards[shard], int(self.keys[i]), int(self.offsets[i] - self.starts[shard]))
+        return RecordLocation(self.shards[shard], int(self.keys[i]), int(self.offsets[i] - self.starts[shard]))
 
     def find(self, shard: str | Path, offset: int) -> int | None:
         """Number of the record that begins at byte `offset` of a shard, None if there is no such record."""

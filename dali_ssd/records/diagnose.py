@@ -1,20 +1,16 @@
-"""Naming the record behind an error of DALI's, which names none."""
+"""Find which record caused a DALI error."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
+from dali_ssd.errors import DaliSsdError, DatasetError, RecordError, RecordLocation
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.decode.dali import undecodable
+from dali_ssd.records.decode.dali_messages import blames_records, cause
 from dali_ssd.records.format.recordio import read_record
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.lint.findings import Finding, finding
 
 __all__ = ["find_damage"]
-
-_BLAMED = ("readers.mxnet", "RecordIO", "decoders", "peek_image_shape", "nvImageCodec")
-"""Words of DALI's messages when it is about what it read."""
 
 
 def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
@@ -22,8 +18,8 @@ def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
 
     Looks through all records of the dataset, which takes about as long as reading them.
     """
-    text = _cause(message)
-    if not any(name in message for name in _BLAMED):
+    text = cause(message) or "without a message"
+    if not blames_records(message):
         return DaliSsdError(f"the pipeline stopped: {text}")
     damaged = _damaged(dataset)
     if not damaged:
@@ -35,12 +31,6 @@ def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
     return RecordError(
         f"the record cannot be used, or has gone bad: {damaged[0].message}{more}; {advice}", damaged[0].place
     )
-
-
-def _cause(message: str) -> str:
-    """The line of DALI's message that says what happened: the one after "encountered:", else the last."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["without a message"]
-    return next((after for before, after in pairwise(lines) if before == "encountered:"), lines[-1])
 
 
 def _damaged(dataset: Dataset) -> list[Finding]:
@@ -56,7 +46,7 @@ def _damaged(dataset: Dataset) -> list[Finding]:
     return [finding("undecodable-image", dataset.place(i), why) for i, why in undecodable(dataset, intact).items()]
 
 
-def _errors(place: Place) -> list[Finding]:
+def _errors(place: RecordLocation) -> list[Finding]:
     assert place.shard is not None and place.offset is not None  # a dataset's places are complete
     try:
         record = read_record(place.shard, place.offset)

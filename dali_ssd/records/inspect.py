@@ -1,13 +1,13 @@
 """The one look at shards from which `dali-ssd check`, the loaders, `train` and `eval` take their answers.
 
-structure.py        framing and index                     every whole record, and what is between them
-content.py          header, label, head of the image      one record at a time
-                    (both kept by shard_report.py)
-coordinates.py      fractions or pixels                   all records together
-label_findings.py   objects against classes and unit      likewise
-pixels.py           every pixel by OpenCV                 on demand
-decoding.py         every pixel by DALI                   on demand
-dataset_report.py   what was found, and what is demanded of it
+lint/framing.py          framing and index                     every whole record, and what is between them
+lint/content.py          header, label, head of the image      one record at a time, by the tables box_checks.py
+                         (both kept by shard_report.py)        and image_checks.py
+lint/coordinate_unit.py  fractions or pixels                   all records together
+lint/labels.py           objects against classes and unit      likewise
+decode/opencv.py         every pixel by OpenCV                 on demand
+decode/dali.py           every pixel by DALI                   on demand
+lint/dataset_report.py   what was found, and what is demanded of it
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.config import AnyCoordinates
-from dali_ssd.errors import DatasetError, MissingDependencyError, Place, RecordError
+from dali_ssd.config import AnyUnit, CoordinateUnit
+from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError, RecordLocation
 from dali_ssd.records.dataset import Paths, concatenate, expand_paths
 from dali_ssd.records.decode.dali import decode_findings
 from dali_ssd.records.decode.opencv import decode_task
 from dali_ssd.records.format.index import ensure_index, index_path
-from dali_ssd.records.lint.coordinate_unit import Coordinates, Scales, resolve_coordinates
+from dali_ssd.records.lint.coordinate_unit import LabelUnits, resolve_unit
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, Finding, finding
 from dali_ssd.records.lint.framing import Structure, shard_structure
-from dali_ssd.records.lint.labels import class_findings, coordinate_findings, scales_of
+from dali_ssd.records.lint.labels import class_findings, coordinate_findings, units_of
 from dali_ssd.records.lint.shard_report import (
     ShardReport,
     Task,
@@ -56,12 +56,12 @@ Decoder = Literal["opencv", "dali"]
 def inspect_shards(
     paths: Paths,
     *,
-    coordinates: AnyCoordinates = "auto",
+    coordinates: AnyUnit = "auto",
     num_classes: int | None = None,
     decoders: Sequence[Decoder] = (),
     workers: int = 1,
     fresh: bool = False,
-    adopt: bool = False,
+    index_unlisted: bool = False,
     cache_dir: str | Path | None = None,
 ) -> DatasetReport:
     """Look through shards. What is wrong with them is not raised but told by the result.
@@ -74,7 +74,8 @@ def inspect_shards(
         workers: processes; 0: as many as there are cores and are worth it.
         fresh: neither believe what an earlier look found and kept in the cache folder, nor keep anything, nor build
             missing indexes.
-        adopt: give keys to records that an index does not list, so that a repair keeps them; only with `fresh`.
+        index_unlisted: give keys to records that an index does not list, so that a repair keeps them; only with
+            `fresh`.
         cache_dir: default: see `files.cache_folder`.
 
     Raises:
@@ -83,12 +84,12 @@ def inspect_shards(
     """
     shards = expand_paths(paths)
     cache = None if fresh else _Cache(cache_folder(cache_dir))
-    reports, findings = _look(shards, workers, cache, adopt)
+    reports, findings = _look(shards, workers, cache, index_unlisted)
     if len(reports) == len(shards):
         require_any_record(reports)
     findings += [found for report in reports for found in report.findings]
     findings += _odd_names(report.shard for report in reports)
-    unit, doubts = _unit(scales_of(reports), coordinates)
+    unit, doubts = _unit(units_of(reports), coordinates)
     findings += doubts
     findings += coordinate_findings(reports, unit)
     findings += class_findings(reports, num_classes)
@@ -107,26 +108,26 @@ def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:
         shown = not_utf8(shard)
         if shown is not None:
             what = f"DALI cannot open {shown}, whose name is not UTF-8; {KINDS['name-not-utf8'].advice}"
-            yield finding("name-not-utf8", Place(shard), what)
+            yield finding("name-not-utf8", RecordLocation(shard), what)
 
 
-def _unit(scales: Scales, wanted: AnyCoordinates) -> tuple[Coordinates, list[Finding]]:
+def _unit(units: LabelUnits, wanted: AnyUnit) -> tuple[CoordinateUnit, list[Finding]]:
     """What the boxes are in, and what there is to say about a guess."""
     try:
-        unit = resolve_coordinates(scales, wanted)
+        unit = resolve_unit(units, wanted)
     except DatasetError as error:
-        place = next(place for place, scale in scales if scale in ("pixel", "mixed"))
+        place = next(place for place, unit in units if unit in ("pixel", "mixed"))
         return "fraction", [finding("unclear-coordinates", place, str(error))]
     if unit == "pixel" and wanted == "auto":
-        what = f"{counted(len(scales), 'record')}; their boxes are taken as pixels"
-        return unit, [finding("labels-in-pixels", _all_of([place.shard for place, _ in scales]), what)]
+        what = f"{counted(len(units), 'record')}; their boxes are taken as pixels"
+        return unit, [finding("labels-in-pixels", _all_of([place.shard for place, _ in units]), what)]
     return unit, []
 
 
-def _all_of(shards: Iterable[Path | None]) -> Place:
+def _all_of(shards: Iterable[Path | None]) -> RecordLocation:
     """Where something is that holds for all records together: their shard, if it is a single one."""
     names = set(shards)
-    return Place(names.pop()) if len(names) == 1 else Place()
+    return RecordLocation(names.pop()) if len(names) == 1 else RecordLocation()
 
 
 def _without_aim(report: DatasetReport) -> Iterator[Finding]:
@@ -153,7 +154,7 @@ class _Cache:
 
 
 def _look(
-    shards: Sequence[Path], workers: int, cache: _Cache | None, adopt: bool
+    shards: Sequence[Path], workers: int, cache: _Cache | None, index_unlisted: bool
 ) -> tuple[list[ShardReport], list[Finding]]:
     """Report of each shard that can be read, and a finding for each other one."""
     reports: dict[Path, ShardReport] = {}
@@ -171,10 +172,10 @@ def _look(
             else:
                 reports[shard] = known
         except DatasetError as error:
-            unreadable.append(finding("unreadable", Place(shard), str(error)))
-    if adopt:
+            unreadable.append(finding("unreadable", RecordLocation(shard), str(error)))
+    if index_unlisted:
         for structure in structures:
-            structure.adopt()
+            structure.index_unlisted()
     for report in inspect_records(structures, workers):
         reports[report.shard] = report
         if cache is not None:
@@ -184,29 +185,23 @@ def _look(
 
 def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
     """One note for each unusual format, with the place of the first."""
-    first: dict[str, Place] = {}
+    first: dict[str, RecordLocation] = {}
     counts: dict[str, int] = {}
     for report in reports:
         for facts in report.records:
             if facts.image:
-                first.setdefault(facts.image, Place(report.shard, facts.key, facts.offset))
+                first.setdefault(facts.image, RecordLocation(report.shard, facts.key, facts.offset))
                 counts[facts.image] = counts.get(facts.image, 0) + 1
     for image, place in first.items():
         are = "image is" if counts[image] == 1 else "images are"
         yield finding("unusual-image", place, f"{counts[image]} {are} {image}, this is the first")
 
 
-_NOT_DECODED = (
-    "not-an-image", "unknown-format", "turned-tiff", "huge-image", "bad-header", "truncated-image", "undecodable-image",
-    "stray-bytes",  # a repair takes them out
-)  # fmt: skip
-"""Findings that are enough; decoding would add nothing, or take the machine's memory."""
-
 _Where = tuple["Path | None", "int | None"]
 
 
 def _not_decoded(findings: Iterable[Finding]) -> set[_Where]:
-    return {(found.place.shard, found.place.offset) for found in findings if found.kind in _NOT_DECODED}
+    return {(found.place.shard, found.place.offset) for found in findings if not found.meaning.decodable}
 
 
 def _decode_by_opencv(reports: Sequence[ShardReport], workers: int) -> list[Finding]:

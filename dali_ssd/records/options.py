@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from dali_ssd.config import AnyCoordinates, RecordsConfig
+import tyro
+
+from dali_ssd.config import AnyUnit, RecordsConfig
 from dali_ssd.util.validation import check_choices, check_not_negative, check_types, raise_all
 
-__all__ = ["CheckConfig"]
+__all__ = ["CheckConfig", "ClassNames"]
+
+ClassNames = Annotated[
+    str,
+    tyro.conf.arg(
+        help="A file with one class name per line, or names separated by commas; default: classes.txt beside the shards"
+    ),
+]
+"""The option of commands that need class names."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class CheckConfig:
     """Shards or patterns such as 'data/*.rec'."""
     decode: bool = False
     """Decode every image as well."""
-    coordinates: AnyCoordinates = RecordsConfig.coordinates
+    coordinates: AnyUnit = RecordsConfig.coordinates
     """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels; auto: what nearly all of
     them look like, as the loaders take them."""
     classes: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from dataclasses import is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from dali_ssd.errors import ConfigError
@@ -38,14 +39,21 @@ def is_whole(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+def _expected(hint: Any) -> tuple[type, str]:
+    """Return the class of a field's values, and what that is called; object for what is checked elsewhere."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        return hint, f"of the class {hint.__name__}"
+    return _NUMBERS.get(hint, (object, ""))
+
+
 def check_types(config: object) -> None:
-    """Raise ConfigError for numbers that are none, before other checks compare them.
+    """Raise ConfigError for numbers that are none, and options of another class, before other checks compare them.
 
     The command line parses its numbers; a caller in Python may give anything.
     """
     faults = []
     for name, hint in get_type_hints(type(config)).items():
-        kind, what = _NUMBERS.get(hint, (object, ""))
+        kind, what = _expected(hint)
         value = getattr(config, name)
         if not isinstance(value, kind) or (hint is not bool and what and isinstance(value, bool)):
             faults.append(f"{name} must be {what}, not {value!r}")

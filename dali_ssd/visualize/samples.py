@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.gluon.options import ShowConfig, TrainConfig
-from dali_ssd.gluon.training.run import class_names
+from dali_ssd.config import PipelineConfig
 from dali_ssd.kernels.targets import as_center_anchors
 from dali_ssd.loader import TrainLoader
-from dali_ssd.loader.recipes import Recipe, find_recipe
+from dali_ssd.loader.recipes import Recipe, asked_recipe
 from dali_ssd.records.dataset import expand_paths, open_dataset
-from dali_ssd.records.format.classes import CLASSES_FILE
+from dali_ssd.records.format.classes import CLASSES_FILE, class_names
 from dali_ssd.visualize.grid import Tile
+from dali_ssd.visualize.options import ShowConfig
 from dali_ssd.visualize.tiles import augmented_tiles, stored_tiles
 
 __all__ = ["augmented_images", "exhibit", "grid_anchors"]
@@ -30,19 +30,18 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
     named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
     classes = class_names(config.classes, shards) if named else ()
     if config.augmented:
-        recipe = find_recipe(config.recipe or None, data_shape=config.data_shape or None)
-        return classes, augmented_images(shards, recipe, config.images, config.seed)
+        return classes, augmented_images(shards, asked_recipe(config.input), config.images, config.seed)
     dataset = open_dataset(shards)
     count = min(config.images, len(dataset))
     numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
     return classes, stored_tiles(dataset, sorted(int(number) for number in numbers))
 
 
-def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = TrainConfig.seed) -> list[Tile]:
+def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = PipelineConfig.seed) -> list[Tile]:
     """Draw the first `count` images that a training with this recipe and seed would see."""
     anchors = grid_anchors(recipe.image.data_shape)
     tiles: list[Tile] = []
-    with TrainLoader(shards, anchors=anchors, batch_size=1, recipe=recipe, seed=seed) as loader:
+    with TrainLoader(shards, anchors=anchors, batch_size=1, recipe=recipe, seed=seed, framework="dlpack") as loader:
         while len(tiles) < count:
             for batch in loader:
                 tiles += augmented_tiles(batch, as_center_anchors(anchors), recipe)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from dali_ssd.boxes import decode
 from dali_ssd.config import RenderConfig, TargetConfig
-from dali_ssd.errors import Place, RecordError
-from dali_ssd.gluon.evaluate import Detections
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.visualize.grid import Tile, pixels_of
@@ -44,7 +44,7 @@ def augmented_tiles(batch: Any, anchors: NDArray[np.float32], recipe: Recipe) ->
     """
     tiles = []
     for data, cls_targets, box_targets in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True):
-        arrays = (data.asnumpy(), cls_targets.asnumpy(), box_targets.asnumpy())
+        arrays = map(_on_host, (data, cls_targets, box_targets))
         for image, classes, targets in zip(*arrays, strict=True):
             boxes, ids = boxes_of_targets(classes, targets, anchors, recipe.targets)
             tiles.append(Tile(pixels_of(image, recipe.image), boxes, ids))
@@ -85,7 +85,12 @@ def detection_tiles(
     return tiles
 
 
-def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:
+def _on_host(array: Any) -> NDArray[np.float32]:
+    """Return any framework's array as NumPy's."""
+    return np.asarray(array.asnumpy() if hasattr(array, "asnumpy") else array)
+
+
+def _decoded(payload: bytes, place: RecordLocation) -> NDArray[np.uint8]:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(payload, np.uint8), flags) if payload else None
     if image is None:
@@ -93,5 +98,5 @@ def _decoded(payload: bytes, place: Place) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
 
 
-def _caption(place: Place) -> str:
+def _caption(place: RecordLocation) -> str:
     return f"{place.shard.name if place.shard else ''} record {place.key}"

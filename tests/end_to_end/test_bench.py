@@ -16,7 +16,7 @@ import pytest
 
 from dali_ssd.bench.accuracy import main as accuracy
 from dali_ssd.bench.measuring.resources import process_tree
-from dali_ssd.bench.steps import STEPS
+from dali_ssd.bench.results.steps import STEPS
 from dali_ssd.synthetic import SHAPES, write_shapes
 
 COMMAND = [sys.executable, "-m", "dali_ssd", "bench"]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.gluon.checkpoint.file import write_checkpoint

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-_PATIENCE = 300.0
+_TIMEOUT_S = 300.0
 """Seconds; kernels may have to be compiled first."""
 STEPS = 12
 
@@ -45,7 +45,7 @@ class Training:
 
     def finish(self) -> None:
         process = self.start()
-        _, err = process.communicate(timeout=_PATIENCE)
+        _, err = process.communicate(timeout=_TIMEOUT_S)
         assert process.returncode == 0, err
 
     @property
@@ -75,7 +75,7 @@ class Training:
 
 
 def wait_until(due: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT_S
     while not due():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.005)

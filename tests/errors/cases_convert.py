@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.cli.convert import run
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.util.parallel import ordered_map
 from tests.errors.cases import Case

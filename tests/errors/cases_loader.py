@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dali_ssd import TrainLoader, encode_targets
-from dali_ssd.config import RenderConfig
+from dali_ssd.config import InputConfig, RenderConfig
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
@@ -135,9 +135,12 @@ CASES: dict[str, Case] = {
     "needs GPUs in ctx": option(device="gpu"),
     "{path}: there is no folder {folder}": option(bad_list="no/such/folder/list.txt"),
     "world_size must be": option(world_size=0),
+    "{name} must be a {kind}, not {value}": option(records={"on_bad": "skip"}),
     "anchors must be an array": option(anchors="all"),
     "renders {size} pixels, and": lambda *_: find_recipe("ssd512", data_shape=300),
-    "the networks take NCHW float32": lambda *_: network_recipe(TrainConfig(recipe="tests.support.recipe:OWN")),
+    "the networks take NCHW float32": lambda *_: network_recipe(
+        TrainConfig(input=InputConfig("tests.support.recipe:OWN"))
+    ),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,
     "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),

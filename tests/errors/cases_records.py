@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.cli.check import run as main_check
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.decode import dali as decoding
@@ -93,7 +93,13 @@ def changed_meanwhile(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 def unreadable(folder: Path, _: object) -> object:
     checked = look(write(folder))
-    return fix(checked.reports, [finding("unreadable", Place(folder / "b.rec"), "gone")], folder / "out", "fraction", 1)
+    return fix(
+        checked.reports,
+        [finding("unreadable", RecordLocation(folder / "b.rec"), "gone")],
+        folder / "out",
+        "fraction",
+        1,
+    )
 
 
 def locked_twice(folder: Path) -> None:

@@ -49,11 +49,11 @@ def soak_into_nowhere(folder: Path, _: object) -> str:
 def all_failed(folder: Path, _: object) -> None:
     from dali_ssd.bench.datasets import Description
     from dali_ssd.bench.measuring.machine import Machine
-    from dali_ssd.bench.results.record import Record
+    from dali_ssd.bench.results.record import BenchResult
 
     failed = Run(Trial("dali_ssd", 2, 32), 1, Outcome(error="failed"))
     machine, data = Machine("A CPU", 2, 24.0, 0.5, "Linux"), Description(["a.rec"], 1, 1, 1, 1, 1)
-    plot_record(Record([], "", "load", 300, "cpu", {}, machine, data, [failed]), folder / "a.png")
+    plot_record(BenchResult([], "", "load", 300, "cpu", {}, machine, data, [failed]), folder / "a.png")
 
 
 def locked_folder(folder: Path, patch: pytest.MonkeyPatch) -> object:

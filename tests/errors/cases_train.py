@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
+from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import read_checkpoint, write_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters, save_parameters
 from dali_ssd.gluon.evaluate import evaluate
@@ -21,13 +22,18 @@ from dali_ssd.gluon.scoring import score_file
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.distributed import HorovodWorkers
 from dali_ssd.gluon.training.heartbeat import Heartbeat
-from dali_ssd.gluon.training.loss_monitor import LossWatch
+from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.run import train
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
-from dali_ssd.gluon.training.trainer import Fitting
+from dali_ssd.gluon.training.trainer import Trainer
 from tests.errors.cases import Case, labeled, write
 
-SMALL: dict[str, Any] = {"network": "mobilenet0.25", "data_shape": 128, "pretrained_base": "no", "gpus": ""}
+SMALL: dict[str, Any] = {
+    "network": "mobilenet0.25",
+    "input": InputConfig(data_shape=128),
+    "pretrained_base": "no",
+    "gpus": "",
+}
 
 
 def network(*classes: str) -> Any:
@@ -52,13 +58,13 @@ def other_names(folder: Path, _: object) -> object:
     return train(config(folder, train=(str(shards[0]),), val=(str(shards[1]),), classes=""))
 
 
-def fitting(folder: Path, **options: Any) -> Fitting:
-    return Fitting(network(), (), TrainConfig(epochs=1), prefix=str(folder / "net"), **options)
+def trainer(folder: Path, **options: Any) -> Trainer:
+    return Trainer(network(), (), TrainConfig(epochs=1), prefix=str(folder / "net"), **options)
 
 
 def checkpoint(folder: Path, **changes: Any) -> Path:
     """A checkpoint of a training that has not begun, some of its state changed."""
-    one = fitting(folder)
+    one = trainer(folder)
     path = one._now.save(str(folder / "net"), 1)
     arrays, meta = read_checkpoint(path)
     write_checkpoint(path, arrays, meta | changes)
@@ -66,16 +72,16 @@ def checkpoint(folder: Path, **changes: Any) -> Path:
 
 
 def inside_epoch(folder: Path, _: object) -> None:
-    fitting(folder).resume(checkpoint(folder, position={"epoch": 0, "batch": 1, "step": 1}))
+    trainer(folder).resume(checkpoint(folder, position={"epoch": 0, "batch": 1, "step": 1}))
 
 
 def other_training(folder: Path, _: object) -> None:
-    fitting(folder, identity={"seed": 2}).resume(checkpoint(folder, identity={"seed": 1}))
+    trainer(folder, identity={"seed": 2}).resume(checkpoint(folder, identity={"seed": 1}))
 
 
 def other_network(folder: Path, _: object) -> None:
     path = checkpoint(folder)
-    Fitting(network("a", "b"), (), TrainConfig()).resume(path)
+    Trainer(network("a", "b"), (), TrainConfig()).resume(path)
 
 
 def other_format(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -97,9 +103,9 @@ def other_parameters(folder: Path, _: object) -> None:
 
 
 def watched(*values: float) -> None:
-    watch = LossWatch(lambda *_: None, 2)
-    watch.push(7, 0.1, [mx.nd.array(values)], None)
-    watch.flush()
+    monitor = LossMonitor(lambda *_: None, 2)
+    monitor.push(7, 0.1, [mx.nd.array(values)], None)
+    monitor.flush()
 
 
 def horovod(rank: int) -> HorovodWorkers:
@@ -116,7 +122,7 @@ def one_gpu(_: object, patch: pytest.MonkeyPatch) -> object:
 
 def three_processes(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr("dali_ssd.gluon.training.run.HorovodWorkers", lambda: horovod(0))
-    return train(config(folder, horovod=True, batch_size=32))
+    return train(config(folder, horovod=True, global_batch_size=32))
 
 
 def unknown_class(folder: Path, _: object) -> object:
@@ -155,7 +161,7 @@ CASES: dict[str, Case] = {
             val=(str(write(folder / "data")),),
             classes="a",
             network="mobilenet0.25",
-            data_shape=128,
+            input=InputConfig(data_shape=128),
             gpus="",
         )
     ),
@@ -191,7 +197,7 @@ CASES: dict[str, Case] = {
     "does not fit this network": other_parameters,
     "class id {id} at step": lambda *_: watched(1, 1, 9),
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
-    "no batch in epoch": lambda folder, _: fitting(folder).run(),
+    "no batch in epoch": lambda folder, _: trainer(folder).run(),
     "a label has class id": unknown_class,
     "must name a file that can be": lambda folder, _: Heartbeat(folder / "none" / "beat").__enter__(),
     "no objects with an area in": lambda folder, _: score(folder, [labeled(2, 5)] * 2),

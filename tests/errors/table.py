@@ -10,7 +10,7 @@ from dali_ssd import errors
 from tests.support.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "errors.md"
-ERRORS = {*errors.__all__, "FrameError"} - {"Place"}
+ERRORS = {*errors.__all__, "FrameError"} - {"RecordLocation"}
 NOT_SEEN = {"{}", "its parts lead to no end"}
 """Templates of messages that nobody reads: one passes on what was raised elsewhere, one `salvage` catches itself."""
 

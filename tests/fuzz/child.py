@@ -28,14 +28,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from dali_ssd import TrainLoader, ValLoader
-from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
+from dali_ssd.config import CoordinateUnit
+from dali_ssd.errors import DaliSsdError, DatasetError, RecordError, RecordLocation
 from dali_ssd.records import diagnose as damage
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.decode.dali_worker import _Decoder
 from dali_ssd.records.format.labels import MAX_COORDINATE
 from dali_ssd.records.format.recordio import read_record
-from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
@@ -112,7 +112,7 @@ def _structure(shard: Path) -> Iterator[str]:
         yield outcome
 
 
-def _has_errors(shard: Path, coordinates: Coordinates) -> bool:
+def _has_errors(shard: Path, coordinates: CoordinateUnit) -> bool:
     return check(CheckConfig((str(shard),), workers=1, coordinates=coordinates)).count("error") > 0
 
 
@@ -120,7 +120,7 @@ def _agreed(shard: Path) -> tuple[str, str]:
     """Training and validation of a shard whose framing is good: check says the same, and nothing is found later."""
     train, val = _structure(shard)
     assert "named" not in (train, val), "a record got through that cannot be decoded"
-    errors = [_has_errors(shard, coordinates) for coordinates in get_args(Coordinates)]
+    errors = [_has_errors(shard, coordinates) for coordinates in get_args(CoordinateUnit)]
     if val == "refused":
         assert all(errors), "check calls clean what is refused"
     else:
@@ -144,7 +144,7 @@ def _labels(shard: Path) -> Iterator[str]:
         assert train == "refused", "training takes what validation refuses"
         return
     with _val(shard) as loader:
-        in_pixels = loader.report.coordinates == "pixel"
+        in_pixels = loader.report.unit == "pixel"
         given = [int((label[:, 4] >= 0).sum()) for batch in loader for label in batch.labels[0].asnumpy()]
     wanted, learned = zip(*_count(open_dataset(shard), in_pixels), strict=True)
     assert given == list(wanted), f"{given} objects instead of {wanted}"
@@ -169,7 +169,7 @@ def _decoded(folder: Path) -> Iterator[str]:
 
 def _repaired(shard: Path) -> Iterator[str]:
     """Check and repair: what comes out is clean, and has each record that nothing was said about, byte for byte."""
-    for coordinates in get_args(Coordinates):
+    for coordinates in get_args(CoordinateUnit):
         out = shard.parent / coordinates
         options = {"coordinates": coordinates, "fix": out / "fixed", "quarantine": out / "kept"}
         try:
@@ -196,7 +196,7 @@ def _repaired(shard: Path) -> Iterator[str]:
             yield folder.name
 
 
-def _compare(shard: Path, clean: Sequence[bytes], coordinates: Coordinates, allowed: set[str]) -> None:
+def _compare(shard: Path, clean: Sequence[bytes], coordinates: CoordinateUnit, allowed: set[str]) -> None:
     again = check(CheckConfig((str(shard),), workers=1, coordinates=coordinates))
     left = {found.severity for found in again.findings if found.kind not in _NO_FAULTS}
     assert left <= allowed, "what was repaired is not clean"
@@ -206,7 +206,7 @@ def _compare(shard: Path, clean: Sequence[bytes], coordinates: Coordinates, allo
     assert all(record in kept for record in clean), "a good record was lost or changed"  # in the same order
 
 
-def _where(place: Place) -> tuple[Path, int]:
+def _where(place: RecordLocation) -> tuple[Path, int]:
     assert place.shard is not None and place.offset is not None
     return place.shard, place.offset
 

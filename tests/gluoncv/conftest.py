@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.records.dataset import Dataset, open_dataset
 

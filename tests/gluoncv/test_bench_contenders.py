@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from dali_ssd.bench.anchors import VGG_SHAPES, vgg_anchors
 from dali_ssd.bench.contenders import load
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.errors import ConfigError
 from dali_ssd.synthetic import SHAPES, write_shapes
 
 ANCHORS = vgg_anchors(300)
 STDS = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
-Batches = Callable[..., list[Batch]]
+Batches = Callable[..., list[WorkBatch]]
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 @pytest.fixture
 def batches(shards: tuple[str, ...], tmp_path: Path) -> Batches:
-    def draw(name: str, count: int, size: int = 8) -> list[Batch]:
+    def draw(name: str, count: int, size: int = 8) -> list[WorkBatch]:
         work = Work(shards, batch_size=size, threads=1, folder=str(tmp_path))
         found = []
-        stream: Iterator[Batch] = load(name).batches(work, ANCHORS)
+        stream: Iterator[WorkBatch] = load(name).batches(work, ANCHORS)
         for batch in islice(stream, count):
             batch.wait()
             found.append(batch)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.format.labels import build_label, parse_label

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import Converted, convert
 
 CAT = ("cat", 11, 11, 41, 41)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dali_ssd import TrainLoader, ValLoader
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from tests.support.pipes import ANCHORS
 
 COUNT = 10
@@ -23,7 +23,7 @@ def val(shards: Any, **options: Any) -> ValLoader:
     return ValLoader(shards, **{"batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
 
 
-def keys(places: list[Place]) -> list[int]:
+def keys(places: list[RecordLocation]) -> list[int]:
     return [place.key for place in places if place.key is not None]
 
 

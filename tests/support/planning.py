@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
+from dali_ssd.config import INTERPOLATIONS, AugmentConfig, CoordinateUnit, RenderConfig
 from dali_ssd.graph.plan import training_kernel, validation_kernel
 from dali_ssd.kernels.plan import (
     COLOR,
@@ -58,17 +58,17 @@ def draw_plan(
     augment: AugmentConfig | None = None,
     *,
     size: int = 64,
-    in_pixels: bool = False,
+    unit: CoordinateUnit = "fraction",
 ) -> Plan:
     """A training plan of an image of this height and width."""
-    settings = training_settings(augment or AugmentConfig(), RenderConfig(data_shape=size), in_pixels)
+    settings = training_settings(augment or AugmentConfig(), RenderConfig(data_shape=size), unit)
     arrays: list[Any] = [label, np.array([*shape, 3]), np.array(seed, np.uint32), settings]
     return Plan(*training_kernel().on_arrays(*arrays))
 
 
 def plan_whole(
-    label: npt.NDArray[np.float32], shape: tuple[int, int], *, size: int = 64, in_pixels: bool = False
+    label: npt.NDArray[np.float32], shape: tuple[int, int], *, size: int = 64, unit: CoordinateUnit = "fraction"
 ) -> Plan:
     """The validation plan of an image of this height and width."""
-    settings = validation_settings(RenderConfig(data_shape=size), in_pixels)
+    settings = validation_settings(RenderConfig(data_shape=size), unit)
     return Plan(*validation_kernel().on_arrays(label, np.array([*shape, 3]), settings))

@@ -18,12 +18,14 @@ import dali_ssd.convert.options
 import dali_ssd.records.options
 from dali_ssd.config import (
     AugmentConfig,
+    InputConfig,
     PipelineConfig,
     RecordsConfig,
     RenderConfig,
     TargetConfig,
 )
-from dali_ssd.convert.options import CocoConfig, ConvertConfig, VocConfig
+from dali_ssd.convert.options import ConvertConfig
+from dali_ssd.convert.readers import READERS
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.records.options import CheckConfig
@@ -32,8 +34,7 @@ PATHS: dict[str, Any] = {"src": Path("in"), "out": Path("out")}
 REQUIRED: dict[type, dict[str, Any]] = {
     CheckConfig: {"shards": ("a.rec",)},
     ConvertConfig: PATHS,
-    VocConfig: PATHS,
-    CocoConfig: PATHS,
+    **{reader.config: PATHS for reader in READERS.values()},
 }
 NAN = math.nan
 
@@ -74,6 +75,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "initial_fill": [0, -1],
         "num_threads": [0, -2],
     },
+    InputConfig: {"data_shape": [-1]},
     RecordsConfig: {
         "on_bad": ["ignore", ""],
         "max_bad": [-0.1, 1.1, NAN],
@@ -85,15 +87,13 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "coordinates": ["guess", ""],
     },
     TrainConfig: {
-        **repeat(("batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
-        "data_shape": [-1],
+        **repeat(("global_batch_size", "epochs", "val_interval", "checkpoint_keep"), [0, -1]),
         **repeat(("lr", "lr_decay"), [0.0, -0.1, NAN]),
         **repeat(("num_workers", "start_epoch", "log_interval", "save_interval", "checkpoint_every", "seed"), [-1]),
         **repeat(("momentum", "wd"), [-0.1, NAN]),
     },
     ConvertConfig: {"shards": [0, -1], "workers": [-1], "seed": [-1], "exif": ["up", ""]},
-    VocConfig: {},
-    CocoConfig: {},
+    **{reader.config: {} for reader in READERS.values()},
 }
 CASES = [(kind, name, value) for kind, bad in BAD.items() for name, values in bad.items() for value in values]
 
@@ -148,7 +148,7 @@ def test_every_configuration_is_tested() -> None:
         for _, kind in inspect.getmembers(module, is_dataclass)
         if kind.__module__ == module.__name__
     }
-    assert found | {TrainConfig} == set(BAD)
+    assert found | {TrainConfig} | {reader.config for reader in READERS.values()} == set(BAD)
 
 
 NUMBERS = [(kind, name) for kind in BAD for name, hint in get_type_hints(kind).items() if hint in (int, float)]

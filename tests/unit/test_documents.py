@@ -8,17 +8,21 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dali_ssd.cli.main import COMMANDS
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.convert.readers import READERS
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.loader import TrainLoader
+from dali_ssd.loader.options import TrainOptions
 from dali_ssd.util.optional import require
 from tests.support.paths import ROOT, pyproject
 
@@ -38,12 +42,17 @@ def as_written(default: object) -> str:
 
 
 def on_command_line(config: type[Any]) -> dict[str, str]:
-    """Names and defaults of a command's options as the table has them."""
+    """Names and defaults of a command's options as the table has them, those of classes in it among them."""
     words = {True: "on", False: "off"}
-    return {
-        one.name: words[one.default] if isinstance(one.default, bool) else as_written(one.default)
-        for one in fields(config)
-    }
+    options: dict[str, str] = {}
+    for one in fields(config):
+        nested: Any = one.default_factory
+        if isinstance(nested, type) and is_dataclass(nested):
+            options |= on_command_line(nested)
+        else:
+            name = one.name.removeprefix("global_")  # of all processes, which is what GluonCV's option means
+            options[name] = words[one.default] if isinstance(one.default, bool) else as_written(one.default)
+    return options
 
 
 def options_in_readme(heading: str) -> dict[str, str]:
@@ -58,14 +67,21 @@ def test_readme_has_every_option_of_train_with_its_default() -> None:
 
 
 def test_readme_has_every_option_of_convert_with_its_default() -> None:
-    options = on_command_line(VocConfig) | on_command_line(CocoConfig)
-    del options["src"], options["out"]  # positional
-    assert options_in_readme("dali-ssd convert") == options
+    """Those of a format alone are in its `--help`; README has VOC's and COCO's as well."""
+    needed = on_command_line(VocConfig) | on_command_line(CocoConfig)
+    known = {name: default for reader in READERS.values() for name, default in on_command_line(reader.config).items()}
+    for options in (needed, known):
+        del options["src"], options["out"]  # positional
+    found = options_in_readme("dali-ssd convert")
+    assert found.items() <= known.items() and set(needed) <= set(found)
 
 
 def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
-    parameters = inspect.signature(TrainLoader).parameters.values()
-    assert options_in_readme("TrainLoader") == {one.name: as_written(one.default) for one in parameters}
+    parameters = [one for one in inspect.signature(TrainLoader).parameters.values() if one.name != "options"]
+    options = {one.name: as_written(one.default) for one in parameters}
+    options |= {name: "None" for name in TrainOptions.__annotations__}  # the recipe's
+    options |= on_command_line(PipelineConfig) | on_command_line(RecordsConfig)
+    assert options_in_readme("TrainLoader") == options
 
 
 def test_readme_has_every_environment_variable() -> None:

@@ -12,8 +12,8 @@ from dali_ssd.errors import (
     DaliSsdError,
     MissingDependencyError,
     NothingLeftError,
-    Place,
     RecordError,
+    RecordLocation,
     TrainingError,
 )
 
@@ -43,7 +43,7 @@ def test_docstring_draws_the_tree_as_it_is() -> None:
 
 
 def test_every_exception_is_exported() -> None:
-    assert {kind.__name__ for kind in subclasses(DaliSsdError)} | {"Place"} == set(errors.__all__)
+    assert {kind.__name__ for kind in subclasses(DaliSsdError)} | {"RecordLocation"} == set(errors.__all__)
 
 
 def test_errors_are_also_what_python_code_expects() -> None:
@@ -59,18 +59,18 @@ def test_exit_codes() -> None:
 @pytest.mark.parametrize(
     ("place", "text"),
     [
-        (Place(), ""),
-        (Place(shard=Path("a.rec")), "a.rec"),
-        (Place(key=0, offset=0, object=0), "record 0, byte 0, object 0"),
-        (Place(Path("d/a.rec"), 7, 1024, 2), "d/a.rec, record 7, byte 1024, object 2"),
+        (RecordLocation(), ""),
+        (RecordLocation(shard=Path("a.rec")), "a.rec"),
+        (RecordLocation(key=0, offset=0, object=0), "record 0, byte 0, object 0"),
+        (RecordLocation(Path("d/a.rec"), 7, 1024, 2), "d/a.rec, record 7, byte 1024, object 2"),
     ],
 )
-def test_place_names_what_is_known(place: Place, text: str) -> None:
+def test_place_names_what_is_known(place: RecordLocation, text: str) -> None:
     assert str(place) == text
     assert str(RecordError("bad magic", place)) == (f"{text}: bad magic" if text else "bad magic")
 
 
 def test_record_error_keeps_problem_and_place_apart() -> None:
-    error = RecordError("bad magic", Place(key=3))
-    assert (error.problem, error.place) == ("bad magic", Place(key=3))
-    assert RecordError("bad magic").place == Place()
+    error = RecordError("bad magic", RecordLocation(key=3))
+    assert (error.problem, error.place) == ("bad magic", RecordLocation(key=3))
+    assert RecordError("bad magic").place == RecordLocation()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,48 +13,60 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ROWS = (
-    {
-        "dali_ssd",
-        "errors",
-        "boxes",
-        "checks",
-        "config",
-        "deprecated",
-        "files",
-        "host_pool",
-        "mxnet_compat",
-        "optional",
-        "parallel",
-        "progress",
-        "words",
-    },
-    {"records"},
-    {"convert"},
-    {"graph"},
-    {"pipelines"},
-    {"batch", "loader", "registry"},
-    {"train", "evaluate", "coco_metric", "draw", "lettering", "synthetic", "bench"},
-    {"cli", "__main__"},
+ORDER = (
+    "errors boxes",
+    "util",
+    "config",
+    "records.format",
+    "records.dataset records.writer",
+    "records.lint records.summary synthetic",
+    "records.decode",
+    "records.inspect records.options",
+    "records.check records.diagnose records.repair",
+    "convert.sample convert.options",
+    "convert.report convert.units convert.sizes convert.raster convert.look",
+    "convert.readers convert.build",
+    "convert.run",
+    "kernels.compile kernels.simd",
+    "kernels.random kernels.filters",
+    "kernels.augment kernels.jpeg",
+    "kernels.plan",
+    "kernels.render kernels.targets",
+    "graph",
+    "pipelines",
+    "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.recipes",
+    "loader.options loader.pipeline_group",
+    "loader.base",
+    "loader.train loader.val",
+    "metrics",
+    "visualize",
+    "gluon.networks gluon.options",
+    "gluon.evaluate",
+    "gluon.reporting",
+    "gluon.checkpoint",
+    "gluon.training",
+    "gluon.scoring",
+    "gluon.demo",
+    "bench.work bench.anchors",
+    "bench.contenders bench.datasets",
+    "bench.training bench.accuracy",
+    "bench.measuring",
+    "bench.options bench.experiment",
+    "bench.results",
+    "bench.session bench.soak",
+    "cli",
 )
-ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
+"""The rooms, folders or modules beside folders, in the order in which data meets them, those of a row side by side.
+
+A module imports from rows above its own and from its own room: so no import runs back, and no two rooms need each
+other."""
+ROW_OF = {room: number for number, row in enumerate(ORDER) for room in row.split()}
+FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
+"""The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
 HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod")
-LIGHT = {
-    "dali_ssd",
-    "errors",
-    "boxes",
-    "config",
-    "files",
-    "host_pool",
-    "optional",
-    "parallel",
-    "progress",
-    "words",
-    "records",
-    "convert",
-    "cli",
-}
+LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "metrics", "cli")
+"""Rooms that can be imported without DALI and MXNet."""
 
 
 def dotted_name(path: Path) -> str:
@@ -61,10 +74,28 @@ def dotted_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def part_of(module: str) -> str:
-    """The part of the design that `module` belongs to, such as `records`."""
-    first, *rest = module.split(".")
-    return rest[0] if first == "dali_ssd" and rest else first
+def room_of(module: str) -> str | None:
+    """Return the room that a module is in or that it is; None if the order has none for it."""
+    names = module.split(".")[1:] if module.startswith("dali_ssd.") else module.split(".")
+    rooms = (".".join(names[:length]) for length in range(len(names), 0, -1))
+    return next((room for room in rooms if room in ROW_OF), None)
+
+
+def row_of(module: str) -> int:
+    """Return the row of a module; that of a folder's face is the row of all it hands on."""
+    if module in FACES:
+        return FACES[module]
+    room = room_of(module)
+    if room is not None:
+        return ROW_OF[room]
+    rows = [row for name, row in ROW_OF.items() if f"dali_ssd.{name}".startswith(f"{module}.")]
+    assert rows, f"{module} has no room in the order: give it one"
+    return max(rows)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or path.is_dir()
 
 
 class Imports(ast.NodeVisitor):
@@ -85,8 +116,8 @@ class Imports(ast.NodeVisitor):
         above = self.package.split(".")[: len(self.package.split(".")) - node.level + 1] if node.level else []
         base = ".".join([*above, *([node.module] if node.module else [])])
         # `from dali_ssd import boxes` imports a module, `from dali_ssd import __version__` a name of the package.
-        parts = [alias.name for alias in node.names if base == "dali_ssd" and alias.name in ROW_OF]
-        self.names += [f"{base}.{part}" for part in parts] or [base]
+        modules = [name for alias in node.names if is_module(name := f"{base}.{alias.name}")]
+        self.names += modules or [base]
 
 
 def own_imports(path: Path) -> Iterator[str]:
@@ -96,11 +127,25 @@ def own_imports(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted_name)
-def test_module_imports_only_from_its_own_row_or_above(path: Path) -> None:
-    part = part_of(dotted_name(path))
-    assert part in ROW_OF, f"{dotted_name(path)} has no row in the design: give it one"
-    below = [name for name in own_imports(path) if ROW_OF[part_of(name)] > ROW_OF[part]]
-    assert not below, f"{dotted_name(path)} imports from a row below its own: {below}"
+def test_module_imports_only_from_its_own_room_or_rows_above(path: Path) -> None:
+    module = dotted_name(path)
+    row, room = row_of(module), room_of(module)
+    inside = module[: module.index(room) + len(room)] if room else module  # a folder's face hands on what is in it
+    wrong = [name for name in own_imports(path) if row_of(name) >= row and not f"{name}.".startswith(f"{inside}.")]
+    assert not wrong, f"{module} imports from its own row or one below: {wrong}"
+
+
+def test_every_room_of_the_order_is_there() -> None:
+    modules = [dotted_name(path) for path in MODULES]
+    gone = [room for room in ROW_OF if not any(room_of(module) == room for module in modules)]
+    assert not gone
+
+
+def test_the_order_is_in_the_document() -> None:
+    """CONTRIBUTING's table has every room once, in this order."""
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Where things are")[2]
+    rows = [re.findall(r"`([a-z_.]+)`", line.split("|")[1]) for line in table.splitlines() if line.startswith("| `")]
+    assert [" ".join(row) for row in rows] == list(ORDER)
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if ROOT / "dali_ssd" in p.parents], ids=dotted_name)
@@ -114,7 +159,7 @@ def test_library_never_imports_the_recipes(path: Path) -> None:
         ("import dali_ssd.loader", ["dali_ssd.loader"]),
         ("from dali_ssd import loader", ["dali_ssd.loader"]),
         ("from dali_ssd import __version__", ["dali_ssd"]),
-        ("from ..loader import TrainLoader", ["dali_ssd.loader"]),
+        ("from ...loader import TrainLoader", ["dali_ssd.loader"]),
         ("def f():\n    import pipelines.ssd", ["pipelines.ssd"]),
         ("if TYPE_CHECKING:\n    import dali_ssd.loader", []),
     ],
@@ -136,7 +181,7 @@ BLOCK = f"import sys\nfor name in {HEAVY!r}: sys.modules[name] = None\n"
 
 @pytest.mark.parametrize("blocked", ["", BLOCK], ids=["installed", "missing"])
 def test_light_modules_need_neither_dali_nor_mxnet(blocked: str) -> None:
-    names = [name for name in map(dotted_name, MODULES) if part_of(name) in LIGHT]
+    names = [name for name in map(dotted_name, MODULES) if name.removeprefix("dali_ssd.").split(".")[0] in LIGHT]
     code = f"""{blocked}
 import importlib, sys
 for name in {names!r}:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders.device import context
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.loader import TrainLoader
 
 __all__ = ["batches"]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the batches of a TrainLoader, epoch after epoch."""
     with _threads_on_cores(work.threads):
         loader = TrainLoader(
@@ -30,7 +30,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
         )
     while True:
         for data, cls_targets, box_targets in loader:
-            yield Batch(sum(part.shape[0] for part in data), data, cls_targets, box_targets)
+            yield WorkBatch(sum(part.shape[0] for part in data), data, cls_targets, box_targets)
 
 
 @contextmanager

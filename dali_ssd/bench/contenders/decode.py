@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from nvidia.dali import fn, pipeline_def, types
 
 from dali_ssd.bench.contenders.reader import pipeline_options, records
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 
 __all__ = ["batches"]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield batches that hold nothing: the images differ in size, and only their decoding is timed."""
     pipeline = _pipeline(work, **pipeline_options(work))
     pipeline.build()
     while True:
         # Without a stream of ours, the results are complete when this returns, on a GPU too.
         (images,) = pipeline.run()
-        yield Batch(len(images))
+        yield WorkBatch(len(images))
 
 
 @pipeline_def

@@ -6,7 +6,7 @@ from typing import Any
 
 import mxnet as mx
 
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 
 __all__ = ["context", "to_device"]
 
@@ -16,9 +16,9 @@ def context(work: Work) -> mx.Context:
     return mx.gpu(0) if work.device == "gpu" else mx.cpu()
 
 
-def to_device(work: Work, *arrays: Any) -> Batch:
+def to_device(work: Work, *arrays: Any) -> WorkBatch:
     """Make a batch of host arrays (data, cls_targets, box_targets), copied to the GPU if the work is there."""
     size = arrays[0].shape[0]
     if work.device == "gpu":
         arrays = tuple(array.as_in_context(context(work)) for array in arrays)
-    return Batch(size, *([array] for array in arrays))
+    return WorkBatch(size, *([array] for array in arrays))

@@ -16,7 +16,7 @@ from mxnet import gluon
 from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders.device import to_device
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.errors import ConfigError
 from dali_ssd.records.format.index import ensure_index
 
@@ -25,7 +25,7 @@ __all__ = ["batches"]
 _SHARED_MEMORY = Path("/dev/shm")
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the batches of a Gluon DataLoader with `work.threads` worker processes, epoch after epoch."""
     _check_shared_memory(work, len(anchors))
     transform = SSDDefaultTrainTransform(work.data_shape, work.data_shape, mx.nd.array(anchors[None]))

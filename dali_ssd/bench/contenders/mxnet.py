@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders.device import to_device
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.config import IMAGENET_MEAN, IMAGENET_STD, AugmentConfig
 
 __all__ = ["batches"]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the batches of an ImageDetRecordIter, epoch after epoch; they hold no targets, so `anchors` is unused."""
     iterator = mx.io.ImageDetRecordIter(
         # The reader under it takes several files in one string.

@@ -16,7 +16,7 @@ from nvidia.dali import fn, math, pipeline_def, types
 
 from dali_ssd.bench.anchors import corner_fractions
 from dali_ssd.bench.contenders.reader import pipeline_options, records
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.config import IMAGENET_MEAN, IMAGENET_STD, AugmentConfig, TargetConfig
 
 __all__ = ["batches"]
@@ -26,7 +26,7 @@ _STD = [255 * std for std in IMAGENET_STD]
 _FILTERS = [types.INTERP_NN, types.INTERP_LINEAR, types.INTERP_TRIANGULAR, types.INTERP_CUBIC, types.INTERP_LANCZOS3]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the pipeline's batches as NDArrays that share DALI's memory, as this package's loader does."""
     pipeline = _pipeline(work, corner_fractions(anchors, work.data_shape), **pipeline_options(work))
     pipeline.build()
@@ -34,7 +34,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
         # Without a stream of ours, the results are complete when this returns, on a GPU too.
         data, boxes, classes = (output.as_tensor() for output in pipeline.run())
         arrays = [mx.nd.from_dlpack(tensor.__dlpack__()) for tensor in (data, classes, boxes)]
-        yield Batch(arrays[0].shape[0], *([array] for array in arrays))
+        yield WorkBatch(arrays[0].shape[0], *([array] for array in arrays))
 
 
 @pipeline_def

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders.device import context
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 
 __all__ = ["batches"]
 
 
-def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
+def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the same batch for ever: noise as data, and a few positive anchors an image so that every loss has work."""
     rng = np.random.default_rng(work.seed)
     shape = (work.batch_size, len(anchors))
@@ -22,6 +22,6 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[Batch]:
     box_targets = rng.normal(size=(*shape, 4)).astype(np.float32) * cls_targets[..., None]
     data = rng.normal(size=(work.batch_size, 3, work.data_shape, work.data_shape)).astype(np.float32)
     arrays = [[mx.nd.array(array, ctx=context(work), dtype="float32")] for array in (data, cls_targets, box_targets)]
-    batch = Batch(work.batch_size, *arrays)
+    batch = WorkBatch(work.batch_size, *arrays)
     while True:
         yield batch

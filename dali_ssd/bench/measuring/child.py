@@ -19,7 +19,7 @@ from pathlib import Path
 from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measuring.measure import Window, measure
-from dali_ssd.bench.work import Batch, Work
+from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.util.host_pool import choose_host_pool
 
 __all__ = ["Request", "main"]
@@ -46,7 +46,7 @@ class Request:
         return cls(work=Work(**work), window=Window(**window), **fields)
 
 
-def _batches(request: Request) -> Iterator[Batch]:
+def _batches(request: Request) -> Iterator[WorkBatch]:
     contender = contenders.load(request.contender)
     if not request.network:
         return contender.batches(request.work, vgg_anchors(request.work.data_shape))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dali_ssd.bench.measuring.resources import cpu_seconds
-from dali_ssd.bench.work import Batch
+from dali_ssd.bench.work import WorkBatch
 
 __all__ = ["Measured", "Window", "measure"]
 
@@ -45,7 +45,7 @@ class Measured:
 
 
 def measure(
-    batches: Iterator[Batch],
+    batches: Iterator[WorkBatch],
     window: Window,
     clock: Callable[[], float] = time.monotonic,
     cpu_clock: Callable[[], float] = lambda: cpu_seconds(os.getpid()),

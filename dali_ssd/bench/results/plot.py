@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.record import BenchResult
+from dali_ssd.bench.results.steps import StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.bench.results.table import format_number
-from dali_ssd.bench.steps import StepCost, step_costs
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.util.words import counted
@@ -22,7 +22,7 @@ _FREE = "synthetic"
 """Costs nothing, so in a picture of loading it would only push the others to the axis."""
 
 
-def plot_record(record: Record, path: Path) -> None:
+def plot_record(record: BenchResult, path: Path) -> None:
     """Draw the record and replace the PNG at `path`. Raises DatasetError if it holds nothing to draw."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -66,7 +66,7 @@ def _check_any(shown: Sequence[object]) -> None:
         raise DatasetError("nothing gave numbers, so there is nothing to plot")
 
 
-def _title(record: Record) -> str:
+def _title(record: BenchResult) -> str:
     data, machine = record.data, record.machine
     size = f"{data.mean_width:.0f} x {data.mean_height:.0f} px"
     what = f"{counted(data.records, 'record')} of {size}, {data.mean_objects:.1f} objects"

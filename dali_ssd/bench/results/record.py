@@ -15,13 +15,13 @@ from dali_ssd.bench.results.summary import summarize
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_open
 
-__all__ = ["Record", "read_record", "write_record"]
+__all__ = ["BenchResult", "read_record", "write_record"]
 
 _FORMAT = "dali-ssd bench 1"
 
 
 @dataclass(frozen=True)
-class Record:
+class BenchResult:
     """One experiment."""
 
     command: list[str]
@@ -38,7 +38,7 @@ class Record:
     runs: list[Run]
 
 
-def write_record(path: Path, record: Record) -> None:
+def write_record(path: Path, record: BenchResult) -> None:
     """Write a record, with its summary for readers that do not want to compute it, whole or not at all."""
     rows = [asdict(row) for row in summarize(record.runs)]
     with atomic_open(path, "w") as file:
@@ -46,7 +46,7 @@ def write_record(path: Path, record: Record) -> None:
         file.write("\n")
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path) -> BenchResult:
     """Read what `write_record` wrote. Raises DatasetError if the file is missing or something else."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
@@ -57,8 +57,8 @@ def read_record(path: Path) -> Record:
         raise DatasetError(f"{path} is no record of `dali-ssd bench --json`: {error}") from error
 
 
-def _restored(fields: dict[str, Any]) -> Record:
+def _restored(fields: dict[str, Any]) -> BenchResult:
     del fields["summary"]
     runs = [Run(Trial(**run["trial"]), run["round"], Outcome(**run["outcome"])) for run in fields.pop("runs")]
     machine, data = Machine(**fields.pop("machine")), Description(**fields.pop("data"))
-    return Record(machine=machine, data=data, runs=runs, **fields)
+    return BenchResult(machine=machine, data=data, runs=runs, **fields)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dali_ssd.bench.contenders import CONTENDERS
-from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.record import BenchResult
+from dali_ssd.bench.results.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
-from dali_ssd.bench.steps import STEPS, StepCost, step_costs
 from dali_ssd.util.words import counted
 
 __all__ = ["format_number", "print_record"]
@@ -21,7 +21,7 @@ _WIDTH = 160
 """Columns of the table in a log, where no terminal says how many there are."""
 
 
-def print_record(record: Record, stream: TextIO) -> None:
+def print_record(record: BenchResult, stream: TextIO) -> None:
     """Print the setting, the table, and what the contenders are, to `stream`."""
     console = Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
     for line in _setting(record):
@@ -36,7 +36,7 @@ def print_record(record: Record, stream: TextIO) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _setting(record: Record) -> list[str]:
+def _setting(record: BenchResult) -> list[str]:
     data, machine = record.data, record.machine
     gpus = f", {'; '.join(machine.gpus)}" if machine.gpus else ""
     cores = counted(machine.cores, "core")

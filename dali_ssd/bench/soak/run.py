@@ -15,11 +15,12 @@ import numpy as np
 from dali_ssd.bench.soak.faults import Planted
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
-from dali_ssd.errors import Place, TrainingError
+from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.errors import RecordLocation, TrainingError
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
 from dali_ssd.gluon.training.distributed import OneWorker
-from dali_ssd.gluon.training.loss_monitor import LossWatch
+from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.signals import StopRequested, StopSignal
 from dali_ssd.gluon.training.step import TrainStep
 from dali_ssd.loader import TrainLoader, ValLoader
@@ -111,17 +112,15 @@ def soak(config: SoakConfig, planted: Planted, stop: StopSignal) -> Soaked:
     mx.random.seed(config.seed)
     np.random.seed(config.seed)
     initialize(net, [mx.cpu()], config.data_shape)
-    options: dict[str, Any] = {
-        "batch_size": config.batch_size,
+    both: dict[str, Any] = {
         "data_shape": config.data_shape,
-        "num_threads": config.num_workers or "auto",
-        "on_bad": "skip",
-        "max_bad": _MAX_BAD,
         "num_classes": len(SHAPES),
+        "pipeline": PipelineConfig(config.batch_size, config.num_workers or "auto", seed=config.seed),
+        "records": RecordsConfig(on_bad="skip", max_bad=_MAX_BAD),
     }
     with (
-        TrainLoader(planted.shards, anchors=anchors_of(net, config.data_shape), seed=config.seed, **options) as loader,
-        ValLoader(planted.shards, **options) as val_loader,
+        TrainLoader(planted.shards, anchors=anchors_of(net, config.data_shape), **both) as loader,
+        ValLoader(planted.shards, **both) as val_loader,
         Progress("soaking", config.batches) as progress,
         stop,
     ):
@@ -144,7 +143,7 @@ class _Soak:
         self._result, self._net, self._val_loader = result, net, val_loader
         self._stop, self._progress = stop, progress
         self._step = TrainStep(net, OneWorker().trainer(net, _OPTIMIZER))
-        self._watch = LossWatch(lambda *losses: result.losses.append(sum(losses)), net.num_classes)
+        self._monitor = LossMonitor(lambda *losses: result.losses.append(sum(losses)), net.num_classes)
 
     def run(self, loader: TrainLoader) -> None:
         """Raises StopRequested after a signal, TrainingError where a loss is not finite."""
@@ -160,7 +159,7 @@ class _Soak:
             if _due(self._result.batches, self._result.config.sample_every):
                 self._result.samples.append(take_sample(self._result.batches))
             self._progress.advance()
-        self._watch.flush()
+        self._monitor.flush()
 
     def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for _ in itertools.count():
@@ -176,10 +175,10 @@ class _Soak:
 
     def _train(self, batch: Batch) -> None:
         self._result.steps += 1
-        self._watch.push(self._result.steps, _OPTIMIZER["learning_rate"], self._step(batch), batch)
+        self._monitor.push(self._result.steps, _OPTIMIZER["learning_rate"], self._step(batch), batch)
 
     def _score(self) -> None:
-        self._watch.flush()
+        self._monitor.flush()
         mx.nd.waitall()  # for the running means, see `train.capture`
         scores = evaluate(self._net, self._stop.guard(self._val_loader), SHAPES, self._result.config.data_shape)
         for_training(self._net)
@@ -199,5 +198,5 @@ def _endless(loader: TrainLoader) -> Iterator[Batch]:
         yield from loader
 
 
-def _record(place: Place) -> tuple[str, int | None]:
+def _record(place: RecordLocation) -> tuple[str, int | None]:
     return place.shard.name if place.shard else "", place.key

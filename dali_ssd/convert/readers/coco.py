@@ -10,19 +10,30 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.convert.options import CocoConfig
+from dali_ssd.convert.options import ConvertConfig
 from dali_ssd.convert.readers import coco_fields as fields
 from dali_ssd.convert.readers.coco_fields import Entry
 from dali_ssd.convert.readers.locate import locate, locate_folder
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.errors import AnnotationError, NothingLeftError
 
-__all__ = ["find_annotations", "read_coco"]
+__all__ = ["CocoConfig", "find_annotations", "read_coco"]
+
+
+@dataclass(frozen=True)
+class CocoConfig(ConvertConfig):
+    """Convert COCO annotations (one JSON file) to shards. SRC may also be the JSON file itself."""
+
+    crowd: bool = False
+    """Keep crowd regions, marked difficult; otherwise they are left out."""
+    drop_empty_classes: bool = False
+    """Leave out categories that no annotation uses; otherwise they have class ids as well."""
 
 
 class _Fault(NamedTuple):

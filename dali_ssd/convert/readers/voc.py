@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.options import ConvertConfig
 from dali_ssd.convert.readers.locate import Located, locate, locate_folder
 from dali_ssd.convert.readers.names import name_fault
 from dali_ssd.convert.readers.voc_files import annotation_files, annotation_id, split_ids
@@ -27,10 +27,18 @@ from dali_ssd.errors import AnnotationError
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track
 
-__all__ = ["VocParser", "read_voc"]
+__all__ = ["VocConfig", "VocParser", "read_voc"]
 
 _SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png", ".PNG", ".bmp", ".webp", ".tif", ".tiff")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class VocConfig(ConvertConfig):
+    """Convert Pascal VOC annotations (one XML file an image) to shards."""
+
+    one_based: bool = True
+    """Pixels count from 1, as VOC has it: 1 is subtracted from all coordinates, as GluonCV does."""
 
 
 def _number(element: ElementTree.Element, name: str) -> float:

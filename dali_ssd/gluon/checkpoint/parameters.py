@@ -10,7 +10,7 @@ from mxnet.base import MXNetError
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
 from dali_ssd.util.files import atomic_path
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, first_line
 
 __all__ = ["best_path", "load_parameters", "periodic_path", "save_best", "save_parameters"]
 
@@ -35,7 +35,7 @@ def save_parameters(net: Any, path: Path) -> None:
         with atomic_path(path) as temporary:
             net.save_parameters(str(temporary))
     except MXNetError as error:
-        raise DaliSsdError(f"cannot write {path}: {_first_line(error)}") from error
+        raise DaliSsdError(f"cannot write {path}: {first_line(error)}") from error
 
 
 def save_best(net: Any, prefix: str, epoch: int, mean_ap: float) -> Path:
@@ -54,7 +54,7 @@ def load_parameters(net: Any, path: Path, ctx: Any) -> None:
         net.load_parameters(str(path), ctx=ctx)
     except (MXNetError, AssertionError, ValueError, KeyError, UnicodeDecodeError) as error:
         raise CheckpointError(
-            f"{path} does not fit this network: {_first_line(error)}; "
+            f"{path} does not fit this network: {first_line(error)}; "
             "are --network, --data-shape and --classes those of the training?"
         ) from error
 
@@ -83,8 +83,3 @@ def _check_file(path: Path) -> None:
             f"{path} is cut short or damaged, its {counted(path.stat().st_size, 'byte')} make no whole parameter file; "
             "copy it again, or take another .params file of the training"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "Traceback" not in line and "Stack trace" not in line), type(error).__name__)

@@ -10,7 +10,6 @@ from typing import Any
 from dali_ssd import __version__
 from dali_ssd.errors import CheckpointError
 from dali_ssd.gluon.checkpoint.file import checkpoint_path, keep_newest, read_checkpoint, write_checkpoint
-from dali_ssd.gluon.checkpoint.progress import Position
 from dali_ssd.gluon.checkpoint.state import (
     optimizer_arrays,
     parameter_arrays,
@@ -20,14 +19,15 @@ from dali_ssd.gluon.checkpoint.state import (
 )
 from dali_ssd.gluon.reporting.history import History
 from dali_ssd.gluon.reporting.meter import LossMeter
+from dali_ssd.gluon.reporting.progress import TrainProgress
 
-__all__ = ["Training"]
+__all__ = ["TrainState"]
 
 _LOSS_SCALE = ("_loss_scale", "_next_loss_scale", "_unskipped")
 
 
 @dataclass
-class Training:
+class TrainState:
     """The parts of a training that change while it runs."""
 
     net: Any
@@ -39,13 +39,13 @@ class Training:
     seed: int
     lr: float
     """The learning rate that was asked for; decays make the trainer's of it."""
-    position: Position
+    progress: TrainProgress
     meter: LossMeter
     history: History
 
     def save(self, prefix: str, keep: int) -> Path:
         """Write a checkpoint, then delete all but the `keep` newest. Raises DaliSsdError where the disk refuses."""
-        path = checkpoint_path(prefix, self.position.step)
+        path = checkpoint_path(prefix, self.progress.step)
         arrays = parameter_arrays(self.net) | optimizer_arrays(self.net, self.trainer)
         write_checkpoint(path, arrays, self._meta())
         keep_newest(prefix, keep)
@@ -60,10 +60,10 @@ class Training:
         # Decayed as it was, from what is asked for now: a training may go on at a smaller one.
         self.trainer.set_learning_rate(meta["lr"] * (self.lr / meta["asked_lr"]))
         self._load_loss_scale(meta["loss_scale"])
-        self.position = Position(**meta["position"])
+        self.progress = TrainProgress(**meta["position"])
         self.meter = LossMeter(**meta["meter"])
         self.history.start(meta["history"])
-        restore_random_state(meta["random"], self.seed, self.position.step)
+        restore_random_state(meta["random"], self.seed, self.progress.step)
 
     def _meta(self) -> dict[str, Any]:
         scaler = getattr(self.trainer, "_amp_loss_scaler", None)
@@ -73,10 +73,10 @@ class Training:
             "lr": self.trainer.learning_rate,
             "asked_lr": self.lr,
             "loss_scale": {name: getattr(scaler, name) for name in _LOSS_SCALE} if scaler else None,
-            "position": asdict(self.position),
+            "position": asdict(self.progress),
             "meter": asdict(self.meter),
             "history": self.history.entries,
-            "random": random_state(self.seed, self.position.step),
+            "random": random_state(self.seed, self.progress.step),
             "loader": self.loader.state_dict() if hasattr(self.loader, "state_dict") else None,
         }
 

@@ -12,6 +12,7 @@ from gluoncv.model_zoo import model_store
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.networks.zoo import build_network
+from dali_ssd.util.words import first_line
 
 __all__ = ["build_with_base"]
 
@@ -56,7 +57,7 @@ def _try(build: Callable[[bool], Any]) -> tuple[Any, str | None]:
     try:
         return build(True), None
     except (OSError, ValueError, RuntimeError) as error:
-        return None, _first_line(error)
+        return None, first_line(error)
 
 
 def _is_cached(network: str) -> bool:
@@ -78,7 +79,3 @@ def _unreachable(network: str) -> str | None:
     except requests.RequestException as error:
         return f"{url}: {type(error).__name__}"
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

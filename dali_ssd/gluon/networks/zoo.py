@@ -1,4 +1,4 @@
-"""SSD networks by backbone and input size: GluonCV's zoo, and the small ones of `small` for CPUs."""
+"""SSD networks by backbone and input size: GluonCV's zoo, and those of `OWN_NETWORKS`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dali_ssd.gluon.networks.concat_fix import join_without_leak
 from dali_ssd.gluon.networks.mobilenet import SMALL_NETWORKS
 
 __all__ = [
+    "OWN_NETWORKS",
     "anchors_of",
     "available_networks",
     "build_network",
@@ -35,6 +36,12 @@ NMS_THRESHOLD = 0.45
 """IoU above which the lower-scored of two detections is dropped; GluonCV's scoring setting."""
 NMS_TOPK = 400
 """Detections of an image that enter the suppression; GluonCV's scoring setting."""
+OWN_NETWORKS: dict[tuple[str, int], Callable[..., Any]] = {**SMALL_NETWORKS}
+"""Builders of the networks that GluonCV's zoo does not have, or not so, by (backbone, data shape).
+
+Each takes `classes`, a list of names, and GluonCV's keyword arguments: `pretrained_base`, `stds`, `norm_layer`,
+`norm_kwargs`.
+"""
 _GRAPH = ("_cached_graph", "_cached_op", "_cached_op_args", "_in_format", "_out_format")
 """Attributes of a block of MXNet 1.9.1, the last release, that make up its compiled graph."""
 _ZOO_NAME = re.compile(r"ssd_(\d+)_(.+)_(custom|voc|coco)")
@@ -68,7 +75,7 @@ def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
         kind = next(kind for kind in _PREFERENCE if kind in functions)
         preset = getattr(presets, functions[kind])
         networks[key] = preset if kind == "custom" else functools.partial(_with_classes, preset)
-    return dict(sorted((networks | SMALL_NETWORKS).items()))
+    return dict(sorted((networks | OWN_NETWORKS).items()))
 
 
 def network_name(network: str, data_shape: int) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from dali_ssd.gluon.checkpoint.progress import Position
 from dali_ssd.gluon.reporting.curve import plot_history
 from dali_ssd.gluon.reporting.history import History
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.meter import LossMeter, TimeShare
+from dali_ssd.gluon.reporting.progress import TrainProgress
 
 __all__ = ["ADVICE", "Report", "Scored", "curve_path"]
 
@@ -47,13 +47,13 @@ class Report:
         if not self._silent:
             self._log.logger.info(line, *values)
 
-    def step(self, at: Position, lr: float, meter: LossMeter, share: TimeShare, history: History) -> None:
+    def step(self, at: TrainProgress, lr: float, meter: LossMeter, share: TimeShare, history: History) -> None:
         """Report the speed since the last report and the epoch's mean losses."""
         line = "[Epoch %d][Batch %d], Speed: %.3f samples/sec, CrossEntropy=%.3f, SmoothL1=%.3f"
         self.say(line, at.epoch, at.batch - 1, share.speed, *meter.means())
         history.add("step", **_numbers(at, lr, meter, share), batch=at.batch)
 
-    def epoch_cost(self, at: Position, seconds: float, meter: LossMeter, share: TimeShare) -> None:
+    def epoch_cost(self, at: TrainProgress, seconds: float, meter: LossMeter, share: TimeShare) -> None:
         """Report a trained epoch's losses, and whether the data held it up."""
         line = "[Epoch %d] Training cost: %.3f, CrossEntropy=%.3f, SmoothL1=%.3f"
         self.say(line, at.epoch, seconds, *meter.means())
@@ -61,13 +61,13 @@ class Report:
             waited = "[Epoch %d] The data is the bottleneck: %.0f%% of the time was spent waiting for batches; %s"
             self.say(waited, at.epoch, 100 * share.data_share, ADVICE)
 
-    def scores(self, at: Position, scores: Scored) -> None:
+    def scores(self, at: TrainProgress, scores: Scored) -> None:
         """Report a validation."""
         self.say("[Epoch %d] Validation: \n%s", at.epoch, "\n".join(scores.lines()))
 
     def epoch(
         self,
-        at: Position,
+        at: TrainProgress,
         lr: float,
         seconds: float,
         meter: LossMeter,
@@ -81,7 +81,7 @@ class Report:
         if self._prefix:
             plot_history(history.entries, curve_path(self._prefix), Path(self._prefix).name)
 
-    def stopped(self, signal_name: str | None, at: Position, checkpoint: Path | None) -> None:
+    def stopped(self, signal_name: str | None, at: TrainProgress, checkpoint: Path | None) -> None:
         """Report the end that a signal brought."""
         saved = f"saved {checkpoint}; go on with --resume {checkpoint}" if checkpoint else "nothing was saved"
         self.say("%s: stopped after step %d; %s", signal_name or "A signal in another process", at.step, saved)
@@ -92,7 +92,7 @@ def curve_path(prefix: str) -> Path:
     return Path(f"{prefix}_curve.png")
 
 
-def _numbers(at: Position, lr: float, meter: LossMeter, share: TimeShare) -> dict[str, float]:
+def _numbers(at: TrainProgress, lr: float, meter: LossMeter, share: TimeShare) -> dict[str, float]:
     cross_entropy, smooth_l1 = meter.means()
     return {
         "epoch": at.epoch,

@@ -18,7 +18,7 @@ import numpy as np
 from dali_ssd.errors import TrainingError
 from dali_ssd.util.words import counted
 
-__all__ = ["LossWatch"]
+__all__ = ["LossMonitor"]
 
 _NAMED_RECORDS = 64
 """Records that an error message lists at most."""
@@ -32,7 +32,7 @@ class _Pending:
     batch: Any
 
 
-class LossWatch:
+class LossMonitor:
     """Holds one step's losses, and hands (cross entropy, smooth L1) to `report` when the next ones come."""
 
     def __init__(self, report: Callable[[float, float], None], classes: int) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mxnet as mx
 import numpy as np
+from typing_extensions import Self
 
+from dali_ssd.config import PipelineConfig
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.gluon.checkpoint.file import find_checkpoints, newest_whole
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
@@ -25,136 +27,186 @@ from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, Worke
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.signals import StopSignal
-from dali_ssd.gluon.training.trainer import FitResult, Fitting
+from dali_ssd.gluon.training.trainer import FitResult, Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.records.format.classes import find_classes, read_classes
+from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.util.files import remove_leftovers
 
-__all__ = ["class_names", "learned_by", "train"]
+__all__ = ["Setup", "learned_by", "train"]
 
 PARAMETERS = ".params"
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a training run is made of, once its options were found good."""
+
+    config: TrainConfig
+    recipe: Recipe
+    workers: Workers
+    devices: list[Any]
+    shards: Sequence[Path]
+    val_shards: Sequence[Path]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def from_config(cls, config: TrainConfig) -> Self:
+        """Raise DaliSsdError's children for what cannot work."""
+        if not config.train:
+            raise ConfigError("no training shards; give them with --train")
+        parse_decay_epochs(config.lr_decay_epoch)  # what cannot work is said before anything is read
+        recipe = network_recipe(config)
+        require_network(config.network, recipe.image.data_shape)
+        workers, devices = _workers(config)
+        shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
+        classes = class_names(config.classes, shards)
+        _check_val_classes(config.classes, classes, val_shards)
+        return cls(config, recipe, workers, devices, shards, val_shards, classes)
+
+    @property
+    def data_shape(self) -> int:
+        """Side of the network's input in pixels."""
+        return self.recipe.image.data_shape
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all files begin with."""
+        return self.config.save_prefix + network_name(self.config.network, self.data_shape)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must not change before a run goes on from a checkpoint; the loader checks its own part."""
+        names = ("network", "momentum", "wd", "seed", "amp")
+        own = {name: getattr(self.config, name) for name in names} | learned_by(self.recipe)
+        sizes = {"data_shape": self.data_shape, "batch_size": self.config.global_batch_size}
+        return own | sizes | {"classes": list(self.classes), "processes": self.workers.size}
+
+    def network(self, log: TrainLog) -> Any:
+        """Return a network with its first weights, drawn from the seed or read from a parameter file."""
+        config = self.config
+        if config.amp:
+            from mxnet.contrib import amp
+
+            amp.init()
+        random.seed(config.seed)
+        np.random.seed(config.seed)
+        mx.random.seed(config.seed)
+        from_parameters = config.resume.endswith(PARAMETERS)
+        net = build_with_base(
+            config.network,
+            self.data_shape,
+            self.classes,
+            stds=self.recipe.targets.stds,
+            pretrained_base="no" if from_parameters else config.pretrained_base,
+            sync_devices=len(self.devices) if config.syncbn else 0,
+            logger=log.logger,
+        )
+        initialize(net, self.devices, self.data_shape)
+        if from_parameters:
+            load_parameters(net, Path(config.resume), self.devices)
+            log.logger.info("Parameters from %s; momentum and learning rate start anew", config.resume)
+        return net
+
+    def train_loader(self, anchors: Any) -> TrainLoader:
+        """Return the loader of this process's part of the training shards."""
+        pipeline = PipelineConfig(
+            batch_size=self.config.global_batch_size // self.workers.size,
+            num_threads=loader_threads(self.config.num_workers, self.workers),
+            seed=self.config.seed,
+        )
+        return TrainLoader(
+            self.shards,
+            anchors=anchors,
+            recipe=self.recipe,
+            ctx=self.devices,
+            world_size=self.workers.size,
+            rank=self.workers.rank,
+            num_classes=len(self.classes),
+            bad_list=f"{self.prefix}_bad_records.txt" if self.workers.rank == 0 else None,
+            pipeline=pipeline,
+            records=self.config.records,
+        )
+
+    def val_loader(self) -> ValLoader:
+        """Return the loader of all validation shards. Raises DatasetError if there is nothing to score on."""
+        pipeline = PipelineConfig(
+            batch_size=self.config.global_batch_size, num_threads=self.config.num_workers or "auto"
+        )
+        loader = ValLoader(
+            self.val_shards,
+            recipe=self.recipe,
+            ctx=self.devices,
+            num_classes=len(self.classes),
+            bad_list=f"{self.prefix}_bad_val_records.txt",
+            pipeline=pipeline,
+            records=self.config.records,
+        )
+        try:
+            loader.report.require_countable()
+        except DatasetError:
+            loader.close()
+            raise
+        return loader
+
+
 def train(config: TrainConfig) -> FitResult:
     """Train as the options say. Raises DaliSsdError's children for what cannot work, before the first step."""
-    if not config.train:
-        raise ConfigError("no training shards; give them with --train")
-    parse_decay_epochs(config.lr_decay_epoch)  # what cannot work is said before anything is read
-    recipe = network_recipe(config)
-    config = replace(config, data_shape=recipe.image.data_shape)
-    require_network(config.network, config.data_shape)
-    workers, devices = _workers(config)
-    shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
-    classes = class_names(config.classes, shards)
-    _check_val_classes(config.classes, classes, val_shards)
-    prefix = config.save_prefix + network_name(config.network, config.data_shape)
+    setup = Setup.from_config(config)
+    workers, prefix = setup.workers, setup.prefix
     checkpoint, faults = _checkpoint(config, prefix)
     if checkpoint is None:
         _check_fresh(prefix)
     stop, heartbeat = StopSignal(), Heartbeat.from_environment()
     with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
         log.logger.info("%s", config)
-        log.logger.info("Training on %s", ", ".join(map(str, devices)))
+        log.logger.info("Training on %s", ", ".join(map(str, setup.devices)))
         for fault in faults:
             log.logger.warning("%s", fault)
         if workers.rank == 0:
             remove_leftovers(Path(prefix).parent, Path(prefix).name)
-        net = _network(config, recipe, classes, devices, log)
-        anchors = anchors_of(net, config.data_shape)
-        with _train_loader(config, recipe, shards, anchors, devices, classes, workers, prefix) as loader:
-            scored = val_shards if workers.rank == 0 else ()
-            score = _scorer(config, recipe, scored, classes, devices, prefix, stop, heartbeat)
-            identity = _identity(config, recipe, classes, workers)
-            fitting = Fitting(
+        net = setup.network(log)
+        with setup.train_loader(anchors_of(net, setup.data_shape)) as loader:
+            trainer = Trainer(
                 net,
                 loader,
                 config,
                 prefix=prefix,
-                score=score,
-                identity=identity,
+                score=_scorer(setup, stop, heartbeat),
+                identity=setup.identity,
                 workers=workers,
                 stop=stop,
                 log=log,
                 heartbeat=heartbeat,
             )
             if checkpoint is not None:
-                fitting.resume(checkpoint)
+                trainer.resume(checkpoint)
             with heartbeat:
-                return fitting.run()
+                return trainer.run()
 
 
-def class_names(classes: str, shards: Sequence[Path]) -> tuple[str, ...]:
-    """Class names of an option, or of the `classes.txt` beside the shards. Raises DatasetError where there are none."""
-    return read_classes(classes) if classes else find_classes(shards)
+def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[Any], Scored] | None:
+    """Return what scores the network; None if there is nothing to score on, or another process does it."""
+    if not setup.val_shards or setup.workers.rank:
+        return None
+    loader = setup.val_loader()
+    return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), setup.classes, setup.data_shape)
 
 
 def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
     """Say which processes train, and on which devices this one does."""
     if config.horovod:
         workers = HorovodWorkers()
-        if config.batch_size % workers.size:
-            raise ConfigError(f"--batch-size {config.batch_size} cannot be divided among {workers.size} processes")
+        if config.global_batch_size % workers.size:
+            raise ConfigError(
+                f"--batch-size {config.global_batch_size} cannot be divided among {workers.size} processes"
+            )
         return workers, [workers.device()]
     devices = devices_of(config.gpus)
     if config.amp and devices[0].device_type != "gpu":
         raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
     return OneWorker(), devices
-
-
-def _network(config: TrainConfig, recipe: Recipe, classes: Sequence[str], devices: list[Any], log: TrainLog) -> Any:
-    """Build a network with its first weights, drawn from the seed or read from a parameter file."""
-    if config.amp:
-        from mxnet.contrib import amp
-
-        amp.init()
-    random.seed(config.seed)
-    np.random.seed(config.seed)
-    mx.random.seed(config.seed)
-    from_parameters = config.resume.endswith(PARAMETERS)
-    net = build_with_base(
-        config.network,
-        config.data_shape,
-        classes,
-        stds=recipe.targets.stds,
-        pretrained_base="no" if from_parameters else config.pretrained_base,
-        sync_devices=len(devices) if config.syncbn else 0,
-        logger=log.logger,
-    )
-    initialize(net, devices, config.data_shape)
-    if from_parameters:
-        load_parameters(net, Path(config.resume), devices)
-        log.logger.info("Parameters from %s; momentum and learning rate start anew", config.resume)
-    return net
-
-
-def _train_loader(
-    config: TrainConfig,
-    recipe: Recipe,
-    shards: Sequence[Path],
-    anchors: Any,
-    devices: list[Any],
-    classes: Sequence[str],
-    workers: Workers,
-    prefix: str,
-) -> TrainLoader:
-    return TrainLoader(
-        shards,
-        anchors=anchors,
-        batch_size=config.batch_size // workers.size,
-        ctx=devices,
-        seed=config.seed,
-        num_threads=loader_threads(config.num_workers, workers),
-        world_size=workers.size,
-        rank=workers.rank,
-        on_bad=config.on_bad,
-        max_bad=config.max_bad,
-        coordinates=config.coordinates,
-        num_classes=len(classes),
-        bad_list=f"{prefix}_bad_records.txt" if workers.rank == 0 else None,
-        recipe=recipe,
-    )
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:
@@ -180,45 +232,6 @@ def _check_fresh(prefix: str) -> None:
             f"checkpoints of an earlier training are there, the newest is {there[-1]}; go on with --resume auto, "
             "choose another --save-prefix, or delete them"
         )
-
-
-def _scorer(
-    config: TrainConfig,
-    recipe: Recipe,
-    shards: Sequence[Path],
-    classes: Sequence[str],
-    devices: list[Any],
-    prefix: str,
-    stop: StopSignal,
-    heartbeat: Heartbeat,
-) -> Callable[[Any], Scored] | None:
-    if not shards:
-        return None
-    loader = ValLoader(
-        shards,
-        batch_size=config.batch_size,
-        ctx=devices,
-        num_threads=config.num_workers or "auto",
-        on_bad=config.on_bad,
-        max_bad=config.max_bad,
-        coordinates=config.coordinates,
-        num_classes=len(classes),
-        bad_list=f"{prefix}_bad_val_records.txt",
-        recipe=recipe,
-    )
-    try:
-        loader.report.require_countable()
-    except DatasetError:
-        loader.close()
-        raise
-    return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), classes, config.data_shape)
-
-
-def _identity(config: TrainConfig, recipe: Recipe, classes: Sequence[str], workers: Workers) -> dict[str, Any]:
-    """What must not change between a checkpoint and the run that goes on from it; the loader checks its own part."""
-    names = ("network", "data_shape", "batch_size", "momentum", "wd", "seed", "amp")
-    own = {name: getattr(config, name) for name in names} | learned_by(recipe)
-    return own | {"classes": list(classes), "processes": workers.size}
 
 
 def learned_by(recipe: Recipe) -> dict[str, list[float]]:

@@ -25,7 +25,7 @@ class TrainStep:
         self._loss = SSDMultiBoxLoss()
 
     def __call__(self, batch: Any) -> list[Any]:
-        """Train on a batch. Returns, for each device, a (3,) float32 NDArray: see `watch.LossWatch.push`.
+        """Train on a batch. Returns, for each device, a (3,) float32 NDArray: see `LossMonitor.push`.
 
         Nothing waits for them here.
         """

@@ -13,22 +13,22 @@ import mxnet as mx
 from dali_ssd.errors import TrainingError
 from dali_ssd.gluon.checkpoint.file import set_aside_after
 from dali_ssd.gluon.checkpoint.parameters import periodic_path, save_best, save_parameters
-from dali_ssd.gluon.checkpoint.progress import Position
-from dali_ssd.gluon.checkpoint.resume import Training
+from dali_ssd.gluon.checkpoint.resume import TrainState
 from dali_ssd.gluon.networks.zoo import for_training
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.history import History
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.meter import LossMeter, StepClock, TimeShare
+from dali_ssd.gluon.reporting.progress import TrainProgress
 from dali_ssd.gluon.reporting.report import Report, Scored
 from dali_ssd.gluon.training.distributed import OneWorker, Workers
 from dali_ssd.gluon.training.heartbeat import Heartbeat
-from dali_ssd.gluon.training.loss_monitor import LossWatch
+from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs
 from dali_ssd.gluon.training.signals import StopRequested, StopSignal
 from dali_ssd.gluon.training.step import TrainStep
 
-__all__ = ["FitResult", "Fitting"]
+__all__ = ["FitResult", "Trainer"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class FitResult:
     """The newest checkpoint that this process wrote."""
 
 
-class Fitting:
+class Trainer:
     """One training of a network whose parameters are initialized, on the devices that they are on.
 
     `batches` is iterated once for each epoch (see `TrainStep` for what a batch is). Without `prefix` nothing is
@@ -86,21 +86,23 @@ class Fitting:
 
             amp.init_trainer(trainer)
         history = History(Path(f"{prefix}_metrics.jsonl") if self._prefix else None)
-        start = Position(epoch=config.start_epoch)
-        self._now = Training(net, trainer, batches, identity or {}, config.seed, config.lr, start, LossMeter(), history)
+        start = TrainProgress(epoch=config.start_epoch)
+        self._now = TrainState(
+            net, trainer, batches, identity or {}, config.seed, config.lr, start, LossMeter(), history
+        )
         self._train_step = TrainStep(net, trainer, amp=config.amp)
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint instead of the beginning; raises CheckpointError where that cannot be."""
         self._now.load(checkpoint)
-        at = self._now.position
+        at = self._now.progress
         self._report.say("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
         for path in set_aside_after(self._prefix, at.step) if self._prefix else ():
             self._report.say("Set aside, since this training goes on from before it: %s", path)
 
     def run(self) -> FitResult:
         """Train until the last epoch or a signal. Raises TrainingError where a loss is not finite."""
-        at = self._now.position
+        at = self._now.progress
         if not at.step:
             self._now.history.start([])
         self._report.say("Start training from [Epoch %d]", at.epoch)
@@ -114,7 +116,7 @@ class Fitting:
 
     def _epoch(self) -> bool:
         """Train and score one epoch, or what is left of it; False where a signal ends the training."""
-        started, before, at = time.perf_counter(), self._clock.read(), self._now.position
+        started, before, at = time.perf_counter(), self._clock.read(), self._now.progress
         if not at.trained:
             at.trained = self._train_epoch()
         if at.trained and self._finish_epoch(started, before):
@@ -127,10 +129,10 @@ class Fitting:
 
     def _train_epoch(self) -> bool:
         """Train on the rest of the epoch's batches; False where a signal comes before its end."""
-        at, loader = self._now.position, self._now.loader
+        at, loader = self._now.progress, self._now.loader
         self._decay()
         for_training(self._now.net)
-        watch = LossWatch(self._now.meter.add, self._now.net.num_classes)
+        monitor = LossMonitor(self._now.meter.add, self._now.net.num_classes)
         total = len(loader) if hasattr(loader, "__len__") else None
         self._clock.resume()
         try:
@@ -138,14 +140,14 @@ class Fitting:
                 progress.advance(at.batch)
                 last = self._clock.read()
                 for batch in self._clock.batches(loader):
-                    self._make_step(batch, watch)
+                    self._make_step(batch, monitor)
                     progress.advance()
-                    last = self._log_if_due(watch, last)
+                    last = self._log_if_due(monitor, last)
                     if self._workers.any(self._stop.received is not None, at.step):
-                        watch.flush()
+                        monitor.flush()
                         return False
-                    self._save_if_due(watch)
-                watch.flush()
+                    self._save_if_due(monitor)
+                monitor.flush()
                 # Scoring must not begin before the last step's running means are written; see `capture`.
                 mx.nd.waitall()
         finally:
@@ -154,13 +156,13 @@ class Fitting:
             raise TrainingError(f"no batch in epoch {at.epoch}: are there fewer records than --batch-size?")
         return True
 
-    def _make_step(self, batch: Any, watch: LossWatch) -> None:
-        at = self._now.position
+    def _make_step(self, batch: Any, monitor: LossMonitor) -> None:
+        at = self._now.progress
         losses = self._train_step(batch)
         self._heartbeat.beat()
         at.batch += 1
         at.step += 1
-        watch.push(at.step, self._lr, losses, batch)
+        monitor.push(at.step, self._lr, losses, batch)
         self._clock.count(sum(data.shape[0] for data in batch.data) * self._workers.size)
 
     @property
@@ -168,26 +170,26 @@ class Fitting:
         return float(self._now.trainer.learning_rate)
 
     def _decay(self) -> None:
-        at = self._now.position
+        at = self._now.progress
         due = decays_due(self._decay_epochs, at.epoch, at.decayed_at)
         at.decayed_at = at.epoch
         if due:
             self._now.trainer.set_learning_rate(self._lr * self.config.lr_decay**due)
             self._report.say("[Epoch %d] Set learning rate to %s", at.epoch, self._lr)
 
-    def _log_if_due(self, watch: LossWatch, last: TimeShare) -> TimeShare:
-        at, interval = self._now.position, self.config.log_interval
+    def _log_if_due(self, monitor: LossMonitor, last: TimeShare) -> TimeShare:
+        at, interval = self._now.progress, self.config.log_interval
         if not interval or at.batch % interval:
             return last
-        watch.flush()
+        monitor.flush()
         now = self._clock.read()
         self._report.step(at, self._lr, self._now.meter, now - last, self._now.history)
         return now
 
-    def _save_if_due(self, watch: LossWatch) -> None:
+    def _save_if_due(self, monitor: LossMonitor) -> None:
         every = self.config.checkpoint_every
-        if every and self._now.position.step % every == 0:
-            watch.flush()
+        if every and self._now.progress.step % every == 0:
+            monitor.flush()
             self._save_checkpoint()
 
     def _finish_epoch(self, started: float, before: TimeShare) -> bool:
@@ -195,17 +197,17 @@ class Fitting:
         if self._workers.rank:
             return True
         now, seconds, share = self._now, time.perf_counter() - started, self._clock.read() - before
-        self._report.epoch_cost(now.position, seconds, now.meter, share)
+        self._report.epoch_cost(now.progress, seconds, now.meter, share)
         try:
             scores = self._validate()
         except StopRequested:
             return False
         self._save_parameters(scores)
-        self._report.epoch(now.position, self._lr, seconds, now.meter, share, scores, now.history)
+        self._report.epoch(now.progress, self._lr, seconds, now.meter, share, scores, now.history)
         return True
 
     def _validate(self) -> Scored | None:
-        at = self._now.position
+        at = self._now.progress
         if self._score is None or not (self._is_epoch_of(self.config.val_interval) or self._is_save_epoch()):
             return None
         scores = self._score(self._now.net)
@@ -214,14 +216,14 @@ class Fitting:
 
     def _is_epoch_of(self, interval: int) -> bool:
         """Whether it is time for what happens every so many epochs, the last one included."""
-        epoch = self._now.position.epoch
+        epoch = self._now.progress.epoch
         return epoch % interval == 0 or epoch + 1 == self.config.epochs
 
     def _is_save_epoch(self) -> bool:
         return self.config.save_interval > 0 and self._is_epoch_of(self.config.save_interval)
 
     def _save_parameters(self, scores: Scored | None) -> None:
-        at, mean_ap = self._now.position, scores.mean_ap if scores else 0.0
+        at, mean_ap = self._now.progress, scores.mean_ap if scores else 0.0
         better = mean_ap > at.best_map
         at.best_map = mean_ap if better else at.best_map
         if self._prefix and better:

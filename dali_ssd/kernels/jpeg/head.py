@@ -11,20 +11,18 @@ from collections import namedtuple
 import numpy as np
 
 from dali_ssd.kernels.compile import kernel_function
+from dali_ssd.records.format.jpeg_markers import APP0, APP14, APP15, COM, DHT, DQT, EOI, SOF2, SOI, SOS
 
 __all__ = [
     "ACROSS",
     "BASE",
     "COLUMNS",
-    "DHT",
     "DOWN",
-    "EOI",
     "KEPT",
     "LEFT",
     "NATURAL",
     "RIGHT",
     "ROWS",
-    "SOS",
     "TOP",
     "WIDE",
     "Head",
@@ -32,9 +30,6 @@ __all__ = [
     "segment",
     "steps",
 ]
-
-DHT, EOI, SOS = 0xC4, 0xD9, 0xDA
-_SOF2, _DQT, _APP0, _APP14, _APP15, _COMMENT = 0xC2, 0xDB, 0xE0, 0xEE, 0xEF, 0xFE
 
 _MARGIN = 1
 """MCUs around the region that are kept: chroma is smoothed across their edges."""
@@ -109,9 +104,9 @@ def _begins(data, at, end, name):  # type: ignore[no-untyped-def]
 @kernel_function
 def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
     """What a segment says of the colors: 1 that they are YCbCr, -1 that they are others, 0 nothing."""
-    if marker == _APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
+    if marker == APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
         return 1
-    if marker == _APP14 and end - begin >= 12 and _begins(data, begin, end, (0x41, 0x64, 0x6F, 0x62, 0x65)):  # Adobe
+    if marker == APP14 and end - begin >= 12 and _begins(data, begin, end, (0x41, 0x64, 0x6F, 0x62, 0x65)):  # Adobe
         return 1 if data[begin + 11] == 1 else -1
     return 0
 
@@ -122,26 +117,26 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
 
     Fills `tables` with the factors on the way. 0 as well where one of the segments is not usual.
     """
-    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:
+    if data.size < 4 or data[0] != 0xFF or data[1] != SOI:
         return 0, False
-    at, frame, told = 2, 0, False
+    at, frame, declares_ycbcr = 2, 0, False
     while True:
         marker, begin, end = segment(data, at)
         if marker == SOS:
-            return frame, told
+            return frame, declares_ycbcr
         colors = _colors(data, marker, begin, end)
-        if colors < 0 or (marker == _DQT and not _read_factors(tables, data, begin, end)):
+        if colors < 0 or (marker == DQT and not _read_factors(tables, data, begin, end)):
             return 0, False
-        if marker == _SOF2 and frame == 0:
+        if marker == SOF2 and frame == 0:
             frame = begin
-        elif marker not in (DHT, _DQT, _COMMENT) and not _APP0 <= marker <= _APP15:
+        elif marker not in (DHT, DQT, COM) and not APP0 <= marker <= APP15:
             return 0, False
-        told |= colors > 0
+        declares_ycbcr |= colors > 0
         at = end
 
 
 @kernel_function
-def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
+def _sampling(data, frame, count, declares_ycbcr):  # type: ignore[no-untyped-def]
     """Blocks across and down an MCU; 0, 0 for what is not usual."""
     across, down = np.int64(data[frame + 7]) >> 4, np.int64(data[frame + 7]) & 15
     if count == 1:  # nothing to be interleaved with, whatever the header says
@@ -149,7 +144,7 @@ def _sampling(data, frame, count, told):  # type: ignore[no-untyped-def]
     chroma_whole = data[frame + 10] == 0x11 and data[frame + 13] == 0x11
     counted = data[frame + 6] == 1 and data[frame + 9] == 2 and data[frame + 12] == 3
     usual = (across == 1 or across == 2) and (down == 1 or (down == 2 and across == 2))
-    return (across, down) if chroma_whole and usual and (told or counted) else (0, 0)
+    return (across, down) if chroma_whole and usual and (declares_ycbcr or counted) else (0, 0)
 
 
 @kernel_function
@@ -169,13 +164,13 @@ def read_head(data, region):  # type: ignore[no-untyped-def]
     """The head of a file, data (n,) uint8, with what a region y x height width needs; and whether it is taken."""
     factors, tables, grids = np.zeros((4, 64), np.int16), np.zeros((3, 64), np.int16), np.zeros((3, 10), np.int64)
     none = Head(0, 0, 0, 1, 1, 0, 0, 0, 0, grids, 0, 0, tables)
-    frame, told = _find_frame(data, factors)
+    frame, declares_ycbcr = _find_frame(data, factors)
     if frame == 0 or _pair(data, frame - 2) < 2 + 6 or data[frame] != 8:
         return none, False
     height, width, count = _pair(data, frame + 1), _pair(data, frame + 3), np.int64(data[frame + 5])
     if (count != 1 and count != 3) or _pair(data, frame - 2) != 2 + 6 + 3 * count:
         return none, False
-    across, down = _sampling(data, frame, count, told)
+    across, down = _sampling(data, frame, count, declares_ycbcr)
     y, x, h, w = np.int64(region[0]), np.int64(region[1]), np.int64(region[2]), np.int64(region[3])
     inside = 0 <= y < y + h <= height and 0 <= x < x + w <= width
     # Of two columns of chroma and less, libjpeg makes pixels in another way.

@@ -9,8 +9,9 @@ import numpy as np
 from dali_ssd.kernels.compile import kernel_function
 from dali_ssd.kernels.jpeg.bits import has_full, load_word, store_word
 from dali_ssd.kernels.jpeg.coefficients import ROOM, TOP_SHIFT, first_ac, read_dc, refine_ac
-from dali_ssd.kernels.jpeg.head import DHT, EOI, SOS, segment
+from dali_ssd.kernels.jpeg.head import segment
 from dali_ssd.kernels.jpeg.huffman import TABLE_SIZE, read_tables
+from dali_ssd.records.format.jpeg_markers import DHT, EOI, SOS
 
 __all__ = ["read_scans"]
 

@@ -27,7 +27,7 @@ __all__ = ["decode_findings", "undecodable"]
 
 _WORKER = ("-m", "dali_ssd.records.decode.dali_worker")
 _BATCH = 64
-_PATIENCE = 120.0
+_TIMEOUT_S = 120.0
 """Seconds without a sign of life after which the decoding process is given up; the largest images take ten."""
 
 
@@ -35,7 +35,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[list[Any]]:
     """What the process says, until it ends or keeps silent for too long."""
     assert process.stdout is not None  # asked for when it was started
     rest = b""
-    while select.select([process.stdout], [], [], _PATIENCE)[0]:
+    while select.select([process.stdout], [], [], _TIMEOUT_S)[0]:
         data = os.read(process.stdout.fileno(), 1 << 16)
         if not data:
             return

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dali_ssd.errors import DatasetError
+from dali_ssd.records.decode.dali_messages import cause
 from dali_ssd.records.format.image_header import read_raster
 from dali_ssd.records.format.recordio import read_record, unpack
 from dali_ssd.util.host_pool import choose_host_pool
@@ -51,13 +52,6 @@ def _build(batch: int) -> Any:
     return pipeline
 
 
-def _reason(message: str) -> str:
-    """The line of DALI's message that says why."""
-    lines = [line.strip() for line in message.splitlines()]
-    after = lines[lines.index("encountered:") + 1 :] if "encountered:" in lines else lines
-    return next((line.rstrip(": ") for line in after if line), "DALI does not say why")
-
-
 class _Decoder:
     """Decodes batches; DALI gives up a pipeline after the first image that it cannot decode, so they are rebuilt."""
 
@@ -74,7 +68,7 @@ class _Decoder:
             self._pipeline.run()
         except RuntimeError as error:
             self._pipeline = None
-            return _reason(str(error))
+            return cause(str(error)) or "DALI does not say why"
         return None
 
 

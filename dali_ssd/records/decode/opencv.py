@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.format.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.lint.findings import Finding, finding
 from dali_ssd.records.lint.shard_report import Task
@@ -66,7 +66,7 @@ def decode_task(task: Task) -> list[Finding]:
         for offset, key in records:
             _, data = unpack(join(buffer, frame_at(buffer, offset, shard)))
             decoded, complaint = _decode(data)
-            place = Place(shard, key, offset)
+            place = RecordLocation(shard, key, offset)
             if not decoded or complaint.startswith("Premature end of JPEG"):
                 findings.append(finding("undecodable-image", place, complaint or "OpenCV cannot decode it"))
             elif complaint:

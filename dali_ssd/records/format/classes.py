@@ -10,7 +10,7 @@ from pathlib import Path
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import read_text
 
-__all__ = ["CLASSES_FILE", "find_classes", "is_background", "read_classes", "similar_names"]
+__all__ = ["CLASSES_FILE", "class_names", "find_classes", "is_background", "read_classes", "similar_names"]
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +69,11 @@ def read_classes(spec: str | Path) -> tuple[str, ...]:
     if "," not in spec and ("/" in spec or spec.endswith(".txt")):
         raise DatasetError(f"there is no file {spec} with class names")
     return _checked([name.strip() for name in spec.split(",") if name.strip()], f"the list {spec!r}")
+
+
+def class_names(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names that an option gives, or those beside the shards. Raises DatasetError if there are none."""
+    return read_classes(option) if option else find_classes(shards)
 
 
 def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:

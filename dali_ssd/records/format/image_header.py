@@ -9,7 +9,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from dali_ssd.records.format.image_faults import find_faults
-from dali_ssd.records.format.jpeg_markers import Jpeg, read_jpeg
+from dali_ssd.records.format.jpeg import Jpeg, read_jpeg
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Raster", "read_raster"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DaliSsdError, DatasetError, Place, RecordError
+from dali_ssd.errors import DaliSsdError, DatasetError, RecordError, RecordLocation
 from dali_ssd.records.format.recordio import MAGIC, Buffer, FrameError, map_shard, scan
 from dali_ssd.util.files import atomic_open, cache_folder, caching, file_identity
 from dali_ssd.util.words import counted
@@ -108,7 +108,7 @@ def check_index(shard: Path, index: Index, source: Path) -> None:
         misfit = _first_misfit(buffer, index)
     if misfit is not None:
         line, why = misfit
-        place = Place(shard, int(index.keys[line]), int(index.offsets[line]))
+        place = RecordLocation(shard, int(index.keys[line]), int(index.offsets[line]))
         raise RecordError(f"{source} does not fit the shard: it points at byte {place.offset}, {why}; {advice}", place)
     for name, numbers in (("key", index.keys), ("byte offset", index.offsets)):
         unique, counts = np.unique(numbers, return_counts=True)

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dali_ssd.records.format.jpeg_markers import COM, DAC, DHT, DNL, DQT, DRI, SOF0, SOF1, SOF2, SOF9, SOF10, SOS
 from dali_ssd.util.words import counted
 
-__all__ = ["FRAMES", "PROGRESSIVE", "Head"]
+__all__ = ["FRAMES", "Head"]
 
-PROGRESSIVE, _ARITHMETIC_PROGRESSIVE = 0xC2, 0xCA
-_SEQUENTIAL, _IN_PASSES = (0xC0, 0xC1), (PROGRESSIVE, _ARITHMETIC_PROGRESSIVE)
-_DECODED = (*_SEQUENTIAL, 0xC9, *_IN_PASSES)
+_SEQUENTIAL, _IN_PASSES = (SOF0, SOF1), (SOF2, SOF10)
+_DECODED = (*_SEQUENTIAL, SOF9, *_IN_PASSES)
 """Baseline, extended and arithmetic, and those in passes. The rest is lossless or hierarchical."""
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, DAC}
 """Markers that announce size and components; the other three among them are tables."""
-_HUFFMAN, _ARITHMETIC, _SCAN, _QUANTIZATION, _RESTART, _COMMENT = 0xC4, 0xCC, 0xDA, 0xDB, 0xDD, 0xFE
-_IGNORED = frozenset([0xDC, _COMMENT, *range(0xE0, 0xF0)])
+_IGNORED = frozenset([DNL, COM, *range(0xE0, 0xF0)])
 """DNL, comments and application data: nothing in them keeps an image from being decoded."""
 _STANDARD = frozenset([0x00, 0x01, 0x10, 0x11])
 """Huffman tables that libjpeg brings itself for sequential images; motion JPEG leaves them out."""
@@ -48,15 +47,15 @@ class Head:
         """Why a decoder refuses the image for this segment, None if it does not; `body` comes after the length."""
         if marker in FRAMES:
             return self._frame(marker, body)
-        if marker == _SCAN:
+        if marker == SOS:
             return self._scan(body)
-        if marker == _QUANTIZATION:
+        if marker == DQT:
             return self._quantization(body)
-        if marker == _HUFFMAN:
+        if marker == DHT:
             return self._huffman(body)
-        if marker == _ARITHMETIC:
+        if marker == DAC:
             return _conditioning(body)
-        if marker == _RESTART:
+        if marker == DRI:
             return None if len(body) == 2 else f"a restart interval of {counted(len(body), 'byte')}, not 2"
         return None if marker in _IGNORED else f"it has a segment of the kind 0x{marker:02x}, which no decoder takes"
 
@@ -124,7 +123,7 @@ class Head:
         dc, ac = {choice >> 4 for choice in choices}, {choice & 15 | 0x10 for choice in choices}
         if self.frame in _SEQUENTIAL:
             return dc | ac
-        if self.frame != PROGRESSIVE:
+        if self.frame != SOF2:
             return set()
         if first:
             return ac

@@ -1,106 +1,76 @@
-"""The skeleton of a JPEG: its markers, without decoding a pixel."""
+"""The markers of a JPEG (ITU-T T.81, table B.1), and the one walk over the segments that they begin.
+
+`kernels/jpeg/head.py` has a walk of its own for what it decodes, since it is compiled; the codes are these.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from dali_ssd.records.format.jpeg_head import FRAMES, PROGRESSIVE, Head
+__all__ = [
+    "APP0",
+    "APP1",
+    "APP14",
+    "APP15",
+    "COM",
+    "DAC",
+    "DHT",
+    "DNL",
+    "DQT",
+    "DRI",
+    "EOI",
+    "SIGNATURE",
+    "SOF0",
+    "SOF1",
+    "SOF2",
+    "SOF9",
+    "SOF10",
+    "SOI",
+    "SOS",
+    "Segment",
+    "segments",
+    "stray_bytes",
+]
 
-__all__ = ["Jpeg", "read_jpeg", "without_stray"]
+SOF0, SOF1, SOF2, SOF9, SOF10 = 0xC0, 0xC1, 0xC2, 0xC9, 0xCA
+DHT, DAC, SOI, EOI, SOS, DQT, DNL, DRI = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD
+APP0, APP1, APP14, APP15, COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
 
-_SIGNATURE = b"\xff\xd8\xff"
-_START, _START_OF_SCAN, _END, _APP1 = 0xD8, 0xDA, 0xD9, 0xE1
-_ALONE = frozenset([0x00, 0x01, *range(0xD0, 0xD8)])
-"""Markers without a length that have no business in a head: TEM, the restarts; and the zero that escapes 0xFF."""
+SIGNATURE = b"\xff\xd8\xff"
+"""The first bytes of a JPEG file: the start marker and half of the next."""
 
-
+# No segment begins with 0xFF and one of: 0, which marks the 0xFF as pixels; TEM (1) and the restarts (0xD0 to 0xD7),
+# which stand alone; 0xFF, of which any number may come before a marker.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
-"""A marker among a scan's pixels that ends the scan: none of those alone, which are skipped there."""
+_STRAY = re.compile(rb"(?:[^\xff]|\xff[\x00\x01\xd0-\xd7])+", re.DOTALL)
 
 
-class Jpeg(NamedTuple):
-    """What the markers tell. Size and components are 0 where none announces them."""
+class Segment(NamedTuple):
+    """One segment and what is before it. Its end may lie behind the file's."""
 
-    width: int = 0
-    height: int = 0
-    components: int = 0
-    """1 gray, 3 color, 4 CMYK."""
-    progressive: bool = False
-    """Whether the image comes in passes over all of it, and not from top to bottom."""
-    exif: bytes = b""
-    fault: str | None = None
-    """What is missing: head, size, start of pixels and end have to be there."""
-    refused: str | None = None
-    """Why decoders refuse what is there; the first reason."""
-    stray: tuple[tuple[int, int], ...] = ()
-    """(first, end) of bytes between segments that belong to none. OpenCV passes over them, DALI refuses the image."""
+    marker: int
+    previous: int
+    """Byte where the segment before ends; in between are pixels, fill bytes, or bytes that belong to nothing."""
+    begin: int
+    """Byte of its marker."""
+    end: int
+    body: bytes
+    """What comes after the length; nothing for SOI and EOI, which have none."""
 
 
-def read_jpeg(data: bytes) -> Jpeg | None:
-    """Markers of a JPEG file, None if it does not begin as one."""
-    if not data.startswith(_SIGNATURE):
-        return None
-    found, head, at = Jpeg(), Head(), 2
-    while True:
-        begin = data.find(b"\xff", at)
-        if begin < 0 or begin + 4 > len(data):
-            return found._replace(fault="the file ends in its head, before any pixels")
-        if begin > at:
-            found = found._replace(stray=(*found.stray, (at, begin)))
-        marker, at = data[begin + 1], begin
-        if marker == 0xFF:  # any number of these may stand before a marker
-            at += 1
-        elif marker in _ALONE:
-            at += 2
-            found = found._replace(stray=(*found.stray, (begin, at)))
-        elif marker == _START:
-            at += 2
-            found = _refuse(found, "it begins twice")
-        elif marker == _END:
-            return found._replace(fault="the end marker comes before any pixels")
-        else:
-            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
-            body = data[begin + 4 : at]
-            found = _refuse(_read_segment(found, marker, body), head.refusal(marker, body))
-            if marker == _START_OF_SCAN:
-                found = found._replace(fault=_scan_fault(data, begin, found))
-                return _refuse(found, _later_refusal(data, at, head)) if head.several_scans else found
+def segments(data: bytes, at: int) -> Iterator[Segment]:
+    """Yield the segments that begin at byte `at` or later, those between scans included."""
+    while found := _MARKER.search(data, at):
+        begin, marker = found.start(), data[found.start() + 1]
+        end = begin + 2
+        if marker not in (SOI, EOI):
+            end += max(2, int.from_bytes(data[begin + 2 : begin + 4], "big"))
+        yield Segment(marker, at, begin, end, data[begin + 4 : end])
+        at = end
 
 
-def without_stray(data: bytes) -> bytes:
-    """Return a JPEG file without the bytes in its head that belong to no segment; other files as they are."""
-    found = read_jpeg(data)
-    for first, end in reversed(found.stray if found is not None else ()):
-        data = data[:first] + data[end:]
-    return data
-
-
-def _refuse(found: Jpeg, reason: str | None) -> Jpeg:
-    return found._replace(refused=reason) if reason is not None and found.refused is None else found
-
-
-def _read_segment(found: Jpeg, marker: int, body: bytes) -> Jpeg:
-    if marker in FRAMES and len(body) >= 6 and not found.width:
-        height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-        return found._replace(width=width, height=height, components=body[5], progressive=marker == PROGRESSIVE)
-    if marker == _APP1 and body.startswith(b"Exif\0\0") and not found.exif:
-        return found._replace(exif=body)
-    return found
-
-
-def _later_refusal(data: bytes, at: int, head: Head) -> str | None:
-    """Why a decoder refuses what stands between the scans; `at`: where the first scan's pixels begin."""
-    reason = None
-    while reason is None and (mark := _MARKER.search(data, at)) and (marker := mark[0][1]) != _END:
-        if marker == _START:
-            return "it begins twice"
-        at = mark.end() + max(2, int.from_bytes(data[mark.end() : mark.end() + 2], "big"))
-        reason = head.refusal(marker, data[mark.end() + 2 : at])
-    return reason
-
-
-def _scan_fault(data: bytes, at: int, found: Jpeg) -> str | None:
-    if not (found.width and found.height):
-        return "pixels begin before the image's size is given"
-    return None if data.rfind(b"\xff\xd9", at) >= 0 else "the end marker is missing: the file was cut"
+def stray_bytes(data: bytes, segment: Segment) -> list[tuple[int, int]]:
+    """Return (first, end) of the bytes before a segment that are neither the previous one's nor fill bytes."""
+    return [found.span() for found in _STRAY.finditer(data, segment.previous, segment.begin)]

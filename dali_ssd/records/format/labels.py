@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 
 __all__ = [
     "MAX_CLASS_ID",
@@ -23,9 +23,9 @@ __all__ = [
     "MAX_HEADER",
     "MAX_WIDTH",
     "Objects",
-    "believable",
     "build_label",
     "is_object",
+    "is_plausible",
     "parse_label",
     "proper_ids",
     "split_label",
@@ -60,7 +60,7 @@ class Objects:
         return len(self.class_ids)
 
 
-def _length(label: NDArray[np.float32], position: int, name: str, low: int, high: int, place: Place) -> int:
+def _length(label: NDArray[np.float32], position: int, name: str, low: int, high: int, place: RecordLocation) -> int:
     value = float(label[position])
     if not (low <= value <= high and value == int(value)):
         raise RecordError(f"label word {position} ({name}) is {value:g}; it must be whole and {low} to {high}", place)
@@ -68,13 +68,13 @@ def _length(label: NDArray[np.float32], position: int, name: str, low: int, high
 
 
 def split_label(
-    label: NDArray[np.float32], place: Place | None = None
+    label: NDArray[np.float32], place: RecordLocation | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Header (A - 2,) and object rows (n, B) of a label, float32, not looked into.
 
     Raises `RecordError` if the label is a single number, or its lengths cannot be true.
     """
-    place = place or Place()
+    place = place or RecordLocation()
     label = np.asarray(label, np.float32).reshape(-1)
     if label.size == 1:
         single = f"{label[0]:g}: packed without --pack-label, or made for classification"
@@ -102,7 +102,7 @@ def proper_ids(ids: NDArray[np.float32]) -> NDArray[np.bool_]:
     return proper
 
 
-def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+def is_plausible(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: label rows (n, B) with a finite class id and mark for difficult, and coordinates that are not absurd.
 
     Extra columns may hold anything: nobody reads them here.
@@ -113,27 +113,27 @@ def believable(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     return good
 
 
-def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: Place) -> None:
+def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: RecordLocation) -> None:
     ids = rows[:, 0]
     for bad, what in (
-        (~believable(rows), "has a NaN, infinite or absurd number"),
+        (~is_plausible(rows), "has a NaN, infinite or absurd number"),
         (~proper_ids(ids), "has a class id that is not a whole number in range"),
     ):
         if bad.any():
             first = int(np.argmax(bad))
-            where = Place(place.shard, place.key, place.offset, int(numbers[first]))
+            where = RecordLocation(place.shard, place.key, place.offset, int(numbers[first]))
             raise RecordError(f"the object {what}: {rows[first, :6].tolist()}", where)
 
 
-def parse_label(label: NDArray[np.float32], place: Place | None = None) -> Objects:
+def parse_label(label: NDArray[np.float32], place: RecordLocation | None = None) -> Objects:
     """Objects of a label. Raises `RecordError` on lengths that cannot be true, NaN, and class ids that are not whole.
 
-    Coordinates are not judged beyond being believable: what is out of 0..1 or inverted comes out as stored.
+    Coordinates are not judged beyond being plausible: what is out of 0..1 or inverted comes out as stored.
     """
     header, rows = split_label(label, place)
     numbers = np.flatnonzero(is_object(rows))
     rows = rows[numbers]
-    _check_rows(rows, numbers, place or Place())
+    _check_rows(rows, numbers, place or RecordLocation())
     difficult = rows[:, 5] != 0 if rows.shape[1] > 5 else np.zeros(len(rows), bool)
     return Objects(rows[:, 1:5].copy(), rows[:, 0].astype(np.int32), difficult, rows[:, 6:].copy(), header.copy())
 

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place, RecordError
+from dali_ssd.errors import DatasetError, RecordError, RecordLocation
 from dali_ssd.util.words import counted
 
 __all__ = [
@@ -66,7 +66,7 @@ class FrameError(RecordError):
     `truncated`: the shard ends before the record does.
     """
 
-    def __init__(self, problem: str, place: Place, kind: Literal["magic", "flags", "truncated"]) -> None:
+    def __init__(self, problem: str, place: RecordLocation, kind: Literal["magic", "flags", "truncated"]) -> None:
         super().__init__(problem, place)
         self.kind = kind
 
@@ -106,7 +106,7 @@ def pack(header: Header, payload: bytes) -> bytes:
     return _HEADER.pack(label.size, 0.0, header.id, header.id2) + label.tobytes() + payload
 
 
-def unpack(record: bytes, place: Place | None = None) -> tuple[Header, bytes]:
+def unpack(record: bytes, place: RecordLocation | None = None) -> tuple[Header, bytes]:
     """Header and image bytes of a record. Raises `RecordError` where the record is shorter than its label says."""
     if len(record) < _HEADER.size:
         size = counted(len(record), "byte")
@@ -146,7 +146,7 @@ def frame(record: bytes) -> bytes:
     return parts + bytes(-len(parts) % 4)
 
 
-def _read_part(buffer: Buffer, start: int, place: Place) -> tuple[int, int]:
+def _read_part(buffer: Buffer, start: int, place: RecordLocation) -> tuple[int, int]:
     """(flag, length) of the part at byte `start`; errors name the record's `place`."""
     size = len(buffer)
     if start + _PART.size > size:
@@ -169,7 +169,7 @@ def walk_parts(buffer: Buffer, offset: int, shard: Path | None = None) -> Iterat
 
     Raises `FrameError` with the record's place where the next part is not there.
     """
-    place = Place(shard, offset=offset)
+    place = RecordLocation(shard, offset=offset)
     if not 0 <= offset < len(buffer):
         problem = f"byte {offset} is outside of the shard, which has {counted(len(buffer), 'byte')}"
         raise FrameError(problem, place, "truncated")

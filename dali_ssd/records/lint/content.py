@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import Place, RecordError
-from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, Raster, read_raster
-from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
+from dali_ssd.errors import RecordError, RecordLocation
+from dali_ssd.records.format.image_header import FORMATS, Raster, read_raster
+from dali_ssd.records.format.jpeg_markers import SIGNATURE
+from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
 from dali_ssd.records.format.recordio import unpack
-from dali_ssd.records.lint.findings import Finding, finding
+from dali_ssd.records.lint.box_checks import CHECKS_INSIDE, box_faults
+from dali_ssd.records.lint.findings import KINDS, Finding, finding
+from dali_ssd.records.lint.image_checks import IMAGE_CHECKS
 from dali_ssd.util.words import counted
 
 __all__ = [
     "FRACTION_LIMIT",
-    "OVERHANG",
     "Content",
-    "Scale",
+    "LabelUnit",
     "check_record",
     "describe",
     "in_fractions",
     "in_pixels",
-    "scale_of",
+    "unit_of",
 ]
 
-Scale = Literal["none", "fraction", "pixel", "mixed"]
+LabelUnit = Literal["none", "fraction", "pixel", "mixed"]
 """What the coordinates of a record look like; none: it has no box that could tell; mixed: some of both, it seems."""
+
+_ONE = np.ones(2, np.float32)
+"""Width and height of an image in its own fractions."""
 
 FRACTION_LIMIT = 2.0
 """Coordinates up to here may be fractions that reach beyond the image; above, they count pixels."""
-OVERHANG = 1e-3
-"""How far, as a fraction of the image, a box may reach beyond it without a finding: rounding goes no further."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Content:
     """What a record holds, and all that is wrong with it."""
 
     findings: list[Finding] = field(default_factory=list)
-    scale: Scale = "none"
+    unit: LabelUnit = "none"
     top_class: int = -1
     """Largest class id; -1 without objects."""
     objects: int = 0
@@ -59,9 +63,9 @@ class Content:
     """Whether the image is a progressive JPEG."""
 
 
-def scale_of(rows: NDArray[np.float32]) -> Scale:
+def unit_of(rows: NDArray[np.float32]) -> LabelUnit:
     """What the coordinates of label rows (n, B) look like."""
-    if not (is_object(rows) & believable(rows)).any():
+    if not (is_object(rows) & is_plausible(rows)).any():
         return "none"
     if not in_pixels(rows).any():
         return "fraction"
@@ -70,7 +74,7 @@ def scale_of(rows: NDArray[np.float32]) -> Scale:
 
 def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
-    real = is_object(rows) & believable(rows)
+    real = is_object(rows) & is_plausible(rows)
     large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     return large
 
@@ -81,7 +85,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     Their boxes are smaller than a pixel, or hardly larger and in the image's corner, as (0, 0, 1, 1) is: as fractions,
     the whole image. A pixel elsewhere, such as (1, 0, 2, 1), may be an object.
     """
-    real, low, high = is_object(rows) & believable(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
+    real, low, high = is_object(rows) & is_plausible(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
     with np.errstate(invalid="ignore", over="ignore"):
         tiny = (high - low).prod(axis=1) < 1
         corner = (low <= 0).all(axis=1) & (high < 2).all(axis=1)
@@ -89,7 +93,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     return small
 
 
-def check_record(record: bytes, place: Place) -> Content:
+def check_record(record: bytes, place: RecordLocation) -> Content:
     """All findings on a record's bytes, in the order header, label, image; the image is not decoded."""
     content = Content()
     try:
@@ -106,45 +110,31 @@ def check_record(record: bytes, place: Place) -> Content:
         content.findings.append(finding(kind, place, error.problem))
         return content
     if len(rows) and _usual(rows):
-        content.scale, content.top_class = "fraction", int(rows[:, 0].max())
-        _count(rows, content)
+        content.unit, content.top_class = "fraction", int(rows[:, 0].max())
+        _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
         return content
-    content.scale = scale_of(rows)
+    content.unit = unit_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
         _check_rows(rows, place, content, raster)
     return content
 
 
-def _check_image(data: bytes, place: Place, content: Content) -> Raster | None:
+def _check_image(data: bytes, place: RecordLocation, content: Content) -> Raster | None:
     raster = read_raster(data)
     if raster is None:
         content.findings.append(_no_image(data, place))
         return None
-    size = f"{raster.format} of {raster.width}x{raster.height}"
     content.pixels, content.progressive = raster.width * raster.height, raster.progressive
-    if raster.format not in FORMATS:
-        content.findings.append(finding("unknown-format", place, size))
-    elif raster.turned_tiff:
-        what = f"{size} with an orientation tag, which only some readers follow"
-        content.findings.append(finding("turned-tiff", place, what))
-    elif (raster.format, raster.mode) != ("JPEG", "RGB"):
+    problems = {kind: check.find(raster, len(data)) for kind, check in IMAGE_CHECKS.items()}
+    content.findings += [finding(kind, place, what) for kind, what in problems.items() if what is not None]
+    usable = raster.format in FORMATS and not raster.turned_tiff
+    if usable and (raster.format, raster.mode) != ("JPEG", "RGB"):
         content.image = f"{raster.format} {raster.mode}"
-    if content.pixels > MAX_PIXELS:
-        content.findings.append(finding("huge-image", place, f"{size} in {counted(len(data), 'byte')}"))
-    if raster.fault is not None:
-        content.findings.append(finding("truncated-image", place, f"{size}: {raster.fault}"))
-    elif raster.refused is not None:
-        content.findings.append(finding("undecodable-image", place, f"{size}: {raster.refused}"))
-    elif raster.stray:
-        what = f"{size} with {counted(raster.stray, 'stray byte')} between its segments"
-        content.findings.append(finding("stray-bytes", place, what))
-    if raster.orientation != 1:
-        content.findings.append(finding("exif-rotation", place, f"orientation {raster.orientation}, {size} raw"))
     return raster
 
 
-def _no_image(data: bytes, place: Place) -> Finding:
-    if data.startswith(b"\xff\xd8\xff"):
+def _no_image(data: bytes, place: RecordLocation) -> Finding:
+    if data.startswith(SIGNATURE):
         return finding("truncated-image", place, f"a JPEG of {counted(len(data), 'byte')} that does not tell its size")
     what = (
         f"{counted(len(data), 'byte')}, beginning with {data[:8]!r}" if data else "there are no bytes behind the label"
@@ -160,49 +150,45 @@ def _usual(rows: NDArray[np.float32]) -> bool:
     return bool(inside and (high > low).all() and proper and np.isfinite(rows[:, 5:6]).all())
 
 
-def _check_rows(rows: NDArray[np.float32], place: Place, content: Content, raster: Raster | None) -> None:
+def _check_rows(rows: NDArray[np.float32], place: RecordLocation, content: Content, raster: Raster | None) -> None:
     """Findings on the objects (n, B) of a label."""
     real = is_object(rows)
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))
         return
-    finite = believable(rows)
+    finite = is_plausible(rows)
     ids = np.where(finite, rows[:, 0], 0)
     fitting = proper_ids(ids)
     content.top_class = int(ids[real & fitting].max(initial=-1))
-    problems: list[tuple[str, NDArray[np.bool_]]] = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
-    problems += _box_problems(rows[:, 1:5], real & finite, content.scale, raster)
-    useless = np.any([bad for kind, bad in problems if kind != "overhanging-box"], axis=0)
-    _count(rows[real & ~useless], content)
+    problems = [("not-finite", real & ~finite), ("bad-class", real & ~fitting)]
+    size: NDArray[np.float32] | None = _ONE
+    if content.unit in ("pixel", "mixed"):
+        size = None if raster is None else np.array((raster.width, raster.height), np.float32)
+    problems += box_faults(rows[:, 1:5], real & finite, size)
+    _judge(rows, problems, place, content)
+
+
+def _judge(
+    rows: NDArray[np.float32],
+    problems: Sequence[tuple[str, NDArray[np.bool_]]],
+    place: RecordLocation,
+    content: Content,
+) -> None:
+    """Add findings on label rows (n, B), of which `problems` has (kind, (n,) bool), and count the good objects."""
+    useful = is_object(rows)
     for kind, bad in problems:
+        if KINDS[kind].repair == "drop object":
+            useful &= ~bad
         for number in np.flatnonzero(bad):
             where = replace(place, object=int(number))
             content.findings.append(finding(kind, where, describe(rows[number])))
+    _count(rows[useful], content)
 
 
 def _count(rows: NDArray[np.float32], content: Content) -> None:
     """Count objects (n, B) that nothing is wrong with, but that they may reach beyond the image."""
     content.objects = len(rows)
     content.difficult = int((rows[:, 5] != 0).sum()) if rows.shape[1] > 5 else 0
-
-
-def _box_problems(
-    boxes: NDArray[np.float32], usable: NDArray[np.bool_], scale: Scale, raster: Raster | None
-) -> list[tuple[str, NDArray[np.bool_]]]:
-    """(kind, (n,) bool) for each kind of box (n, 4) that is wrong; each box is in one at most."""
-    low, high = boxes[:, :2], boxes[:, 2:]
-    inverted = usable & (high < low).any(axis=1)
-    flat = usable & ~inverted & (high == low).any(axis=1)
-    pixels = scale in ("pixel", "mixed")
-    if pixels and raster is None:
-        return [("inverted-box", inverted), ("zero-area-box", flat)]
-    whole = (raster.width, raster.height) if pixels and raster is not None else (1, 1)
-    size = np.array(whole, np.float32)
-    rest = usable & ~inverted & ~flat
-    outside = rest & ((low >= size) | (high <= 0)).any(axis=1)
-    slack = OVERHANG * size
-    over = rest & ~outside & ((low < -slack) | (high > size + slack)).any(axis=1)
-    return [("inverted-box", inverted), ("zero-area-box", flat), ("outside-box", outside), ("overhanging-box", over)]
 
 
 def describe(row: NDArray[np.float32]) -> str:

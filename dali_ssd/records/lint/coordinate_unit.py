@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from dali_ssd.config import AnyCoordinates, RecordsConfig
-from dali_ssd.errors import DatasetError, Place
-from dali_ssd.records.lint.content import FRACTION_LIMIT, Scale
+from dali_ssd.config import AnyUnit, CoordinateUnit, RecordsConfig
+from dali_ssd.errors import DatasetError, RecordLocation
+from dali_ssd.records.lint.content import FRACTION_LIMIT, LabelUnit
 from dali_ssd.util.words import counted
 
-__all__ = ["Coordinates", "Scales", "guess_coordinates", "resolve_coordinates"]
+__all__ = ["LabelUnits", "guess_unit", "resolve_unit"]
 
-Coordinates = Literal["fraction", "pixel"]
-Scales = Sequence[tuple[Place, Scale]]
+LabelUnits = Sequence[tuple[RecordLocation, LabelUnit]]
 """What each record's coordinates look like."""
 
 _CLEAR = 0.9
 """Share of the records that have to look alike for the rest to be taken as faulty."""
 
 
-def _split(scales: Scales) -> tuple[list[Place], list[Place]]:
-    return [p for p, scale in scales if scale == "fraction"], [p for p, scale in scales if scale in ("pixel", "mixed")]
+def _split(units: LabelUnits) -> tuple[list[RecordLocation], list[RecordLocation]]:
+    return [p for p, unit in units if unit == "fraction"], [p for p, unit in units if unit in ("pixel", "mixed")]
 
 
-def guess_coordinates(scales: Scales) -> Coordinates | None:
+def guess_unit(units: LabelUnits) -> CoordinateUnit | None:
     """What nine out of ten records look like; None if neither. Without any box: fractions."""
-    fractions, pixels = _split(scales)
+    fractions, pixels = _split(units)
     total = len(fractions) + len(pixels)
     if len(fractions) >= _CLEAR * total:
         return "fraction"
     return "pixel" if len(pixels) >= _CLEAR * total else None
 
 
-def resolve_coordinates(scales: Scales, wanted: AnyCoordinates = RecordsConfig.coordinates) -> Coordinates:
+def resolve_unit(units: LabelUnits, wanted: AnyUnit = RecordsConfig.coordinates) -> CoordinateUnit:
     """What the coordinates are to be taken for. Raises `DatasetError` if `auto` would have to guess blindly."""
     if wanted != "auto":
         return wanted
-    guess = guess_coordinates(scales)
+    guess = guess_unit(units)
     if guess is None:
-        fractions, pixels = _split(scales)
+        fractions, pixels = _split(units)
         raise DatasetError(
             f"cannot tell whether the labels have fractions or pixels: {counted(len(pixels), 'record')} with "
             f"coordinates above {FRACTION_LIMIT:g} ({pixels[0]}), {len(fractions)} with none ({fractions[0]}); say "

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,20 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.config import CoordinateUnit
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.dataset import Dataset, concatenate
-from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.lint.findings import Finding, to_json, worst_first
 from dali_ssd.records.lint.shard_report import RecordFacts, ShardReport
 from dali_ssd.util.files import atomic_open, cache_folder, caching
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, first_few
 
 __all__ = ["DatasetReport"]
 
 _NAMED = 50
 """Faulty records that an error names itself; where there are more, it names the file that lists all."""
-_SHARDS = 5
-"""Shards that an error names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,7 @@ class DatasetReport:
     reports: tuple[ShardReport, ...]
     """One for each shard that could be read."""
     findings: tuple[Finding, ...]
-    coordinates: Coordinates
+    unit: CoordinateUnit
     """What the boxes of the labels are taken for."""
     num_classes: int | None
     """Number of classes that the labels were held against, None if against none."""
@@ -109,13 +107,13 @@ class DatasetReport:
 
     def require_readable(self) -> None:
         """Raise `DatasetError` if shards cannot be read, if there are no records, or if nobody can tell their unit."""
-        for kinds in (("unreadable", "name-not-utf8"), ("unclear-coordinates",)):
-            messages = [found.message for found in self.findings if found.kind in kinds]
-            if messages:
-                raise DatasetError("; ".join(_some(messages)))
+        fatal = [found for found in self.findings if found.meaning.fatal]
+        shards = [found.message for found in fatal if found.meaning.part == "shard"]
+        if fatal:
+            raise DatasetError("; ".join(first_few(shards or [found.message for found in fatal], "shard")))
         if len(self.dataset):
             return
-        where, missed = self._some_shards(), self.count("unindexed")
+        where, missed = self._shard_names, self.count("unindexed")
         if missed:
             raise DatasetError(
                 f"no records in {where}: the indexes list none of {missed} that are there; "
@@ -149,7 +147,7 @@ class DatasetReport:
 
     def require_countable(self) -> None:
         """Raise `DatasetError` if no good record has an object that a score could count: each would be nan."""
-        where = self._some_shards()
+        where = self._shard_names
         if not self.objects:
             raise DatasetError(f"no objects with an area inside of their image in {where}: there is nothing to find")
         if self.objects == self.difficult:
@@ -193,7 +191,7 @@ class DatasetReport:
         return {
             "shards": [str(shard) for shard in self.shards],
             "records": self.records,
-            "coordinates": self.coordinates,
+            "coordinates": self.unit,
             **{f"{severity}s": self.count(severity) for severity in ("error", "warning", "note")},
             "kinds": {
                 kind: {"severity": some[0].severity, "count": len(some), "advice": some[0].advice}
@@ -208,17 +206,17 @@ class DatasetReport:
     def _column(self, name: str) -> NDArray[np.int64]:
         return np.array([getattr(facts, name) for facts in self._facts()], np.int64)
 
-    def _some_shards(self) -> str:
-        more = ", ..." if len(self.shards) > _SHARDS else ""
-        return ", ".join(map(str, self.shards[:_SHARDS])) + more
+    @property
+    def _shard_names(self) -> str:
+        return ", ".join(first_few(self.shards, "shard"))
 
     @cached_property
-    def _record_errors(self) -> list[tuple[Place, int | None]]:
-        """Place of each error of a record, and the record's number, None if it is none of the dataset's."""
-        places = [found.place for found in self.errors if not found.kind.startswith(("index-", "name-"))]
+    def _record_errors(self) -> list[tuple[RecordLocation, int | None]]:
+        """RecordLocation of each error of a record, and the record's number, None if it is none of the dataset's."""
+        places = [found.place for found in self.errors if found.meaning.part == "record"]
         return [(place, self._number(place)) for place in places]
 
-    def _number(self, place: Place) -> int | None:
+    def _number(self, place: RecordLocation) -> int | None:
         if place.shard is None or place.offset is None:
             return None
         return self.dataset.find(place.shard, place.offset)
@@ -227,12 +225,6 @@ class DatasetReport:
 def _write_text(path: str | Path, text: str) -> None:
     with atomic_open(path, "w") as file:
         file.write(text)
-
-
-def _some(messages: Sequence[str]) -> list[str]:
-    """Messages about shards, the first few of many and how many more there are."""
-    more = [f"and {counted(len(messages) - _SHARDS, 'shard')} more"] if len(messages) > _SHARDS else []
-    return [*messages[:_SHARDS], *more]
 
 
 def _listing(report: DatasetReport) -> list[str]:

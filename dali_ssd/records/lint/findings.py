@@ -1,97 +1,127 @@
-"""What `dali-ssd check` can find: kinds, how bad each is, and what to do about it.
-
-error     the record, entry or shard cannot be used; loaders refuse it (or skip it, if told)
-warning   usable, but something is lost or suspicious; `check` ends with 1
-note      allowed, only said
-"""
+"""What `dali-ssd check` can find: all kinds, and a finding as text and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, get_args
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
+from dali_ssd.records.lint.box_checks import BOX_CHECKS
+from dali_ssd.records.lint.image_checks import IMAGE_CHECKS
+from dali_ssd.records.lint.kinds import REBUILD_INDEX, WITHOUT_IT, WITHOUT_OBJECTS, Kind, Severity
 
-__all__ = ["KINDS", "Finding", "Kind", "Severity", "finding", "from_json", "summary", "to_json", "worst_first"]
+__all__ = ["KINDS", "Finding", "finding", "from_json", "summary", "to_json", "worst_first"]
 
-Severity = Literal["error", "warning", "note"]
 _WORST_FIRST: tuple[Severity, ...] = get_args(Severity)
 
-
-class Kind(NamedTuple):
-    """A kind of finding."""
-
-    severity: Severity
-    title: str
-    advice: str
-
-
-_FIX = "`dali-ssd check --fix OUT` writes shards without it"
-_FIX_OBJECT = "`dali-ssd check --fix OUT` writes shards without such objects"
-_INDEX = "rebuild the index by `dali-ssd index`; where the shard is damaged as well, `dali-ssd check --fix OUT`"
-
 KINDS: dict[str, Kind] = {
-    "unreadable": Kind("error", "the shard cannot be read", "check the path and its permissions"),
+    "unreadable": Kind(
+        "error", "the shard cannot be read", "check the path and its permissions", part="shard", fatal=True
+    ),
     "name-not-utf8": Kind(
         "error",
         "a shard whose name, or whose folder's, is not UTF-8, so that DALI cannot open it",
         "rename it, or link to it under another name",
+        part="shard",
+        fatal=True,
     ),
-    "bad-magic": Kind("error", "bytes where a record should begin", _FIX),
-    "bad-parts": Kind("error", "a split record with parts missing or in the wrong order", _FIX),
-    "truncated-shard": Kind("error", "the shard ends inside of a record", f"copy the shard again; or {_FIX}"),
-    "swallowed": Kind("error", "a record whose length reaches into the next record", _FIX),
+    "bad-magic": Kind("error", "bytes where a record should begin", WITHOUT_IT, repair="drop bytes"),
+    "bad-parts": Kind(
+        "error", "a split record with parts missing or in the wrong order", WITHOUT_IT, repair="drop bytes"
+    ),
+    "truncated-shard": Kind(
+        "error", "the shard ends inside of a record", f"copy the shard again; or {WITHOUT_IT}", repair="drop bytes"
+    ),
+    "swallowed": Kind("error", "a record whose length reaches into the next record", WITHOUT_IT, repair="drop bytes"),
     "misaligned": Kind(
-        "error", "a record at an offset that is no multiple of 4", "`dali-ssd check --fix OUT` realigns it"
+        "error",
+        "a record at an offset that is no multiple of 4",
+        "`dali-ssd check --fix OUT` realigns it",
+        repair="realign record",
     ),
-    "empty-shard": Kind("note", "a shard without records", "delete it, if that was not meant"),
-    "index-missing": Kind("note", "no index beside the shard", "loaders build it; or run `dali-ssd index`"),
-    "index-unreadable": Kind("error", "the index is not one", _INDEX),
-    "index-foreign": Kind("error", "the index belongs to another file", _INDEX),
-    "index-misfit": Kind("error", "index entries that do not point at the beginning of a record", _INDEX),
-    "index-duplicate-key": Kind("error", "keys that the index has more than once", _INDEX),
-    "index-duplicate-offset": Kind("error", "records that the index lists more than once", _INDEX),
-    "unindexed": Kind("warning", "records that the index does not list, so nobody reads them", _INDEX),
+    "empty-shard": Kind("note", "a shard without records", "delete it, if that was not meant", part="shard"),
+    "index-missing": Kind(
+        "note",
+        "no index beside the shard",
+        "loaders build it; or run `dali-ssd index`",
+        repair="write index",
+        part="index",
+    ),
+    "index-unreadable": Kind("error", "the index is not one", REBUILD_INDEX, repair="write index", part="index"),
+    "index-foreign": Kind(
+        "error", "the index belongs to another file", REBUILD_INDEX, repair="write index", part="index"
+    ),
+    "index-misfit": Kind(
+        "error",
+        "index entries that do not point at the beginning of a record",
+        REBUILD_INDEX,
+        repair="write index",
+        part="index",
+    ),
+    "index-duplicate-key": Kind(
+        "error", "keys that the index has more than once", REBUILD_INDEX, repair="write index", part="index"
+    ),
+    "index-duplicate-offset": Kind(
+        "error", "records that the index lists more than once", REBUILD_INDEX, repair="write index", part="index"
+    ),
+    "unindexed": Kind(
+        "warning",
+        "records that the index does not list, so nobody reads them",
+        REBUILD_INDEX,
+        repair="write index",
+        part="index",
+        logged=True,
+    ),
     "left-out": Kind("note", "damage that the index leaves out", "nothing; it is not read"),
-    "bad-header": Kind("error", "a record too short for its header and label", _FIX),
-    "bad-label": Kind("error", "label lengths that cannot be true", _FIX),
+    "bad-header": Kind(
+        "error", "a record too short for its header and label", WITHOUT_IT, repair="drop record", decodable=False
+    ),
+    "bad-label": Kind("error", "label lengths that cannot be true", WITHOUT_IT, repair="drop record"),
     "scalar-label": Kind(
         "error",
         "labels that are one number, so without boxes (packed without --pack-label, or made for classification)",
         "pack them again by im2rec with --pack-label; a set for classification has no boxes to train on",
+        repair="drop record",
     ),
-    "not-finite": Kind("error", "NaN, infinite or absurd numbers in a label", _FIX_OBJECT),
+    "not-finite": Kind("error", "NaN, infinite or absurd numbers in a label", WITHOUT_OBJECTS, repair="drop object"),
     "bad-class": Kind(
-        "error", "class ids that are negative, not whole, or absurd (-1 alone means no object)", _FIX_OBJECT
+        "error",
+        "class ids that are negative, not whole, or absurd (-1 alone means no object)",
+        WITHOUT_OBJECTS,
+        repair="drop object",
     ),
     "unknown-class": Kind(
-        "error", "class ids that the class names do not reach", f"give all class names; or {_FIX_OBJECT}"
+        "error",
+        "class ids that the class names do not reach",
+        f"give all class names; or {WITHOUT_OBJECTS}",
+        repair="drop object",
     ),
-    "inverted-box": Kind("error", "boxes with left and right, or top and bottom, exchanged", _FIX_OBJECT),
-    "zero-area-box": Kind("warning", "boxes without area", _FIX_OBJECT),
-    "outside-box": Kind("warning", "boxes that lie outside of the image", _FIX_OBJECT),
-    "overhanging-box": Kind("warning", "boxes that reach beyond the image", "`dali-ssd check --fix OUT` clips them"),
+    **{name: check.kind for name, check in BOX_CHECKS.items()},
     "unclear-coordinates": Kind(
         "error",
         "labels of which some have fractions and some pixels, so that neither can be guessed",
         "say `--coordinates fraction` or `pixel` if one is meant; `dali-ssd check --fix OUT` then converts the others",
+        fatal=True,
     ),
     "labels-in-pixels": Kind(
         "warning",
         "labels in pixels, which MXNet's and GluonCV's own loaders cannot train on",
         "say `--coordinates pixel` if that is meant; `dali-ssd check --coordinates fraction --fix OUT` converts them",
+        logged=True,
     ),
     "pixel-coordinates": Kind(
         "error",
         "pixel coordinates where fractions belong",
         "if all labels are so, say `--coordinates pixel`; else `dali-ssd check --fix OUT` converts them",
+        repair="convert box",
     ),
     "fraction-coordinates": Kind(
         "error",
         "fractions where all other labels have pixel coordinates",
         "`dali-ssd check --coordinates pixel --fix OUT` converts them",
+        repair="convert box",
     ),
     "nothing-to-learn": Kind(
         "warning",
@@ -104,29 +134,11 @@ KINDS: dict[str, Kind] = {
         "nothing for training; to score, write them again without the mark, or take others",
     ),
     "no-objects": Kind("note", "records without objects", "nothing; they are trained on as background"),
-    "not-an-image": Kind("error", "records that hold no image", _FIX),
-    "unknown-format": Kind("error", "images in a format that is not decoded for training", _FIX),
-    "turned-tiff": Kind(
-        "error",
-        "TIFFs with an orientation tag, which some readers follow and some do not, so that boxes would fit only some",
-        f"pack them again, saved upright or as JPEG or PNG; or {_FIX}",
-    ),
-    "truncated-image": Kind("error", "images that end too early", _FIX),
-    "stray-bytes": Kind(
-        "error",
-        "JPEGs with bytes in their head that belong to no segment, which DALI does not decode",
-        "`dali-ssd check --fix OUT` takes the bytes out, without loss",
-    ),
-    "undecodable-image": Kind("error", "images that cannot be decoded", _FIX),
-    "damaged-image": Kind("warning", "images that decode, with damage inside", _FIX),
-    "huge-image": Kind("error", "images of an absurd size (a decompression bomb?)", _FIX),
+    "not-an-image": Kind("error", "records that hold no image", WITHOUT_IT, repair="drop record", decodable=False),
+    **{name: check.kind for name, check in IMAGE_CHECKS.items()},
+    "damaged-image": Kind("warning", "images that decode, with damage inside", WITHOUT_IT, repair="drop record"),
     "unusual-image": Kind(
         "note", "images that are not color JPEGs", "nothing; they are decoded to RGB like the others"
-    ),
-    "exif-rotation": Kind(
-        "note",
-        "images with EXIF rotation",
-        "labels refer to the raw raster, as MXNet decodes it; draw some by `dali-ssd show`",
     ),
 }
 """Every kind; in the report those of one severity are in this order."""
@@ -138,26 +150,31 @@ class Finding:
 
     kind: str
     """A key of `KINDS`."""
-    place: Place
+    place: RecordLocation
     message: str
     """What is there, with the numbers."""
 
     @property
+    def meaning(self) -> Kind:
+        """All that follows from its kind."""
+        return KINDS[self.kind]
+
+    @property
     def severity(self) -> Severity:
         """How bad it is."""
-        return KINDS[self.kind].severity
+        return self.meaning.severity
 
     @property
     def advice(self) -> str:
         """What to do about it."""
-        return KINDS[self.kind].advice
+        return self.meaning.advice
 
     def __str__(self) -> str:
         where = str(self.place)
         return f"{where}: {self.message}" if where else self.message
 
 
-def finding(kind: str, place: Place, message: str) -> Finding:
+def finding(kind: str, place: RecordLocation, message: str) -> Finding:
     """A finding of a known kind."""
     if kind not in KINDS:
         raise KeyError(kind)
@@ -172,7 +189,7 @@ def to_json(found: Finding) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any], shard: Path) -> Finding:
     """The finding about `shard` that `to_json` was given; the shard may go by another name than it did then."""
-    return finding(data["kind"], Place(shard, data["key"], data["offset"], data["object"]), data["message"])
+    return finding(data["kind"], RecordLocation(shard, data["key"], data["offset"], data["object"]), data["message"])
 
 
 def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.format.index import Index, index_path, read_index
 from dali_ssd.records.format.recordio import Frame, map_shard
 from dali_ssd.records.lint.findings import Finding, finding
-from dali_ssd.records.lint.recover import DAMAGE, salvage
+from dali_ssd.records.lint.recover import salvage
 
 __all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
 
@@ -36,7 +36,7 @@ class Structure:
         """Records that readers see, with their keys."""
         return ((frame, key) for frame, key in zip(self.frames, self.keys, strict=True) if key is not None)
 
-    def adopt(self) -> None:
+    def index_unlisted(self) -> None:
         """Give keys to the records that the index does not list, but for those left out of it on purpose."""
         meant, free = read_left_out(self.shard), 1 + max((key for key in self.keys if key is not None), default=-1)
         for number, frame in enumerate(self.frames):
@@ -70,7 +70,7 @@ def shard_structure(shard: Path) -> Structure:
             else:
                 structure.findings.append(item)
     if not structure.frames and not structure.findings:
-        structure.findings.append(finding("empty-shard", Place(shard), "no records"))
+        structure.findings.append(finding("empty-shard", RecordLocation(shard), "no records"))
     indexed = _attach_index(structure)
     for frame, key in zip(structure.frames, structure.keys, strict=True):
         structure.findings += _misaligned(shard, frame, key)
@@ -83,18 +83,23 @@ def shard_structure(shard: Path) -> Structure:
 def _tell_once(structure: Structure) -> None:
     """Damage where the index has an entry is one finding, with the key of that entry."""
     keys = {found.place.offset: found.place.key for found in structure.findings if found.kind == "index-misfit"}
-    damaged = {found.place.offset for found in structure.findings if found.kind in DAMAGE}
+    damaged = {found.place.offset for found in structure.findings if _is_damage(found)}
     structure.findings = [
-        replace(found, place=replace(found.place, key=keys.get(found.place.offset))) if found.kind in DAMAGE else found
+        replace(found, place=replace(found.place, key=keys.get(found.place.offset))) if _is_damage(found) else found
         for found in structure.findings
         if found.kind != "index-misfit" or found.place.offset not in damaged
     ]
 
 
+def _is_damage(found: Finding) -> bool:
+    """Whether no whole record is there."""
+    return found.meaning.repair == "drop bytes"
+
+
 def _misaligned(shard: Path, frame: Frame, key: int | None) -> Iterator[Finding]:
     """Whether a record that is read, since it has a key, begins where none should."""
     if frame.offset % 4 and key is not None:
-        yield finding("misaligned", Place(shard, key, frame.offset), "the record begins at no multiple of 4")
+        yield finding("misaligned", RecordLocation(shard, key, frame.offset), "the record begins at no multiple of 4")
 
 
 def _attach_index(structure: Structure) -> bool:
@@ -102,19 +107,19 @@ def _attach_index(structure: Structure) -> bool:
     path = index_path(structure.shard)
     structure.keys = list(range(len(structure.frames)))
     if not path.exists():
-        structure.findings.append(finding("index-missing", Place(structure.shard), f"there is no {path.name}"))
+        structure.findings.append(finding("index-missing", RecordLocation(structure.shard), f"there is no {path.name}"))
         return False
     try:
         index = read_index(path)
     except DatasetError as error:
-        structure.findings.append(finding("index-unreadable", Place(structure.shard), str(error)))
+        structure.findings.append(finding("index-unreadable", RecordLocation(structure.shard), str(error)))
         return False
     offsets = np.array([frame.offset for frame in structure.frames], np.int64)
     fits = np.isin(index.offsets, offsets)
     if len(index) and fits.mean() < _FOREIGN:
         misfits = len(index) - int(fits.sum())
         message = f"entries of {path.name} that fit no record of the shard: {misfits:,} of {len(index):,}"
-        structure.findings.append(finding("index-foreign", Place(structure.shard), message))
+        structure.findings.append(finding("index-foreign", RecordLocation(structure.shard), message))
         return False
     structure.findings += _misfits(structure.shard, index, fits)
     structure.findings += _duplicates(structure.shard, index)
@@ -125,7 +130,7 @@ def _attach_index(structure: Structure) -> bool:
 
 def _misfits(shard: Path, index: Index, fits: NDArray[np.bool_]) -> Iterator[Finding]:
     for number in np.flatnonzero(~fits):
-        place = Place(shard, int(index.keys[number]), int(index.offsets[number]))
+        place = RecordLocation(shard, int(index.keys[number]), int(index.offsets[number]))
         yield finding("index-misfit", place, f"no whole record begins at byte {place.offset}")
 
 
@@ -133,7 +138,7 @@ def _duplicates(shard: Path, index: Index) -> Iterator[Finding]:
     for kind, numbers in (("index-duplicate-key", index.keys), ("index-duplicate-offset", index.offsets)):
         values, first, counts = np.unique(numbers, return_index=True, return_counts=True)
         for value, at, count in zip(values[counts > 1], first[counts > 1], counts[counts > 1], strict=True):
-            place = Place(shard, int(index.keys[at]), int(index.offsets[at]))
+            place = RecordLocation(shard, int(index.keys[at]), int(index.offsets[at]))
             yield finding(kind, place, f"{kind.rsplit('-', 1)[1]} {value} stands in the index {count} times")
 
 
@@ -143,11 +148,9 @@ def _left_out(structure: Structure) -> None:
     for frame, key in zip(structure.frames, structure.keys, strict=True):
         if key is None:
             kind = "left-out" if frame.offset in meant else "unindexed"
-            place = Place(structure.shard, offset=frame.offset)
+            place = RecordLocation(structure.shard, offset=frame.offset)
             structure.findings.append(finding(kind, place, f"a record of {frame.length} bytes is not in the index"))
     structure.findings = [
-        finding("left-out", found.place, found.message)
-        if found.kind in DAMAGE and found.place.offset in meant
-        else found
+        finding("left-out", found.place, found.message) if _is_damage(found) and found.place.offset in meant else found
         for found in structure.findings
     ]

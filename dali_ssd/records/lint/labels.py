@@ -11,21 +11,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import Place
+from dali_ssd.config import CoordinateUnit
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.format.labels import proper_ids, split_label
 from dali_ssd.records.format.recordio import frame_at, join, map_shard, unpack
 from dali_ssd.records.lint.content import FRACTION_LIMIT, describe, in_fractions, in_pixels
-from dali_ssd.records.lint.coordinate_unit import Coordinates, Scales
+from dali_ssd.records.lint.coordinate_unit import LabelUnits
 from dali_ssd.records.lint.findings import Finding, finding
 from dali_ssd.records.lint.shard_report import RecordFacts, ShardReport
 from dali_ssd.util.words import counted
 
-__all__ = ["class_findings", "coordinate_findings", "scales_of"]
+__all__ = ["class_findings", "coordinate_findings", "units_of"]
 
 
-def scales_of(reports: Iterable[ShardReport]) -> Scales:
+def units_of(reports: Iterable[ShardReport]) -> LabelUnits:
     """What each record's coordinates look like."""
-    return [(Place(r.shard, facts.key, facts.offset), facts.scale) for r in reports for facts in r.records]
+    return [(RecordLocation(r.shard, facts.key, facts.offset), facts.unit) for r in reports for facts in r.records]
 
 
 def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> list[Finding]:
@@ -41,25 +42,25 @@ def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> l
     ]
 
 
-def coordinate_findings(reports: Iterable[ShardReport], coordinates: Coordinates) -> list[Finding]:
+def coordinate_findings(reports: Iterable[ShardReport], unit: CoordinateUnit) -> list[Finding]:
     """Each record whose coordinates look like the other kind, with the first such object where not all are."""
-    mixed = list(_labels_where(reports, lambda facts: facts.scale == "mixed"))
-    if coordinates == "fraction":
-        pixels = _labels_where(reports, lambda facts: facts.scale == "pixel")
+    mixed = list(_labels_where(reports, lambda facts: facts.unit == "mixed"))
+    if unit == "fraction":
+        pixels = _labels_where(reports, lambda facts: facts.unit == "pixel")
         return [_in_pixels(*label) for label in (*pixels, *mixed)]
     text = f"no coordinate above {FRACTION_LIMIT:g}: fractions where the other labels have pixels"
     return [_in_fractions(*label) for label in mixed] + [
-        finding("fraction-coordinates", place, text) for place, scale in scales_of(reports) if scale == "fraction"
+        finding("fraction-coordinates", place, text) for place, unit in units_of(reports) if unit == "fraction"
     ]
 
 
-def _in_fractions(place: Place, rows: NDArray[np.float32]) -> Finding:
+def _in_fractions(place: RecordLocation, rows: NDArray[np.float32]) -> Finding:
     number = int(np.argmax(in_fractions(rows)))
     text = f"{describe(rows[number])}: hardly a pixel, so a fraction where the other objects have pixels"
     return finding("fraction-coordinates", replace(place, object=number), text)
 
 
-def _in_pixels(place: Place, rows: NDArray[np.float32]) -> Finding:
+def _in_pixels(place: RecordLocation, rows: NDArray[np.float32]) -> Finding:
     numbers = np.flatnonzero(in_pixels(rows))
     many = f", as in {len(numbers)} of the {len(rows)} objects" if len(rows) > 1 else ""
     text = f"{describe(rows[numbers[0]])}: pixels where fractions belong{many}"
@@ -68,14 +69,14 @@ def _in_pixels(place: Place, rows: NDArray[np.float32]) -> Finding:
 
 def _labels_where(
     reports: Iterable[ShardReport], condition: Callable[[RecordFacts], bool]
-) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Place and label rows (n, B) of the records that meet the condition."""
+) -> Iterator[tuple[RecordLocation, NDArray[np.float32]]]:
+    """RecordLocation and label rows (n, B) of the records that meet the condition."""
     for report in reports:
         some = [facts for facts in report.records if condition(facts)]
         if not some:
             continue
         with map_shard(report.shard) as buffer:
             for facts in some:
-                place = Place(report.shard, facts.key, facts.offset)
+                place = RecordLocation(report.shard, facts.key, facts.offset)
                 header, _ = unpack(join(buffer, frame_at(buffer, facts.offset, report.shard)), place)
                 yield place, split_label(header.label, place)[1]

@@ -7,19 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.format.recordio import MAGIC, Buffer, Frame, FrameError, frame_at, resync, walk_parts
 from dali_ssd.records.lint.findings import Finding, finding
 
-__all__ = ["DAMAGE", "salvage"]
+__all__ = ["salvage"]
 
 _CHUNK = 1 << 14
 """Words searched in one go; few, since a record that others are nested in is searched again for each of them."""
 
 _KIND = {"magic": "bad-magic", "flags": "bad-parts", "truncated": "truncated-shard"}
-
-DAMAGE = (*_KIND.values(), "swallowed")
-"""Kinds of the findings of `salvage`."""
 
 
 class _Chains:
@@ -41,7 +38,7 @@ class _Chains:
             for start, _ in walk_parts(self.buffer, at, shard):
                 known = self._ends.get(start) if start != at + 8 else None
                 if known is False:
-                    raise FrameError("its parts lead to no end", Place(shard, offset=at), "flags")
+                    raise FrameError("its parts lead to no end", RecordLocation(shard, offset=at), "flags")
                 walked.append(start)
                 if known:
                     break
@@ -99,5 +96,5 @@ def salvage(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
             at += found.size
         else:
             problem = f"the record's length reaches over another record, which begins at byte {inside}"
-            yield finding("swallowed", Place(shard, offset=at), problem)
+            yield finding("swallowed", RecordLocation(shard, offset=at), problem)
             at = inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +14,17 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, Place
+from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.dataset import Part
 from dali_ssd.records.format.index import index_path
 from dali_ssd.records.format.recordio import frame_at, join, map_shard
-from dali_ssd.records.lint.content import Content, Scale, check_record
-from dali_ssd.records.lint.findings import Finding, from_json, to_json
+from dali_ssd.records.lint.content import Content, LabelUnit, check_record
+from dali_ssd.records.lint.findings import KINDS, Finding, from_json, to_json
 from dali_ssd.records.lint.framing import Structure, left_out_path
 from dali_ssd.util.files import atomic_open, cache_folder, caching, file_identity
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track
+from dali_ssd.util.words import first_few
 
 __all__ = [
     "RecordFacts",
@@ -37,8 +39,8 @@ __all__ = [
     "write_report",
 ]
 
-_FORMAT = 9
-"""Counts up when what is checked or stored changes, so that older cached reports are not believed."""
+_FORMAT = 10
+"""Counts up when what is stored or how it is found changes, so that older cached reports are not believed."""
 _TASK = 256
 """Records that are looked into in one go."""
 
@@ -52,7 +54,7 @@ class RecordFacts:
 
     offset: int
     key: int
-    scale: Scale
+    unit: LabelUnit
     top_class: int
     """Largest class id, -1 without objects."""
     objects: int
@@ -97,7 +99,7 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
 
 
 def _facts(offset: int, key: int, content: Content) -> RecordFacts:
-    objects = (content.scale, content.top_class, content.objects, content.difficult)
+    objects = (content.unit, content.top_class, content.objects, content.difficult)
     return RecordFacts(offset, key, *objects, content.image, content.pixels, content.label, content.progressive)
 
 
@@ -106,7 +108,7 @@ def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
     facts, findings = [], []
     with map_shard(shard) as buffer:
         for offset, key in records:
-            content = check_record(join(buffer, frame_at(buffer, offset, shard)), Place(shard, key, offset))
+            content = check_record(join(buffer, frame_at(buffer, offset, shard)), RecordLocation(shard, key, offset))
             facts.append(_facts(offset, key, content))
             findings += content.findings
     return facts, findings
@@ -135,7 +137,7 @@ def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
 def require_any_record(reports: Sequence[ShardReport]) -> None:
     """Raise `DatasetError` if no shard has a record or anything else that could be told of."""
     if reports and all(report.is_empty for report in reports):
-        shards = ", ".join(str(report.shard) for report in reports[:5])
+        shards = ", ".join(first_few([report.shard for report in reports], "shard"))
         size = sum(report.size for report in reports)
         raise DatasetError(f"no records in {shards}: {size} bytes in all; write them again, or give other shards")
 
@@ -148,7 +150,8 @@ def report_identity(shard: Path) -> str:
         raise DatasetError(f"cannot read {shard}: {error.strerror}") from error
     beside = (index_path(shard), left_out_path(shard))
     parts += [file_identity(path) if path.exists() else "none" for path in beside]
-    return f"{_FORMAT}-" + "-".join(part[:24] for part in parts)
+    kinds = zlib.crc32(repr(list(KINDS)).encode())  # a report of before a kind came does not have it
+    return f"{_FORMAT}-{kinds:08x}-" + "-".join(part[:24] for part in parts)
 
 
 def report_path(shard: Path, cache_dir: str | Path | None = None) -> Path:

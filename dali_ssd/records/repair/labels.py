@@ -5,38 +5,39 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.records.format.image_header import Raster
-from dali_ssd.records.format.labels import MAX_CLASS_ID, believable, is_object, proper_ids, split_label
-from dali_ssd.records.lint.content import FRACTION_LIMIT, OVERHANG, in_fractions, scale_of
-from dali_ssd.records.lint.coordinate_unit import Coordinates
+from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
+from dali_ssd.records.lint.box_checks import OVERHANG, is_useless
+from dali_ssd.records.lint.content import FRACTION_LIMIT, in_fractions, unit_of
 
 __all__ = ["mend_label"]
 
 
 def mend_label(
-    label: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+    label: NDArray[np.float32], raster: Raster, unit: CoordinateUnit, num_classes: int | None
 ) -> tuple[NDArray[np.float32], list[str]]:
     """The label as it should be, and what was changed; the very label where nothing was.
 
-    `coordinates`: what the boxes are to be in. Extra columns and the label's header stay. Raises `RecordError` where
+    `unit`: what the boxes are to be in. Extra columns and the label's header stay. Raises `RecordError` where
     the label's lengths cannot be true.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are among what is mended
-        return _mend(label, raster, coordinates, num_classes)
+        return _mend(label, raster, unit, num_classes)
 
 
 def _mend(
-    label: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+    label: NDArray[np.float32], raster: Raster, unit: CoordinateUnit, num_classes: int | None
 ) -> tuple[NDArray[np.float32], list[str]]:
     _, rows = split_label(label)
     start = len(label) - rows.size
-    mended, changes = _convert(rows, raster, coordinates)
+    mended, changes = _convert(rows, raster, unit)
     real = is_object(rows)
-    kept = ~real | _usable(mended, raster, coordinates, num_classes)
-    clipped = _clip(mended, raster, coordinates)
-    moved = kept & real & (np.abs(clipped - mended)[:, 1:5] > OVERHANG * _size(raster, coordinates)).any(axis=1)
+    kept = ~real | _usable(mended, raster, unit, num_classes)
+    clipped = _clip(mended, raster, unit)
+    moved = kept & real & (np.abs(clipped - mended)[:, 1:5] > OVERHANG * _size(raster, unit)).any(axis=1)
     mended[moved] = clipped[moved]
-    if coordinates == "pixel":
+    if unit == "pixel":
         kept &= ~real | ~_fractions_left(mended, kept)
     changes += [f"object {number} removed: {rows[number, :5].tolist()}" for number in np.flatnonzero(~kept)]
     changes += [f"object {number} clipped: {rows[number, :5].tolist()}" for number in np.flatnonzero(moved & kept)]
@@ -46,23 +47,21 @@ def _mend(
     return np.concatenate([label[:start], mended.reshape(-1)]), changes
 
 
-def _size(raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:
+def _size(raster: Raster, unit: CoordinateUnit) -> NDArray[np.float32]:
     """(4,) float32: what xmin, ymin, xmax, ymax may be at most."""
-    return np.array((raster.width, raster.height) * 2 if coordinates == "pixel" else (1, 1, 1, 1), np.float32)
+    return np.array((raster.width, raster.height) * 2 if unit == "pixel" else (1, 1, 1, 1), np.float32)
 
 
-def _convert(
-    rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates
-) -> tuple[NDArray[np.float32], list[str]]:
+def _convert(rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit) -> tuple[NDArray[np.float32], list[str]]:
     """Rows (n, B) with boxes of the wanted kind."""
-    scale, mended = scale_of(rows), rows.copy()
-    if scale in ("none", coordinates) or (scale == "mixed" and coordinates == "pixel"):
+    found, mended = unit_of(rows), rows.copy()
+    if found in ("none", unit) or (found == "mixed" and unit == "pixel"):
         return mended, []
-    factor = _size(raster, "pixel") if coordinates == "pixel" else 1 / _size(raster, "pixel")
+    factor = _size(raster, "pixel") if unit == "pixel" else 1 / _size(raster, "pixel")
     real = is_object(rows)
-    if coordinates == "pixel" or all(scale_of(row[None]) == scale for row in rows[real]):
+    if unit == "pixel" or all(unit_of(row[None]) == found for row in rows[real]):
         mended[:, 1:5] *= factor
-        return mended, [f"{scale} coordinates converted"]
+        return mended, [f"{found} coordinates converted"]
     # A mixture. Only a box with two large numbers counts pixels for certain, and beside such a box none is a fraction
     # for certain; -3 among fractions is neither. What cannot be told is removed.
     large = real & ((rows[:, 1:5] > FRACTION_LIMIT).sum(axis=1) > 1)
@@ -74,26 +73,26 @@ def _convert(
 
 def _fractions_left(rows: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(n,) bool: objects of a label in pixels that look like fractions all the same: of what, nobody can tell."""
-    scale = scale_of(rows[kept])
-    if scale == "fraction":
+    found = unit_of(rows[kept])
+    if found == "fraction":
         return kept
-    return in_fractions(rows) if scale == "mixed" else np.zeros(len(rows), bool)
+    return in_fractions(rows) if found == "mixed" else np.zeros(len(rows), bool)
 
 
-def _clip(rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates) -> NDArray[np.float32]:
+def _clip(rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit) -> NDArray[np.float32]:
     clipped = rows.copy()
-    clipped[:, 1:5] = np.clip(rows[:, 1:5], 0, _size(raster, coordinates))
+    clipped[:, 1:5] = np.clip(rows[:, 1:5], 0, _size(raster, unit))
     return clipped
 
 
 def _usable(
-    rows: NDArray[np.float32], raster: Raster, coordinates: Coordinates, num_classes: int | None
+    rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit, num_classes: int | None
 ) -> NDArray[np.bool_]:
-    """(n,) bool: rows with a proper class id whose box keeps some area when it is clipped."""
-    ids, boxes = rows[:, 0], _clip(rows, raster, coordinates)[:, 1:5]
+    """(n,) bool: rows with a proper class id and a box that no check has the object dropped for."""
+    ids = rows[:, 0]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
-    proper = proper_ids(ids) & (ids <= top) & believable(rows)
-    usable: NDArray[np.bool_] = proper & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    proper = proper_ids(ids) & (ids <= top) & is_plausible(rows)
+    usable: NDArray[np.bool_] = proper & ~is_useless(rows[:, 1:5], _size(raster, unit)[:2])
     return usable
 
 

@@ -20,7 +20,8 @@ __all__ = ["quarantine"]
 
 def _unfit(found: Finding) -> bool:
     """Whether the record itself is at fault: the index is written anew."""
-    return (found.severity == "error" and not found.kind.startswith("index-")) or found.kind == "damaged-image"
+    meaning = found.meaning
+    return (meaning.severity == "error" and meaning.part != "index") or meaning.repair == "drop record"
 
 
 def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out: Path) -> Repaired:

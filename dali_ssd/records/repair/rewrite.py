@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.config import CoordinateUnit
 from dali_ssd.errors import DaliSsdError, DatasetError
 from dali_ssd.records.format.image_header import read_raster
-from dali_ssd.records.format.jpeg_markers import without_stray
+from dali_ssd.records.format.jpeg import without_stray
 from dali_ssd.records.format.labels import is_object, split_label
 from dali_ssd.records.format.recordio import Header, frame, frame_at, join, map_shard, pack, unpack
-from dali_ssd.records.lint.coordinate_unit import Coordinates
 from dali_ssd.records.lint.findings import Finding
-from dali_ssd.records.lint.recover import DAMAGE
 from dali_ssd.records.lint.shard_report import ShardReport
 from dali_ssd.records.repair.labels import mend_label
 from dali_ssd.records.repair.output import Repaired, reasons_where, repairing
@@ -27,12 +26,6 @@ __all__ = ["FIX_LIST", "fix"]
 
 FIX_LIST = "fixed.txt"
 """Name of the list of changes that `fix` writes beside the shards."""
-
-_HOPELESS = (
-    "bad-header", "bad-label", "scalar-label", "not-an-image", "unknown-format", "turned-tiff", "truncated-image",
-    "undecodable-image", "damaged-image", "huge-image",
-)  # fmt: skip
-"""Kinds of findings that no mending of the label helps against."""
 
 
 @contextmanager
@@ -58,25 +51,25 @@ def fix(
     reports: Sequence[ShardReport],
     findings: Sequence[Finding],
     out: Path,
-    coordinates: Coordinates,
+    unit: CoordinateUnit,
     num_classes: int | None,
 ) -> Repaired:
     """Write clean shards of the same names into `out`, with `fixed.txt`, all of them or none.
 
     Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
     """
-    hopeless = reasons_where(findings, lambda found: found.kind in _HOPELESS)
+    unrepairable = reasons_where(findings, lambda found: found.meaning.repair == "drop record")
     with repairing(reports, findings, out, FIX_LIST) as repaired:
         files = [ShardFile(target) for target in repaired.paths]
         with new_files([out / FIX_LIST]), _all_or_none(files, out):
             for report, file in zip(reports, files, strict=True):
                 file.open()
-                _fix_shard(report, hopeless.get(report.shard, {}), file, repaired, (coordinates, num_classes))
+                _fix_shard(report, unrepairable.get(report.shard, {}), file, repaired, (unit, num_classes))
             if not repaired.kept:
                 raise DatasetError(
                     "no record can be kept, so nothing was written; `dali-ssd check` lists what is wrong with each"
                 )
-            lost = [f"{found}: lost" for found in findings if found.kind in DAMAGE]
+            lost = [f"{found}: lost" for found in findings if found.meaning.repair == "drop bytes"]
             repaired.dropped += len(lost)
             with atomic_open(out / FIX_LIST, "w") as lines:
                 lines.writelines(f"{line}\n" for line in [*repaired.changes, *lost])
@@ -85,17 +78,17 @@ def fix(
 
 def _fix_shard(
     report: ShardReport,
-    hopeless: dict[int, str],
+    unrepairable: dict[int, str],
     file: ShardFile,
     repaired: Repaired,
-    wanted: tuple[Coordinates, int | None],
+    wanted: tuple[CoordinateUnit, int | None],
 ) -> None:
     keys = [record.key for record in report.records]
     keys = keys if len(set(keys)) == len(keys) else list(range(len(keys)))
     with map_shard(report.shard) as buffer:
         for record, key in zip(report.records, keys, strict=True):
             name = f"{report.shard}, record {record.key}, byte {record.offset}"
-            reason = hopeless.get(record.offset)
+            reason = unrepairable.get(record.offset)
             if reason is not None:
                 repaired.dropped += 1
                 repaired.changes.append(f"{name}: dropped, {reason}")
@@ -111,7 +104,7 @@ def _fix_shard(
             repaired.changes += [f"{name}: {'; '.join(changes)}"] if changes else []
 
 
-def _mend(record: bytes, wanted: tuple[Coordinates, int | None]) -> tuple[bytes, list[str]]:
+def _mend(record: bytes, wanted: tuple[CoordinateUnit, int | None]) -> tuple[bytes, list[str]]:
     """The record with its label mended, and what was changed.
 
     Nothing is left of a record that has lost all its objects: as background it would teach that there are none.

@@ -10,24 +10,24 @@ from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.measuring.runner import Outcome
-from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.record import BenchResult
 from tests.support.benchmark import shard
 
 __all__ = ["make_record", "shard"]
 
 
 @pytest.fixture
-def make_record() -> Callable[..., Record]:
+def make_record() -> Callable[..., BenchResult]:
     """Makes a record of two rounds in which dali_ssd is ten times as fast as gluoncv, and of `more` runs."""
 
-    def make(more: Sequence[Run] = (), task: str = "load", threads: Sequence[int] = (2,)) -> Record:
+    def make(more: Sequence[Run] = (), task: str = "load", threads: Sequence[int] = (2,)) -> BenchResult:
         runs = [
             Run(Trial(name, count, 32), number, Outcome(speed * number * count, 2.0, 1.5, 300.0, 1.0, 320, 0.3))
             for number in (1, 2)
             for count in threads
             for name, speed in (("dali_ssd", 500.0), ("gluoncv", 50.0))
         ]
-        return Record(
+        return BenchResult(
             command=["dali-ssd", "bench", "a.rec"],
             date="2024-01-01T00:00:00+00:00",
             task=task,

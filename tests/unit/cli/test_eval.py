@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from dali_ssd.cli.eval import _table
-from dali_ssd.gluon.evaluate import Scores, Truth
+from dali_ssd.metrics.scores import Scores, Truth
 
 TRUTH = Truth((4, 0, 2), (0, 0, 2))
 
 
 def table(truth: Truth = TRUTH) -> list[str]:
     coco = {"AP": 0.25, "AP small": math.nan}
-    return _table(Scores(1, ("a", "b", "c"), (0.5, math.nan, math.nan), 0.5, coco, truth)).splitlines()
+    return _table(Scores(1, ("a", "b", "c"), (0.5, math.nan, math.nan), 0.5, {"COCO": coco}, truth)).splitlines()
 
 
 def test_what_has_no_number_has_a_reason() -> None:

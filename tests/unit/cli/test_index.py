@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.cli import index as index_command
-from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import RecordError
 from tests.support.annotations import Voc

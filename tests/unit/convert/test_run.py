@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dali_ssd.convert import run as module
-from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError
 from dali_ssd.records.dataset import open_dataset

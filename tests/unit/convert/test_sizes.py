@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.convert.sample import Sample
 from dali_ssd.convert.sizes import size_note

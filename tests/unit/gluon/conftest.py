@@ -10,7 +10,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, initialize
 
 CLASSES = ("circle", "star")
@@ -22,9 +22,9 @@ class FakeBatch:
     data: list[Any]
     cls_targets: list[Any]
     box_targets: list[Any]
-    places: list[Place] = field(default_factory=list)
+    places: list[RecordLocation] = field(default_factory=list)
 
-    def records(self) -> list[Place]:
+    def records(self) -> list[RecordLocation]:
         return self.places
 
 
@@ -83,7 +83,7 @@ def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
             pixels = rng.normal(size=(images, 3, SIDE, SIDE))
             for part, array in zip(parts, (pixels, classes, boxes), strict=True):
                 part.append(mx.nd.array(array, ctx=mx.cpu(device)))
-        return FakeBatch(*parts, [Place(key=number * 10 + i) for i in range(images)])
+        return FakeBatch(*parts, [RecordLocation(key=number * 10 + i) for i in range(images)])
 
     return make
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.gluon.evaluate import Truth, detect, evaluate
+from dali_ssd.gluon.evaluate import detect, evaluate
 from dali_ssd.gluon.networks.zoo import build_network, for_training, initialize
+from dali_ssd.metrics.scores import Truth
 
 SIDE = 128
 BOX, OTHER = (10, 10, 60, 60), (70, 70, 120, 126)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import tyro
 
+from dali_ssd.config import InputConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.gluon.options import DemoConfig, EvalConfig, ShowConfig, TrainConfig, network_recipe
+from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig, network_recipe
+from dali_ssd.visualize.options import ShowConfig
 from tests.support.shards import write_random
 
 
@@ -21,11 +23,13 @@ def test_gluoncvs_command_line_is_understood() -> None:
             *("--epochs", "9", "--resume", "x.params", "--start-epoch", "3", "--lr", "0.01", "--lr-decay", "0.5"),
             *("--lr-decay-epoch", "4,6", "--momentum", "0.8", "--wd", "0.1", "--log-interval", "5"),
             *("--save-prefix", "out/", "--save-interval", "2", "--val-interval", "4", "--seed", "1"),
+            *("--recipe", "ssd512", "--on-bad", "skip", "--max-bad", "0.5", "--coordinates", "pixel"),
             *("--syncbn", "--amp", "--horovod", "--train", "a.rec", "b.rec", "--val", "c.rec", "--classes", "x,y"),
         ],
     )
     assert config == TrainConfig(
-        ("a.rec", "b.rec"), ("c.rec",), "x,y", "mobilenet1.0", 512, batch_size=16, num_workers=8, gpus="0,1", epochs=9,
+        ("a.rec", "b.rec"), ("c.rec",), "x,y", "mobilenet1.0", InputConfig("ssd512", 512),
+        RecordsConfig("skip", 0.5, "pixel"), global_batch_size=16, num_workers=8, gpus="0,1", epochs=9,
         resume="x.params", start_epoch=3, lr=0.01, lr_decay=0.5, lr_decay_epoch="4,6", momentum=0.8, wd=0.1,
         log_interval=5, save_prefix="out/", save_interval=2, val_interval=4, seed=1, syncbn=True, amp=True,
         horovod=True,
@@ -34,7 +38,7 @@ def test_gluoncvs_command_line_is_understood() -> None:
 
 def test_defaults_are_gluoncvs() -> None:
     config = TrainConfig()
-    assert (config.network, config.batch_size, config.epochs) == ("vgg16_atrous", 32, 240)
+    assert (config.network, config.global_batch_size, config.epochs) == ("vgg16_atrous", 32, 240)
     assert network_recipe(config).image.data_shape == 300
     assert (config.lr, config.lr_decay, config.lr_decay_epoch) == (0.001, 0.1, "160,200")
     assert (config.momentum, config.wd, config.seed) == (0.9, 0.0005, 233)
@@ -57,7 +61,7 @@ def test_all_faults_are_told_at_once(make: Any, options: dict[str, Any], message
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"data_shape": 4}, "data_shape must be within 16..4096 pixels, not 4"), ({"images": 1001}, "at most 1000")],
+    [({"seed": -1}, "seed must not be negative, not -1"), ({"images": 1001}, "at most 1000")],
 )
 def test_show_refuses_what_no_picture_can_be(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -74,13 +78,13 @@ def test_show_takes_the_most_images() -> None:
 @pytest.mark.parametrize("kind", [TrainConfig, EvalConfig])
 def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, Any]) -> None:
     needed = {"params": "x", "val": ()} if kind is EvalConfig else {}
-    recipe = network_recipe(kind(**needed, **options))
+    recipe = network_recipe(kind(**needed, input=InputConfig(**options)))
     assert (recipe.name, recipe.image.data_shape) == ("ssd512", 512)
 
 
 def test_a_recipe_that_no_network_takes_is_refused() -> None:
     with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
-        network_recipe(TrainConfig(recipe="tests.support.recipe:OWN"))
+        network_recipe(TrainConfig(input=InputConfig("tests.support.recipe:OWN")))
 
 
 def test_stored_pictures_need_no_dali(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_arrays_need_not_be_contiguous() -> None:
     label = np.zeros(14, np.float32)
     label[::2] = [2, 5, 1, 0.25, 0.25, 0.5, 0.5]
     arguments = good()
-    arguments[2] = validation_settings(RenderConfig(data_shape=100), in_pixels=False)
+    arguments[2] = validation_settings(RenderConfig(data_shape=100), unit="fraction")
     plan, _, objects = validation_kernel().on_arrays(label[::2], *arguments[1:])
     assert plan.size == 19
     np.testing.assert_allclose(objects, [[25, 25, 50, 50, 1, 0]])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dali_ssd.config import RenderConfig
+from dali_ssd.config import CoordinateUnit, RenderConfig
 from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.format.labels import build_label, parse_label
 from tests.support.planning import draw_plan, plan_whole
@@ -55,13 +57,13 @@ ANYTHING = st.floats(width=32) | st.sampled_from([0.0, 2.0, 5.0, 6.0, -1.0, 1e30
     numbers=st.lists(ANYTHING, max_size=60),
     head=st.sampled_from([(), (2, 5), (2, 6), (3, 5), (2, 4), (-1, 5), (2.5, 5.5), (1e9, 5), (2, 1e9)]),
     shape=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
-    in_pixels=st.booleans(),
+    unit=st.sampled_from(get_args(CoordinateUnit)),
 )
 def test_no_label_whatever_breaks_a_plan(
-    numbers: list[float], head: tuple[float, ...], shape: tuple[int, int], in_pixels: bool
+    numbers: list[float], head: tuple[float, ...], shape: tuple[int, int], unit: CoordinateUnit
 ) -> None:
     label = np.array([*head, *numbers], np.float32)
-    for plan in (draw_plan(label, shape, in_pixels=in_pixels), plan_whole(label, shape, in_pixels=in_pixels)):
+    for plan in (draw_plan(label, shape, unit=unit), plan_whole(label, shape, unit=unit)):
         y, x, height, width = plan.region
         assert np.isfinite(plan.vector).all()
         assert 0 <= y < y + height <= shape[0] and 0 <= x < x + width <= shape[1]
@@ -85,6 +87,6 @@ def test_the_whole_image_is_shown_unchanged(shape: tuple[int, int]) -> None:
 
 def test_labels_in_pixels() -> None:
     label = build_label([(10, 20, 30, 40)], [1])
-    np.testing.assert_allclose(plan_whole(label, (80, 40), size=80, in_pixels=True).objects, [[20, 20, 60, 40, 1, 0]])
-    drawn = [draw_plan(label, (80, 40), (seed, 0), in_pixels=True).objects for seed in range(20)]
+    np.testing.assert_allclose(plan_whole(label, (80, 40), size=80, unit="pixel").objects, [[20, 20, 60, 40, 1, 0]])
+    drawn = [draw_plan(label, (80, 40), (seed, 0), unit="pixel").objects for seed in range(20)]
     assert all(len(objects) == 1 for objects in drawn)

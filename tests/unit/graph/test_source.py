@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nvidia.dali import pipeline_def
 
-from dali_ssd.graph.source import READER, ReaderSlice, places, read
+from dali_ssd.graph.source import READER, ReaderSlice, read, source_info
 from dali_ssd.records.dataset import Dataset, open_dataset
 from tests.support.shards import write
 
@@ -19,7 +19,7 @@ from tests.support.shards import write
 @pipeline_def(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
 def _records(shard: ReaderSlice) -> tuple[object, ...]:
     images, labels = read(shard, shuffle=False)
-    return images, labels, places(images)
+    return images, labels, source_info(images)
 
 
 def _write_shards(folder: Path, counts: list[int]) -> list[Path]:

@@ -109,7 +109,7 @@ def test_a_fork_waits_for_dali(started: Started, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["others", b"thread of Zo\xc3"])
 def test_a_fork_waits_for_no_other_thread(started: Started, monkeypatch: pytest.MonkeyPatch, name: str | bytes) -> None:
-    monkeypatch.setattr(forks, "_PATIENCE", 20.0)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 20.0)
     started(name)
     assert fork() < 10
 
@@ -129,7 +129,7 @@ def test_a_fork_by_a_thread_of_dali_does_not_wait_for_itself() -> None:
 def test_a_fork_does_not_wait_for_ever(
     started: Started, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(forks, "_PATIENCE", 0.2)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 0.2)
     event = started("[DALI] Executor")
     assert fork() > 0.1
     assert not event.is_set()
@@ -137,7 +137,7 @@ def test_a_fork_does_not_wait_for_ever(
 
 
 def test_a_fork_without_proc_goes_ahead(started: Started, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(forks, "_PATIENCE", 20.0)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 20.0)
     monkeypatch.setattr(forks, "_THREADS", tmp_path / "none")
     started("[DALI] Executor")
     assert fork() < 10
@@ -146,7 +146,7 @@ def test_a_fork_without_proc_goes_ahead(started: Started, monkeypatch: pytest.Mo
 def test_a_fork_that_waits_no_longer_for_those_inside_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(forks, "_PATIENCE", 0.1)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 0.1)
     with one_inside():
         fork()
     assert "DALI is at work" in caplog.text
@@ -203,7 +203,7 @@ def test_work_waits_for_the_last_of_two_forks() -> None:
 
 def test_work_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal's exception may keep a fork from saying that it is over."""
-    monkeypatch.setattr(forks, "_PATIENCE", 0.1)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 0.1)
     forks._forking.add(-1)
     with no_fork():
         assert not forks._forking
@@ -228,7 +228,7 @@ def test_work_inside_work_does_not_wait_for_a_fork_that_waits_for_it() -> None:
 
 def test_work_may_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     """As DALI does for operators in Python that run in processes of their own."""
-    monkeypatch.setattr(forks, "_PATIENCE", 20.0)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 20.0)
 
     def leave() -> None:
         context.__exit__(None, None, None)
@@ -240,7 +240,7 @@ def test_work_may_fork(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_child_begins_with_nobody_inside_and_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "_PATIENCE", 0.1)
+    monkeypatch.setattr(forks, "_TIMEOUT_S", 0.1)
     before = forks._change
 
     def look() -> None:

@@ -138,7 +138,7 @@ def test_two_pipelines_take_turns_with_many_batches(tmp_path: Path) -> None:
     """Each has a half of the records in a pass, and the other half in the next."""
     loader = train(write_random(tmp_path, 48))
     epochs = [[set(keys(batch.records())) for batch in loader] for _ in range(2)]
-    halves = [[set().union(*epoch[lane::2]) for lane in range(2)] for epoch in epochs]
+    halves = [[set().union(*epoch[group::2]) for group in range(2)] for epoch in epochs]
     assert halves == [[set(range(24)), set(range(24, 48))], [set(range(24, 48)), set(range(24))]]
     assert all(len(batch) == 4 for epoch in epochs for batch in epoch)
 

@@ -2,34 +2,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from dali_ssd.metrics.coco import COCO_NAMES, coco_scores
-
-
-@dataclass
-class Image:
-    boxes: NDArray[np.float32]
-    class_ids: NDArray[np.int32]
-    scores: NDArray[np.float32]
-    true_boxes: NDArray[np.float32]
-    true_ids: NDArray[np.int32]
-    difficult: NDArray[np.bool_]
+from dali_ssd.metrics.detections import Detections
 
 
 def image(
     found: Sequence[tuple[float, ...]], true: Sequence[tuple[float, ...]], difficult: tuple[bool, ...] | None = None
-) -> Image:
+) -> Detections:
     """`found`: xmin ymin xmax ymax id score; `true`: xmin ymin xmax ymax id."""
     f, t = np.array(found, np.float32).reshape(-1, 6), np.array(true, np.float32).reshape(-1, 5)
     marks = np.array(difficult or [False] * len(t), bool)
-    return Image(f[:, :4], f[:, 4].astype(np.int32), f[:, 5], t[:, :4], t[:, 4].astype(np.int32), marks)
+    return Detections(f[:, :4], f[:, 4].astype(np.int32), f[:, 5], t[:, :4], t[:, 4].astype(np.int32), marks)
 
 
 BOX, OTHER = (10.0, 10.0, 60.0, 60.0), (100.0, 100.0, 140.0, 140.0)

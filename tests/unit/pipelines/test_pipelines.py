@@ -12,6 +12,7 @@ import pytest
 from nvidia.dali import pipeline_def
 from PIL import Image, ImageOps
 
+from dali_ssd.bench.results.steps import STEPS
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
 from dali_ssd.kernels.augment.color import normalization
@@ -43,6 +44,13 @@ def test_train(shard: ReaderSlice, layout: Layout, dtype: Dtype, targets: Target
             assert set(classes) <= {0, 1, 2, 3}
             assert not offsets[classes == 0].any() and np.isfinite(offsets).all()
         assert all(b".rec at index " in place.tobytes() for place in places)
+
+
+def test_train_stops_after_each_step_that_the_benchmark_measures(shard: ReaderSlice) -> None:
+    steps = list(STEPS)[:-1]  # the last one is the loader's
+    outputs = [train_pipeline(shard, 4, until=step).run() for step in (*steps, None)]
+    assert [len(found) for found in outputs] == [2, 4, 4, 3, 3, 4]
+    assert [found[0].dtype.name for found in outputs] == ["UINT8"] * 3 + ["FLOAT"] * 3
 
 
 def test_val(shard: ReaderSlice) -> None:

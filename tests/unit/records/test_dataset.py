@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.errors import DatasetError, Place, RecordError
+from dali_ssd.errors import DatasetError, RecordError, RecordLocation
 from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.format.index import read_index
 from dali_ssd.records.format.recordio import Header, frame, pack
@@ -36,7 +36,7 @@ def test_many_shards_are_one_list(folder: Path) -> None:
 def test_places(folder: Path) -> None:
     dataset = open_dataset(sorted(folder.glob("*.rec")))
     place = dataset.place(4)
-    assert place == Place(dataset.shards[1], 4, len(frame(record(1))))
+    assert place == RecordLocation(dataset.shards[1], 4, len(frame(record(1))))
     for i in range(8):
         where = dataset.place(i)
         assert where.shard is not None and where.offset is not None

@@ -20,7 +20,7 @@ GOOD = [record() for _ in range(20)]
 def test_clean_dataset(write: Write) -> None:
     shard = write(GOOD)
     report = inspect_shards(shard)
-    assert (report.findings, report.coordinates, report.bad, report.lost) == ((), "fraction", (), 0)
+    assert (report.findings, report.unit, report.bad, report.lost) == ((), "fraction", (), 0)
     assert report.require_clean() is report.dataset and len(report.dataset) == 20
     assert len(report.without_bad()) == 20
 
@@ -64,8 +64,8 @@ def test_number_of_classes(write: Write) -> None:
 def test_labels_that_are_guessed_to_be_in_pixels_are_told_of(write: Write) -> None:
     shard = write([record([PIXELS])] * 10)
     asked, guessed = inspect_shards(shard, coordinates="pixel"), inspect_shards(shard)
-    assert (asked.coordinates, asked.findings) == ("pixel", ())
-    assert guessed.coordinates == "pixel" and guessed.require_clean() is guessed.dataset
+    assert (asked.unit, asked.findings) == ("pixel", ())
+    assert guessed.unit == "pixel" and guessed.require_clean() is guessed.dataset
     assert [str(found) for found in guessed.findings] == [f"{shard}: 10 records; their boxes are taken as pixels"]
 
 

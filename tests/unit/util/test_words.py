@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, first_few, first_line
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,25 @@ from dali_ssd.util.words import counted
 )
 def test_words_agree_with_their_number(count: int, word: str, text: str) -> None:
     assert counted(count, word) == text
+
+
+def test_a_list_of_many_ends_with_their_number() -> None:
+    assert first_few(["a", "b"], "shard") == ["a", "b"]
+    assert first_few(list("abcdef"), "shard") == [*"abcde", "and 1 shard more"]
+    assert first_few(range(1240), "record", 1) == ["0", "and 1,239 records more"]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\ntwo"), "one"),
+        (
+            RuntimeError("\nTraceback (most recent call last):\nStack trace:\n  File: no such file \n"),
+            "File: no such file",
+        ),
+        (OSError(), "OSError"),
+        (KeyError(""), "''"),
+    ],
+)
+def test_the_first_line_of_an_error_says_what_is_wrong(error: Exception, line: str) -> None:
+    assert first_line(error) == line

@@ -12,9 +12,9 @@ from PIL import Image
 
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import RecordError
-from dali_ssd.gluon.evaluate import Detections
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.loader.recipes import find_recipe
+from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack

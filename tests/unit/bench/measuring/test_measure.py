@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dali_ssd.bench.measuring.measure import Measured, Window, measure
-from dali_ssd.bench.work import Batch
+from dali_ssd.bench.work import WorkBatch
 
 
 @dataclass
@@ -26,11 +26,11 @@ class Array:
         self.waits.append(self.time.now)
 
 
-def stream(time: Time, seconds: float, array: Array | None = None) -> Iterator[Batch]:
+def stream(time: Time, seconds: float, array: Array | None = None) -> Iterator[WorkBatch]:
     time.now += 5.0
     while True:
         time.now += seconds
-        yield Batch(32, [array] if array else [])
+        yield WorkBatch(32, [array] if array else [])
 
 
 def measured(window: Window, seconds: float, array: Array | None = None, time: Time | None = None) -> Measured:

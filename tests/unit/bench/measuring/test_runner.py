@@ -29,8 +29,10 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def run(body: str, timeout: float = 60.0) -> Outcome:
-        code = "import os, subprocess, sys, time\nfrom dali_ssd.bench.work import Batch\ndef batches(work, anchors):\n"
-        (package / "it.py").write_text(code + textwrap.indent(textwrap.dedent(body), "    "))
+        head = "import os, subprocess, sys, time\nfrom dali_ssd.bench.work import WorkBatch\n"
+        (package / "it.py").write_text(
+            f"{head}def batches(work, anchors):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+        )
         return run_child(Request("contenders_of_test.it", Work(("a.rec",), 4, threads=2), WINDOW), timeout)
 
     return run
@@ -45,7 +47,7 @@ def test_a_contender_that_behaves_gives_all_numbers(measured: Measure) -> None:
         while True:
             until = time.process_time() + 0.02
             while time.process_time() < until: pass
-            yield Batch(work.batch_size)
+            yield WorkBatch(work.batch_size)
         """
     )
     assert outcome.error == ""
@@ -61,7 +63,7 @@ def test_a_contender_that_behaves_gives_all_numbers(measured: Measure) -> None:
 def test_an_exception_becomes_one_line(measured: Measure) -> None:
     outcome = measured(
         """
-        yield Batch(4)
+        yield WorkBatch(4)
         print("much output", flush=True)
         raise ValueError("bad label\\nand a long story")
         """
@@ -83,7 +85,7 @@ def test_an_early_exit_is_explained(measured: Measure) -> None:
 
 
 def test_batches_that_run_out_are_an_error(measured: Measure) -> None:
-    assert "StopIteration" in measured("yield Batch(4)").error
+    assert "StopIteration" in measured("yield WorkBatch(4)").error
 
 
 def test_a_hanging_contender_is_ended_with_its_workers(measured: Measure, tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_workers_that_outlive_their_parent_are_ended(measured: Measure, tmp_path
         open({str(mark)!r}, "w").write(str(subprocess.Popen(["sleep", "600"]).pid))
         while True:
             time.sleep(0.01)
-            yield Batch(4)
+            yield WorkBatch(4)
         """
     )
     assert outcome.error == ""
@@ -125,7 +127,7 @@ def test_memory_and_cpu_of_workers_count(measured: Measure) -> None:
         time.sleep(1)
         while True:
             time.sleep(0.05)
-            yield Batch(4)
+            yield WorkBatch(4)
         """
     )
     assert outcome.peak_memory_mb > 150

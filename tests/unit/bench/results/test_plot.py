@@ -9,43 +9,43 @@ from PIL import Image
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
 from dali_ssd.bench.results.plot import plot_record
-from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.errors import DatasetError
 
 
-def picture(record: Record, path: Path) -> Image.Image:
+def picture(record: BenchResult, path: Path) -> Image.Image:
     plot_record(record, path)
     image = Image.open(path)
     image.load()
     return image
 
 
-def test_bars_grow_with_the_contenders(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_bars_grow_with_the_contenders(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     two = picture(make_record(), tmp_path / "two.png")
     more = picture(make_record([Run(Trial("stock", 2, 32), 1, Outcome(60.0))]), tmp_path / "three.png")
     assert two.format == "PNG"
     assert more.height > two.height
 
 
-def test_several_threads_become_curves(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_several_threads_become_curves(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     image = picture(make_record(threads=(1, 2)), tmp_path / "curve.png")
     assert image.height > picture(make_record(), tmp_path / "bars.png").height
 
 
-def test_failed_and_free_contenders_are_left_out(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_failed_and_free_contenders_are_left_out(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     more = [Run(Trial("stock", 2, 32), 1, Outcome(error="no")), Run(Trial("synthetic", 2, 32), 1, Outcome(1e7))]
     plot_record(make_record(more), tmp_path / "a.png")
     plot_record(make_record(), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_training_shows_what_a_constant_batch_gives(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_training_shows_what_a_constant_batch_gives(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     more = [Run(Trial("synthetic", 2, 32), 1, Outcome(600.0))]
     trained = picture(make_record(more, task="train mobilenet0.25"), tmp_path / "a.png")
     assert trained.height > picture(make_record(), tmp_path / "b.png").height
 
 
-def test_nothing_to_draw_is_said(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_nothing_to_draw_is_said(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     record = make_record()
     record.runs[:] = [Run(Trial("stock", 2, 32), 1, Outcome(error="no"))]
     with pytest.raises(DatasetError, match="nothing to plot"):

@@ -8,17 +8,17 @@ import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
-from dali_ssd.bench.results.record import Record, read_record, write_record
+from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.errors import DaliSsdError, DatasetError
 
 
-def test_a_record_reads_back_as_it_was(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_a_record_reads_back_as_it_was(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     record = make_record([Run(Trial("stock", 1, 8), 1, Outcome(error="no"))])
     write_record(tmp_path / "bench.json", record)
     assert read_record(tmp_path / "bench.json") == record
 
 
-def test_the_file_holds_the_summary_for_other_readers(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_the_file_holds_the_summary_for_other_readers(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     write_record(tmp_path / "bench.json", make_record())
     rows = json.loads((tmp_path / "bench.json").read_text())["summary"]
     assert [row["trial"]["contender"] for row in rows] == ["dali_ssd", "gluoncv"]
@@ -33,7 +33,7 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path, content: str) -> N
         read_record(path)
 
 
-def test_a_truncated_record_is_refused(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_a_truncated_record_is_refused(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     path = tmp_path / "bench.json"
     write_record(path, make_record())
     path.write_bytes(path.read_bytes()[:-200])
@@ -46,7 +46,9 @@ def test_a_missing_record_is_refused(tmp_path: Path) -> None:
         read_record(tmp_path / "none.json")
 
 
-def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+def test_a_record_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, make_record: Callable[..., BenchResult]
+) -> None:
     with pytest.raises((DaliSsdError, OSError)):
         write_record(tmp_path / "no folder" / "bench.json", make_record())
     assert list(tmp_path.iterdir()) == []

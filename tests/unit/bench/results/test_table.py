@@ -7,7 +7,7 @@ import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
-from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.table import format_number, print_record
 
 
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def printed(record: Record, stream: io.StringIO | None = None) -> str:
+def printed(record: BenchResult, stream: io.StringIO | None = None) -> str:
     stream = stream or io.StringIO()
     print_record(record, stream)
     return stream.getvalue()
@@ -27,7 +27,7 @@ def line_of(text: str, contender: str) -> str:
     return line
 
 
-def test_a_log_gets_plain_characters_and_every_number(make_record: Callable[..., Record]) -> None:
+def test_a_log_gets_plain_characters_and_every_number(make_record: Callable[..., BenchResult]) -> None:
     text = printed(make_record())
     assert text.isascii()
     assert "\x1b" not in text
@@ -36,28 +36,28 @@ def test_a_log_gets_plain_characters_and_every_number(make_record: Callable[...,
         assert expected in line
 
 
-def test_the_reference_is_not_compared_with_itself(make_record: Callable[..., Record]) -> None:
+def test_the_reference_is_not_compared_with_itself(make_record: Callable[..., BenchResult]) -> None:
     assert "x" not in line_of(printed(make_record()), "dali_ssd")
 
 
-def test_setting_machine_and_versions_are_above_the_table(make_record: Callable[..., Record]) -> None:
+def test_setting_machine_and_versions_are_above_the_table(make_record: Callable[..., BenchResult]) -> None:
     text = printed(make_record())
     for expected in ("load at 300 px on the cpu, 100 records of about 500 x 375 px", "A CPU, 2 cores", "dali 2.4.0"):
         assert expected in text.partition("contender")[0]
 
 
-def test_a_failure_is_a_row_with_its_error_below(make_record: Callable[..., Record]) -> None:
+def test_a_failure_is_a_row_with_its_error_below(make_record: Callable[..., BenchResult]) -> None:
     text = printed(make_record([Run(Trial("stock", 2, 32), 1, Outcome(error="ValueError: bad [label]"))]))
     assert "failed" in line_of(text, "stock")
     assert "failed: stock, 2 threads, batch 32: ValueError: bad [label]" in text
 
 
-def test_contenders_are_explained(make_record: Callable[..., Record]) -> None:
+def test_contenders_are_explained(make_record: Callable[..., BenchResult]) -> None:
     text = printed(make_record([Run(Trial("mxnet", 2, 32), 1, Outcome(1.0))]))
     assert "makes no targets" in text
 
 
-def test_gpu_columns_are_there_only_with_readings(make_record: Callable[..., Record]) -> None:
+def test_gpu_columns_are_there_only_with_readings(make_record: Callable[..., BenchResult]) -> None:
     assert "GPU" not in printed(make_record())
     with_gpu = [Run(Trial("decode", 2, 32), 1, Outcome(1.0, gpu_utilization=87.0, gpu_memory_mb=1234.0))]
     text = printed(make_record(with_gpu))
@@ -65,7 +65,9 @@ def test_gpu_columns_are_there_only_with_readings(make_record: Callable[..., Rec
     assert "87.0" in line_of(text, "decode")
 
 
-def test_a_terminal_gets_the_same_numbers(make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_the_same_numbers(
+    make_record: Callable[..., BenchResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert "10.0x" in printed(make_record(), Terminal())
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_ssd.convert.options import CocoConfig
-from dali_ssd.convert.readers.coco import read_coco
+from dali_ssd.convert.readers.coco import CocoConfig, read_coco
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dali_ssd.convert.options import CocoConfig
+from dali_ssd.convert.readers.coco import CocoConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset

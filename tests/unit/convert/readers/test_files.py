@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.convert.options import CocoConfig, VocConfig
+from dali_ssd.convert.readers.coco import CocoConfig
 from dali_ssd.convert.readers.locate import Located, forget, locate, locate_folder
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError, DaliSsdError
 from tests.support.annotations import CAT, Coco, Voc, by_coco, by_voc, jpeg

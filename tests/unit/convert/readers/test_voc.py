@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_ssd.convert.options import VocConfig
+from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
 from dali_ssd.errors import AnnotationError
 from dali_ssd.records.dataset import open_dataset

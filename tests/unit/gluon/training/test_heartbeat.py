@@ -11,7 +11,7 @@ pytest.importorskip("mxnet")
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training.heartbeat import HEARTBEAT_VARIABLE, Heartbeat
-from dali_ssd.gluon.training.trainer import Fitting
+from dali_ssd.gluon.training.trainer import Trainer
 
 LONG_AGO = 1000.0
 
@@ -96,5 +96,5 @@ def test_each_training_step_is_a_beat(
     beats = []
     monkeypatch.setattr(Heartbeat, "beat", lambda self: beats.append(self))
     heartbeat = Heartbeat()
-    Fitting(make_net(), make_loader(3), TrainConfig(epochs=2, gpus=""), heartbeat=heartbeat).run()
+    Trainer(make_net(), make_loader(3), TrainConfig(epochs=2, gpus=""), heartbeat=heartbeat).run()
     assert beats == [heartbeat] * 6

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training import run as module
-from dali_ssd.gluon.training.heartbeat import Heartbeat
-from dali_ssd.gluon.training.signals import StopSignal
+from dali_ssd.gluon.training.distributed import OneWorker
 from dali_ssd.loader.recipes import find_recipe
 
 
@@ -28,10 +26,7 @@ def test_a_loader_that_cannot_score_is_closed(monkeypatch: pytest.MonkeyPatch) -
             closed.append(True)
 
     monkeypatch.setattr(module, "ValLoader", Loader)
-    devices: list[Any] = []
+    setup = module.Setup(TrainConfig(), find_recipe(), OneWorker(), [], [], [Path("a.rec")], ("cat",))
     with pytest.raises(DatasetError, match="nothing counts"):
-        module._scorer(
-            *(TrainConfig(), find_recipe(), [Path("a.rec")], ["cat"], devices, ""),
-            *(StopSignal(), Heartbeat.from_environment()),
-        )
+        setup.val_loader()
     assert closed == [True]

@@ -18,9 +18,9 @@ from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.signals import StopSignal
-from dali_ssd.gluon.training.trainer import Fitting
+from dali_ssd.gluon.training.trainer import Trainer
 
-CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", batch_size=2, log_interval=2, save_interval=2)
+CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", global_batch_size=2, log_interval=2, save_interval=2)
 
 
 @dataclass
@@ -48,10 +48,10 @@ def test_files_log_and_metrics(
 ) -> None:
     scores = iter([0.25, 0.75, 0.5])
     with TrainLog(Path(f"{prefix}_train.log")) as log:
-        fitting = Fitting(
+        trainer = Trainer(
             make_net(), make_loader(5), CONFIG, prefix=prefix, score=lambda net: Score(next(scores)), log=log
         )
-        result = fitting.run()
+        result = trainer.run()
     assert (result.epochs, result.steps, result.best_map, result.exit_code) == (3, 15, 0.75, 0)
     assert result.time.images == 30
     assert names(prefix) == {
@@ -85,7 +85,7 @@ def test_any_iterable_will_do_and_nothing_is_written_without_a_prefix(
         def __iter__(self) -> Iterator[Any]:
             return (make_batch(number) for number in range(2))
 
-    result = Fitting(make_net(), Endless(), replace(CONFIG, epochs=2)).run()
+    result = Trainer(make_net(), Endless(), replace(CONFIG, epochs=2)).run()
     assert result.steps == 4
     assert result.checkpoint is None
     assert list(tmp_path.iterdir()) == []
@@ -99,7 +99,7 @@ def test_validation_keeps_its_intervals(make_net: Any, make_loader: Any) -> None
         return Score(0.5)
 
     config = replace(CONFIG, epochs=6, val_interval=4, save_interval=0, log_interval=0)
-    Fitting(make_net(), make_loader(1), config, score=score).run()
+    Trainer(make_net(), make_loader(1), config, score=score).run()
     # Epochs 0 and 4, and the last one whatever the interval.
     assert len(scored) == 3
 
@@ -107,9 +107,9 @@ def test_validation_keeps_its_intervals(make_net: Any, make_loader: Any) -> None
 def test_a_loss_that_is_not_finite_stops(make_net: Any, make_loader: Any, poisoned: Any, prefix: str) -> None:
     loader = make_loader(4)
     loader.batches[2] = poisoned(loader.batches[2])
-    fitting = Fitting(make_net(), loader, replace(CONFIG, checkpoint_every=1, checkpoint_keep=9), prefix=prefix)
+    trainer = Trainer(make_net(), loader, replace(CONFIG, checkpoint_every=1, checkpoint_keep=9), prefix=prefix)
     with pytest.raises(TrainingError, match=r"step 3 .*lr=0\.01.*record 20; record 21"):
-        fitting.run()
+        trainer.run()
     # What is on disk is from before the bad step.
     assert {name for name in names(prefix) if name.endswith(".ckpt")} == {"ssd_00000001.ckpt", "ssd_00000002.ckpt"}
 
@@ -118,13 +118,13 @@ def test_a_bad_last_batch_of_an_epoch_is_not_saved(make_net: Any, make_loader: A
     loader = make_loader(2)
     loader.batches[1] = poisoned(loader.batches[1])
     with pytest.raises(TrainingError, match="step 2"):
-        Fitting(make_net(), loader, CONFIG, prefix=prefix).run()
+        Trainer(make_net(), loader, CONFIG, prefix=prefix).run()
     assert not [name for name in names(prefix) if name.endswith((".ckpt", ".params"))]
 
 
 def test_a_loader_without_a_batch(make_net: Any) -> None:
     with pytest.raises(TrainingError, match="no batch in epoch 0"):
-        Fitting(make_net(), [], CONFIG).run()
+        Trainer(make_net(), [], CONFIG).run()
 
 
 def raise_signal_at(loader: Any, number: int) -> Any:
@@ -145,7 +145,7 @@ def test_a_signal_finishes_the_step_and_saves(
 ) -> None:
     with TrainLog() as log:
         log.logger.addHandler(caplog.handler)
-        result = Fitting(make_net(), raise_signal_at(make_loader(4), 1), CONFIG, prefix=prefix, log=log).run()
+        result = Trainer(make_net(), raise_signal_at(make_loader(4), 1), CONFIG, prefix=prefix, log=log).run()
         log.logger.removeHandler(caplog.handler)
     assert result.exit_code == 128 + signal.SIGTERM
     assert result.steps == 2
@@ -164,10 +164,10 @@ def test_a_signal_while_scoring_scores_again_after_resuming(make_net: Any, make_
         return next(stop.guard([Score(0.5)]))
 
     config = replace(CONFIG, epochs=1)
-    result = Fitting(make_net(), make_loader(2), config, prefix=prefix, score=interrupted, stop=stop).run()
+    result = Trainer(make_net(), make_loader(2), config, prefix=prefix, score=interrupted, stop=stop).run()
     assert (result.exit_code, result.epochs, result.steps) == (128 + signal.SIGINT, 0, 2)
     assert result.checkpoint
-    again = Fitting(make_net(), make_loader(2), config, prefix=prefix, score=lambda net: Score(0.5))
+    again = Trainer(make_net(), make_loader(2), config, prefix=prefix, score=lambda net: Score(0.5))
     again.resume(result.checkpoint)
     finished = again.run()
     assert (finished.epochs, finished.steps, finished.best_map) == (1, 2, 0.5)
@@ -184,9 +184,9 @@ def test_a_resumed_training_is_the_same_to_the_bit(
     config = replace(CONFIG, epochs=3, checkpoint_every=1, checkpoint_keep=99)
     whole, part = str(tmp_path / "whole"), str(tmp_path / "part")
     net = make_net()
-    Fitting(net, make_loader(3), config, prefix=whole, score=lambda net: Score(0.5)).run()
+    Trainer(net, make_loader(3), config, prefix=whole, score=lambda net: Score(0.5)).run()
     other = make_net(seed=9)
-    resumed = Fitting(other, make_loader(3), config, prefix=part, score=lambda net: Score(0.5))
+    resumed = Trainer(other, make_loader(3), config, prefix=part, score=lambda net: Score(0.5))
     resumed.resume(Path(f"{whole}_{stop_after:08d}.ckpt"))
     result = resumed.run()
     assert (result.epochs, result.steps) == (3, 9)
@@ -199,12 +199,12 @@ def test_a_resumed_training_is_the_same_to_the_bit(
 
 
 def test_a_checkpoint_of_another_training_is_refused(make_net: Any, make_loader: Any, prefix: str) -> None:
-    first = Fitting(
+    first = Trainer(
         make_net(), make_loader(1), replace(CONFIG, epochs=1), prefix=prefix, identity={"batch_size": 2, "seed": 1}
     )
     path = first.run().checkpoint
     assert path
-    other = Fitting(make_net(), make_loader(1), CONFIG, identity={"batch_size": 4, "seed": 1})
+    other = Trainer(make_net(), make_loader(1), CONFIG, identity={"batch_size": 4, "seed": 1})
     with pytest.raises(CheckpointError, match=r"batch_size was 2 and is 4$"):
         other.resume(path)
 
@@ -212,9 +212,9 @@ def test_a_checkpoint_of_another_training_is_refused(make_net: Any, make_loader:
 def test_inside_an_epoch_a_loader_must_know_how_to_go_on(make_net: Any, make_loader: Any, prefix: str) -> None:
     loader = make_loader(3)
     config = replace(CONFIG, epochs=1, checkpoint_every=1, checkpoint_keep=9)
-    Fitting(make_net(), loader, config, prefix=prefix).run()
+    Trainer(make_net(), loader, config, prefix=prefix).run()
     inside, between = Path(f"{prefix}_00000001.ckpt"), Path(f"{prefix}_00000003.ckpt")
-    plain = Fitting(make_net(), loader.batches, replace(config, epochs=2))
+    plain = Trainer(make_net(), loader.batches, replace(config, epochs=2))
     with pytest.raises(CheckpointError, match="inside an epoch"):
         plain.resume(inside)
     plain.resume(between)
@@ -223,7 +223,7 @@ def test_inside_an_epoch_a_loader_must_know_how_to_go_on(make_net: Any, make_loa
 
 def test_parameters_with_a_start_epoch_decay_as_in_gluoncv(make_net: Any, make_loader: Any, prefix: str) -> None:
     config = replace(CONFIG, start_epoch=2, lr_decay_epoch="1,2")
-    Fitting(make_net(), make_loader(1), config, prefix=prefix).run()
+    Trainer(make_net(), make_loader(1), config, prefix=prefix).run()
     [entry] = [json.loads(line) for line in Path(f"{prefix}_metrics.jsonl").read_text().splitlines()]
     assert entry["epoch"] == 2
     assert entry["lr"] == pytest.approx(0.0001)
@@ -235,7 +235,7 @@ def test_a_loader_that_is_too_slow_is_reported(
     monkeypatch.setattr("dali_ssd.gluon.reporting.meter.STARVED", -1.0)
     with TrainLog() as log:
         log.logger.addHandler(caplog.handler)
-        Fitting(make_net(), make_loader(1), replace(CONFIG, epochs=1), log=log).run()
+        Trainer(make_net(), make_loader(1), replace(CONFIG, epochs=1), log=log).run()
         log.logger.removeHandler(caplog.handler)
     assert any("The data is the bottleneck" in message and "(-j)" in message for message in caplog.messages)
 
@@ -249,7 +249,7 @@ def test_other_ranks_train_but_neither_write_nor_score(make_net: Any, make_loade
     def score(net: Any) -> Score:
         raise AssertionError("only rank 0 scores")
 
-    result = Fitting(make_net(), make_loader(2), CONFIG, prefix=prefix, score=score, workers=Second()).run()
+    result = Trainer(make_net(), make_loader(2), CONFIG, prefix=prefix, score=score, workers=Second()).run()
     assert result.steps == 6
     # Each of the two processes trained on as many.
     assert result.time.images == 24
@@ -259,7 +259,7 @@ def test_other_ranks_train_but_neither_write_nor_score(make_net: Any, make_loade
 def test_momentum_is_in_the_checkpoint(make_net: Any, make_loader: Any, prefix: str) -> None:
     from dali_ssd.gluon.checkpoint.file import read_checkpoint
 
-    path = Fitting(make_net(), make_loader(1), replace(CONFIG, epochs=1), prefix=prefix).run().checkpoint
+    path = Trainer(make_net(), make_loader(1), replace(CONFIG, epochs=1), prefix=prefix).run().checkpoint
     assert path
     arrays, meta = read_checkpoint(path)
     momentum = {name: array for name, array in arrays.items() if name.startswith("momentum/0/")}

@@ -106,7 +106,7 @@ def test_death_of_the_decoder_costs_one_image(
 
     script = FAKE.format(crash=at(crash), hang=at(hang), bad=at(bad))
     monkeypatch.setattr(decoding, "_WORKER", ("-c", script))
-    monkeypatch.setattr(decoding, "_PATIENCE", 3.0)
+    monkeypatch.setattr(decoding, "_TIMEOUT_S", 3.0)
     shard_zero = range(75)  # byte offsets repeat in the second shard
     died = {number: "the decoder crashes on it" for number in crash + hang}
     expected = died | {number: "it is bad" for number in bad}

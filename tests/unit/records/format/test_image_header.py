@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dali_ssd.records.format.image_header import Raster, read_raster
-from dali_ssd.records.format.jpeg_markers import read_jpeg
+from dali_ssd.records.format.jpeg import read_jpeg
 from tests.support.records import encoded
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dali_ssd.records.format.image_header import read_raster
-from dali_ssd.records.format.jpeg_markers import read_jpeg, without_stray
+from dali_ssd.records.format.jpeg import read_jpeg, without_stray
 
 APP0, DQT, SOF, DHT, SOS = 0xE0, 0xDB, 0xC0, 0xC4, 0xDA
 

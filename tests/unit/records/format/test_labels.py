@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.labels import build_label, parse_label, split_label
 
-PLACE = Place(Path("a.rec"), 3, 400)
+PLACE = RecordLocation(Path("a.rec"), 3, 400)
 
 
 def label(*words: float) -> npt.NDArray[np.float32]:
@@ -90,7 +90,7 @@ def test_lengths_that_cannot_be_true(words: list[float], message: str) -> None:
 def test_objects_that_cannot_be_used(row: list[float], message: str) -> None:
     with pytest.raises(RecordError, match=message) as caught:
         parse_label(label(2, 5, -1, 0, 0, 0, 0, 1, 0, 0, 1, 1, *row), PLACE)
-    assert caught.value.place == Place(Path("a.rec"), 3, 400, 2)
+    assert caught.value.place == RecordLocation(Path("a.rec"), 3, 400, 2)
 
 
 words32 = st.one_of(st.integers(-1, 12).map(float), st.floats(width=32))

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_ssd.errors import Place, RecordError
+from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import parse_label
-from dali_ssd.records.lint import content as module
+from dali_ssd.records.lint import image_checks
 from dali_ssd.records.lint.content import check_record
 from dali_ssd.records.lint.findings import KINDS, finding, from_json, summary, to_json
 from dali_ssd.records.repair.labels import mend_label
 from tests.support.records import BOX, encoded, record
 
-PLACE = Place(Path("a.rec"), 7, 64)
+PLACE = RecordLocation(Path("a.rec"), 7, 64)
 
 
 def kinds(data: bytes) -> list[tuple[str, int | None]]:
@@ -27,7 +27,7 @@ def kinds(data: bytes) -> list[tuple[str, int | None]]:
 
 def test_good_record() -> None:
     content = check_record(record([BOX, (0, 0, 1, 1)], [3, 19]), PLACE)
-    assert (content.findings, content.scale, content.top_class) == ([], "fraction", 19)
+    assert (content.findings, content.unit, content.top_class) == ([], "fraction", 19)
     assert (content.image, content.pixels) == ("", 1200)
 
 
@@ -54,7 +54,7 @@ def test_pixel_boxes_are_judged_by_the_image() -> None:
     assert kinds(record(boxes)) == [
         ("inverted-box", 3), ("zero-area-box", 4), ("outside-box", 2), ("overhanging-box", 1)
     ]  # fmt: skip
-    assert check_record(record(boxes), PLACE).scale == "pixel"
+    assert check_record(record(boxes), PLACE).unit == "pixel"
     assert kinds(record(boxes, image=b"text")) == [("not-an-image", None), ("inverted-box", 3), ("zero-area-box", 4)]
 
 
@@ -74,7 +74,7 @@ def test_pixel_boxes_are_judged_by_the_image() -> None:
     ],
 )
 def test_a_box_of_hardly_a_pixel_beside_pixels(box: tuple[float, ...], scale: str) -> None:
-    assert check_record(record([box, (1, 2, 40, 30)]), PLACE).scale == scale
+    assert check_record(record([box, (1, 2, 40, 30)]), PLACE).unit == scale
 
 
 @pytest.mark.parametrize("mark", [np.nan, np.inf])
@@ -107,7 +107,7 @@ def test_class_ids(class_id: float, bad: bool) -> None:
 def test_no_objects(label: list[float]) -> None:
     content = check_record(record(label=label), PLACE)
     assert [found.kind for found in content.findings] == ["no-objects"]
-    assert (content.scale, content.top_class) == ("none", -1)
+    assert (content.unit, content.top_class) == ("none", -1)
 
 
 @pytest.mark.parametrize(
@@ -172,12 +172,12 @@ def test_images(image: bytes, expected: list[str]) -> None:
     ("image", "words"), [(b"a", "1 byte, beginning with b'a'"), (b"ab", "2 bytes, beginning with")]
 )
 def test_words_agree_with_the_number_of_bytes(image: bytes, words: str) -> None:
-    (found,) = check_record(record(image=image), Place()).findings
+    (found,) = check_record(record(image=image), RecordLocation()).findings
     assert words in found.message
 
 
 def test_huge_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_PIXELS", 1199)
+    monkeypatch.setattr(image_checks, "MAX_PIXELS", 1199)
     assert kinds(record()) == [("huge-image", None)]
 
 
@@ -203,11 +203,11 @@ def test_arbitrary_records(label: list[float], garbage: bytes, cut: int, start: 
 
 
 def test_findings_survive_json_and_are_explained() -> None:
-    found = [finding(kind, Place(Path("a.rec"), 1, 2, 3), "it is so") for kind in KINDS]
+    found = [finding(kind, RecordLocation(Path("a.rec"), 1, 2, 3), "it is so") for kind in KINDS]
     assert [from_json(to_json(one), Path("a.rec")) for one in found] == found
     assert all(to_json(one)["advice"] and to_json(one)["severity"] for one in found)
     lines = list(summary([one for one in found for _ in range(3)], 2))
     assert len(lines) == 4 * len(KINDS) and "    ... and 1 more (--show 0 prints all, --json FILE writes all)" in lines
     assert len(list(summary(found * 3, 0))) == 4 * len(KINDS)
     with pytest.raises(KeyError):
-        finding("no-such-kind", Place(), "")
+        finding("no-such-kind", RecordLocation(), "")

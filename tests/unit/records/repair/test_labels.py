@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dali_ssd.errors import Place
+from dali_ssd.errors import RecordLocation
 from dali_ssd.records.format.image_header import Raster
 from dali_ssd.records.format.labels import build_label, parse_label
 from dali_ssd.records.lint.content import check_record
@@ -66,9 +66,9 @@ numbers = st.one_of(st.floats(width=32), st.floats(-1, 60, width=32), st.integer
 def test_what_was_mended_has_nothing_left_to_find(rows: npt.NDArray[np.float32]) -> None:
     label = np.concatenate([np.array([3, rows.shape[1], 0], np.float32), rows.reshape(-1)])
     mended, _ = mend_label(label, RASTER, "fraction", 3)
-    content = check_record(record(label=mended.tolist(), image=encoded()), Place())
+    content = check_record(record(label=mended.tolist(), image=encoded()), RecordLocation())
     assert {found.kind for found in content.findings} <= {"no-objects"}
-    assert content.scale in ("none", "fraction") and content.top_class < 3
+    assert content.unit in ("none", "fraction") and content.top_class < 3
     again, changes = mend_label(mended, RASTER, "fraction", 3)
     assert again is mended and changes == []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Position"]
+__all__ = ["TrainProgress"]
 
 
 @dataclass
-class Position:
+class TrainProgress:
     """Everything that the loop counts; a checkpoint stores it."""
 
     epoch: int = 0

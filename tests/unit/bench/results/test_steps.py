@@ -8,10 +8,10 @@ from pathlib import Path
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
 from dali_ssd.bench.results.plot import plot_record
-from dali_ssd.bench.results.record import Record
+from dali_ssd.bench.results.record import BenchResult
+from dali_ssd.bench.results.steps import STEPS, step_costs
 from dali_ssd.bench.results.summary import Spread
 from dali_ssd.bench.results.table import print_record
-from dali_ssd.bench.steps import STEPS, step_costs
 
 
 def run(step: str, number: int, milliseconds: float) -> Run:
@@ -42,7 +42,7 @@ def test_a_failing_step_and_the_one_after_it_have_no_cost() -> None:
     assert (decode.cost, decode.total) == (None, Spread(5.0, 5.0, 5.0))
 
 
-def test_steps_are_printed_and_drawn(make_record: Callable[..., Record], tmp_path: Path) -> None:
+def test_steps_are_printed_and_drawn(make_record: Callable[..., BenchResult], tmp_path: Path) -> None:
     runs = [run("read", 1, 1.0), run("plan", 1, 1.25), failed("decode", 1)]
     record = replace(make_record(), task="steps", runs=runs)
     stream = io.StringIO()

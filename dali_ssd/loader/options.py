@@ -1,0 +1,97 @@
+"""The options of the loaders: as the classes that define them, or each by its name.
+
+The classes hold names, types and defaults (`RecordsConfig`, `PipelineConfig`, the parts of a recipe). `ValOptions` and
+`TrainOptions` only let editors and type checkers see the names as keywords; a test holds them to the classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from typing_extensions import TypedDict
+
+from dali_ssd.config import AnyUnit, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
+from dali_ssd.errors import ConfigError
+from dali_ssd.loader.recipes import Recipe, find_recipe
+from dali_ssd.util.files import require_folder_of
+from dali_ssd.util.validation import is_whole
+
+__all__ = ["LoaderOptions", "TrainOptions", "ValOptions", "check_records_options", "gather"]
+
+
+class ValOptions(TypedDict, total=False):
+    """Keywords of both loaders."""
+
+    data_shape: int | None
+    dtype: Literal["float32", "float16"] | None
+    layout: Literal["NCHW", "NHWC"] | None
+    batch_size: int
+    num_threads: int | Literal["auto"]
+    prefetch: int
+    upright: bool
+    on_bad: OnBad
+    max_bad: float
+    coordinates: AnyUnit
+
+
+class TrainOptions(ValOptions, total=False):
+    """Keywords of `TrainLoader`."""
+
+    augment: AugmentConfig | None
+    targets: Literal["exact", "box_encoder"] | None
+    initial_fill: int
+    seed: int
+
+
+class LoaderOptions(NamedTuple):
+    """What a loader was asked for."""
+
+    recipe: Recipe
+    pipeline: PipelineConfig
+    records: RecordsConfig
+
+
+def gather(
+    names: type[ValOptions],
+    given: Mapping[str, Any],
+    recipe: Any,
+    pipeline: PipelineConfig | None,
+    records: RecordsConfig | None,
+) -> LoaderOptions:
+    """Put keywords in the places of the recipe's numbers and of the classes' fields.
+
+    Raises:
+        TypeError: a keyword that is not among the `names`.
+        ConfigError: values that cannot work.
+    """
+    unknown = sorted(given.keys() - names.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"a loader has no option {unknown[0]!r}; there are {', '.join(sorted(names.__annotations__))}")
+    for name, value, kind in (("pipeline", pipeline, PipelineConfig), ("records", records, RecordsConfig)):
+        if not isinstance(value, kind | None):
+            raise ConfigError(f"{name} must be a {kind.__name__}, not {value!r}")
+    of_pipeline, of_records = (
+        {field.name: given[field.name] for field in fields(kind) if field.name in given}
+        for kind in (PipelineConfig, RecordsConfig)
+    )
+    of_recipe = {name: value for name, value in given.items() if name not in of_pipeline | of_records}
+    return LoaderOptions(
+        find_recipe(recipe, **of_recipe),
+        replace(pipeline or PipelineConfig(), **of_pipeline),
+        replace(records or RecordsConfig(), **of_records),
+    )
+
+
+def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
+    """Return the list's path. Raises ConfigError if there cannot be so many classes, or a list of this name."""
+    if num_classes is not None and not (is_whole(num_classes) and num_classes > 0):
+        raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
+    if bad_list is not None and (not isinstance(bad_list, (str, Path)) or Path(bad_list).suffix != ".txt"):
+        raise ConfigError(f"bad_list is a list, so its name must end in .txt, not {str(bad_list)!r}")
+    if bad_list is None:
+        return None
+    require_folder_of("bad_list", bad_list)
+    return Path(bad_list)

@@ -1,0 +1,79 @@
+"""VOC07 average precision: the mean of the precision at eleven recalls.
+
+Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2, with GluonCV's
+`VOC07MApMetric` to the tie: boxes end a pixel further (VOC counts whole pixels, both ends included), an object is found
+by the surest detection whose best overlap it is, and a further one of the same object is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.metrics.detections import Detections
+
+__all__ = ["voc07_scores"]
+
+_MIN_IOU = 0.5
+_RECALLS = np.arange(0.0, 1.1, 0.1)
+
+
+class _Judged(NamedTuple):
+    """The detections of one class, from all images or one, and how many objects there are to find."""
+
+    scores: NDArray[np.float32]
+    """(n,)"""
+    right: NDArray[np.bool_]
+    """(n,) the first to find an object."""
+    counts: NDArray[np.bool_]
+    """(n,) False for one that found a difficult object."""
+    objects: int
+
+
+def voc07_scores(images: Sequence[Detections], classes: int) -> tuple[float, ...]:
+    """Return the average precision of each class at IoU 0.5; NaN for a class of which no object counts."""
+    return tuple(_average_precision([_judge(image, class_id) for image in images]) for class_id in range(classes))
+
+
+def _judge(image: Detections, class_id: int) -> _Judged:
+    found, true = image.class_ids == class_id, image.true_ids == class_id
+    order = np.argsort(image.scores[found])[::-1]
+    boxes, scores = image.boxes[found][order], image.scores[found][order]
+    true_boxes, difficult = image.true_boxes[true], image.difficult[true]
+    objects = int((~difficult).sum())
+    if not len(boxes) or not len(true_boxes):
+        return _Judged(scores, np.zeros(len(boxes), bool), np.ones(len(boxes), bool), objects)
+    iou = _iou(boxes, true_boxes)
+    best = iou.argmax(axis=1)
+    meets = iou.max(axis=1) >= _MIN_IOU
+    first = np.zeros(len(boxes), bool)
+    first[np.flatnonzero(meets)[np.unique(best[meets], return_index=True)[1]]] = True
+    passed_over = meets & difficult[best]
+    return _Judged(scores, first & ~passed_over, ~passed_over, objects)
+
+
+def _iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the overlap of all pairs, (n, m), of boxes (n, 4) and (m, 4), whose last pixels belong to them."""
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum(boxes[:, None, 2:], others[:, 2:]) + 1
+    shared = np.where((low < high).all(axis=2), np.prod(high - low, axis=2), 0)
+    areas, other_areas = (np.prod(some[:, 2:] + 1 - some[:, :2], axis=1) for some in (boxes, others))
+    overlaps: NDArray[np.float32] = shared / (areas[:, None] + other_areas - shared)
+    return overlaps
+
+
+def _average_precision(images: Sequence[_Judged]) -> float:
+    objects = sum(image.objects for image in images)
+    if not objects:
+        return math.nan
+    scores = np.concatenate([image.scores for image in images])
+    order = np.argsort(scores)[::-1]
+    right = np.concatenate([image.right for image in images])[order]
+    counts = np.concatenate([image.counts for image in images])[order]
+    hits, judged = np.cumsum(right), np.cumsum(counts)
+    precision, recall = hits / np.maximum(judged, 1), hits / objects
+    return float(sum(precision[recall >= least].max(initial=0.0) / len(_RECALLS) for least in _RECALLS))
