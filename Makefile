@@ -12,6 +12,9 @@ USUAL := dev,mxnet,cuda13
 EXTRAS ?= $(or $(word 1,$(INSTALLED)),$(USUAL))
 PYTHON ?= $(word 2,$(INSTALLED))
 ARGS ?=
+# Tests with a mark need more time, or more than Python. Of two -m, pytest takes the later: ARGS='-m slow' picks these, and
+# ARGS='-m ""' all that can run.
+MARKS := $(shell awk -F '[":]' '/^markers = / { on = 1; next } /^]/ { on = 0 } on { printf "%s%s", sep, $$2; sep = " or " }' pyproject.toml)
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench soak clean
 
@@ -21,8 +24,8 @@ help: ## List the targets
 demo: $(STAMP) ## Draw a data set, train on it, score it; leaves pictures (about five minutes)
 	@$(BIN)/dali-ssd demo $(ARGS)
 
-test: $(STAMP) ## Run the tests; ARGS='-k name tests/unit' picks some
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## Run the tests without a mark; ARGS='-k name tests/unit' picks some, ARGS='-m slow' those with one
+	@$(BIN)/python -m pytest -m "not ($(MARKS))" $(ARGS)
 
 lint: $(STAMP) ## Check style, format, types and the Dockerfile
 	@$(BIN)/ruff check

@@ -19,6 +19,8 @@ from tests.support.paths import ROOT
 
 pytest.importorskip("mxnet")
 
+pytestmark = pytest.mark.slow
+
 _TIMEOUT_S = 300.0
 """Seconds; kernels may have to be compiled first."""
 STEPS = 12

@@ -64,7 +64,7 @@ def _read(shard: Path, threads: int) -> int:
     return digest(shard, num_threads=threads)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_invalid_recordio_file_with_many_workers(tmp_path: Path, method: Method) -> None:
     """GluonCV's forked workers moved one another's place in the file. Here everyone reads the same as one alone."""
     (shard,) = write(tmp_path, records())

@@ -15,6 +15,8 @@ from dali_ssd.loader import TrainLoader
 
 pytest.importorskip("mxnet")
 
+pytestmark = pytest.mark.slow
+
 SHORT = "--batches 40 --batch-size 2 --records 60 --copies 1 --train-every 20 --score-every 0 --sample-every 2"
 LIMITS = "--max-memory 3000 --max-files 1 --settling 10"
 """MB and files for every 1,000 batches: a process that has just begun still grows."""

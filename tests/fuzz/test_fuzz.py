@@ -1,6 +1,6 @@
 """Damaged shards, thousands of them: no crash, no hang, no endless memory, and never a bare error.
 
-`DALI_SSD_FUZZ=20000 python -m pytest tests/fuzz` tries more than the 2,000 that a usual run does.
+`DALI_SSD_FUZZ=20000 python -m pytest tests/fuzz` tries more than the 2,000 that are usual.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.cases import Case, any_cases, arbitrary, cases, heads, how_many, labels
 from tests.fuzz.server import Died, Server
+
+pytestmark = pytest.mark.slow
 
 MEMORY = 1500
 """MB that the child may take at most; it begins with about 400."""

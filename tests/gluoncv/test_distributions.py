@@ -156,6 +156,7 @@ def areas(records: list[Any], shard: ReaderSlice) -> dict[int, int]:
     return {int(offset): w * h for offset, (w, h) in zip(open_dataset(shard.paths).offsets, sides, strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bccd", "photos"])
 def test_distributions_are_gluoncvs(
     real_sets: dict[str, Dataset], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

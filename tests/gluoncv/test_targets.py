@@ -86,6 +86,7 @@ def meets_any(box: Floats, corners: Floats) -> bool:
     return bool((np.minimum(corners[:, 2:], box[2:4]) > np.maximum(corners[:, :2], box[:2])).all(axis=1).any())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bccd", "photos"])
 @pytest.mark.parametrize("network", ["vgg16_atrous", "mobilenet0.25"])
 def test_targets_are_gluoncvs(real_sets: dict[str, Dataset], name: str, network: str) -> None:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
 from dali_ssd.util.optional import require
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, pyproject
 
 DOCUMENTS = [
     ROOT / name
@@ -110,12 +109,6 @@ def test_commands_and_targets_exist(document: Path) -> None:
 
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def pyproject() -> dict[str, Any]:
-    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    found: dict[str, Any] = toml.loads(read(ROOT / "pyproject.toml"))
-    return found
 
 
 def project() -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, pyproject
 
 PYTHON = """#!/bin/sh
 echo "$@" >>"{log}"
@@ -94,3 +95,17 @@ def test_a_users_own_environment_is_not_taken(tmp_path: Path, monkeypatch: pytes
     done, _ = checkout.run(keep=("VENV",), PYTHON=str(tmp_path / "one"))
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "mine").exists() and (tmp_path / ".venv").is_dir()
+
+
+def test_tests_with_a_mark_are_run_where_they_are_asked_for(tmp_path: Path) -> None:
+    marks = [line.partition(":")[0] for line in pyproject()["tool"]["pytest"]["ini_options"]["markers"]]
+    checkout, without = Checkout(tmp_path), f"-m pytest -m not ({' or '.join(marks)})"
+    for given, asked in (("", ""), ("-m slow tests/fuzz", " -m slow tests/fuzz"), ('-m ""', " -m ")):
+        log = checkout.run(PYTHON=str(tmp_path / "one"), ARGS=given)[1]
+        assert log.splitlines()[-1] == without + asked, "pytest takes the later -m of two"
+
+
+def test_every_mark_is_explained() -> None:
+    marks = {line.partition(":")[0] for line in pyproject()["tool"]["pytest"]["ini_options"]["markers"]}
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| mark |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)) == marks
