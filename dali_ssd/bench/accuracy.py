@@ -57,29 +57,6 @@ class AccuracyConfig:
     lr_decay_epoch: str = "42,54"
 
 
-class _GluonEpochs:
-    """GluonCV's DataLoader as `Trainer` takes it: batches of lists, copied out of shared memory."""
-
-    def __init__(self, config: AccuracyConfig, anchors: Any) -> None:
-        transform = SSDDefaultTrainTransform(config.data_shape, config.data_shape, anchors)
-        self._loader = gluon.data.DataLoader(
-            RecordFileDetection(config.train).transform(transform),
-            config.batch_size,
-            shuffle=True,
-            last_batch="rollover",
-            batchify_fn=Tuple(Stack(), Stack(), Stack()),
-            num_workers=config.workers,
-        )
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for parts in self._loader:
-            data, cls_targets, box_targets = ([part.as_in_context(mx.cpu())] for part in parts)
-            yield Batch(data, cls_targets, box_targets)
-
-
 def compare(config: AccuracyConfig, log: TrainLog) -> dict[str, Any]:
     """Train and score as the options say; returns what there is to compare."""
     random.seed(config.seed)
@@ -107,6 +84,37 @@ def compare(config: AccuracyConfig, log: TrainLog) -> dict[str, Any]:
     }
 
 
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `compare` from the command line."""
+    positional = (tyro.conf.PositionalRequiredArgs,)
+    config = tyro.cli(AccuracyConfig, args=argv, prog="python -m dali_ssd.bench.accuracy", config=positional)
+    with TrainLog() as log:
+        print(json.dumps(compare(config, log)))
+
+
+class _GluonEpochs:
+    """GluonCV's DataLoader as `Trainer` takes it: batches of lists, copied out of shared memory."""
+
+    def __init__(self, config: AccuracyConfig, anchors: Any) -> None:
+        transform = SSDDefaultTrainTransform(config.data_shape, config.data_shape, anchors)
+        self._loader = gluon.data.DataLoader(
+            RecordFileDetection(config.train).transform(transform),
+            config.batch_size,
+            shuffle=True,
+            last_batch="rollover",
+            batchify_fn=Tuple(Stack(), Stack(), Stack()),
+            num_workers=config.workers,
+        )
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for parts in self._loader:
+            data, cls_targets, box_targets = ([part.as_in_context(mx.cpu())] for part in parts)
+            yield Batch(data, cls_targets, box_targets)
+
+
 def _batches(config: AccuracyConfig, anchors: Any) -> Any:
     if config.loader == "gluoncv":
         return _GluonEpochs(config, anchors)
@@ -123,14 +131,6 @@ def _batches(config: AccuracyConfig, anchors: Any) -> Any:
 def _score(config: AccuracyConfig, net: Any, classes: Sequence[str]) -> Scores:
     with ValLoader(config.val, batch_size=config.batch_size, data_shape=config.data_shape) as loader:
         return evaluate(net, loader, classes, config.data_shape)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run `compare` from the command line."""
-    positional = (tyro.conf.PositionalRequiredArgs,)
-    config = tyro.cli(AccuracyConfig, args=argv, prog="python -m dali_ssd.bench.accuracy", config=positional)
-    with TrainLog() as log:
-        print(json.dumps(compare(config, log)))
 
 
 if __name__ == "__main__":

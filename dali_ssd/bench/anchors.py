@@ -59,6 +59,13 @@ def vgg_anchors(data_shape: int) -> NDArray[np.float32]:
     return np.concatenate([_map_anchors(feature_map) for feature_map in VGG_SHAPES[data_shape]])
 
 
+def corner_fractions(anchors: NDArray[np.float32], data_shape: int) -> NDArray[np.float32]:
+    """Turn center-format pixel anchors `(N, 4)` into corners as fractions of the network input, for `box_encoder`."""
+    half = anchors[:, 2:] / 2
+    corners = np.concatenate([anchors[:, :2] - half, anchors[:, :2] + half], axis=1) / data_shape
+    return corners.astype(np.float32)
+
+
 def _map_anchors(feature_map: _Map) -> NDArray[np.float32]:
     small, large = feature_map.sizes
     shapes = [(small, small), (math.sqrt(small * large),) * 2]
@@ -69,10 +76,3 @@ def _map_anchors(feature_map: _Map) -> NDArray[np.float32]:
     anchors[..., 1] = centers[:, None, None]
     anchors[..., 2:] = shapes
     return anchors.reshape(-1, 4)
-
-
-def corner_fractions(anchors: NDArray[np.float32], data_shape: int) -> NDArray[np.float32]:
-    """Turn center-format pixel anchors `(N, 4)` into corners as fractions of the network input, for `box_encoder`."""
-    half = anchors[:, 2:] / 2
-    corners = np.concatenate([anchors[:, :2] - half, anchors[:, :2] + half], axis=1) / data_shape
-    return corners.astype(np.float32)

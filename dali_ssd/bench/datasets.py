@@ -53,15 +53,6 @@ def describe(dataset: Dataset) -> Description:
     return Description([str(shard) for shard in dataset.shards], len(dataset), width, height, objects, size / 1000)
 
 
-def _describe_record(dataset: Dataset, i: int) -> tuple[int, int, int, int] | None:
-    try:
-        header, payload = dataset.read(i)
-        width, height = Image.open(io.BytesIO(payload)).size
-        return width, height, len(parse_label(header.label)), len(payload)
-    except (DatasetError, OSError):
-        return None
-
-
 @dataclass(frozen=True)
 class MakeConfig:
     """Repeat the records of shards, their images made smaller if wished, into one new shard."""
@@ -96,11 +87,6 @@ def make_set(config: MakeConfig) -> int:
     return repeats * len(records)
 
 
-def _made(dataset: Dataset, i: int, config: MakeConfig) -> tuple[Header, bytes]:
-    header, payload = dataset.read(i)
-    return header, resized(payload, config.longest_side, config.quality) if config.longest_side else payload
-
-
 def resized(payload: bytes, longest_side: int, quality: int) -> bytes:
     """Scale an encoded image to `longest_side` pixels and return it as a JPEG."""
     image = Image.open(io.BytesIO(payload)).convert("RGB")
@@ -116,6 +102,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     positional = (tyro.conf.PositionalRequiredArgs,)
     config = tyro.cli(MakeConfig, args=argv, prog="python -m dali_ssd.bench.datasets", config=positional)
     print(f"{config.out}: {counted(make_set(config), 'record')}")
+
+
+def _describe_record(dataset: Dataset, i: int) -> tuple[int, int, int, int] | None:
+    try:
+        header, payload = dataset.read(i)
+        width, height = Image.open(io.BytesIO(payload)).size
+        return width, height, len(parse_label(header.label)), len(payload)
+    except (DatasetError, OSError):
+        return None
+
+
+def _made(dataset: Dataset, i: int, config: MakeConfig) -> tuple[Header, bytes]:
+    header, payload = dataset.read(i)
+    return header, resized(payload, config.longest_side, config.quality) if config.longest_side else payload
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from dali_ssd.bench.contenders.device import best_device
 from dali_ssd.bench.datasets import MakeConfig, describe, make_set
 from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
 from dali_ssd.bench.measuring.child import Request
@@ -20,7 +21,6 @@ from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import CONTENDER, STEPS
 from dali_ssd.bench.work import Work
 from dali_ssd.records.dataset import Dataset, open_dataset
-from dali_ssd.util.optional import require
 from dali_ssd.util.progress import Progress
 
 __all__ = ["open_data", "run_session"]
@@ -36,16 +36,6 @@ def open_data(config: BenchConfig) -> Iterator[Dataset]:
         yield open_dataset(_draw(Path(folder), config))
 
 
-def _draw(folder: Path, config: BenchConfig) -> Path:
-    """Draw shapes as the demo does, in photos of the size that Pascal VOC has."""
-    from dali_ssd.synthetic import write_shapes
-
-    (small,) = write_shapes(folder, "small", config.draw, seed=config.seed)
-    drawn = folder / "drawn.rec"
-    make_set(MakeConfig(str(small), drawn, longest_side=500))
-    return drawn
-
-
 def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     """Measure what `config` asks for; `command` is the command line for the record."""
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -58,9 +48,7 @@ def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
 
 
 def _device(config: BenchConfig) -> Literal["cpu", "gpu"]:
-    if config.device != "auto":
-        return config.device
-    return "gpu" if require("mxnet").context.num_gpus() else "cpu"
+    return best_device() if config.device == "auto" else config.device
 
 
 def _measure(config: BenchConfig, dataset: Dataset, device: Literal["cpu", "gpu"]) -> list[Run]:
@@ -95,3 +83,13 @@ def _request(config: BenchConfig, trial: Trial, work: Work) -> Request:
 
 def _brief(outcome: Outcome) -> str:
     return f"failed: {outcome.error}" if outcome.error else f"{outcome.images_per_second:,.0f} images/s"
+
+
+def _draw(folder: Path, config: BenchConfig) -> Path:
+    """Draw shapes as the demo does, in photos of the size that Pascal VOC has."""
+    from dali_ssd.synthetic import write_shapes
+
+    (small,) = write_shapes(folder, "small", config.draw, seed=config.seed)
+    drawn = folder / "drawn.rec"
+    make_set(MakeConfig(str(small), drawn, longest_side=500))
+    return drawn

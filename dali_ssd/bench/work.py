@@ -46,9 +46,10 @@ class WorkBatch:
     """`(B, N, 4) float32`."""
 
     def wait(self) -> None:
-        """Return when the arrays can be read: MXNet computes them in the background."""
+        """Return when the arrays can be read: MXNet computes its own in the background, NumPy's are complete."""
         for array in (*self.data, *self.cls_targets, *self.box_targets):
-            array.wait_to_read()
+            if not isinstance(array, np.ndarray):
+                array.wait_to_read()
 
 
 class Contender(Protocol):

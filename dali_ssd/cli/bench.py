@@ -13,7 +13,8 @@ from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.bench.results.summary import REFERENCE
 from dali_ssd.bench.results.table import print_record
 from dali_ssd.bench.session import run_session
-from dali_ssd.errors import ConfigError
+from dali_ssd.errors import ConfigError, MissingDependencyError
+from dali_ssd.util.optional import require
 
 __all__ = ["run"]
 
@@ -22,11 +23,15 @@ def run(argv: list[str]) -> int:
     """Measure, print and write; 0 when done, 1 when dali_ssd or everything failed."""
     config = tyro.cli(BenchConfig, args=argv, prog="dali-ssd bench")
     _check_outputs(config)
+    drawn = bool(config.plot) and _can_draw(config.plot)
     record = read_record(Path(config.record)) if config.record else run_session(config, ["dali-ssd", "bench", *argv])
     if config.json:
         write_record(Path(config.json), record)
     print_record(record, sys.stdout)
-    _plot(config, record)
+    if drawn:
+        from dali_ssd.bench.results.plot import plot_record
+
+        plot_record(record, Path(config.plot))
     return _exit_code(record)
 
 
@@ -40,11 +45,14 @@ def _check_outputs(config: BenchConfig) -> None:
             raise ConfigError(f"--{option} {name}: user {os.getuid()} may not write to {Path(name).parent}")
 
 
-def _plot(config: BenchConfig, record: BenchResult) -> None:
-    if config.plot:
-        from dali_ssd.bench.results.plot import plot_record
-
-        plot_record(record, Path(config.plot))
+def _can_draw(name: str) -> bool:
+    """Say if the picture must be left out for want of Matplotlib: the numbers are worth having without it."""
+    try:
+        require("matplotlib")
+    except MissingDependencyError as error:
+        print(f"dali-ssd: {name} is left out: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _exit_code(record: BenchResult) -> int:

@@ -21,6 +21,24 @@ from dali_ssd.util.words import counted
 __all__ = ["run"]
 
 
+def run(argv: list[str]) -> int:
+    """Check, print, repair where asked; 0 clean, 1 findings, 2 a shard cannot be read."""
+    config = tyro.cli(CheckConfig, args=argv, prog="dali-ssd check", config=(tyro.conf.PositionalRequiredArgs,))
+    _require_room(config)
+    checked = check(config)
+    _print_findings(checked, config.show)
+    if config.json is not None:
+        with atomic_open(config.json, "w") as file:
+            json.dump(checked.as_json(), file, indent=1)
+    if config.fix is not None:
+        fixed = fix(checked.reports, checked.findings, config.fix, checked.unit, checked.num_classes)
+        _print_repaired(fixed, config.fix, str(config.fix / FIX_LIST))
+    if config.quarantine is not None:
+        isolated = quarantine(checked.reports, checked.findings, config.quarantine)
+        _print_repaired(isolated, config.quarantine, f"{config.quarantine}/*.left-out.txt")
+    return checked.exit_code
+
+
 def _print_findings(checked: DatasetReport, show: int) -> None:
     for line in summary(checked.findings, show):
         print(line)
@@ -47,21 +65,3 @@ def _require_room(config: CheckConfig) -> None:
         require_free(shards, config.fix, FIX_LIST)
     if config.quarantine is not None:
         require_free(shards, config.quarantine)
-
-
-def run(argv: list[str]) -> int:
-    """Check, print, repair where asked; 0 clean, 1 findings, 2 a shard cannot be read."""
-    config = tyro.cli(CheckConfig, args=argv, prog="dali-ssd check", config=(tyro.conf.PositionalRequiredArgs,))
-    _require_room(config)
-    checked = check(config)
-    _print_findings(checked, config.show)
-    if config.json is not None:
-        with atomic_open(config.json, "w") as file:
-            json.dump(checked.as_json(), file, indent=1)
-    if config.fix is not None:
-        fixed = fix(checked.reports, checked.findings, config.fix, checked.unit, checked.num_classes)
-        _print_repaired(fixed, config.fix, str(config.fix / FIX_LIST))
-    if config.quarantine is not None:
-        isolated = quarantine(checked.reports, checked.findings, config.quarantine)
-        _print_repaired(isolated, config.quarantine, f"{config.quarantine}/*.left-out.txt")
-    return checked.exit_code

@@ -37,33 +37,6 @@ class Built(NamedTuple):
     notes: list[Note]
 
 
-def _raster_of(sample: Sample, raster: Raster, exif: ExifRaster) -> tuple[bool, list[Note]]:
-    """Whether the annotation refers to the upright raster, with notes on what was assumed."""
-    if raster.orientation == 1:
-        return False, []
-    text = f"orientation {raster.orientation}, {raster.width}x{raster.height} raw"
-    where = str(sample.image)
-    if exif != "auto":
-        return exif == "upright", [Note("exif-forced", where, f"{text}, {exif}")]
-    if raster.quarter_turn and raster.width != raster.height:
-        if sample.declared == raster.upright_size:
-            return True, [Note("exif-upright", where, text)]
-        if sample.declared == (raster.width, raster.height):
-            return False, [Note("exif-raw", where, text)]
-    return False, [Note("exif-assumed-raw", where, text)]
-
-
-def _fault(box: NDArray[np.float64], clipped: NDArray[np.float32]) -> str | None:
-    """Kind of note for a box (4,) in pixels that cannot be used; `clipped` is what would be stored of it."""
-    if not np.isfinite(box).all():
-        return "not-finite"
-    if box[2] < box[0] or box[3] < box[1]:
-        return "inverted"
-    if box[2] == box[0] or box[3] == box[1]:
-        return "zero-area"
-    return None if clipped[2] > clipped[0] and clipped[3] > clipped[1] else "outside"
-
-
 @dataclass(frozen=True)
 class Builder:
     """Callable that turns samples into records; picklable, so that worker processes can do it."""
@@ -148,3 +121,30 @@ def _read_image(sample: Sample) -> tuple[bytes, list[Note]]:
     except OSError as error:
         return b"", [Note("unreadable-image", str(sample.image), error.strerror or "")]
     return data, [] if data else [Note("not-an-image", str(sample.image), "the file is empty")]
+
+
+def _raster_of(sample: Sample, raster: Raster, exif: ExifRaster) -> tuple[bool, list[Note]]:
+    """Whether the annotation refers to the upright raster, with notes on what was assumed."""
+    if raster.orientation == 1:
+        return False, []
+    text = f"orientation {raster.orientation}, {raster.width}x{raster.height} raw"
+    where = str(sample.image)
+    if exif != "auto":
+        return exif == "upright", [Note("exif-forced", where, f"{text}, {exif}")]
+    if raster.quarter_turn and raster.width != raster.height:
+        if sample.declared == raster.upright_size:
+            return True, [Note("exif-upright", where, text)]
+        if sample.declared == (raster.width, raster.height):
+            return False, [Note("exif-raw", where, text)]
+    return False, [Note("exif-assumed-raw", where, text)]
+
+
+def _fault(box: NDArray[np.float64], clipped: NDArray[np.float32]) -> str | None:
+    """Kind of note for a box (4,) in pixels that cannot be used; `clipped` is what would be stored of it."""
+    if not np.isfinite(box).all():
+        return "not-finite"
+    if box[2] < box[0] or box[3] < box[1]:
+        return "inverted"
+    if box[2] == box[0] or box[3] == box[1]:
+        return "zero-area"
+    return None if clipped[2] > clipped[0] and clipped[3] > clipped[1] else "outside"

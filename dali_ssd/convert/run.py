@@ -33,45 +33,8 @@ class Converted:
         self.shards, self.classes, self.report, self.report_file = shards, classes, report, report_file
 
 
-def _shuffled(samples: list[Sample], seed: int) -> list[Sample]:
-    return [samples[i] for i in np.random.default_rng(seed).permutation(len(samples))]
-
-
-def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> None:
-    if path.exists() and not overwrite and read_classes(path) != tuple(classes):
-        raise AnnotationError(
-            f"{path} lists other classes than these annotations have ({', '.join(classes[:8])}), so class ids "
-            f"would not agree between the shards there; give --classes {path}, another folder, or --overwrite"
-        )
-
-
 _RAISED = (*BAD_IMAGES, *WRONG_UNITS, "broken-annotation", "unread-folder", "broken-image", "broken-object")
 """Kinds of notes at which `--on-bad raise` ends."""
-
-
-def _raise_bad(notes: Iterable[Note]) -> None:
-    for note in notes:
-        if note.kind in _RAISED:
-            raise AnnotationError(
-                f"bad image or annotation, so nothing was written (--on-bad skip goes on): {note.where}, "
-                f"{reason(note.kind)} ({note.detail})"
-            )
-
-
-def _require_utf8(path: Path) -> None:
-    odd = not_utf8(path)
-    if odd is not None:
-        raise DaliSsdError(
-            f"shards named {odd} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
-        )
-
-
-def _take(built: Built, writer: ShardWriter, report: Report) -> None:
-    report.add(built.notes)
-    if built.record is not None:
-        writer.write(built.record)
-        report.images += 1
-        report.objects += built.objects
 
 
 def convert(config: ConvertConfig) -> Converted:
@@ -114,3 +77,40 @@ def convert(config: ConvertConfig) -> Converted:
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
     with atomic_open(path, "w") as file:
         file.writelines(f"{line}\n" for line in lines)
+
+
+def _shuffled(samples: list[Sample], seed: int) -> list[Sample]:
+    return [samples[i] for i in np.random.default_rng(seed).permutation(len(samples))]
+
+
+def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> None:
+    if path.exists() and not overwrite and read_classes(path) != tuple(classes):
+        raise AnnotationError(
+            f"{path} lists other classes than these annotations have ({', '.join(classes[:8])}), so class ids "
+            f"would not agree between the shards there; give --classes {path}, another folder, or --overwrite"
+        )
+
+
+def _raise_bad(notes: Iterable[Note]) -> None:
+    for note in notes:
+        if note.kind in _RAISED:
+            raise AnnotationError(
+                f"bad image or annotation, so nothing was written (--on-bad skip goes on): {note.where}, "
+                f"{reason(note.kind)} ({note.detail})"
+            )
+
+
+def _require_utf8(path: Path) -> None:
+    odd = not_utf8(path)
+    if odd is not None:
+        raise DaliSsdError(
+            f"shards named {odd} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
+        )
+
+
+def _take(built: Built, writer: ShardWriter, report: Report) -> None:
+    report.add(built.notes)
+    if built.record is not None:
+        writer.write(built.record)
+        report.images += 1
+        report.objects += built.objects

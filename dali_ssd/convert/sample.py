@@ -58,10 +58,10 @@ class Sample:
         return f"bbox [{_listed(self.with_sides[i])}]"
 
 
-def _listed(numbers: NDArray[np.float64]) -> str:
-    return ", ".join(f"{number:.12g}" for number in numbers)
-
-
 def plausible_size(width: float, height: float) -> tuple[int, int] | None:
     """The size that an annotation gives, or None where it cannot be one: some tools write 0 if they do not know."""
     return (int(width), int(height)) if 0 < width < 1e6 and 0 < height < 1e6 else None
+
+
+def _listed(numbers: NDArray[np.float64]) -> str:
+    return ", ".join(f"{number:.12g}" for number in numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.gluon.networks.zoo import for_scoring
 from dali_ssd.metrics.detections import Detections
-from dali_ssd.metrics.scores import Scores, check_ids, score
+from dali_ssd.metrics.scores import METRICS, Scores, check_ids, score
 
 __all__ = ["detect", "evaluate"]
 
@@ -32,17 +32,20 @@ def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[D
         yield found
 
 
-def evaluate(net: Any, batches: Iterable[Any], classes: Sequence[str], data_shape: int, *, coco: bool = True) -> Scores:
+def evaluate(
+    net: Any, batches: Iterable[Any], classes: Sequence[str], data_shape: int, metrics: Collection[str] = tuple(METRICS)
+) -> Scores:
     """Score a network on validation batches (see `detect`).
 
-    `classes` are the names of the class ids. Raises DatasetError if a label has an id beyond them.
+    `classes` are the names of the class ids, `metrics` titles of `METRICS`. Raises DatasetError if a label has an id
+    beyond the names.
     """
     images: list[Detections] = []
     for found in detect(net, batches, data_shape):
         for image in found:
             check_ids(image, len(classes))  # before the other batches are detected
         images += found
-    return score(images, classes, data_shape, coco=coco)
+    return score(images, classes, data_shape, metrics)
 
 
 def _detections(

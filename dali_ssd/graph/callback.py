@@ -34,24 +34,11 @@ SETUP = types.void(_POINTER, _POINTER, _COUNT, _POINTER, _POINTER, _COUNT, _COUN
 """out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, num_samples: one batch."""
 
 
-@numba.extending.intrinsic
-def _pointer(typing_context: Any, address: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
-
-    return types.voidptr(types.uint64), generate
-
-
 @kernel_function
 def dims(shapes, tensor, sample, samples, ndim):  # type: ignore[no-untyped-def]
     """The shape `(ndim,) int64` of one tensor of one sample, as a view that a setup function may write."""
     table = carray(_pointer(shapes), ((tensor + 1) * samples,), np.uint64)
     return carray(_pointer(table[tensor * samples + sample]), (ndim,), np.int64)
-
-
-@kernel_function
-def _address(tensors, tensor):  # type: ignore[no-untyped-def]
-    return _pointer(carray(_pointer(tensors), (tensor + 1,), np.uint64)[tensor])
 
 
 @kernel_function
@@ -101,15 +88,6 @@ def compiled(signature: Any, function: Callable[[str], Callable[..., None]]) -> 
         return numba.cfunc(signature, cache=_has_cache(callback))(callback)
     finally:
         note.cancel()
-
-
-def _has_cache(callback: Callable[..., None]) -> bool:
-    """Whether the package's folder or the user's cache folder can be written."""
-    try:
-        FunctionCache(callback)
-    except RuntimeError:
-        return False
-    return True
 
 
 class Kernel:
@@ -196,3 +174,25 @@ def _operator() -> Any:
             return int(setup_fn.address)
 
     return CompiledFunction
+
+
+@numba.extending.intrinsic
+def _pointer(typing_context: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.uint64), generate
+
+
+@kernel_function
+def _address(tensors, tensor):  # type: ignore[no-untyped-def]
+    return _pointer(carray(_pointer(tensors), (tensor + 1,), np.uint64)[tensor])
+
+
+def _has_cache(callback: Callable[..., None]) -> bool:
+    """Whether the package's folder or the user's cache folder can be written."""
+    try:
+        FunctionCache(callback)
+    except RuntimeError:
+        return False
+    return True

@@ -21,24 +21,6 @@ from dali_ssd.kernels.plan import (
 __all__ = ["draw_training_plan", "plan_whole_image", "training_kernel", "validation_kernel"]
 
 
-def _setup(columns: int) -> Any:
-    """Output shapes: plan, region, and as many rows of objects as the label could hold."""
-
-    def callback(digest: str) -> Callable[..., None]:
-        def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]
-            digest  # noqa: B018
-            for sample in range(samples):
-                dims(out_shapes, 0, sample, samples, 1)[0] = PLAN_SIZE
-                dims(out_shapes, 1, sample, samples, 1)[0] = 4
-                objects = dims(out_shapes, 2, sample, samples, 2)
-                objects[0] = max(dims(in_shapes, 0, sample, samples, 1)[0] // 5, 1)
-                objects[1] = columns
-
-        return setup
-
-    return compiled(SETUP, callback)
-
-
 _OUTS = (("float32", 1), ("int32", 1), ("float32", 2))
 
 
@@ -116,3 +98,21 @@ def plan_whole_image(
 
     settings = types.Constant(validation_settings(render, unit), device="cpu")
     return tuple(validation_kernel().in_graph(labels, shapes, settings))
+
+
+def _setup(columns: int) -> Any:
+    """Output shapes: plan, region, and as many rows of objects as the label could hold."""
+
+    def callback(digest: str) -> Callable[..., None]:
+        def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]
+            digest  # noqa: B018
+            for sample in range(samples):
+                dims(out_shapes, 0, sample, samples, 1)[0] = PLAN_SIZE
+                dims(out_shapes, 1, sample, samples, 1)[0] = 4
+                objects = dims(out_shapes, 2, sample, samples, 2)
+                objects[0] = max(dims(in_shapes, 0, sample, samples, 1)[0] // 5, 1)
+                objects[1] = columns
+
+        return setup
+
+    return compiled(SETUP, callback)

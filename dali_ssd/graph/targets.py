@@ -79,26 +79,6 @@ def encode(
     return (cls_targets.gpu(), box_targets.gpu()) if device == "gpu" else (cls_targets, box_targets)
 
 
-def _encode_with_operator(
-    objects: Any, anchors: npt.NDArray[np.float32], targets: TargetConfig, size: int, device: str
-) -> tuple[Any, Any]:
-    """DALI's operator, which knows neither ties nor bipartite matching; see `TargetConfig.targets`."""
-    from nvidia.dali import fn, types
-
-    if device == "gpu":
-        objects = objects.gpu()
-    boxes, labels = fn.box_encoder(
-        objects[:, 0:4] / float(size),
-        fn.cast(objects[:, 4] + 1.0, dtype=types.INT32),
-        anchors=(anchor_corners(anchors) / size).ravel().tolist(),
-        criteria=targets.iou_threshold,
-        stds=list(targets.stds),
-        offset=True,
-        scale=size,
-    )
-    return fn.cast(labels, dtype=types.FLOAT), boxes
-
-
 def encode_targets(
     boxes: npt.ArrayLike, class_ids: npt.ArrayLike, anchors: Any, config: TargetConfig | None = None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -129,3 +109,23 @@ def encode_targets(
         objects, *target_settings(as_center_anchors(anchors), config or TargetConfig())
     )
     return cls_targets, box_targets
+
+
+def _encode_with_operator(
+    objects: Any, anchors: npt.NDArray[np.float32], targets: TargetConfig, size: int, device: str
+) -> tuple[Any, Any]:
+    """DALI's operator, which knows neither ties nor bipartite matching; see `TargetConfig.targets`."""
+    from nvidia.dali import fn, types
+
+    if device == "gpu":
+        objects = objects.gpu()
+    boxes, labels = fn.box_encoder(
+        objects[:, 0:4] / float(size),
+        fn.cast(objects[:, 4] + 1.0, dtype=types.INT32),
+        anchors=(anchor_corners(anchors) / size).ravel().tolist(),
+        criteria=targets.iou_threshold,
+        stds=list(targets.stds),
+        offset=True,
+        scale=size,
+    )
+    return fn.cast(labels, dtype=types.FLOAT), boxes

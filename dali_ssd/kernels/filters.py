@@ -32,6 +32,74 @@ _COSINES = np.cos(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
 
 
 @kernel_function
+def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-def]
+    """Weights `(reach, n) float64` of source pixels whose centers are `distance[i] + k` source pixels away.
+
+    They are not normalized yet, and 1 for nearest. `distance` (n,) float64 is that of the first pixel that the filter
+    may reach: within -radius..1 - radius.
+    """
+    weights = np.ones((reach, distance.size))
+    if kind == _LANCZOS:
+        _weigh_lanczos(weights, distance)
+    elif kind == _CUBIC:
+        for k in range(reach):
+            for i in range(distance.size):
+                weights[k, i] = _cubic(distance[i] + k)
+    elif kind != _NEAREST:
+        # What the source pixel shares with a box: the output pixel for area; one source pixel's width for linear.
+        whole = min(2.0 * radius - 1.0, 1.0)
+        for k in range(reach):
+            for i in range(distance.size):
+                weights[k, i] = max(min(radius - abs(distance[i] + k), whole), 0.0)
+    return weights
+
+
+@kernel_function
+def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-untyped-def]
+    """The table of one axis.
+
+    The view is `low`..`high` in pixels of the decoded region, whose own pixels are 0..length-1. A filter that reaches
+    beyond the view repeats the view's edge, as resizing a crop does; what is in the view but not in the region is
+    canvas and gets no weight.
+
+    Returns:
+        first `(size,) int64`: the first of k source pixels, all of them in the region; weights `(k, size) float32`;
+        cover `(size,) float32`: the sum of the weights, below 1 where canvas shows; begin and end of the output pixels
+        that show any of the region.
+    """
+    scale = (high - low) / size
+    radius = _radius(kind, scale)
+    reach = 1 if kind == _NEAREST else int(math.ceil(2.0 * radius))
+    before = 0.0 if kind == _NEAREST else radius - 0.5
+    first, distance = np.empty(size, np.int64), np.empty(size)
+    for i in range(size):
+        center = low + ((size - 1 - i if mirrored else i) + 0.5) * scale
+        start = math.floor(center - before)
+        first[i], distance[i] = start, start + 0.5 - center
+    raw = filter_weights(kind, distance, radius, reach)
+    _normalize(raw)
+    taps = min(reach, length)
+    weights, cover = np.zeros((taps, size), np.float32), np.zeros(size, np.float32)
+    begin, end = size, 0
+    for i in range(size):
+        start = first[i]
+        first[i] = min(max(start, 0), length - taps)
+        if max(low, 0) <= start and start + reach <= min(high, length):  # nothing to repeat, and no canvas
+            for k in range(reach):
+                weights[k, i] = raw[k, i]
+            cover[i] = 1.0
+            begin, end = min(begin, i), i + 1
+            continue
+        for k in range(reach):  # at the edge of the view or of the region
+            pixel = min(max(start + k, low), high - 1)
+            if raw[k, i] != 0.0 and 0 <= pixel < length:
+                weights[pixel - first[i], i] += raw[k, i]
+                cover[i] += raw[k, i]
+                begin, end = min(begin, i), i + 1
+    return first, weights, cover, begin, end
+
+
+@kernel_function
 def _radius(kind, scale):  # type: ignore[no-untyped-def]
     """Half the width of a filter in source pixels; `scale` is source pixels an output pixel."""
     if kind == _LANCZOS:
@@ -80,29 +148,6 @@ def _weigh_lanczos(weights, distance):  # type: ignore[no-untyped-def]
 
 
 @kernel_function
-def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-def]
-    """Weights `(reach, n) float64` of source pixels whose centers are `distance[i] + k` source pixels away.
-
-    They are not normalized yet, and 1 for nearest. `distance` (n,) float64 is that of the first pixel that the filter
-    may reach: within -radius..1 - radius.
-    """
-    weights = np.ones((reach, distance.size))
-    if kind == _LANCZOS:
-        _weigh_lanczos(weights, distance)
-    elif kind == _CUBIC:
-        for k in range(reach):
-            for i in range(distance.size):
-                weights[k, i] = _cubic(distance[i] + k)
-    elif kind != _NEAREST:
-        # What the source pixel shares with a box: the output pixel for area; one source pixel's width for linear.
-        whole = min(2.0 * radius - 1.0, 1.0)
-        for k in range(reach):
-            for i in range(distance.size):
-                weights[k, i] = max(min(radius - abs(distance[i] + k), whole), 0.0)
-    return weights
-
-
-@kernel_function
 def _normalize(weights):  # type: ignore[no-untyped-def]
     reach, size = weights.shape
     total = np.zeros(size)
@@ -112,48 +157,3 @@ def _normalize(weights):  # type: ignore[no-untyped-def]
     for k in range(reach):
         for i in range(size):
             weights[k, i] /= total[i]
-
-
-@kernel_function
-def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-untyped-def]
-    """The table of one axis.
-
-    The view is `low`..`high` in pixels of the decoded region, whose own pixels are 0..length-1. A filter that reaches
-    beyond the view repeats the view's edge, as resizing a crop does; what is in the view but not in the region is
-    canvas and gets no weight.
-
-    Returns:
-        first `(size,) int64`: the first of k source pixels, all of them in the region; weights `(k, size) float32`;
-        cover `(size,) float32`: the sum of the weights, below 1 where canvas shows; begin and end of the output pixels
-        that show any of the region.
-    """
-    scale = (high - low) / size
-    radius = _radius(kind, scale)
-    reach = 1 if kind == _NEAREST else int(math.ceil(2.0 * radius))
-    before = 0.0 if kind == _NEAREST else radius - 0.5
-    first, distance = np.empty(size, np.int64), np.empty(size)
-    for i in range(size):
-        center = low + ((size - 1 - i if mirrored else i) + 0.5) * scale
-        start = math.floor(center - before)
-        first[i], distance[i] = start, start + 0.5 - center
-    raw = filter_weights(kind, distance, radius, reach)
-    _normalize(raw)
-    taps = min(reach, length)
-    weights, cover = np.zeros((taps, size), np.float32), np.zeros(size, np.float32)
-    begin, end = size, 0
-    for i in range(size):
-        start = first[i]
-        first[i] = min(max(start, 0), length - taps)
-        if max(low, 0) <= start and start + reach <= min(high, length):  # nothing to repeat, and no canvas
-            for k in range(reach):
-                weights[k, i] = raw[k, i]
-            cover[i] = 1.0
-            begin, end = min(begin, i), i + 1
-            continue
-        for k in range(reach):  # at the edge of the view or of the region
-            pixel = min(max(start + k, low), high - 1)
-            if raw[k, i] != 0.0 and 0 <= pixel < length:
-                weights[pixel - first[i], i] += raw[k, i]
-                cover[i] += raw[k, i]
-                begin, end = min(begin, i), i + 1
-    return first, weights, cover, begin, end

@@ -77,31 +77,6 @@ def parse_label(label, width, height, in_pixels, boxes, ids, difficult):  # type
 
 
 @kernel_function
-def _region(window, height, width, region):  # type: ignore[no-untyped-def]
-    """The part of the window that lies in the image, `y x height width`; one pixel of the image where there is none."""
-    x0, y0 = max(window[0], 0), max(window[1], 0)
-    x1, y1 = min(window[2], width), min(window[3], height)
-    if x0 >= x1 or y0 >= y1:
-        x0, y0, x1, y1 = 0, 0, 1, 1
-    region[:] = (y0, x0, y1 - y0, x1 - x0)
-
-
-@kernel_function
-def _write(plan, window, mirrored, interpolation, color):  # type: ignore[no-untyped-def]
-    plan[WINDOW : WINDOW + 4] = window
-    plan[MIRROR] = mirrored
-    plan[FILTER] = interpolation
-    plan[COLOR:PLAN_SIZE] = color.ravel()
-
-
-@kernel_function
-def _read_objects(label, height, width, in_pixels, capacity):  # type: ignore[no-untyped-def]
-    boxes, ids, difficult = np.empty((capacity, 4)), np.empty(capacity), np.empty(capacity)
-    count = parse_label(label, width, height, in_pixels, boxes, ids, difficult)
-    return boxes[:count], ids[:count], difficult[:count]
-
-
-@kernel_function
 def plan_training_image(plan, region, objects, label, shape, seed, settings):  # type: ignore[no-untyped-def]
     """Draw the plan of one training image; `objects` (capacity, 5) are what its window shows."""
     height, width = shape[0], shape[1]
@@ -153,3 +128,28 @@ def training_settings(augment: AugmentConfig, render: RenderConfig, unit: Coordi
 def validation_settings(render: RenderConfig, unit: CoordinateUnit) -> npt.NDArray[np.float32]:
     """Return the options as the validation kernel takes them."""
     return pack_arrays(pack_record(NETWORK_SETTINGS, render.data_shape, unit == "pixel", 0), normalization(render))
+
+
+@kernel_function
+def _region(window, height, width, region):  # type: ignore[no-untyped-def]
+    """The part of the window that lies in the image, `y x height width`; one pixel of the image where there is none."""
+    x0, y0 = max(window[0], 0), max(window[1], 0)
+    x1, y1 = min(window[2], width), min(window[3], height)
+    if x0 >= x1 or y0 >= y1:
+        x0, y0, x1, y1 = 0, 0, 1, 1
+    region[:] = (y0, x0, y1 - y0, x1 - x0)
+
+
+@kernel_function
+def _write(plan, window, mirrored, interpolation, color):  # type: ignore[no-untyped-def]
+    plan[WINDOW : WINDOW + 4] = window
+    plan[MIRROR] = mirrored
+    plan[FILTER] = interpolation
+    plan[COLOR:PLAN_SIZE] = color.ravel()
+
+
+@kernel_function
+def _read_objects(label, height, width, in_pixels, capacity):  # type: ignore[no-untyped-def]
+    boxes, ids, difficult = np.empty((capacity, 4)), np.empty(capacity), np.empty(capacity)
+    count = parse_label(label, width, height, in_pixels, boxes, ids, difficult)
+    return boxes[:count], ids[:count], difficult[:count]

@@ -29,15 +29,6 @@ def generator(seed):  # type: ignore[no-untyped-def]
 
 
 @kernel_function
-def _next(state):  # type: ignore[no-untyped-def]
-    state[0] += _GAMMA
-    z = state[0]
-    z = (z ^ (z >> _S30)) * _MIX_A
-    z = (z ^ (z >> _S27)) * _MIX_B
-    return z ^ (z >> _S31)
-
-
-@kernel_function
 def uniform(state, low, high):  # type: ignore[no-untyped-def]
     """A float64 of [low, high)."""
     return low + (high - low) * (np.float64(_next(state) >> _S11) * _TO_UNIT)
@@ -55,3 +46,12 @@ def below(state, bound):  # type: ignore[no-untyped-def]
 def chance(state, probability):  # type: ignore[no-untyped-def]
     """True with this probability; always takes one number, so that plans differ only in what was drawn."""
     return uniform(state, 0.0, 1.0) < probability
+
+
+@kernel_function
+def _next(state):  # type: ignore[no-untyped-def]
+    state[0] += _GAMMA
+    z = state[0]
+    z = (z ^ (z >> _S30)) * _MIX_A
+    z = (z ^ (z >> _S27)) * _MIX_B
+    return z ^ (z >> _S31)

@@ -23,6 +23,39 @@ __all__ = ["render_image"]
 _fast = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
 
 
+@kernel_function
+def render_image(out, pixels, plan, region, channels_first):  # type: ignore[no-untyped-def]
+    """Row by row: blend source rows, which lie as the processor likes it, then resample and color that one row."""
+    height, width = pixels.shape[0], pixels.shape[1]
+    size = out.shape[1]
+    top, left = region[0], region[1]
+    kind, mirrored, color = int(plan[FILTER]), plan[MIRROR] > 0, plan[COLOR:PLAN_SIZE]
+    x0, y0 = int(plan[WINDOW]) - left, int(plan[WINDOW + 1]) - top
+    x1, y1 = int(plan[WINDOW + 2]) - left, int(plan[WINDOW + 3]) - top
+    first_x, weights_x, cover_x, begin_x, end_x = axis_table(kind, size, x0, x1, width, mirrored)
+    first_y, weights_y, cover_y, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
+    start_x = 3 * first_x  # in a row of pixels
+    source = pixels.reshape(height, 3 * width)
+    row = np.zeros(3 * width + 1, np.float32)  # `paint_pixels` may read one more
+    planes = np.zeros((3, size), np.float32)
+    for y in range(size):
+        if y < begin_y or y >= end_y or begin_x >= end_x:
+            if channels_first:
+                out[:, y] = 0
+            else:
+                out[y] = 0
+            continue
+        _blend_rows(row, source, first_y[y], weights_y[:, y])
+        colors = _color_of_row(color, cover_y[y])
+        if channels_first:
+            out[:, y, :begin_x] = 0
+            out[:, y, end_x:] = 0
+            _paint_row((out[0, y], out[1, y], out[2, y]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
+        else:
+            _paint_row((planes[0], planes[1], planes[2]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
+            out[y] = planes.T
+
+
 @_fast
 def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
     """row (n,) float32 = the weighted sum of rows of source (height, n) uint8, from `first` on."""
@@ -83,36 +116,3 @@ def _color_of_row(color, share):  # type: ignore[no-untyped-def]
         *(m[4], m[5], m[6], m[7] * share),
         *(m[8], m[9], m[10], m[11] * share),
     )
-
-
-@kernel_function
-def render_image(out, pixels, plan, region, channels_first):  # type: ignore[no-untyped-def]
-    """Row by row: blend source rows, which lie as the processor likes it, then resample and color that one row."""
-    height, width = pixels.shape[0], pixels.shape[1]
-    size = out.shape[1]
-    top, left = region[0], region[1]
-    kind, mirrored, color = int(plan[FILTER]), plan[MIRROR] > 0, plan[COLOR:PLAN_SIZE]
-    x0, y0 = int(plan[WINDOW]) - left, int(plan[WINDOW + 1]) - top
-    x1, y1 = int(plan[WINDOW + 2]) - left, int(plan[WINDOW + 3]) - top
-    first_x, weights_x, cover_x, begin_x, end_x = axis_table(kind, size, x0, x1, width, mirrored)
-    first_y, weights_y, cover_y, begin_y, end_y = axis_table(kind, size, y0, y1, height, False)
-    start_x = 3 * first_x  # in a row of pixels
-    source = pixels.reshape(height, 3 * width)
-    row = np.zeros(3 * width + 1, np.float32)  # `paint_pixels` may read one more
-    planes = np.zeros((3, size), np.float32)
-    for y in range(size):
-        if y < begin_y or y >= end_y or begin_x >= end_x:
-            if channels_first:
-                out[:, y] = 0
-            else:
-                out[y] = 0
-            continue
-        _blend_rows(row, source, first_y[y], weights_y[:, y])
-        colors = _color_of_row(color, cover_y[y])
-        if channels_first:
-            out[:, y, :begin_x] = 0
-            out[:, y, end_x:] = 0
-            _paint_row((out[0, y], out[1, y], out[2, y]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
-        else:
-            _paint_row((planes[0], planes[1], planes[2]), row, start_x, weights_x, cover_x, colors, begin_x, end_x)
-            out[y] = planes.T

@@ -30,34 +30,6 @@ def shuffle(builder: Any, first: Any, second: Any, *lanes: int) -> Any:
     return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
 
 
-def _splat(builder: Any, number: Any) -> Any:
-    lane = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    return shuffle(builder, lane, lane, *[0] * GROUP)
-
-
-def _at(builder: Any, data: Any, index: Any, vector: Any) -> Any:
-    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
-
-
-def _add_product(builder: Any, total: Any, first: Any, second: Any) -> Any:
-    return builder.fadd(total, builder.fmul(first, second, flags=_CONTRACT), flags=_CONTRACT)
-
-
-def _planes(builder: Any, pairs: list[Any]) -> list[Any]:
-    """R, G and B of eight pixels: the first three rows of two transposed 4x4 matrices side by side.
-
-    Pair i holds pixels i and i + 4 as RGB_RGB_.
-    """
-    first, second, third, fourth = pairs
-    red_green = [shuffle(builder, a, b, 0, 8, 1, 9, 4, 12, 5, 13) for a, b in ((first, second), (third, fourth))]
-    blue = [shuffle(builder, a, b, 2, 10, 3, 11, 6, 14, 7, 15) for a, b in ((first, second), (third, fourth))]
-    return [
-        shuffle(builder, *red_green, 0, 1, 8, 9, 4, 5, 12, 13),
-        shuffle(builder, *red_green, 2, 3, 10, 11, 6, 7, 14, 15),
-        shuffle(builder, *blue, 0, 1, 8, 9, 4, 5, 12, 13),
-    ]
-
-
 @numba.extending.intrinsic
 def paint_pixels(
     typing_context: Any,
@@ -115,3 +87,31 @@ def paint_pixels(
         return context.get_dummy_value()
 
     return types.void(red, green, blue, types.intp, row, start, weights, types.intp, cover, color), generate
+
+
+def _splat(builder: Any, number: Any) -> Any:
+    lane = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    return shuffle(builder, lane, lane, *[0] * GROUP)
+
+
+def _at(builder: Any, data: Any, index: Any, vector: Any) -> Any:
+    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+
+
+def _add_product(builder: Any, total: Any, first: Any, second: Any) -> Any:
+    return builder.fadd(total, builder.fmul(first, second, flags=_CONTRACT), flags=_CONTRACT)
+
+
+def _planes(builder: Any, pairs: list[Any]) -> list[Any]:
+    """R, G and B of eight pixels: the first three rows of two transposed 4x4 matrices side by side.
+
+    Pair i holds pixels i and i + 4 as RGB_RGB_.
+    """
+    first, second, third, fourth = pairs
+    red_green = [shuffle(builder, a, b, 0, 8, 1, 9, 4, 12, 5, 13) for a, b in ((first, second), (third, fourth))]
+    blue = [shuffle(builder, a, b, 2, 10, 3, 11, 6, 14, 7, 15) for a, b in ((first, second), (third, fourth))]
+    return [
+        shuffle(builder, *red_green, 0, 1, 8, 9, 4, 5, 12, 13),
+        shuffle(builder, *red_green, 2, 3, 10, 11, 6, 7, 14, 15),
+        shuffle(builder, *blue, 0, 1, 8, 9, 4, 5, 12, 13),
+    ]

@@ -92,6 +92,46 @@ def anchor_tables(anchors: npt.NDArray[np.float32]) -> AnchorTables:
 
 
 @kernel_function
+def encode_image(cls_targets, box_targets, objects, centers, settings):  # type: ignore[no-untyped-def]
+    """Fill `cls_targets` (N,) and `box_targets` (N, 4) for the objects (m, 5+) whose id is not negative."""
+    blocks = unpack_array(settings, _BLOCKS).reshape(-1, 5, BLOCK)
+    bounds = unpack_array(settings, _BOUNDS).reshape(-1, 4)
+    matching = unpack_record(settings, _MATCHING, MATCHING_SETTINGS)
+    threshold, stds = matching.iou_threshold, matching.stds
+    count = 0
+    while count < objects.shape[0] and objects[count, 4] >= 0:
+        count += 1
+    best_iou = np.zeros((blocks.shape[0], BLOCK), np.float32)
+    best_box, highest = np.zeros(best_iou.shape, np.int32), np.zeros(count, np.float32)
+    own = _match_bipartite(objects[:count], blocks, bounds, best_iou, best_box, highest)
+    cls_targets[:] = 0
+    box_targets[:] = 0
+    least = threshold
+    for iou in highest:
+        least = min(least, iou) if iou > 0 else least
+    for block in range(blocks.shape[0]):
+        if _largest(best_iou[block]) + _TIE < least:  # as in most blocks
+            continue
+        begin = block * BLOCK
+        for k in range(min(BLOCK, centers.shape[0] - begin)):
+            iou, box = best_iou[block, k], best_box[block, k]
+            if iou > 0 and (iou + _TIE >= highest[box] or iou >= threshold):
+                _assign(cls_targets, box_targets, begin + k, objects[box], centers, stds)
+    for box in range(count):  # a box's own anchor learns it, whatever else it meets
+        if own[box] >= 0:
+            _assign(cls_targets, box_targets, own[box], objects[box], centers, stds)
+
+
+def target_settings(
+    anchors: npt.NDArray[np.float32], config: TargetConfig
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return what the kernel takes besides the objects: centers `(N, 4)`, whose shape it needs, and settings."""
+    blocks, bounds, centers = anchor_tables(anchors)
+    matching = pack_record(MATCHING_SETTINGS, config.iou_threshold, config.stds)
+    return centers, pack_arrays(blocks, bounds, matching)
+
+
+@kernel_function
 def _block_iou(box, area, block, iou):  # type: ignore[no-untyped-def]
     """iou (BLOCK,) of a box and the anchors of a block (5, BLOCK); without branches, so that it is vectorized."""
     x0, y0, x1, y1 = box[0], box[1], box[2], box[3]
@@ -197,43 +237,3 @@ def _assign(cls_targets, box_targets, n, box, centers, stds):  # type: ignore[no
     target[1] = (box[1] + height * half - center[1]) / center[3] / stds[1]
     target[2] = np.log(width / center[2]) / stds[2]
     target[3] = np.log(height / center[3]) / stds[3]
-
-
-@kernel_function
-def encode_image(cls_targets, box_targets, objects, centers, settings):  # type: ignore[no-untyped-def]
-    """Fill `cls_targets` (N,) and `box_targets` (N, 4) for the objects (m, 5+) whose id is not negative."""
-    blocks = unpack_array(settings, _BLOCKS).reshape(-1, 5, BLOCK)
-    bounds = unpack_array(settings, _BOUNDS).reshape(-1, 4)
-    matching = unpack_record(settings, _MATCHING, MATCHING_SETTINGS)
-    threshold, stds = matching.iou_threshold, matching.stds
-    count = 0
-    while count < objects.shape[0] and objects[count, 4] >= 0:
-        count += 1
-    best_iou = np.zeros((blocks.shape[0], BLOCK), np.float32)
-    best_box, highest = np.zeros(best_iou.shape, np.int32), np.zeros(count, np.float32)
-    own = _match_bipartite(objects[:count], blocks, bounds, best_iou, best_box, highest)
-    cls_targets[:] = 0
-    box_targets[:] = 0
-    least = threshold
-    for iou in highest:
-        least = min(least, iou) if iou > 0 else least
-    for block in range(blocks.shape[0]):
-        if _largest(best_iou[block]) + _TIE < least:  # as in most blocks
-            continue
-        begin = block * BLOCK
-        for k in range(min(BLOCK, centers.shape[0] - begin)):
-            iou, box = best_iou[block, k], best_box[block, k]
-            if iou > 0 and (iou + _TIE >= highest[box] or iou >= threshold):
-                _assign(cls_targets, box_targets, begin + k, objects[box], centers, stds)
-    for box in range(count):  # a box's own anchor learns it, whatever else it meets
-        if own[box] >= 0:
-            _assign(cls_targets, box_targets, own[box], objects[box], centers, stds)
-
-
-def target_settings(
-    anchors: npt.NDArray[np.float32], config: TargetConfig
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return what the kernel takes besides the objects: centers `(N, 4)`, whose shape it needs, and settings."""
-    blocks, bounds, centers = anchor_tables(anchors)
-    matching = pack_record(MATCHING_SETTINGS, config.iou_threshold, config.stds)
-    return centers, pack_arrays(blocks, bounds, matching)

@@ -11,7 +11,7 @@ outside of the image do count: nothing can match them, so they lower the scores 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -119,14 +119,16 @@ class Scores:
         return [(title, *next(iter(table.items()))) for title, table in self.tables.items() if table]
 
 
-def score(images: Sequence[Detections], classes: Sequence[str], data_shape: int, *, coco: bool = True) -> Scores:
+def score(
+    images: Sequence[Detections], classes: Sequence[str], data_shape: int, metrics: Collection[str] = tuple(METRICS)
+) -> Scores:
     """Score the detections of all images.
 
     Args:
         images: what was found and what is there, in network pixels.
         classes: the names of the class ids.
         data_shape: side of the network's input in pixels.
-        coco: whether COCO's numbers are computed as well, which needs pycocotools.
+        metrics: titles of the `METRICS` that are computed as well; COCO's needs pycocotools.
 
     Raises:
         DatasetError: a label has an id beyond the class names.
@@ -137,8 +139,7 @@ def score(images: Sequence[Detections], classes: Sequence[str], data_shape: int,
     ap = voc07_scores(images, len(classes))
     known = [value for value in ap if not math.isnan(value)]
     mean_ap = float(np.mean(known)) if known else math.nan
-    wanted = {title: metric for title, metric in METRICS.items() if coco or title != "COCO"}
-    tables = {title: metric.score(images, len(classes)) for title, metric in wanted.items()}
+    tables = {title: METRICS[title].score(images, len(classes)) for title in metrics}
     return Scores(len(images), tuple(classes), ap, mean_ap, tables, _truth(images, len(classes), data_shape))
 
 

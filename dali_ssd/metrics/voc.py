@@ -16,27 +16,35 @@ from numpy.typing import NDArray
 
 from dali_ssd.metrics.detections import Detections
 
-__all__ = ["voc07_scores"]
+__all__ = ["precision_recall", "voc07_scores"]
 
 _MIN_IOU = 0.5
 _RECALLS = np.arange(0.0, 1.1, 0.1)
 
 
-class _Judged(NamedTuple):
-    """The detections of one class, from all images or one, and how many objects there are to find."""
-
-    scores: NDArray[np.float32]
-    """(n,)"""
-    right: NDArray[np.bool_]
-    """(n,) the first to find an object."""
-    counts: NDArray[np.bool_]
-    """(n,) False for one that found a difficult object."""
-    objects: int
-
-
 def voc07_scores(images: Sequence[Detections], classes: int) -> tuple[float, ...]:
     """Return the average precision of each class at IoU 0.5; NaN for a class of which no object counts."""
-    return tuple(_average_precision([_judge(image, class_id) for image in images]) for class_id in range(classes))
+    curves = (precision_recall(images, class_id) for class_id in range(classes))
+    return tuple(math.nan if curve is None else _average_precision(*curve) for curve in curves)
+
+
+def precision_recall(
+    images: Sequence[Detections], class_id: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return precision and recall at IoU 0.5, (n,) each, after each of a class's detections, the surest first.
+
+    None if no object of the class counts.
+    """
+    judged = [_judge(image, class_id) for image in images]
+    objects = sum(image.objects for image in judged)
+    if not objects:
+        return None
+    scores = np.concatenate([image.scores for image in judged])
+    order = np.argsort(scores)[::-1]
+    right = np.concatenate([image.right for image in judged])[order]
+    counts = np.concatenate([image.counts for image in judged])[order]
+    hits = np.cumsum(right)
+    return hits / np.maximum(np.cumsum(counts), 1), hits / objects
 
 
 def _judge(image: Detections, class_id: int) -> _Judged:
@@ -66,14 +74,17 @@ def _iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.
     return overlaps
 
 
-def _average_precision(images: Sequence[_Judged]) -> float:
-    objects = sum(image.objects for image in images)
-    if not objects:
-        return math.nan
-    scores = np.concatenate([image.scores for image in images])
-    order = np.argsort(scores)[::-1]
-    right = np.concatenate([image.right for image in images])[order]
-    counts = np.concatenate([image.counts for image in images])[order]
-    hits, judged = np.cumsum(right), np.cumsum(counts)
-    precision, recall = hits / np.maximum(judged, 1), hits / objects
+def _average_precision(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
     return float(sum(precision[recall >= least].max(initial=0.0) / len(_RECALLS) for least in _RECALLS))
+
+
+class _Judged(NamedTuple):
+    """The detections of one class, from all images or one, and how many objects there are to find."""
+
+    scores: NDArray[np.float32]
+    """(n,)"""
+    right: NDArray[np.bool_]
+    """(n,) the first to find an object."""
+    counts: NDArray[np.bool_]
+    """(n,) False for one that found a difficult object."""
+    objects: int

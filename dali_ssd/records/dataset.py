@@ -25,21 +25,6 @@ __all__ = ["Dataset", "Part", "Paths", "concatenate", "expand_paths", "find_clas
 Paths: TypeAlias = "str | Path | Sequence[str | Path]"
 
 
-def _expand(path: str | Path) -> list[Path]:
-    """Files that a path or pattern means, sorted."""
-    if Path(path).is_dir():
-        raise DatasetError(f"{path} is a folder; give its shards, such as '{Path(path) / '*.rec'}'")
-    if Path(path).exists():
-        if not Path(path).is_file():
-            raise DatasetError(f"{path} is a device or a pipe; shards are files, which are read in any order")
-        return [Path(path)]
-    found = sorted(Path(name) for name in glob.glob(str(Path(path).expanduser()), recursive=True))
-    if not found:
-        kind = "no file matches" if glob.has_magic(str(path)) else "there is no file"
-        raise DatasetError(f"{kind} {path}; shards are .rec files, `dali-ssd convert` makes them from VOC or COCO data")
-    return found
-
-
 def expand_paths(paths: Paths) -> tuple[Path, ...]:
     """The shards that a path, many paths, or patterns such as `data/train-*.rec` mean; a pattern's are sorted.
 
@@ -144,15 +129,6 @@ class Dataset:
         return path
 
 
-def _is_written(path: Path, index: Index) -> bool:
-    """Whether an earlier run has left the very index: the cache may be read-only by now."""
-    try:
-        there = read_index(path)
-    except DatasetError:
-        return False
-    return np.array_equal(there.keys, index.keys) and np.array_equal(there.offsets, index.offsets)
-
-
 class Part(NamedTuple):
     """One shard's share of a dataset."""
 
@@ -179,12 +155,6 @@ def concatenate(parts: Sequence[Part]) -> Dataset:
     return Dataset(tuple(part.shard for part in parts), starts, keys, offsets)
 
 
-def _open_shard(shard: Path, cache_dir: str | Path | None) -> Part:
-    index = read_index(ensure_index(shard, cache_dir))
-    order = np.argsort(index.offsets)
-    return Part(shard, shard.stat().st_size, index.keys[order], index.offsets[order])
-
-
 def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
     """The records of one shard, many, or a pattern; missing indexes are built. Raises `DatasetError`, `RecordError`."""
     shards = expand_paths(paths)
@@ -192,3 +162,33 @@ def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
     if not len(dataset):
         raise DatasetError(f"no records in {', '.join(map(str, shards[:5]))}{' ...' if len(shards) > 5 else ''}")
     return dataset
+
+
+def _expand(path: str | Path) -> list[Path]:
+    """Files that a path or pattern means, sorted."""
+    if Path(path).is_dir():
+        raise DatasetError(f"{path} is a folder; give its shards, such as '{Path(path) / '*.rec'}'")
+    if Path(path).exists():
+        if not Path(path).is_file():
+            raise DatasetError(f"{path} is a device or a pipe; shards are files, which are read in any order")
+        return [Path(path)]
+    found = sorted(Path(name) for name in glob.glob(str(Path(path).expanduser()), recursive=True))
+    if not found:
+        kind = "no file matches" if glob.has_magic(str(path)) else "there is no file"
+        raise DatasetError(f"{kind} {path}; shards are .rec files, `dali-ssd convert` makes them from VOC or COCO data")
+    return found
+
+
+def _is_written(path: Path, index: Index) -> bool:
+    """Whether an earlier run has left the very index: the cache may be read-only by now."""
+    try:
+        there = read_index(path)
+    except DatasetError:
+        return False
+    return np.array_equal(there.keys, index.keys) and np.array_equal(there.offsets, index.offsets)
+
+
+def _open_shard(shard: Path, cache_dir: str | Path | None) -> Part:
+    index = read_index(ensure_index(shard, cache_dir))
+    order = np.argsort(index.offsets)
+    return Part(shard, shard.stat().st_size, index.keys[order], index.offsets[order])

@@ -30,12 +30,6 @@ def shard_names(stem: str, num_shards: int) -> tuple[str, ...]:
     return tuple(f"{stem}-{i:05d}-of-{num_shards:05d}.rec" for i in range(num_shards))
 
 
-def _existing(folder: Path, stem: str) -> list[Path]:
-    """Shards and indexes of that stem, whatever their number: a leftover would be read along with the new ones."""
-    pattern = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.(rec|idx)")
-    return sorted(path for path in folder.glob("*") if pattern.fullmatch(path.name))
-
-
 class ShardFile:
     """One `.rec` and its `.idx`, under temporary names until `commit`."""
 
@@ -151,3 +145,9 @@ class ShardWriter:
     def _failed(self, error: OSError) -> DaliSsdError:
         reason = os.strerror(error.errno) if error.errno else str(error)
         return DaliSsdError(f"cannot write the shards {self.folder / self.stem}*.rec: {reason}")
+
+
+def _existing(folder: Path, stem: str) -> list[Path]:
+    """Shards and indexes of that stem, whatever their number: a leftover would be read along with the new ones."""
+    pattern = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.(rec|idx)")
+    return sorted(path for path in folder.glob("*") if pattern.fullmatch(path.name))

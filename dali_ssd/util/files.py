@@ -55,16 +55,6 @@ def remove_leftovers(folder: Path, stem: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
 def sync_file(path: Path) -> None:
     """Bring a written file to the disk; errors that the kernel held back, such as a full disk, come out here."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -79,13 +69,6 @@ def replace(source: Path, target: Path) -> None:
     os.replace(source, target)
     with suppress(OSError):  # some network file systems cannot sync a folder; the rename is done all the same
         sync_file(target.parent)
-
-
-def _writing_failed(error: OSError, path: Path, temporary: Path) -> DaliSsdError | None:
-    """The error to raise instead of `error` if that came from writing `path`, None if from something else."""
-    if error.errno is None or (error.filename is not None and str(error.filename) not in (str(path), str(temporary))):
-        return None
-    return DaliSsdError(f"cannot write {path}: {os.strerror(error.errno)}")
 
 
 @contextmanager
@@ -117,14 +100,6 @@ def atomic_open(path: str | Path, mode: Literal["w"]) -> AbstractContextManager[
 def atomic_open(path: str | Path, mode: Literal["wb", "w"] = "wb") -> AbstractContextManager[Any]:
     """Open `path` for writing bytes (`wb`) or UTF-8 text (`w`); see `atomic_path` for what happens at the end."""
     return _atomic_open(Path(path), mode)
-
-
-@contextmanager
-def _atomic_open(path: Path, mode: str) -> Iterator[IO[Any]]:
-    # Names of files may hold bytes that are no text; they come out as they are.
-    encoding, errors = (None, None) if "b" in mode else ("utf-8", "surrogateescape")
-    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding, errors=errors) as file:
-        yield file
 
 
 @contextmanager
@@ -226,3 +201,28 @@ def file_identity(path: Path) -> str:
     numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     text = "\n".join(map(str, (path.resolve(), *numbers)))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _writing_failed(error: OSError, path: Path, temporary: Path) -> DaliSsdError | None:
+    """The error to raise instead of `error` if that came from writing `path`, None if from something else."""
+    if error.errno is None or (error.filename is not None and str(error.filename) not in (str(path), str(temporary))):
+        return None
+    return DaliSsdError(f"cannot write {path}: {os.strerror(error.errno)}")
+
+
+@contextmanager
+def _atomic_open(path: Path, mode: str) -> Iterator[IO[Any]]:
+    # Names of files may hold bytes that are no text; they come out as they are.
+    encoding, errors = (None, None) if "b" in mode else ("utf-8", "surrogateescape")
+    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding, errors=errors) as file:
+        yield file

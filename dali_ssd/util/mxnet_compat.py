@@ -54,15 +54,6 @@ def install() -> None:
         sys.meta_path.insert(0, _Finder())
 
 
-def _forget_failed_imports() -> None:
-    """Drop the parts that an import which failed has left, so that they are loaded again with what they need."""
-    missing = "mxnet" not in sys.modules
-    for name in list(sys.modules):
-        package, _, part = name.partition(".")
-        if package in _PACKAGES and (missing or (part and package not in sys.modules)):
-            del sys.modules[name]
-
-
 @cache
 def numpy_view() -> ModuleType:
     """Return NumPy as MXNet 1.9.1 and GluonCV know it: a module with all that NumPy has, and the names it had once."""
@@ -170,3 +161,12 @@ def _needed() -> bool:
     except ModuleNotFoundError:  # which MXNet will say itself
         return False
     return tuple(int(part) for part in version.split(".")[:2]) >= _FIRST_WITHOUT
+
+
+def _forget_failed_imports() -> None:
+    """Drop the parts that an import which failed has left, so that they are loaded again with what they need."""
+    missing = "mxnet" not in sys.modules
+    for name in list(sys.modules):
+        package, _, part = name.partition(".")
+        if package in _PACKAGES and (missing or (part and package not in sys.modules)):
+            del sys.modules[name]

@@ -21,12 +21,21 @@ _INSTALL = {
     "mxnet": f"pip install 'dali-ssd[mxnet]'{_MXNET_ALONE} (with CUDA: mxnet-cu112 or mxnet-cu117)",
     "nvidia": "pip install 'dali-ssd[cuda13]' (for an older driver: cuda12)",
     "horovod": _HOROVOD,
-    "gluoncv": "pip install 'gluoncv>=0.10.5,<0.12'",
     "cv2": "pip install --force-reinstall opencv-python",
     "numba": "pip install 'numba>=0.58'",
-    "pycocotools": "pip install 'pycocotools>=2.0.6'",
+    **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),
+    "pycocotools": "pip install 'dali-ssd[scoring]'",
+    "matplotlib": "pip install 'dali-ssd[pictures]'",
 }
-_NAMES = {"nvidia": "NVIDIA DALI", "mxnet": "MXNet", "gluoncv": "GluonCV", "horovod": "Horovod", "cv2": "OpenCV"}
+"""Name of a module, and the command that brings it."""
+_NAMES = {
+    "nvidia": "NVIDIA DALI",
+    "mxnet": "MXNet",
+    "gluoncv": "GluonCV",
+    "horovod": "Horovod",
+    "cv2": "OpenCV",
+    "matplotlib": "Matplotlib",
+}
 _SHARED_OBJECT = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _GLUONCV_HIDES = "Unable to import modules due to missing"
 """GluonCV catches the error of what it imports, and raises one that begins so."""

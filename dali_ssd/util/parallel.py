@@ -29,15 +29,6 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _ignore_interrupt() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent alone decides, so that there is one message.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _apply(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [function(item) for item in items]
-
-
 def ordered_map(
     function: Callable[[Item], Result],
     items: Sequence[Item],
@@ -78,3 +69,12 @@ def _windowed(
             yield from pending.popleft().result()
     while pending:
         yield from pending.popleft().result()
+
+
+def _ignore_interrupt() -> None:
+    # Ctrl-C reaches every process of the terminal; the parent alone decides, so that there is one message.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _apply(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]

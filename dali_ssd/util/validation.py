@@ -39,13 +39,6 @@ def is_whole(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _expected(hint: Any) -> tuple[type, str]:
-    """Return the class of a field's values, and what that is called; object for what is checked elsewhere."""
-    if isinstance(hint, type) and is_dataclass(hint):
-        return hint, f"of the class {hint.__name__}"
-    return _NUMBERS.get(hint, (object, ""))
-
-
 def check_types(config: object) -> None:
     """Raise ConfigError for numbers that are none, and options of another class, before other checks compare them.
 
@@ -104,3 +97,10 @@ def check_not_negative(config: object, *names: str) -> list[str]:
 def check_random_seed(seed: int) -> list[str]:
     """Faults of a seed that NumPy's and MXNet's generators get as well."""
     return [] if seed < 2**32 else [f"seed must be below 2^32, not {seed!r}"]
+
+
+def _expected(hint: Any) -> tuple[type, str]:
+    """Return the class of a field's values, and what that is called; object for what is checked elsewhere."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        return hint, f"of the class {hint.__name__}"
+    return _NUMBERS.get(hint, (object, ""))

@@ -1,7 +1,8 @@
 """Texts in pictures: each letter in a font that has it, and a word where no font of the machine does.
 
 The font that Matplotlib brings along has most alphabets, but no Chinese, Japanese or Korean, and no Hindi or Thai. For
-these a font of the system is looked for.
+these a font of the system is looked for. Without Matplotlib there is only the font of Pillow, which has the letters of
+English.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import functools
 import logging
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from PIL import ImageDraw, ImageFont
+
+from dali_ssd.util.optional import require
 
 __all__ = ["Lettering", "for_matplotlib"]
 
@@ -28,6 +32,8 @@ _STYLES = ("bold", "italic", "oblique", "light", "thin", "black", "serif", "mono
 """Words in file names of fonts that are taken only where no plain one has the letters."""
 _CLAIMS_ALL = "lastresort"
 """In the names of fonts that have a box for every letter."""
+_NO_LETTER = "\uffff"
+"""What no font has a letter for."""
 
 
 class Lettering:
@@ -38,8 +44,12 @@ class Lettering:
 
     def __init__(self, texts: Iterable[str], size: int) -> None:
         letters = frozenset(_spelled("".join(texts)))
-        paths, self._missing = _fonts_for(letters)
-        self._fonts = [(ImageFont.truetype(str(path), size), _letters_of(path)) for path in paths]
+        if find_spec("matplotlib"):
+            paths, self._missing = _fonts_for(letters)
+            self._fonts = [(ImageFont.truetype(str(path), size), _letters_of(path)) for path in paths]
+        else:
+            self._missing = _missing_in_pillow(letters)
+            self._fonts = [(_font_of_pillow(size), letters - self._missing)]
 
     def has(self, text: str) -> bool:
         """Whether all of a text can be written."""
@@ -73,11 +83,26 @@ def for_matplotlib(text: str) -> tuple[str, list[str]]:
     return writable, [_family(path) for path in paths]
 
 
+def _font_of_pillow(size: int) -> ImageFont.FreeTypeFont:
+    return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size))
+
+
+@functools.cache
+def _missing_in_pillow(letters: Letters) -> Letters:
+    """Find which of these letters Pillow's font lacks: it draws all of them as the same box."""
+    font = _font_of_pillow(20)
+    box = bytes(font.getmask(_NO_LETTER))
+    missing = frozenset(
+        letter for letter in letters if not _is_invisible(letter) and bytes(font.getmask(letter)) == box
+    )
+    if missing:
+        _log.warning("%s; more letters: pip install 'dali-ssd[pictures]'", _lack(missing))
+    return missing
+
+
 def _system_fonts() -> list[str]:
     """Paths of the fonts of this machine."""
-    from matplotlib import font_manager
-
-    return list(font_manager.findSystemFonts())
+    return list(require("matplotlib.font_manager").findSystemFonts())
 
 
 def _spelled(text: str) -> str:
@@ -118,12 +143,10 @@ def _rank(path: Path) -> tuple[int, str]:
 @functools.cache
 def _letters_of(path: Path) -> Letters:
     """Letters that a font has an outline for; none where it cannot be read."""
-    from matplotlib.ft2font import FT2Font
-
     if _CLAIMS_ALL in path.name.lower():
         return frozenset()
     try:
-        font = FT2Font(str(path))
+        font = require("matplotlib.ft2font").FT2Font(str(path))
     except (OSError, RuntimeError):
         return frozenset()
     # Pillow writes only some sizes of fonts made of pixels.
@@ -133,19 +156,20 @@ def _letters_of(path: Path) -> Letters:
 @functools.cache
 def _family(path: Path) -> str:
     """Make a font known to Matplotlib, which may have been installed after its list of fonts was made."""
-    from matplotlib import font_manager
-    from matplotlib.ft2font import FT2Font
-
-    font_manager.fontManager.addfont(str(path))
-    return str(FT2Font(str(path)).family_name)
+    require("matplotlib.font_manager").fontManager.addfont(str(path))
+    return str(require("matplotlib.ft2font").FT2Font(str(path)).family_name)
 
 
 def _advice(missing: Letters) -> str:
-    some = " ".join(sorted(missing)[:10]) + (" ..." if len(missing) > 10 else "")
     packages = " ".join(sorted({_package(letter) for letter in missing}))
+    return f"{_lack(missing)}; on Debian or Ubuntu run: apt-get install -y {packages}"
+
+
+def _lack(missing: Letters) -> str:
+    some = " ".join(sorted(missing)[:10]) + (" ..." if len(missing) > 10 else "")
     return (
         f"no font here has the letters {some}: classes with such names are drawn by their numbers, elsewhere question "
-        f"marks stand for them; on Debian or Ubuntu run: apt-get install -y {packages}"
+        "marks stand for them"
     )
 
 
@@ -158,6 +182,4 @@ def _package(letter: str) -> str:
 
 def _usual_font() -> Path:
     # Matplotlib brings a font along; a bare machine has none.
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return Path(require("matplotlib").get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

@@ -17,6 +17,8 @@ from dali_ssd.synthetic import write_shapes
 from tests.end_to_end.training import NAME, TRAIN, same_weights
 from tests.support.paths import ROOT
 
+pytest.importorskip("mxnet")
+
 pytestmark = pytest.mark.slow
 
 _TIMEOUT_S = 300.0

@@ -13,6 +13,8 @@ import pytest
 from dali_ssd.bench.soak.__main__ import main
 from dali_ssd.loader import TrainLoader
 
+pytest.importorskip("mxnet")
+
 pytestmark = pytest.mark.slow
 
 SHORT = "--batches 40 --batch-size 2 --records 60 --copies 1 --train-every 20 --score-every 0 --sample-every 2"

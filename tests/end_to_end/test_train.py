@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,8 +22,9 @@ from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import SHAPES, write_shapes
-from dali_ssd.visualize.grid import class_color
-from tests.end_to_end.training import NAME, SMALL, TRAIN, same_weights
+from tests.end_to_end.training import NAME, SMALL, TRAIN, fails, same_weights
+
+pytest.importorskip("mxnet")
 
 
 @pytest.fixture(scope="module")
@@ -215,23 +215,6 @@ def test_eval_tells_of_objects_that_it_cannot_score(
     assert "\n1 object without area: passed over" in out
 
 
-@pytest.mark.parametrize("augmented", [False, True], ids=["stored", "augmented"])
-def test_show_draws_records(shards: Path, tmp_path: Path, augmented: bool, capfd: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "x.png"
-    options = ["--out", str(out), "--images", "6", "--columns", "3"] + ["--augmented"] * augmented
-    assert main(["show", str(shards / "train-*.rec"), *options]) == 0
-    assert capfd.readouterr().out == f"{out}\n"
-    with Image.open(out) as picture:
-        assert picture.width == 3 * 310 + 10
-        pixels = np.asarray(picture)
-    assert any((pixels == class_color(number)).all(axis=2).any() for number in range(len(SHAPES)))
-
-
-def test_show_needs_no_class_names(shards: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.rec").write_bytes((shards / "val.rec").read_bytes())
-    assert main(["show", str(tmp_path / "a.rec"), "--out", str(tmp_path / "x.png"), "--images", "2"]) == 0
-
-
 def test_demo_in_small(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     options = ["--epochs", "1", "--train-images", "24", "--val-images", "8", "--batch-size", "8"]
     assert main(["demo", "--out", str(tmp_path), *options]) == 0
@@ -242,16 +225,6 @@ def test_demo_in_small(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Non
     pictures = [line.rpartition(": ")[2] for line in out.splitlines()[-4:]]
     assert all(Path(path).is_file() for path in pictures)
     assert sum(path.endswith(".png") for path in pictures) == 3
-
-
-def fails(argv: list[str], capfd: pytest.CaptureFixture[str], message: str, code: int = 2) -> None:
-    try:
-        assert main(argv) == code
-    except SystemExit as exit_:  # tyro reports options that cannot work itself
-        assert exit_.code == code
-    err = capfd.readouterr().err
-    assert "Traceback" not in err
-    assert message in err
 
 
 @pytest.mark.parametrize(
@@ -311,27 +284,6 @@ def test_eval_says_what_is_wrong(
     options = [replaced.get(option, option) for option in options]
     val = [] if "--val" in options else ["--val", str(shards / "val.rec")]
     fails(["eval", *SMALL, *val, *options], capfd, message)
-
-
-@pytest.mark.parametrize("augmented", [[], ["--augmented"]], ids=["stored", "augmented"])
-def test_show_says_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str], augmented: list[str]) -> None:
-    out = ["--out", str(tmp_path / "x.png"), *augmented]
-    (tmp_path / "empty.rec").touch()
-    (tmp_path / "garbage.rec").write_bytes(b"garbage!" * 100)
-    fails(["show", str(tmp_path / "none.rec"), *out], capfd, "none.rec")
-    fails(["show", str(tmp_path / "empty.rec"), *out], capfd, "empty.rec")
-    fails(["show", str(tmp_path / "garbage.rec"), *out], capfd, "garbage.rec")
-    assert not (tmp_path / "x.png").exists()
-
-
-def test_show_names_the_image_that_cannot_be_decoded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from dali_ssd.records.format.labels import build_label
-    from dali_ssd.records.format.recordio import Header, pack
-    from dali_ssd.records.writer import ShardWriter
-
-    with ShardWriter(tmp_path, "bad") as writer:
-        writer.write(pack(Header(build_label([[0.1, 0.1, 0.5, 0.5]], [0]), 0, 0), b"no jpeg"), key=41)
-    fails(["show", str(tmp_path / "bad.rec"), "--out", str(tmp_path / "x.png")], capfd, "record 41")
 
 
 def test_demo_where_nothing_can_be_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

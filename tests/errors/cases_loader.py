@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import pytest
 
@@ -26,9 +25,11 @@ from tests.errors.cases import Case, labeled, raising, write
 
 ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
 
+OPTIONS: dict[str, Any] = {"anchors": ANCHORS, "batch_size": 2, "data_shape": 64, "framework": "dlpack"}
+
 
 def loader(folder: Path, **options: Any) -> TrainLoader:
-    return TrainLoader(write(folder), **{"anchors": ANCHORS, "batch_size": 2, "data_shape": 64, **options})
+    return TrainLoader(write(folder), **{**OPTIONS, **options})
 
 
 def not_utf8(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -48,7 +49,9 @@ def odd_recipe(_: Path, patch: pytest.MonkeyPatch) -> object:
 def loader_of_code(code: str) -> object:
     scope: dict[str, Any] = {}
     exec(code, scope)
-    return TrainLoader("a.rec", anchors=ANCHORS, recipe=replace(find_recipe(), train=scope["train"]))
+    return TrainLoader(
+        "a.rec", anchors=ANCHORS, framework="dlpack", recipe=replace(find_recipe(), train=scope["train"])
+    )
 
 
 def gone_bad(folder: Path, _: object) -> object:
@@ -92,6 +95,11 @@ def other_state(folder: Path, _: object) -> None:
         one.load_state_dict(other.state_dict())
 
 
+def without_mxnet(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "mxnet", None)
+    return loader(folder, framework="mxnet")
+
+
 def missing_package(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "horovod", None)
     return require("horovod.mxnet")
@@ -112,13 +120,14 @@ def targets(boxes: Any, ids: Any) -> Case:
 CASES: dict[str, Case] = {
     "DALI cannot open": not_utf8,
     "bad_list is a list": option(bad_list="a.rec"),
-    "ctx must be an mx.Context": option(ctx=[]),
-    "ctx must be 'cpu'": option(ctx="gpu", framework="dlpack"),
+    "or give framework='dlpack'": without_mxnet,
+    "ctx must be an mx.Context": option(ctx=[], framework="mxnet"),
+    "ctx must be 'cpu'": option(ctx="gpu"),
     "framework must be": option(framework="caffe"),
     "device must be cpu or gpu": option(device="tpu"),
-    "batch_size must be a multiple": option(batch_size=3, ctx=[mx.cpu(0), mx.cpu(1)]),
+    "batch_size must be a multiple": option(batch_size=3, ctx=["cpu"] * 2),
     "each needs one at least": lambda folder, _: ValLoader(
-        write(folder), batch_size=5, ctx=[mx.cpu(number) for number in range(5)]
+        write(folder), batch_size=5, ctx=["cpu"] * 5, framework="dlpack"
     ),
     "rank must be": option(rank=2, world_size=2),
     "under its old name": option(rank=0, shard_id=0),
@@ -149,7 +158,9 @@ CASES: dict[str, Case] = {
     "the pipeline stopped: {cause}": stopped("out of memory"),
     "the loader is closed": closed,
     "num_classes must be": option(num_classes=0),
-    "cannot have, such as": lambda folder, _: ValLoader(write(folder, [labeled(2, 5, 7, 0, 0, 1, 1)]), num_classes=1),
+    "cannot have, such as": lambda folder, _: ValLoader(
+        write(folder, [labeled(2, 5, 7, 0, 0, 1, 1)]), num_classes=1, framework="dlpack"
+    ),
     "the loader was made in another process": carried_over,
     "has changed from": changed(lambda shard: shard.write_bytes(b"")),
     "it was there when the run began": changed(Path.unlink),

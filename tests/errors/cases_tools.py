@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.bench.contenders import load
 from dali_ssd.bench.datasets import MakeConfig, describe
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
@@ -62,10 +63,8 @@ def locked_folder(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 def little_shared_memory(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    from dali_ssd.bench.contenders.gluoncv import batches
-
     patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**26))
-    return next(batches(Work((str(write(folder)),), batch_size=32), vgg_anchors(300)))
+    return next(load("gluoncv").batches(Work((str(write(folder)),), batch_size=32), vgg_anchors(300)))
 
 
 def foreign_record(folder: Path, _: object) -> object:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from dali_ssd.errors import DaliSsdError
+from dali_ssd.errors import DaliSsdError, MissingDependencyError
 from dali_ssd.records.lint.findings import KINDS
-from tests.errors import cases_convert, cases_loader, cases_records, cases_tools, cases_train
+from tests.errors import cases_convert, cases_loader, cases_records, cases_tools
 from tests.errors.cases import Case
 from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, template
 
+MISSING = [name for name in ("mxnet", "gluoncv", "matplotlib") if find_spec(name) is None]
+"""What is not installed here, so that some cases cannot get as far as their message."""
+AREAS = [cases_records, cases_convert, cases_loader, cases_tools]
+if not MISSING:
+    AREAS.append(import_module("tests.errors.cases_train"))
+
 CASES: dict[str, Case] = {}
-for area in (cases_records, cases_convert, cases_loader, cases_train, cases_tools):
+for area in AREAS:
     assert not CASES.keys() & area.CASES.keys()
     CASES |= area.CASES
 MESSAGES = messages()
@@ -45,6 +53,7 @@ def test_every_row_is_whole_and_there_once() -> None:
     assert all(len(row) == 3 and all(row) for row in rows())
 
 
+@pytest.mark.skipif(bool(MISSING), reason=f"the cases of training need {', '.join(MISSING)}")
 def test_every_message_has_a_case() -> None:
     assert {meant(case) for case in CASES} == set(MESSAGES)
 
@@ -56,6 +65,9 @@ def test_message_is_raised(case: str, tmp_path: Path, monkeypatch: pytest.Monkey
         said = CASES[case](tmp_path, monkeypatch)
     except DaliSsdError as error:
         said = str(error)
+        meant_so = pattern(meant(case)).search(said)
+        if not meant_so and isinstance(error, MissingDependencyError) and (error.name or "").split(".")[0] in MISSING:
+            pytest.skip(said)
     assert pattern(meant(case)).search(str(said)), said
 
 

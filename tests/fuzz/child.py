@@ -40,6 +40,7 @@ from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from tests.fuzz.label_vectors import count_objects
+from tests.support.loaders import FRAMEWORK, as_numpy
 from tests.support.pipes import ANCHORS
 
 SIDE = 64
@@ -49,7 +50,7 @@ HEADROOM = 4 << 30
 _NO_FAULTS = {"nothing-to-learn", "nothing-to-count"}
 """Findings about a set of records without a fault: no repair helps."""
 
-_OPTIONS: dict[str, Any] = {"data_shape": SIDE, "num_threads": 1, "prefetch": 1}
+_OPTIONS: dict[str, Any] = {"data_shape": SIDE, "num_threads": 1, "prefetch": 1, "framework": FRAMEWORK}
 
 
 def _train(shards: Any, **options: Any) -> TrainLoader:
@@ -69,14 +70,14 @@ def _within(array: npt.NDArray[Any], low: float, high: float) -> None:
 
 
 def _look_at(batch: Any) -> None:
-    _within(batch.data[0].asnumpy(), -30, 30)  # colors are not clipped: brightness, contrast and saturation add up
+    _within(as_numpy(batch.data[0]), -30, 30)  # colors are not clipped: brightness, contrast and saturation add up
     if hasattr(batch, "labels"):
-        _within(batch.labels[0].asnumpy(), -MAX_COORDINATE * SIDE, MAX_COORDINATE * SIDE)  # not clipped either
+        _within(as_numpy(batch.labels[0]), -MAX_COORDINATE * SIDE, MAX_COORDINATE * SIDE)  # not clipped either
         return
-    classes = batch.cls_targets[0].asnumpy()
+    classes = as_numpy(batch.cls_targets[0])
     _within(classes, 0, 2**24 + 1)
     assert (classes == np.floor(classes)).all()
-    _within(batch.box_targets[0].asnumpy(), -1000, 1000)
+    _within(as_numpy(batch.box_targets[0]), -1000, 1000)
 
 
 def _load(make: Callable[[], Any]) -> str:
@@ -145,7 +146,7 @@ def _labels(shard: Path) -> Iterator[str]:
         return
     with _val(shard) as loader:
         in_pixels = loader.report.unit == "pixel"
-        given = [int((label[:, 4] >= 0).sum()) for batch in loader for label in batch.labels[0].asnumpy()]
+        given = [int((label[:, 4] >= 0).sum()) for batch in loader for label in as_numpy(batch.labels[0])]
     wanted, learned = zip(*_count(open_dataset(shard), in_pixels), strict=True)
     assert given == list(wanted), f"{given} objects instead of {wanted}"
     assert train == ("loaded" if any(learned) else "refused"), f"there are {sum(learned)} objects to learn"

@@ -13,7 +13,6 @@ _KEY = pytest.StashKey[Server]()
 
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    pytest.importorskip("mxnet")
     server = pytestconfig.stash[_KEY] = Server()
     yield server
     server.close()

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 from numpy.typing import NDArray
+
+pytest.importorskip("mxnet")
+
+from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 
 from dali_ssd.bench.anchors import VGG_SHAPES, vgg_anchors
 from dali_ssd.bench.contenders import load

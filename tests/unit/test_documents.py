@@ -29,7 +29,7 @@ from tests.support.paths import ROOT, pyproject
 DOCUMENTS = [
     ROOT / name
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "docs/errors.md", "docs/soak.md")
-]
+] + sorted((ROOT / "docs" / "extending").glob("*.md"))
 
 
 def read(path: Path) -> str:
@@ -116,21 +116,26 @@ def project() -> dict[str, Any]:
     return found
 
 
+def of_extra(name: str) -> list[str]:
+    """What an extra requires, and the extras that it is made of."""
+    texts: list[str] = []
+    for text in project()["optional-dependencies"][name]:
+        parts = re.fullmatch(r"dali-ssd\[(.*)\]", text)
+        texts += [more for part in parts[1].split(",") for more in of_extra(part)] if parts else [text]
+    return texts
+
+
 def requirements(*extras: str) -> set[str]:
     """Names of what the project and these extras require."""
-    texts = [
-        *project()["dependencies"],
-        *(text for name in extras for text in project()["optional-dependencies"][name]),
-    ]
-    return {normal(re.split(r"[<>=\[]", text)[0]) for text in texts}
+    texts = [*project()["dependencies"], *(text for name in extras for text in of_extra(name))]
+    return {normal(re.split(r"[<>=]", text)[0]) for text in texts}
 
 
 @pytest.mark.parametrize("minor", [10, 11, 12, 13])
 def test_constraints_pin_every_direct_dependency(minor: int) -> None:
     lines = read(ROOT / "constraints" / f"python3.{minor}.txt").splitlines()
     pinned = {normal(line.partition("==")[0]) for line in lines if "==" in line}
-    extras = ("cuda12", "cuda13", "mxnet", "mxnet-cu112", "mxnet-cu117", "test", "dev")
-    assert requirements(*extras) - {"dali-ssd"} <= pinned
+    assert requirements(*project()["optional-dependencies"]) <= pinned
 
 
 def test_there_are_constraints_for_every_python() -> None:
@@ -157,15 +162,40 @@ def test_everything_that_is_imported_is_declared() -> None:
     assert needed <= requirements("cuda13", "mxnet")
 
 
-@pytest.mark.parametrize("name", ["gluoncv", "numba", "pycocotools"])
-def test_advice_for_a_missing_package_has_the_versions_of_the_project(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setitem(sys.modules, name, None)
+def test_what_is_installed_without_extras() -> None:
+    """And OpenCV by one wheel, of which GluonCV asks for the same: two of them would overwrite each other's files."""
+    base = {"numpy", "numba", "llvmlite", "opencv-python", "pillow", "rich", "tyro", "typing-extensions"}
+    assert requirements() == base
+    assert [name for name in requirements(*project()["optional-dependencies"]) if name.startswith("opencv")] == [
+        "opencv-python"
+    ]
+
+
+def test_readme_has_every_extra() -> None:
+    table = read(ROOT / "README.md").partition("| extra | what it brings |\n")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(project()["optional-dependencies"])
+
+
+def test_advice_for_a_missing_package_has_the_versions_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(MissingDependencyError) as caught:
-        require(name)
+        require("numba")
     required = re.search(r"pip install '(.*)'$", str(caught.value))
     assert required and required[1] in project()["dependencies"]
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("gluoncv", "gluon"), ("matplotlib", "pictures"), ("packaging", "gluon"), ("pycocotools", "scoring")],
+)
+def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependencyError, match=rf"pip install 'dali-ssd\[{extra}\]'$"):
+        require(name)
+    assert name in requirements(extra) - requirements()
 
 
 def test_package_data_is_there() -> None:

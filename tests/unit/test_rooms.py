@@ -17,10 +17,13 @@ WHOLE_PROJECT = {
     "test_assertions.py",
     "test_documents.py",
     "test_exported_members.py",
+    "test_extending.py",
     "test_layers.py",
     "test_makefile.py",
+    "test_optional_imports.py",
     "test_package.py",
     "test_rooms.py",
+    "test_style.py",
 }
 """Tests that are about no single module."""
 

@@ -6,10 +6,10 @@ failed row of the table.
 
 from __future__ import annotations
 
-import importlib
 from typing import cast
 
 from dali_ssd.bench.work import Contender
+from dali_ssd.util.optional import import_module
 
 __all__ = ["CONTENDERS", "NO_TARGETS", "load"]
 
@@ -28,5 +28,8 @@ NO_TARGETS = ("mxnet", "decode")
 
 
 def load(name: str) -> Contender:
-    """Import contender `name`: a key of `CONTENDERS`, or any module by its full name, such as `mine.loader`."""
-    return cast(Contender, importlib.import_module(name if "." in name else f"{__name__}.{name}"))
+    """Import contender `name`: a key of `CONTENDERS`, or any module by its full name, such as `mine.loader`.
+
+    Raises MissingDependencyError if a library that it needs is not installed.
+    """
+    return cast(Contender, import_module(name if "." in name else f"{__name__}.{name}"))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.bench.contenders.device import context
+from dali_ssd.bench.contenders.device import context, framework
 from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.loader import TrainLoader
 
@@ -27,6 +27,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
             ctx=[context(work)],
             seed=work.seed,
             num_threads=work.threads,
+            framework=framework(),
         )
     while True:
         for data, cls_targets, box_targets in loader:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 from numpy.typing import NDArray
 from nvidia.dali import fn, math, pipeline_def, types
 
 from dali_ssd.bench.anchors import corner_fractions
+from dali_ssd.bench.contenders.device import context, framework
 from dali_ssd.bench.contenders.reader import pipeline_options, records
 from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.config import IMAGENET_MEAN, IMAGENET_STD, AugmentConfig, TargetConfig
+from dali_ssd.loader.frameworks import find_framework
 
 __all__ = ["batches"]
 
@@ -27,13 +28,15 @@ _FILTERS = [types.INTERP_NN, types.INTERP_LINEAR, types.INTERP_TRIANGULAR, types
 
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
-    """Yield the pipeline's batches as NDArrays that share DALI's memory, as this package's loader does."""
+    """Yield the pipeline's batches as arrays that share DALI's memory, as this package's loader does."""
+    into = find_framework(framework())
+    (device,) = into.devices([context(work)])
     pipeline = _pipeline(work, corner_fractions(anchors, work.data_shape), **pipeline_options(work))
     pipeline.build()
     while True:
         # Without a stream of ours, the results are complete when this returns, on a GPU too.
-        data, boxes, classes = (output.as_tensor() for output in pipeline.run())
-        arrays = [mx.nd.from_dlpack(tensor.__dlpack__()) for tensor in (data, classes, boxes)]
+        data, boxes, classes = pipeline.run()
+        arrays = [into.array(tensors, device) for tensors in (data, classes, boxes)]
         yield WorkBatch(arrays[0].shape[0], *([array] for array in arrays))
 
 

@@ -20,6 +20,7 @@ from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measuring.measure import Window, measure
 from dali_ssd.bench.work import Work, WorkBatch
+from dali_ssd.errors import DaliSsdError
 from dali_ssd.util.host_pool import choose_host_pool
 
 __all__ = ["Request", "main"]
@@ -46,15 +47,6 @@ class Request:
         return cls(work=Work(**work), window=Window(**window), **fields)
 
 
-def _batches(request: Request) -> Iterator[WorkBatch]:
-    contender = contenders.load(request.contender)
-    if not request.network:
-        return contender.batches(request.work, vgg_anchors(request.work.data_shape))
-    from dali_ssd.bench.training import trained_batches
-
-    return trained_batches(contender, request.work, request.network)
-
-
 def main(request: Path, result: Path) -> int:
     """Measure and write `{"measured": ...}`, or `{"error": one line}` if the contender fails; return the exit code."""
     choose_host_pool()  # DALI's own peers have it as the loaders have it
@@ -64,7 +56,8 @@ def main(request: Path, result: Path) -> int:
     except Exception as error:
         traceback.print_exc()
         lines = str(error).strip().splitlines() or [""]
-        answer = {"error": f"{type(error).__name__}: {lines[0]}"}
+        kind = "" if isinstance(error, DaliSsdError) else f"{type(error).__name__}: "  # our own say what to do
+        answer = {"error": f"{kind}{lines[0]}"}
     result.write_text(json.dumps(answer))
     return 1 if "error" in answer else 0
 
@@ -74,6 +67,15 @@ def _end_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _batches(request: Request) -> Iterator[WorkBatch]:
+    contender = contenders.load(request.contender)
+    if not request.network:
+        return contender.batches(request.work, vgg_anchors(request.work.data_shape))
+    from dali_ssd.bench.training import trained_batches
+
+    return trained_batches(contender, request.work, request.network)
 
 
 if __name__ == "__main__":

@@ -19,19 +19,6 @@ class GpuReading:
     """Memory in use, by all processes."""
 
 
-def _query(fields: str) -> list[list[str]]:
-    """Ask for `fields` of every GPU; an empty list where there is none or the tool does not answer."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return []
-    command = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
-
-
 def gpu_names() -> list[str]:
     """Name, memory and driver version of each GPU, as one text each."""
     return [
@@ -48,3 +35,16 @@ def read_gpu() -> GpuReading | None:
         except ValueError:  # "[N/A]", such as on a GPU that is split into parts
             return None
     return None
+
+
+def _query(fields: str) -> list[list[str]]:
+    """Ask for `fields` of every GPU; an empty list where there is none or the tool does not answer."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines() if line.strip()]

@@ -46,15 +46,6 @@ def describe_machine() -> Machine:
     return Machine(_cpu_model(), available_cores(), memory / 1e9, load, platform.platform(), gpu_names())
 
 
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
-
-
 def versions() -> dict[str, str]:
     """Return the versions of everything that is compared or that the speed depends on, `not installed` where so."""
     found = {"dali_ssd": __version__, "python": platform.python_version()}
@@ -68,3 +59,12 @@ def _first_version(candidates: tuple[str, ...]) -> str:
         except metadata.PackageNotFoundError:
             continue
     return "not installed"
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()

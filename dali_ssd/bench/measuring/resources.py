@@ -13,14 +13,6 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PARENT, _CPU_TIMES = 1, slice(11, 15)
 
 
-def _stat(pid: int) -> list[str] | None:
-    """Fields of a process's `stat`; None if it is gone."""
-    try:
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-
-
 def process_tree(root: int) -> list[int]:
     """Process ids of `root` and all its descendants that are alive."""
     children: dict[int, list[int]] = {}
@@ -62,3 +54,11 @@ def _resident_bytes_of(pid: int) -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Fields of a process's `stat`; None if it is gone."""
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None

@@ -12,6 +12,7 @@ from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.bench.results.table import format_number
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_path
+from dali_ssd.util.optional import require
 from dali_ssd.util.words import counted
 
 __all__ = ["plot_record"]
@@ -24,11 +25,8 @@ _FREE = "synthetic"
 
 def plot_record(record: BenchResult, path: Path) -> None:
     """Draw the record and replace the PNG at `path`. Raises DatasetError if it holds nothing to draw."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = require("matplotlib.figure").Figure(layout="constrained")
+    require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     if record.task == "steps":
         _fill_with_steps(figure, [step for step in step_costs(record.runs) if step.cost is not None])
     else:

@@ -36,6 +36,20 @@ def print_record(record: BenchResult, stream: TextIO) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+def format_number(value: float) -> str:
+    """Write a number with three digits that count, and as many zeros as it takes."""
+    if value >= 1000:
+        return f"{round(value, 3 - len(str(int(value)))):,.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    names = dict.fromkeys(row.trial.contender for row in rows)
+    notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
+    failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
+    return notes + failures
+
+
 def _setting(record: BenchResult) -> list[str]:
     data, machine = record.data, record.machine
     gpus = f", {'; '.join(machine.gpus)}" if machine.gpus else ""
@@ -44,7 +58,7 @@ def _setting(record: BenchResult) -> list[str]:
         f"{record.task} at {record.data_shape} px on the {record.device}, {counted(data.records, 'record')} of about "
         f"{data.mean_width:.0f} x {data.mean_height:.0f} px with {data.mean_objects:.1f} objects",
         f"{machine.cpu}, {cores}, {machine.memory_gb:.0f} GB{gpus}; load before: {machine.load:.1f}",
-        ", ".join(f"{name} {version.partition(' ')[0]}" for name, version in record.versions.items()),
+        ", ".join(f"{name} {version.partition(' (')[0]}" for name, version in record.versions.items()),
     ]
 
 
@@ -100,17 +114,3 @@ def _spread(spread: Spread | None, unit: str = "") -> list[str]:
     if spread is None:
         return ["", ""]
     return [format_number(spread.median) + unit, f"{format_number(spread.low)} - {format_number(spread.high)}"]
-
-
-def format_number(value: float) -> str:
-    """Write a number with three digits that count, and as many zeros as it takes."""
-    if value >= 1000:
-        return f"{round(value, 3 - len(str(int(value)))):,.0f}"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _notes(rows: Sequence[Row]) -> list[str]:
-    names = dict.fromkeys(row.trial.contender for row in rows)
-    notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
-    failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
-    return notes + failures

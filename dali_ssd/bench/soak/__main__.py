@@ -7,17 +7,19 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from dali_ssd.bench.soak.faults import plant
 from dali_ssd.bench.soak.options import SoakConfig
-from dali_ssd.bench.soak.plot import plot_soak
-from dali_ssd.bench.soak.report import describe_code, report
-from dali_ssd.bench.soak.run import Soaked, soak
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.util.files import atomic_open, require_folder_of
+from dali_ssd.util.optional import import_module
+
+if TYPE_CHECKING:
+    from dali_ssd.bench.soak.run import Soaked
 
 __all__ = ["main"]
 
@@ -38,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(config: SoakConfig, command: list[str]) -> int:
     out = Path(config.out)
     require_folder_of("--out", out)
-    date, code = datetime.date.today().isoformat(), describe_code()
+    soak = import_module("dali_ssd.bench.soak.run").soak
+    date, code = datetime.date.today().isoformat(), import_module("dali_ssd.bench.soak.report").describe_code()
     stop = StopSignal()
     with tempfile.TemporaryDirectory(prefix="dali-ssd-soak-") as folder:
         result = soak(config, plant(Path(folder), config.records, config.copies, config.seed), stop)
@@ -51,7 +54,8 @@ def _run(config: SoakConfig, command: list[str]) -> int:
 def _write(result: Soaked, out: Path, command: list[str], date: str, code: str) -> None:
     picture = out.with_suffix(".png")
     if result.samples:
-        plot_soak(result, picture)
+        import_module("dali_ssd.bench.soak.plot").plot_soak(result, picture)
+    report = import_module("dali_ssd.bench.soak.report").report
     with atomic_open(out, "w") as file:
         file.write(report(result, command, date, code, picture.name if result.samples else ""))
 

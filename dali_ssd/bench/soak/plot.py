@@ -7,6 +7,7 @@ from typing import Any
 
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.util.files import atomic_path
+from dali_ssd.util.optional import require
 
 __all__ = ["plot_soak"]
 
@@ -15,11 +16,8 @@ _BLUE, _ORANGE, _GRAY = "#2563eb", "#ea8a12", "#6b7280"
 
 def plot_soak(result: Soaked, path: Path) -> None:
     """Draw the samples and replace the PNG at `path`."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = require("matplotlib.figure").Figure(figsize=(8, 4), layout="constrained")
+    require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     memory = figure.add_subplot()
     files: Any = memory.twinx()
     batches = [sample.batch for sample in result.samples]

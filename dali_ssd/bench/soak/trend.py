@@ -28,11 +28,6 @@ def take_sample(batch: int) -> Sample:
     return Sample(batch, _own_bytes() / 1e6, len(os.listdir("/proc/self/fd")))
 
 
-def _own_bytes() -> int:
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return 1024 * sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem"))
-
-
 def growth(samples: Sequence[Sample], what: str) -> float:
     """Slope of the straight line through the samples of `memory` or `files`, for every 1,000 batches.
 
@@ -43,3 +38,8 @@ def growth(samples: Sequence[Sample], what: str) -> float:
     batches = np.array([sample.batch for sample in samples], np.float64)
     values = np.array([getattr(sample, what) for sample in samples], np.float64)
     return float(1000 * np.polyfit(batches, values, 1)[0])
+
+
+def _own_bytes() -> int:
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem"))

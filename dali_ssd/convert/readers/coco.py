@@ -36,11 +36,6 @@ class CocoConfig(ConvertConfig):
     """Leave out categories that no annotation uses; otherwise they have class ids as well."""
 
 
-class _Fault(NamedTuple):
-    where: str
-    problem: str
-
-
 def find_annotations(config: CocoConfig) -> Path:
     """The JSON file: `--annotations`, SRC itself, or where COCO sets usually have it. Raises `AnnotationError`."""
     if os.path.isfile(config.src):
@@ -56,6 +51,39 @@ def find_annotations(config: CocoConfig) -> Path:
     raise AnnotationError(
         f"no COCO annotations in {config.src} (looked for {', '.join(names)}); --annotations names them"
     )
+
+
+def read_coco(config: CocoConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
+    """Samples in the file's order of images, class names, and notes on what belongs to no image.
+
+    Class names default to the file's categories in the order of their ids. Raises `AnnotationError`.
+    """
+    path = find_annotations(config)
+    reader = _Reader(path, _images_folder(config, path), config.crowd)
+    names = tuple(reader.names.values())
+    if not classes:
+        _check_names(path, names)
+    found = [reader.sample(identity) for identity in reader.images]
+    samples = [one for one in found if isinstance(one, Sample)]
+    notes = [*reader.notes, *(one for one in found if isinstance(one, Note))]
+    if classes:
+        return samples, classes, notes
+    used = {name for sample in samples for name in sample.names}
+    kind = "dropped-class" if config.drop_empty_classes else "unused-class"
+    notes += [Note(kind, name) for name in names if name not in used]
+    return samples, tuple(name for name in names if name in used) if config.drop_empty_classes else names, notes
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    if not names:
+        raise NothingLeftError(f"{path} has no categories, so its objects have no classes; add them to the file")
+    if len(set(names)) != len(names):
+        raise AnnotationError(f"{path}: two categories have the same name; give the class names by --classes")
+
+
+class _Fault(NamedTuple):
+    where: str
+    problem: str
 
 
 def _images_folder(config: CocoConfig, annotations: Path) -> Path:
@@ -197,31 +225,3 @@ class _Reader:
         category = fields.identity(entry, "category_id")
         name = self.names.get(category)
         return name if name is not None else f"category {category}, which the file does not define"
-
-
-def read_coco(config: CocoConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    """Samples in the file's order of images, class names, and notes on what belongs to no image.
-
-    Class names default to the file's categories in the order of their ids. Raises `AnnotationError`.
-    """
-    path = find_annotations(config)
-    reader = _Reader(path, _images_folder(config, path), config.crowd)
-    names = tuple(reader.names.values())
-    if not classes:
-        _check_names(path, names)
-    found = [reader.sample(identity) for identity in reader.images]
-    samples = [one for one in found if isinstance(one, Sample)]
-    notes = [*reader.notes, *(one for one in found if isinstance(one, Note))]
-    if classes:
-        return samples, classes, notes
-    used = {name for sample in samples for name in sample.names}
-    kind = "dropped-class" if config.drop_empty_classes else "unused-class"
-    notes += [Note(kind, name) for name in names if name not in used]
-    return samples, tuple(name for name in names if name in used) if config.drop_empty_classes else names, notes
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    if not names:
-        raise NothingLeftError(f"{path} has no categories, so its objects have no classes; add them to the file")
-    if len(set(names)) != len(names):
-        raise AnnotationError(f"{path}: two categories have the same name; give the class names by --classes")

@@ -16,17 +16,6 @@ __all__ = ["Entry", "box", "crowd", "declared_size", "identity", "line"]
 Entry = dict[str, Any]
 
 
-def _problem(entry: Entry, key: str) -> str:
-    return f"{key!r} is {'missing' if key not in entry else repr(entry[key])[:80]}"
-
-
-def _number(value: object) -> float | None:
-    """A number, or a whole one as text; None for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,15}\s*", value):
-        return int(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def identity(entry: Entry, key: str) -> str:
     """An id as text: tools write 1 as well as "1" and 1.0, and mean the same."""
     value = entry.get(key)
@@ -77,3 +66,14 @@ def declared_size(image: Entry) -> tuple[int, int] | None:
     """Width and height of an image; they are only compared, so what is no size is as good as none."""
     width, height = _number(image.get("width")), _number(image.get("height"))
     return None if width is None or height is None else plausible_size(width, height)
+
+
+def _problem(entry: Entry, key: str) -> str:
+    return f"{key!r} is {'missing' if key not in entry else repr(entry[key])[:80]}"
+
+
+def _number(value: object) -> float | None:
+    """A number, or a whole one as text; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,15}\s*", value):
+        return int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -41,6 +41,91 @@ class VocConfig(ConvertConfig):
     """Pixels count from 1, as VOC has it: 1 is subtracted from all coordinates, as GluonCV does."""
 
 
+@dataclass(frozen=True)
+class VocParser:
+    """Callable that reads one annotation file; picklable, so that worker processes can do it."""
+
+    images: Path
+    """Folder of the images."""
+    one_based: bool = True
+    annotations: Path | None = None
+    """Folder of the annotations; images are in the same subfolders."""
+
+    def __call__(self, path: Path) -> Sample | Note:
+        """The sample of an annotation file, or a note that says why the file cannot be read."""
+        try:
+            root = _root(path)
+        except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+            return Note("broken-annotation", str(path), str(error))
+        objects, notes = _objects(root, str(path))
+        image, respelled = self._image(
+            annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
+        )
+        if respelled:
+            notes.append(Note("other-case", str(image), path.name))
+        return Sample(
+            image,
+            str(path),
+            _declared_size(root),
+            np.array([one.box for one in objects], np.float64).reshape(-1, 4) - self.one_based,
+            tuple(one.name for one in objects),
+            tuple(one.difficult for one in objects),
+            tuple(notes),
+            tuple(one.place for one in objects),
+            int(self.one_based),
+        )
+
+    def _image(self, identity: str, filename: str) -> Located:
+        """The image of an annotation: named like it, else by its `<filename>`."""
+        names = [identity, Path(identity).name] if "/" in identity else [identity]
+        tries = [f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
+        named = Path(filename.replace("\\", "/")).name
+        tries += [(Path(identity).parent / named).as_posix(), named] if named else []
+        exact = next((path for name in tries if os.path.isfile(path := self.images / name)), None)
+        if exact is not None:
+            return Located(exact)
+        for name in tries:
+            found = locate(self.images, name)
+            if found.respelled:
+                # The suffix was a guess: that of the file may be in other letters without a word.
+                wanted = (self.images / name).with_suffix("")
+                return Located(found.path, found.path.with_suffix("") != wanted)
+        return Located(self.images / tries[0])
+
+
+def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
+    """Samples of the split in its order, class names, and notes on ids without annotation or with a broken one.
+
+    Class names default to all found in the annotations of *all* splits, sorted, so that splits converted one by one
+    agree. Raises `AnnotationError`.
+    """
+    folder = locate_folder(config.src, config.annotations or "Annotations")
+    files, passed = annotation_files(folder)
+    if not files:
+        why = _refusal(folder, passed)
+        raise AnnotationError(f"no .xml files in {folder}{why}; --annotations names another folder in {config.src}")
+    ids = split_ids(config.src, config.split, files) if config.split else list(files)
+    notes = [
+        Note("no-annotation", identity, f"expected {folder / identity}.xml")
+        for identity in ids
+        if identity not in files
+    ]
+    ids = [identity for identity in ids if identity in files]
+    notes += passed
+    wanted = ids if classes else list(files)
+    parser = VocParser(
+        locate_folder(config.src, config.images or "JPEGImages"),
+        config.one_based and config.coordinates == "pixel",
+        folder,
+    )
+    parsed = ordered_map(parser, [files[identity] for identity in wanted], config.workers)
+    found = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))
+    notes += [note for identity in ids if isinstance(note := found[identity], Note)]
+    samples = {identity: sample for identity, sample in found.items() if isinstance(sample, Sample)}
+    names = classes or _class_names(samples.values())
+    return [samples[identity] for identity in ids if identity in samples], names, notes
+
+
 def _number(element: ElementTree.Element, name: str) -> float:
     text = element.findtext(name)
     try:
@@ -110,58 +195,6 @@ def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], lis
     return objects, notes
 
 
-@dataclass(frozen=True)
-class VocParser:
-    """Callable that reads one annotation file; picklable, so that worker processes can do it."""
-
-    images: Path
-    """Folder of the images."""
-    one_based: bool = True
-    annotations: Path | None = None
-    """Folder of the annotations; images are in the same subfolders."""
-
-    def __call__(self, path: Path) -> Sample | Note:
-        """The sample of an annotation file, or a note that says why the file cannot be read."""
-        try:
-            root = _root(path)
-        except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
-            return Note("broken-annotation", str(path), str(error))
-        objects, notes = _objects(root, str(path))
-        image, respelled = self._image(
-            annotation_id(path, self.annotations or path.parent), (root.findtext("filename") or "").strip()
-        )
-        if respelled:
-            notes.append(Note("other-case", str(image), path.name))
-        return Sample(
-            image,
-            str(path),
-            _declared_size(root),
-            np.array([one.box for one in objects], np.float64).reshape(-1, 4) - self.one_based,
-            tuple(one.name for one in objects),
-            tuple(one.difficult for one in objects),
-            tuple(notes),
-            tuple(one.place for one in objects),
-            int(self.one_based),
-        )
-
-    def _image(self, identity: str, filename: str) -> Located:
-        """The image of an annotation: named like it, else by its `<filename>`."""
-        names = [identity, Path(identity).name] if "/" in identity else [identity]
-        tries = [f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
-        named = Path(filename.replace("\\", "/")).name
-        tries += [(Path(identity).parent / named).as_posix(), named] if named else []
-        exact = next((path for name in tries if os.path.isfile(path := self.images / name)), None)
-        if exact is not None:
-            return Located(exact)
-        for name in tries:
-            found = locate(self.images, name)
-            if found.respelled:
-                # The suffix was a guess: that of the file may be in other letters without a word.
-                wanted = (self.images / name).with_suffix("")
-                return Located(found.path, found.path.with_suffix("") != wanted)
-        return Located(self.images / tries[0])
-
-
 def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
     return tuple(sorted({name for sample in samples for name in sample.names}))
 
@@ -172,36 +205,3 @@ def _refusal(folder: Path, notes: Iterable[Note]) -> str:
     if first is None:
         return ""
     return f" ({first.detail})" if first.where == str(folder) else f" ({first.where}: {first.detail})"
-
-
-def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    """Samples of the split in its order, class names, and notes on ids without annotation or with a broken one.
-
-    Class names default to all found in the annotations of *all* splits, sorted, so that splits converted one by one
-    agree. Raises `AnnotationError`.
-    """
-    folder = locate_folder(config.src, config.annotations or "Annotations")
-    files, passed = annotation_files(folder)
-    if not files:
-        why = _refusal(folder, passed)
-        raise AnnotationError(f"no .xml files in {folder}{why}; --annotations names another folder in {config.src}")
-    ids = split_ids(config.src, config.split, files) if config.split else list(files)
-    notes = [
-        Note("no-annotation", identity, f"expected {folder / identity}.xml")
-        for identity in ids
-        if identity not in files
-    ]
-    ids = [identity for identity in ids if identity in files]
-    notes += passed
-    wanted = ids if classes else list(files)
-    parser = VocParser(
-        locate_folder(config.src, config.images or "JPEGImages"),
-        config.one_based and config.coordinates == "pixel",
-        folder,
-    )
-    parsed = ordered_map(parser, [files[identity] for identity in wanted], config.workers)
-    found = dict(zip(wanted, track(parsed, "reading annotations", len(wanted)), strict=True))
-    notes += [note for identity in ids if isinstance(note := found[identity], Note)]
-    samples = {identity: sample for identity, sample in found.items() if isinstance(sample, Sample)}
-    names = classes or _class_names(samples.values())
-    return [samples[identity] for identity in ids if identity in samples], names, notes

@@ -33,6 +33,24 @@ def annotation_files(folder: Path) -> tuple[dict[str, Path], list[Note]]:
     return files, notes
 
 
+def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
+    """The ids of a split, each once. Raises `AnnotationError` where there are none."""
+    path = locate_folder(src, "ImageSets/Main") / f"{split}.txt"
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        there = sorted(other.stem for other in path.parent.glob("*.txt"))
+        hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
+        raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
+    spellings: dict[str, str] = {}
+    for identity in known:
+        spellings.setdefault(folded(identity), identity)
+    ids = [_split_id(line, known, spellings) for line in lines if line.strip()]
+    if not ids:
+        raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
+    return list(dict.fromkeys(ids))
+
+
 def _files(folder: Path, notes: list[Note]) -> Iterator[Path]:
     """Files in a folder and those below, and in those that links lead to; adds notes on folders that cannot be read."""
 
@@ -69,21 +87,3 @@ def _split_id(line: str, known: Mapping[str, Path], spellings: Mapping[str, str]
     tries = [line, line.replace("\\", "/"), line.split()[0], line.split()[0].replace("\\", "/")]
     exact = next((identity for identity in tries if identity in known), None)
     return exact or next((spellings[folded(one)] for one in tries if folded(one) in spellings), tries[2])
-
-
-def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
-    """The ids of a split, each once. Raises `AnnotationError` where there are none."""
-    path = locate_folder(src, "ImageSets/Main") / f"{split}.txt"
-    try:
-        lines = read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        there = sorted(other.stem for other in path.parent.glob("*.txt"))
-        hint = f"; there are {', '.join(there[:10])}" if there else "; leave --split out to take all annotations"
-        raise AnnotationError(f"cannot read the split {path}: {error}{hint}") from error
-    spellings: dict[str, str] = {}
-    for identity in known:
-        spellings.setdefault(folded(identity), identity)
-    ids = [_split_id(line, known, spellings) for line in lines if line.strip()]
-    if not ids:
-        raise AnnotationError(f"the split {path} is empty; leave --split out to take all annotations")
-    return list(dict.fromkeys(ids))

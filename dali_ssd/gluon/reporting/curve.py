@@ -9,6 +9,7 @@ from typing import Any
 
 from dali_ssd.gluon.reporting.history import Entry
 from dali_ssd.util.files import atomic_path
+from dali_ssd.util.optional import require
 from dali_ssd.visualize.lettering import for_matplotlib
 
 __all__ = ["plot_history"]
@@ -18,11 +19,8 @@ _BLUE, _ORANGE, _GREEN, _GRAY = "#2563eb", "#ea8a12", "#15803d", "#6b7280"
 
 def plot_history(entries: Sequence[Entry], path: Path, title: str = "") -> None:
     """Draw the entries of a training and replace the PNG at `path` with it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = require("matplotlib.figure").Figure(figsize=(9, 5), layout="constrained")
+    require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     losses = figure.add_subplot()
     _draw_losses(losses, entries)
     lines, labels = losses.get_legend_handles_labels()

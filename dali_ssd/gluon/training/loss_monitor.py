@@ -24,14 +24,6 @@ _NAMED_RECORDS = 64
 """Records that an error message lists at most."""
 
 
-@dataclass(frozen=True)
-class _Pending:
-    step: int
-    lr: float
-    losses: Sequence[Any]
-    batch: Any
-
-
 class LossMonitor:
     """Holds one step's losses, and hands (cross entropy, smooth L1) to `report` when the next ones come."""
 
@@ -86,3 +78,11 @@ def _records(batch: Any) -> str:
     places = [str(place) for place in name()]
     more = f" and {len(places) - _NAMED_RECORDS} more" if len(places) > _NAMED_RECORDS else ""
     return "; ".join(places[:_NAMED_RECORDS]) + more
+
+
+@dataclass(frozen=True)
+class _Pending:
+    step: int
+    lr: float
+    losses: Sequence[Any]
+    batch: Any

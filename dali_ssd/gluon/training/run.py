@@ -186,6 +186,25 @@ def train(config: TrainConfig) -> FitResult:
                 return trainer.run()
 
 
+def learned_by(recipe: Recipe) -> dict[str, list[float]]:
+    """Return the numbers of a recipe without which a network's parameters mean nothing."""
+    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
+    return {name: [float(value) for value in values] for name, values in numbers.items()}
+
+
+def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:
+    """Find the checkpoint to go on from, if any, and what is wrong with newer ones."""
+    if config.start_epoch and not config.resume.endswith(PARAMETERS):
+        raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
+    if config.resume == "auto":
+        return newest_whole(prefix)
+    if not config.resume or config.resume.endswith(PARAMETERS):
+        return None, []
+    if not Path(config.resume).is_file():
+        raise CheckpointError(f"there is no checkpoint {config.resume}")
+    return Path(config.resume), []
+
+
 def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[Any], Scored] | None:
     """Return what scores the network; None if there is nothing to score on, or another process does it."""
     if not setup.val_shards or setup.workers.rank:
@@ -232,22 +251,3 @@ def _check_fresh(prefix: str) -> None:
             f"checkpoints of an earlier training are there, the newest is {there[-1]}; go on with --resume auto, "
             "choose another --save-prefix, or delete them"
         )
-
-
-def learned_by(recipe: Recipe) -> dict[str, list[float]]:
-    """Return the numbers of a recipe without which a network's parameters mean nothing."""
-    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
-    return {name: [float(value) for value in values] for name, values in numbers.items()}
-
-
-def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:
-    """Find the checkpoint to go on from, if any, and what is wrong with newer ones."""
-    if config.start_epoch and not config.resume.endswith(PARAMETERS):
-        raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
-    if config.resume == "auto":
-        return newest_whole(prefix)
-    if not config.resume or config.resume.endswith(PARAMETERS):
-        return None, []
-    if not Path(config.resume).is_file():
-        raise CheckpointError(f"there is no checkpoint {config.resume}")
-    return Path(config.resume), []

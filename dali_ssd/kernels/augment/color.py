@@ -55,6 +55,29 @@ def normalization(render: RenderConfig) -> npt.NDArray[np.float64]:
 
 
 @kernel_function
+def draw_color(state, settings):  # type: ignore[no-untyped-def]
+    """Draw the color changes of one image: `(3, 4) float64` from RGB of 0..255 to the network's input.
+
+    `settings` is a record of `COLOR_SETTINGS`.
+
+    Brightness comes first, then contrast, saturation and hue (the SSD paper's data layer, and GluonCV's
+    `random_color_distort`). Those draw whether contrast comes before or after the other two; here it is a plain factor
+    and they are linear, so both orders are the same matrix.
+    """
+    probability, shift, turn = settings.probability, settings.brightness, settings.hue
+    color = _scaled(1.0)
+    if chance(state, probability):
+        color[:, 3] = uniform(state, -shift, shift)
+    if chance(state, probability):
+        color = _after(_scaled(uniform(state, settings.contrast[0], settings.contrast[1])), color)
+    if chance(state, probability):
+        color = _after(_saturated(uniform(state, settings.saturation[0], settings.saturation[1])), color)
+    if chance(state, probability):
+        color = _after(_hue_rotated(uniform(state, -turn, turn)), color)
+    return _after(settings.normalization, color)
+
+
+@kernel_function
 def _after(outer, inner):  # type: ignore[no-untyped-def]
     """The affine map that does `inner` first and `outer` second, all (3, 4)."""
     result = np.empty((3, 4))
@@ -97,26 +120,3 @@ def _hue_rotated(angle):  # type: ignore[no-untyped-def]
                 + FROM_YIQ[i, 2] * (sin * in_phase + cos * quadrature)
             )
     return result
-
-
-@kernel_function
-def draw_color(state, settings):  # type: ignore[no-untyped-def]
-    """Draw the color changes of one image: `(3, 4) float64` from RGB of 0..255 to the network's input.
-
-    `settings` is a record of `COLOR_SETTINGS`.
-
-    Brightness comes first, then contrast, saturation and hue (the SSD paper's data layer, and GluonCV's
-    `random_color_distort`). Those draw whether contrast comes before or after the other two; here it is a plain factor
-    and they are linear, so both orders are the same matrix.
-    """
-    probability, shift, turn = settings.probability, settings.brightness, settings.hue
-    color = _scaled(1.0)
-    if chance(state, probability):
-        color[:, 3] = uniform(state, -shift, shift)
-    if chance(state, probability):
-        color = _after(_scaled(uniform(state, settings.contrast[0], settings.contrast[1])), color)
-    if chance(state, probability):
-        color = _after(_saturated(uniform(state, settings.saturation[0], settings.saturation[1])), color)
-    if chance(state, probability):
-        color = _after(_hue_rotated(uniform(state, -turn, turn)), color)
-    return _after(settings.normalization, color)

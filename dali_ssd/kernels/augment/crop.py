@@ -42,6 +42,60 @@ def crop_settings(augment: AugmentConfig) -> npt.NDArray[np.float32]:
 
 
 @kernel_function
+def draw_window(state, boxes, height, width, settings, min_ious):  # type: ignore[no-untyped-def]
+    """Draw the window of one image: `(x0, y0, x1, y1)` int64 source pixels.
+
+    `boxes` (n, 4) float64 in source pixels; `settings` a record of `CROP_SETTINGS`. One candidate crop is sought for
+    each minimum IoU; one candidate, or the whole canvas, is drawn among those that show an object.
+    """
+    canvas = _draw_canvas(state, height, width, settings)
+    if boxes.shape[0] == 0:
+        return _draw_crop(state, canvas, settings)
+    candidates = np.empty((len(min_ious) + 1, 4), np.int64)
+    candidates[0] = canvas
+    found = 1
+    for min_iou in min_ious:
+        for _ in range(int(settings.attempts)):
+            x0, y0, x1, y1 = _draw_crop(state, canvas, settings)
+            if _covers_all(boxes, x0, y0, x1, y1, min_iou):
+                candidates[found] = (x0, y0, x1, y1)
+                found += 1
+                break
+    while found > 0:
+        pick = below(state, found)
+        window = (candidates[pick, 0], candidates[pick, 1], candidates[pick, 2], candidates[pick, 3])
+        if _any_inside(boxes, window):
+            return window
+        found -= 1
+        candidates[pick:found] = candidates[pick + 1 : found + 1]
+    return canvas
+
+
+@kernel_function
+def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ignore[no-untyped-def]
+    """Write the objects that the window shows, in network pixels of 0..size, and return how many.
+
+    `boxes` (n, 4) float64 source pixels and `ids` (n,) -> `objects` (capacity, 5) float32; rows of -1 after the last.
+    """
+    x0, y0, x1, y1 = window
+    scale_x, scale_y = size / (x1 - x0), size / (y1 - y0)
+    kept = 0
+    for i in range(ids.size):
+        if not _inside(boxes[i], x0, y0, x1, y1):
+            continue
+        left = (max(boxes[i, 0], x0) - x0) * scale_x
+        right = (min(boxes[i, 2], x1) - x0) * scale_x
+        objects[kept, 0] = size - right if mirrored else left
+        objects[kept, 1] = (max(boxes[i, 1], y0) - y0) * scale_y
+        objects[kept, 2] = size - left if mirrored else right
+        objects[kept, 3] = (min(boxes[i, 3], y1) - y0) * scale_y
+        objects[kept, 4] = ids[i]
+        kept += 1
+    objects[kept:] = -1
+    return kept
+
+
+@kernel_function
 def _draw_canvas(state, height, width, settings):  # type: ignore[no-untyped-def]
     """The canvas `(x0, y0, x1, y1)` that the image lies on, in source pixels; the image itself if not expanded."""
     if not chance(state, settings.expand_probability):
@@ -95,57 +149,3 @@ def _draw_crop(state, canvas, settings):  # type: ignore[no-untyped-def]
     y = top + below(state, height - crop_height)
     x = left + below(state, width - crop_width)
     return x, y, x + crop_width, y + crop_height
-
-
-@kernel_function
-def draw_window(state, boxes, height, width, settings, min_ious):  # type: ignore[no-untyped-def]
-    """Draw the window of one image: `(x0, y0, x1, y1)` int64 source pixels.
-
-    `boxes` (n, 4) float64 in source pixels; `settings` a record of `CROP_SETTINGS`. One candidate crop is sought for
-    each minimum IoU; one candidate, or the whole canvas, is drawn among those that show an object.
-    """
-    canvas = _draw_canvas(state, height, width, settings)
-    if boxes.shape[0] == 0:
-        return _draw_crop(state, canvas, settings)
-    candidates = np.empty((len(min_ious) + 1, 4), np.int64)
-    candidates[0] = canvas
-    found = 1
-    for min_iou in min_ious:
-        for _ in range(int(settings.attempts)):
-            x0, y0, x1, y1 = _draw_crop(state, canvas, settings)
-            if _covers_all(boxes, x0, y0, x1, y1, min_iou):
-                candidates[found] = (x0, y0, x1, y1)
-                found += 1
-                break
-    while found > 0:
-        pick = below(state, found)
-        window = (candidates[pick, 0], candidates[pick, 1], candidates[pick, 2], candidates[pick, 3])
-        if _any_inside(boxes, window):
-            return window
-        found -= 1
-        candidates[pick:found] = candidates[pick + 1 : found + 1]
-    return canvas
-
-
-@kernel_function
-def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ignore[no-untyped-def]
-    """Write the objects that the window shows, in network pixels of 0..size, and return how many.
-
-    `boxes` (n, 4) float64 source pixels and `ids` (n,) -> `objects` (capacity, 5) float32; rows of -1 after the last.
-    """
-    x0, y0, x1, y1 = window
-    scale_x, scale_y = size / (x1 - x0), size / (y1 - y0)
-    kept = 0
-    for i in range(ids.size):
-        if not _inside(boxes[i], x0, y0, x1, y1):
-            continue
-        left = (max(boxes[i, 0], x0) - x0) * scale_x
-        right = (min(boxes[i, 2], x1) - x0) * scale_x
-        objects[kept, 0] = size - right if mirrored else left
-        objects[kept, 1] = (max(boxes[i, 1], y0) - y0) * scale_y
-        objects[kept, 2] = size - left if mirrored else right
-        objects[kept, 3] = (min(boxes[i, 3], y1) - y0) * scale_y
-        objects[kept, 4] = ids[i]
-        kept += 1
-    objects[kept:] = -1
-    return kept

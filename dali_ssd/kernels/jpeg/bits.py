@@ -33,12 +33,6 @@ _SLOW_DEPOSIT = ("znver1", "znver2")
 """Processors that have the instruction in microcode, where it takes longer than a loop."""
 
 
-def _place(context: Any, builder: Any, kind: Any, data: Any, at: Any) -> Any:
-    """Pointer to the 8 bytes of an array from byte `at` on."""
-    array = context.make_array(kind)(context, builder, data)
-    return builder.bitcast(builder.gep(array.data, [at]), _WORD.as_pointer())
-
-
 @numba.extending.intrinsic
 def load_word(typing_context: Any, data: Any, at: Any) -> Any:
     """The 8 bytes of `data` (n,) uint8 from byte `at` on, which the caller knows to be there."""
@@ -136,3 +130,9 @@ def word_at(data, position):  # type: ignore[no-untyped-def]
 def has_full(word):  # type: ignore[no-untyped-def]
     """Whether one of the word's bytes is 0xFF."""
     return (~word - 0x0101010101010101) & word & -0x7F7F7F7F7F7F7F80 != 0
+
+
+def _place(context: Any, builder: Any, kind: Any, data: Any, at: Any) -> Any:
+    """Pointer to the 8 bytes of an array from byte `at` on."""
+    array = context.make_array(kind)(context, builder, data)
+    return builder.bitcast(builder.gep(array.data, [at]), _WORD.as_pointer())

@@ -36,56 +36,6 @@ TOP_SHIFT = 5
 
 
 @kernel_function
-def _slot(grids, component, row, column):  # type: ignore[no-untyped-def]
-    """Where a kept block's coefficients begin; -1 if the block is not kept."""
-    left, right, top = grids[component, LEFT], grids[component, RIGHT], grids[component, TOP]
-    if row < top or column < left or column >= right:
-        return -1
-    return 64 * (grids[component, KEPT] + (row - top) * (right - left) + column - left)
-
-
-@kernel_function
-def _signed(word, size):  # type: ignore[no-untyped-def]
-    """The number that the first `size` bits of a word stand for (F.2.2.1, EXTEND); 0 for size 0."""
-    if size == 0:
-        return 0
-    value = shift_right(word, 64 - size)
-    return value if word < 0 else value - (1 << size) + 1
-
-
-@kernel_function
-def _run(word, size):  # type: ignore[no-untyped-def]
-    """How many blocks end here, by the `size` bits behind the symbol (G.1.2.2, EOBn)."""
-    return (1 << size) + (shift_right(word, 64 - size) if size > 0 else 0)
-
-
-@kernel_function
-def _mcu(scan, grids):  # type: ignore[no-untyped-def]
-    """The blocks of an MCU in order, (n, 6) int64: place in the scan, component, blocks across, down, row, column.
-
-    A component alone comes block by block, without what fills up MCUs.
-    """
-    if scan.count == 1:
-        return np.array([[0, scan.components[0], 1, 1, 0, 0]])
-    blocks = [
-        [i, scan.components[i], grids[scan.components[i], ACROSS], grids[scan.components[i], DOWN], row, column]
-        for i in range(scan.count)
-        for row in range(grids[scan.components[i], DOWN])
-        for column in range(grids[scan.components[i], ACROSS])
-    ]
-    return np.array(blocks)
-
-
-@kernel_function
-def _mcus(scan, head):  # type: ignore[no-untyped-def]
-    """How many rows of MCUs are needed, and how many there are in each."""
-    component = scan.components[0]
-    if scan.count == 1:
-        return head.grids[component, ROWS], head.grids[component, COLUMNS]
-    return head.bottom, head.grids[component, WIDE] // head.grids[component, ACROSS]
-
-
-@kernel_function
 def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped-def]
     """DC of one or more components (G.1.2.1), from the first `limit` bits; whether they are sound."""
     grids, mcu = head.grids, _mcu(scan, head.grids)
@@ -153,29 +103,6 @@ def first_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no
 
 
 @kernel_function
-def _corrections(bits, at, refined):  # type: ignore[no-untyped-def]
-    """The bits from `at` on, one for each place of `refined`, at these places."""
-    if count_ones(refined) <= SURE:
-        return deposit(reverse(word_at(bits, at)), refined)
-    found = 0
-    while refined != 0:
-        if word_at(bits, at) < 0:
-            found |= refined & -refined
-        refined &= refined - 1
-        at += 1
-    return found
-
-
-@kernel_function
-def _raise(values, slot, raised, step):  # type: ignore[no-untyped-def]
-    """Take some coefficients of a block a step further from 0."""
-    while raised != 0:
-        place = slot + NATURAL[trailing_zeros(raised)]
-        values[place] += step if values[place] > 0 else -step
-        raised &= raised - 1
-
-
-@kernel_function
 def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]  # noqa: C901
     """One more bit of a component's AC (G.1.2.3), from the first `limit` bits; whether they are sound.
 
@@ -227,3 +154,76 @@ def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[n
                 at += count_ones(refined)
             _raise(values, slot, raised, step)
     return at <= limit
+
+
+@kernel_function
+def _slot(grids, component, row, column):  # type: ignore[no-untyped-def]
+    """Where a kept block's coefficients begin; -1 if the block is not kept."""
+    left, right, top = grids[component, LEFT], grids[component, RIGHT], grids[component, TOP]
+    if row < top or column < left or column >= right:
+        return -1
+    return 64 * (grids[component, KEPT] + (row - top) * (right - left) + column - left)
+
+
+@kernel_function
+def _signed(word, size):  # type: ignore[no-untyped-def]
+    """The number that the first `size` bits of a word stand for (F.2.2.1, EXTEND); 0 for size 0."""
+    if size == 0:
+        return 0
+    value = shift_right(word, 64 - size)
+    return value if word < 0 else value - (1 << size) + 1
+
+
+@kernel_function
+def _run(word, size):  # type: ignore[no-untyped-def]
+    """How many blocks end here, by the `size` bits behind the symbol (G.1.2.2, EOBn)."""
+    return (1 << size) + (shift_right(word, 64 - size) if size > 0 else 0)
+
+
+@kernel_function
+def _mcu(scan, grids):  # type: ignore[no-untyped-def]
+    """The blocks of an MCU in order, (n, 6) int64: place in the scan, component, blocks across, down, row, column.
+
+    A component alone comes block by block, without what fills up MCUs.
+    """
+    if scan.count == 1:
+        return np.array([[0, scan.components[0], 1, 1, 0, 0]])
+    blocks = [
+        [i, scan.components[i], grids[scan.components[i], ACROSS], grids[scan.components[i], DOWN], row, column]
+        for i in range(scan.count)
+        for row in range(grids[scan.components[i], DOWN])
+        for column in range(grids[scan.components[i], ACROSS])
+    ]
+    return np.array(blocks)
+
+
+@kernel_function
+def _mcus(scan, head):  # type: ignore[no-untyped-def]
+    """How many rows of MCUs are needed, and how many there are in each."""
+    component = scan.components[0]
+    if scan.count == 1:
+        return head.grids[component, ROWS], head.grids[component, COLUMNS]
+    return head.bottom, head.grids[component, WIDE] // head.grids[component, ACROSS]
+
+
+@kernel_function
+def _corrections(bits, at, refined):  # type: ignore[no-untyped-def]
+    """The bits from `at` on, one for each place of `refined`, at these places."""
+    if count_ones(refined) <= SURE:
+        return deposit(reverse(word_at(bits, at)), refined)
+    found = 0
+    while refined != 0:
+        if word_at(bits, at) < 0:
+            found |= refined & -refined
+        refined &= refined - 1
+        at += 1
+    return found
+
+
+@kernel_function
+def _raise(values, slot, raised, step):  # type: ignore[no-untyped-def]
+    """Take some coefficients of a block a step further from 0."""
+    while raised != 0:
+        place = slot + NATURAL[trailing_zeros(raised)]
+        values[place] += step if values[place] > 0 else -step
+        raised &= raised - 1

@@ -56,11 +56,6 @@ first block, and of its first kept block, in the arrays that hold all components
 
 
 @kernel_function
-def _pair(data, at):  # type: ignore[no-untyped-def]
-    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
-
-
-@kernel_function
 def segment(data, at):  # type: ignore[no-untyped-def]
     """Marker at byte `at`, begin and end of its segment's body; marker 0 where there is none, or not all of it."""
     while at + 1 < data.size and data[at] == 0xFF and data[at + 1] == 0xFF:
@@ -76,6 +71,55 @@ def segment(data, at):  # type: ignore[no-untyped-def]
     if length < 2 or at + 2 + length > data.size:
         return 0, at, at
     return marker, at + 4, at + 2 + length
+
+
+@kernel_function
+def steps(number, step):  # type: ignore[no-untyped-def]
+    """How many steps there are to a number, or just beyond."""
+    return (number + step - 1) // step
+
+
+@kernel_function
+def read_head(data, region):  # type: ignore[no-untyped-def]
+    """The head of a file, data (n,) uint8, with what a region y x height width needs; and whether it is taken."""
+    factors, tables, grids = np.zeros((4, 64), np.int16), np.zeros((3, 64), np.int16), np.zeros((3, 10), np.int64)
+    none = Head(0, 0, 0, 1, 1, 0, 0, 0, 0, grids, 0, 0, tables)
+    frame, declares_ycbcr = _find_frame(data, factors)
+    if frame == 0 or _pair(data, frame - 2) < 2 + 6 or data[frame] != 8:
+        return none, False
+    height, width, count = _pair(data, frame + 1), _pair(data, frame + 3), np.int64(data[frame + 5])
+    if (count != 1 and count != 3) or _pair(data, frame - 2) != 2 + 6 + 3 * count:
+        return none, False
+    across, down = _sampling(data, frame, count, declares_ycbcr)
+    y, x, h, w = np.int64(region[0]), np.int64(region[1]), np.int64(region[2]), np.int64(region[3])
+    inside = 0 <= y < y + h <= height and 0 <= x < x + w <= width
+    # Of two columns of chroma and less, libjpeg makes pixels in another way.
+    if not inside or across == 0 or (across == 2 and width <= 4):
+        return none, False
+    left, right = _needed(x, w, width, 8 * across)
+    top, bottom = _needed(y, h, height, 8 * down)
+    blocks, kept = 0, 0
+    for i in range(count):
+        beside, below = (across, down) if i == 0 else (1, 1)
+        columns, rows = steps(steps(width * beside, across), 8), steps(steps(height * below, down), 8)
+        line = beside * steps(width, 8 * across)
+        edges = beside * left, beside * right, below * top
+        grids[i] = (beside, below, line, columns, min(rows, below * bottom), *edges, blocks, kept)
+        blocks += line * below * bottom
+        kept += beside * (right - left) * below * (bottom - top)
+        number = data[frame + 8 + 3 * i]
+        if number > 3 or factors[number].min() == 0:  # there is no such table
+            return none, False
+        tables[i] = factors[number]
+    # Each block takes a bit at least: a header that claims more than its file can hold is not worth the memory.
+    if blocks > 8 * data.size:
+        return none, False
+    return Head(frame, height, width, across, down, left, right, top, bottom, grids[:count], blocks, kept, tables), True
+
+
+@kernel_function
+def _pair(data, at):  # type: ignore[no-untyped-def]
+    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
 
 
 @kernel_function
@@ -148,50 +192,6 @@ def _sampling(data, frame, count, declares_ycbcr):  # type: ignore[no-untyped-de
 
 
 @kernel_function
-def steps(number, step):  # type: ignore[no-untyped-def]
-    """How many steps there are to a number, or just beyond."""
-    return (number + step - 1) // step
-
-
-@kernel_function
 def _needed(begin, length, side, mcu):  # type: ignore[no-untyped-def]
     """First MCU that is kept, and the one after the last, for pixels of a side of the image."""
     return max(begin // mcu - _MARGIN, 0), min(steps(begin + length, mcu) + _MARGIN, steps(side, mcu))
-
-
-@kernel_function
-def read_head(data, region):  # type: ignore[no-untyped-def]
-    """The head of a file, data (n,) uint8, with what a region y x height width needs; and whether it is taken."""
-    factors, tables, grids = np.zeros((4, 64), np.int16), np.zeros((3, 64), np.int16), np.zeros((3, 10), np.int64)
-    none = Head(0, 0, 0, 1, 1, 0, 0, 0, 0, grids, 0, 0, tables)
-    frame, declares_ycbcr = _find_frame(data, factors)
-    if frame == 0 or _pair(data, frame - 2) < 2 + 6 or data[frame] != 8:
-        return none, False
-    height, width, count = _pair(data, frame + 1), _pair(data, frame + 3), np.int64(data[frame + 5])
-    if (count != 1 and count != 3) or _pair(data, frame - 2) != 2 + 6 + 3 * count:
-        return none, False
-    across, down = _sampling(data, frame, count, declares_ycbcr)
-    y, x, h, w = np.int64(region[0]), np.int64(region[1]), np.int64(region[2]), np.int64(region[3])
-    inside = 0 <= y < y + h <= height and 0 <= x < x + w <= width
-    # Of two columns of chroma and less, libjpeg makes pixels in another way.
-    if not inside or across == 0 or (across == 2 and width <= 4):
-        return none, False
-    left, right = _needed(x, w, width, 8 * across)
-    top, bottom = _needed(y, h, height, 8 * down)
-    blocks, kept = 0, 0
-    for i in range(count):
-        beside, below = (across, down) if i == 0 else (1, 1)
-        columns, rows = steps(steps(width * beside, across), 8), steps(steps(height * below, down), 8)
-        line = beside * steps(width, 8 * across)
-        edges = beside * left, beside * right, below * top
-        grids[i] = (beside, below, line, columns, min(rows, below * bottom), *edges, blocks, kept)
-        blocks += line * below * bottom
-        kept += beside * (right - left) * below * (bottom - top)
-        number = data[frame + 8 + 3 * i]
-        if number > 3 or factors[number].min() == 0:  # there is no such table
-            return none, False
-        tables[i] = factors[number]
-    # Each block takes a bit at least: a header that claims more than its file can hold is not worth the memory.
-    if blocks > 8 * data.size:
-        return none, False
-    return Head(frame, height, width, across, down, left, right, top, bottom, grids[:count], blocks, kept, tables), True

@@ -21,29 +21,6 @@ the first number that is no code, and what to add to a code to find its symbol; 
 
 
 @kernel_function
-def _read_table(table, counts, symbols):  # type: ignore[no-untyped-def]
-    """Fill `table` (TABLE_SIZE,) int32 by the codes of each length, counts (16,) uint8; whether they make a code."""
-    table[:] = 0
-    code, number = 0, 0
-    for length in range(1, _LONGEST + 1):
-        count = np.int64(counts[length - 1])
-        if code + count >= 1 << length:  # no code is all ones
-            return False
-        table[_OFFSETS + length] = _SYMBOLS + number - code
-        for _ in range(count):
-            symbol = int(symbols[number])
-            table[_SYMBOLS + number] = symbol
-            if length <= _QUICK:
-                first = code << (_QUICK - length)
-                table[first : first + (1 << (_QUICK - length))] = symbol << 8 | length
-            code += 1
-            number += 1
-        table[_LIMITS + length] = code
-        code <<= 1
-    return True
-
-
-@kernel_function
 def read_tables(tables, data, at, end):  # type: ignore[no-untyped-def]
     """Read a DHT segment's body data[at:end] into `tables` (8, TABLE_SIZE) int32, DC before AC; whether it is sound."""
     while at < end:
@@ -70,3 +47,26 @@ def next_symbol(tables, number, word):  # type: ignore[no-untyped-def]
         if code < tables[number, _LIMITS + length]:
             return np.int64(tables[number, tables[number, _OFFSETS + length] + code]), length
     return 255, 0
+
+
+@kernel_function
+def _read_table(table, counts, symbols):  # type: ignore[no-untyped-def]
+    """Fill `table` (TABLE_SIZE,) int32 by the codes of each length, counts (16,) uint8; whether they make a code."""
+    table[:] = 0
+    code, number = 0, 0
+    for length in range(1, _LONGEST + 1):
+        count = np.int64(counts[length - 1])
+        if code + count >= 1 << length:  # no code is all ones
+            return False
+        table[_OFFSETS + length] = _SYMBOLS + number - code
+        for _ in range(count):
+            symbol = int(symbols[number])
+            table[_SYMBOLS + number] = symbol
+            if length <= _QUICK:
+                first = code << (_QUICK - length)
+                table[first : first + (1 << (_QUICK - length))] = symbol << 8 | length
+            code += 1
+            number += 1
+        table[_LIMITS + length] = code
+        code <<= 1
+    return True

@@ -12,6 +12,38 @@ __all__ = ["write_pixels"]
 
 
 @kernel_function
+def write_pixels(out, head, values, region):  # type: ignore[no-untyped-def]
+    """Fill `out` (h, w, 3) uint8 with the region's pixels, from what `read_scans` found."""
+    y0 = np.int64(region[0]) - 8 * head.down * head.top
+    x0 = np.int64(region[1]) - 8 * head.across * head.left
+    luma = _samples(head, 0, values)
+    if head.grids.shape[0] == 1:
+        plane = _plane(head, 0, luma)
+        for y in range(out.shape[0]):
+            for x in range(out.shape[1]):
+                out[y, x] = plane[y0 + y, x0 + x]
+        return
+    blues, reds = _samples(head, 1, values), _samples(head, 2, values)
+    blue, red = _plane(head, 1, blues), _plane(head, 2, reds)
+    room = head.across * blue.shape[1] + LANES
+    row_blue, row_red = np.empty(room, np.uint8), np.empty(room, np.uint8)
+    sums = np.empty(blue.shape[1] + 2, np.int32)
+    pixels, width, columns = out.reshape(-1), out.shape[1], 8 * (head.grids[0, RIGHT] - head.grids[0, LEFT])
+    reach = 3 * LANES * steps(width, LANES) + LANES
+    line = np.empty(reach, np.uint8)
+    for y in range(out.shape[0]):
+        _chroma_row(row_blue, sums, blue, y0 + y, head.across, head.down)
+        _chroma_row(row_red, sums, red, y0 + y, head.across, head.down)
+        begin, at = 3 * width * y, (y0 + y) * columns + x0
+        inside = begin + reach <= pixels.size  # vectors reach beyond the row: the next one is written later
+        target, to = (pixels, begin) if inside else (line, 0)
+        for x in range(0, width, LANES):
+            color_pixels(target, to + 3 * x, luma, at + x, row_blue, row_red, x0 + x)
+        if not inside:
+            pixels[begin : begin + 3 * width] = line[: 3 * width]
+
+
+@kernel_function
 def _samples(head, i, values):  # type: ignore[no-untyped-def]
     """Samples of a component's kept blocks, row by row, and room behind them for a vector that begins in the last."""
     grid, table = head.grids[i], head.tables[i]
@@ -58,35 +90,3 @@ def _chroma_row(row, sums, plane, y, across, down):  # type: ignore[no-untyped-d
         for x in range(width):
             sums[x + 1] = 3 * np.int32(near[x]) + np.int32(far[x])
         _widen(row, sums, (8, 7), 4)
-
-
-@kernel_function
-def write_pixels(out, head, values, region):  # type: ignore[no-untyped-def]
-    """Fill `out` (h, w, 3) uint8 with the region's pixels, from what `read_scans` found."""
-    y0 = np.int64(region[0]) - 8 * head.down * head.top
-    x0 = np.int64(region[1]) - 8 * head.across * head.left
-    luma = _samples(head, 0, values)
-    if head.grids.shape[0] == 1:
-        plane = _plane(head, 0, luma)
-        for y in range(out.shape[0]):
-            for x in range(out.shape[1]):
-                out[y, x] = plane[y0 + y, x0 + x]
-        return
-    blues, reds = _samples(head, 1, values), _samples(head, 2, values)
-    blue, red = _plane(head, 1, blues), _plane(head, 2, reds)
-    room = head.across * blue.shape[1] + LANES
-    row_blue, row_red = np.empty(room, np.uint8), np.empty(room, np.uint8)
-    sums = np.empty(blue.shape[1] + 2, np.int32)
-    pixels, width, columns = out.reshape(-1), out.shape[1], 8 * (head.grids[0, RIGHT] - head.grids[0, LEFT])
-    reach = 3 * LANES * steps(width, LANES) + LANES
-    line = np.empty(reach, np.uint8)
-    for y in range(out.shape[0]):
-        _chroma_row(row_blue, sums, blue, y0 + y, head.across, head.down)
-        _chroma_row(row_red, sums, red, y0 + y, head.across, head.down)
-        begin, at = 3 * width * y, (y0 + y) * columns + x0
-        inside = begin + reach <= pixels.size  # vectors reach beyond the row: the next one is written later
-        target, to = (pixels, begin) if inside else (line, 0)
-        for x in range(0, width, LANES):
-            color_pixels(target, to + 3 * x, luma, at + x, row_blue, row_red, x0 + x)
-        if not inside:
-            pixels[begin : begin + 3 * width] = line[: 3 * width]

@@ -21,6 +21,45 @@ it is their first."""
 
 
 @kernel_function
+def read_scans(data, head):  # type: ignore[no-untyped-def]
+    """The coefficients of a file, data (n,) uint8, with this head.
+
+    Returns (64 x kept,) int16, each block's row by row, and whether the file is sound, as far down as it is needed. All
+    its coefficients must come, to the last bit, since libjpeg smooths an image that lacks some.
+    """
+    masks, values = np.zeros(head.blocks, np.int64), np.zeros(64 * head.kept, np.int16)
+    tables = np.zeros((8, TABLE_SIZE), np.int32)
+    progress = np.full((head.grids.shape[0], 64), -1, np.int8)
+    bits = np.empty(data.size + ROOM, np.uint8)
+    at, begun = 2, False
+    while True:
+        marker, begin, end = segment(data, at)
+        if marker == EOI:
+            return values, progress.min() == 0 and progress.max() == 0
+        # Between scans, factors or restarts could change; before them, the head was read.
+        if marker == 0 or (begun and marker != DHT and marker != SOS):
+            return values, False
+        if marker == DHT and not read_tables(tables, data, begin, end):
+            return values, False
+        at = end
+        if marker == SOS:
+            scan, sound = _read_scan(data, begin, end, head.frame, head.grids.shape[0])
+            if not sound or not _is_next(progress, scan):
+                return values, False
+            size, at = _unstuff(bits, data, end)
+            bits[size : size + ROOM] = 0
+            if scan.low == 0:
+                sound = read_dc(bits, 8 * size, scan, tables, values, head)
+            elif scan.first:
+                sound = first_ac(bits, 8 * size, scan, tables, masks, values, head)
+            else:
+                sound = refine_ac(bits, 8 * size, scan, tables, masks, values, head)
+            if not sound:
+                return values, False
+            begun = True
+
+
+@kernel_function
 def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
     """Copy a scan's bits without the zeros that follow each 0xFF; how many bytes, and where the next marker is."""
     size = 0
@@ -78,42 +117,3 @@ def _is_next(progress, scan):  # type: ignore[no-untyped-def]
                 return False
             mine[k] = scan.shift
     return True
-
-
-@kernel_function
-def read_scans(data, head):  # type: ignore[no-untyped-def]
-    """The coefficients of a file, data (n,) uint8, with this head.
-
-    Returns (64 x kept,) int16, each block's row by row, and whether the file is sound, as far down as it is needed. All
-    its coefficients must come, to the last bit, since libjpeg smooths an image that lacks some.
-    """
-    masks, values = np.zeros(head.blocks, np.int64), np.zeros(64 * head.kept, np.int16)
-    tables = np.zeros((8, TABLE_SIZE), np.int32)
-    progress = np.full((head.grids.shape[0], 64), -1, np.int8)
-    bits = np.empty(data.size + ROOM, np.uint8)
-    at, begun = 2, False
-    while True:
-        marker, begin, end = segment(data, at)
-        if marker == EOI:
-            return values, progress.min() == 0 and progress.max() == 0
-        # Between scans, factors or restarts could change; before them, the head was read.
-        if marker == 0 or (begun and marker != DHT and marker != SOS):
-            return values, False
-        if marker == DHT and not read_tables(tables, data, begin, end):
-            return values, False
-        at = end
-        if marker == SOS:
-            scan, sound = _read_scan(data, begin, end, head.frame, head.grids.shape[0])
-            if not sound or not _is_next(progress, scan):
-                return values, False
-            size, at = _unstuff(bits, data, end)
-            bits[size : size + ROOM] = 0
-            if scan.low == 0:
-                sound = read_dc(bits, 8 * size, scan, tables, values, head)
-            elif scan.first:
-                sound = first_ac(bits, 8 * size, scan, tables, masks, values, head)
-            else:
-                sound = refine_ac(bits, 8 * size, scan, tables, masks, values, head)
-            if not sound:
-                return values, False
-            begun = True

@@ -30,67 +30,6 @@ _COLOR_BITS = 16
 """Of the fractions of color's factors, which are JFIF's."""
 
 
-def _all(number: int) -> Any:
-    return ir.Constant(_INTS, [number] * LANES)
-
-
-def _fixed(number: float, bits: int = _BITS) -> Any:
-    return _all(round(number * (1 << bits)))
-
-
-def _rounded(build: Any, total: Any, bits: int) -> Any:
-    return build.ashr(build.add(total, _all(1 << (bits - 1))), _all(bits))
-
-
-def _transform(build: Any, x: list[Any], shift: int) -> list[Any]:
-    """One dimension of eight lines at once: frequencies to samples, with `shift` bits less in the end."""
-
-    def narrow(value: Any) -> Any:
-        return build.sext(build.trunc(value, _SHORTS), _INTS)
-
-    def times(value: Any, factor: float) -> Any:
-        return build.mul(value, _fixed(factor))
-
-    add, sub = build.add, build.sub
-    shared = times(add(x[2], x[6]), 0.541196100)
-    low, high = sub(shared, times(x[6], 1.847759065)), add(shared, times(x[2], 0.765366865))
-    plus, minus = (build.shl(part, _all(_BITS)) for part in (narrow(add(x[0], x[4])), narrow(sub(x[0], x[4]))))
-    even = [add(plus, high), add(minus, low), sub(minus, low), sub(plus, high)]
-    upper, lower = narrow(add(x[7], x[3])), narrow(add(x[5], x[1]))
-    twist = times(add(upper, lower), 1.175875602)
-    a, b = times(add(x[7], x[1]), 0.899976223), times(add(x[5], x[3]), 2.562915447)
-    c = sub(twist, times(upper, 1.961570560))
-    d = sub(twist, times(lower, 0.390180644))
-    odd = [
-        add(sub(times(x[1], 1.501321110), a), d),
-        add(sub(times(x[3], 3.072711026), b), c),
-        add(sub(times(x[5], 2.053119869), b), d),
-        add(sub(times(x[7], 0.298631336), a), c),
-    ]
-    sums = [add(e, o) for e, o in zip(even, odd, strict=True)]
-    sums += [sub(e, o) for e, o in zip(reversed(even), reversed(odd), strict=True)]
-    return [_rounded(build, total, shift) for total in sums]
-
-
-def _transposed(build: Any, rows: list[Any]) -> list[Any]:
-    """Eight vectors of eight, rows and columns exchanged: interleaved three times."""
-
-    def interleaved(first: Any, second: Any, begin: int) -> Any:
-        lanes = [lane for i in range(begin, begin + 4) for lane in (i, i + LANES)]
-        return shuffle(build, first, second, *lanes)
-
-    for _ in range(3):
-        rows = [interleaved(rows[i // 2], rows[i // 2 + 4], 4 * (i % 2)) for i in range(LANES)]
-    return rows
-
-
-def _limited(build: Any, values: Any, low: int, high: int) -> Any:
-    """Values brought within low..high."""
-    values = build.select(build.icmp_signed("<", values, _all(low)), _all(low), values)
-    values = build.select(build.icmp_signed(">", values, _all(high)), _all(high), values)
-    return values
-
-
 @numba.extending.intrinsic
 def idct_block(typing_context: Any, samples: Any, at: Any, stride: Any, values: Any, begin: Any, table: Any) -> Any:
     """Write the 8 x 8 samples of a block.
@@ -158,3 +97,64 @@ def color_pixels(
         return context.get_dummy_value()
 
     return types.void(out, types.intp, luma, types.intp, blue, red, types.intp), generate
+
+
+def _all(number: int) -> Any:
+    return ir.Constant(_INTS, [number] * LANES)
+
+
+def _fixed(number: float, bits: int = _BITS) -> Any:
+    return _all(round(number * (1 << bits)))
+
+
+def _rounded(build: Any, total: Any, bits: int) -> Any:
+    return build.ashr(build.add(total, _all(1 << (bits - 1))), _all(bits))
+
+
+def _transform(build: Any, x: list[Any], shift: int) -> list[Any]:
+    """One dimension of eight lines at once: frequencies to samples, with `shift` bits less in the end."""
+
+    def narrow(value: Any) -> Any:
+        return build.sext(build.trunc(value, _SHORTS), _INTS)
+
+    def times(value: Any, factor: float) -> Any:
+        return build.mul(value, _fixed(factor))
+
+    add, sub = build.add, build.sub
+    shared = times(add(x[2], x[6]), 0.541196100)
+    low, high = sub(shared, times(x[6], 1.847759065)), add(shared, times(x[2], 0.765366865))
+    plus, minus = (build.shl(part, _all(_BITS)) for part in (narrow(add(x[0], x[4])), narrow(sub(x[0], x[4]))))
+    even = [add(plus, high), add(minus, low), sub(minus, low), sub(plus, high)]
+    upper, lower = narrow(add(x[7], x[3])), narrow(add(x[5], x[1]))
+    twist = times(add(upper, lower), 1.175875602)
+    a, b = times(add(x[7], x[1]), 0.899976223), times(add(x[5], x[3]), 2.562915447)
+    c = sub(twist, times(upper, 1.961570560))
+    d = sub(twist, times(lower, 0.390180644))
+    odd = [
+        add(sub(times(x[1], 1.501321110), a), d),
+        add(sub(times(x[3], 3.072711026), b), c),
+        add(sub(times(x[5], 2.053119869), b), d),
+        add(sub(times(x[7], 0.298631336), a), c),
+    ]
+    sums = [add(e, o) for e, o in zip(even, odd, strict=True)]
+    sums += [sub(e, o) for e, o in zip(reversed(even), reversed(odd), strict=True)]
+    return [_rounded(build, total, shift) for total in sums]
+
+
+def _transposed(build: Any, rows: list[Any]) -> list[Any]:
+    """Eight vectors of eight, rows and columns exchanged: interleaved three times."""
+
+    def interleaved(first: Any, second: Any, begin: int) -> Any:
+        lanes = [lane for i in range(begin, begin + 4) for lane in (i, i + LANES)]
+        return shuffle(build, first, second, *lanes)
+
+    for _ in range(3):
+        rows = [interleaved(rows[i // 2], rows[i // 2 + 4], 4 * (i % 2)) for i in range(LANES)]
+    return rows
+
+
+def _limited(build: Any, values: Any, low: int, high: int) -> Any:
+    """Values brought within low..high."""
+    values = build.select(build.icmp_signed("<", values, _all(low)), _all(low), values)
+    values = build.select(build.icmp_signed(">", values, _all(high)), _all(high), values)
+    return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dali_ssd.errors import ConfigError
+from dali_ssd.errors import ConfigError, MissingDependencyError
 from dali_ssd.loader.frameworks.base import Device
 from dali_ssd.util.optional import require
 
@@ -13,7 +13,11 @@ __all__ = ["anchors", "array", "devices"]
 
 def devices(ctx: Any) -> list[Device]:
     """Return the devices of an `mx.Context`, or of a list of them; see `Framework`."""
-    mx = require("mxnet")
+    try:
+        mx = require("mxnet")
+    except MissingDependencyError as error:  # nobody may have asked for MXNet: it is what loaders take by default
+        text = f"{error}; or give framework='dlpack' for NumPy's arrays"
+        raise MissingDependencyError(text, name=error.name) from error
     contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [mx.cpu() if ctx is None else ctx]
     kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
     if len(kinds) != 1 or None in kinds:

@@ -31,64 +31,6 @@ _TIMEOUT_S = 120.0
 """Seconds without a sign of life after which the decoding process is given up; the largest images take ten."""
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[list[Any]]:
-    """What the process says, until it ends or keeps silent for too long."""
-    assert process.stdout is not None  # asked for when it was started
-    rest = b""
-    while select.select([process.stdout], [], [], _TIMEOUT_S)[0]:
-        data = os.read(process.stdout.fileno(), 1 << 16)
-        if not data:
-            return
-        *complete, rest = (rest + data).split(b"\n")
-        yield from map(json.loads, complete)
-
-
-def _start(items: Sequence[tuple[str, int]], batch: int) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, *_WORKER, str(batch)]
-    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env=environment)
-    assert process.stdin is not None  # asked for above
-    try:
-        with process.stdin:
-            process.stdin.write(json.dumps(items).encode())
-    except BrokenPipeError:
-        pass  # it died at once; its exit code tells
-    return process
-
-
-class _Run:
-    """One life of the decoding process over some items."""
-
-    def __init__(self) -> None:
-        self.failed: dict[int, str] = {}
-        self.open: tuple[int, int] | None = None
-        """First and end of the batch that was under way when the process died; None if it did not."""
-
-    def watch(self, process: subprocess.Popen[bytes], progress: Progress) -> None:
-        begun = ended = False
-        with process:
-            try:
-                for word, *values in _lines(process):
-                    if word == "begin":
-                        progress.advance(0 if self.open is None else self.open[1] - self.open[0])
-                        self.open, begun = (values[0], values[1]), True
-                    elif word == "bad":
-                        self.failed[values[0]] = values[1]
-                    elif word == "error":
-                        raise DatasetError(values[0])
-                    ended = ended or word == "end"
-            finally:
-                process.kill()
-        if ended:
-            self.open = None
-        elif not begun:
-            raise DatasetError(
-                f"the process that decodes images died with code {process.returncode} before it began; "
-                f"does `{sys.executable} -c 'import nvidia.dali'` work?"
-            )
-
-
 def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
     """Which of the given records DALI cannot decode, with its reason. Raises `MissingDependencyError` without DALI."""
     require("nvidia.dali")
@@ -164,3 +106,61 @@ def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list
 def _write(path: Path, offsets: list[int], findings: list[Finding]) -> None:
     with caching(), atomic_open(path, "w") as file:
         json.dump({"offsets": offsets, "findings": [to_json(found) for found in findings]}, file)
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[list[Any]]:
+    """What the process says, until it ends or keeps silent for too long."""
+    assert process.stdout is not None  # asked for when it was started
+    rest = b""
+    while select.select([process.stdout], [], [], _TIMEOUT_S)[0]:
+        data = os.read(process.stdout.fileno(), 1 << 16)
+        if not data:
+            return
+        *complete, rest = (rest + data).split(b"\n")
+        yield from map(json.loads, complete)
+
+
+def _start(items: Sequence[tuple[str, int]], batch: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, *_WORKER, str(batch)]
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env=environment)
+    assert process.stdin is not None  # asked for above
+    try:
+        with process.stdin:
+            process.stdin.write(json.dumps(items).encode())
+    except BrokenPipeError:
+        pass  # it died at once; its exit code tells
+    return process
+
+
+class _Run:
+    """One life of the decoding process over some items."""
+
+    def __init__(self) -> None:
+        self.failed: dict[int, str] = {}
+        self.open: tuple[int, int] | None = None
+        """First and end of the batch that was under way when the process died; None if it did not."""
+
+    def watch(self, process: subprocess.Popen[bytes], progress: Progress) -> None:
+        begun = ended = False
+        with process:
+            try:
+                for word, *values in _lines(process):
+                    if word == "begin":
+                        progress.advance(0 if self.open is None else self.open[1] - self.open[0])
+                        self.open, begun = (values[0], values[1]), True
+                    elif word == "bad":
+                        self.failed[values[0]] = values[1]
+                    elif word == "error":
+                        raise DatasetError(values[0])
+                    ended = ended or word == "end"
+            finally:
+                process.kill()
+        if ended:
+            self.open = None
+        elif not begun:
+            raise DatasetError(
+                f"the process that decodes images died with code {process.returncode} before it began; "
+                f"does `{sys.executable} -c 'import nvidia.dali'` work?"
+            )

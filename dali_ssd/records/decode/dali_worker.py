@@ -36,6 +36,38 @@ def _say(*words: object) -> None:
     print(json.dumps(words), flush=True)
 
 
+def batches(items: Iterator[Sized], most: int) -> Iterator[list[bytes]]:
+    """Images in batches of at most `most`, and of limited size once decoded."""
+    batch: list[bytes] = []
+    pixels = 0
+    for data, size in items:
+        if batch and (len(batch) == most or pixels + size > _PIXELS):
+            yield batch
+            batch, pixels = [], 0
+        batch.append(data)
+        pixels += size
+    if batch:
+        yield batch
+
+
+def main(most: int) -> None:
+    """Decode what stdin names, in batches of at most `most`."""
+    items: list[tuple[str, int]] = json.load(sys.stdin)
+    decoder, first = _Decoder(most), 0
+    for batch in batches((_read(shard, offset) for shard, offset in items), most):
+        _say("begin", first, first + len(batch))
+        fault = decoder.fault(batch)
+        if fault is not None and len(batch) > 1:
+            faults = {number: decoder.fault([data]) for number, data in enumerate(batch)}
+        else:
+            faults = {0: fault}
+        for number, why in faults.items():
+            if why is not None:
+                _say("bad", first + number, why)
+        first += len(batch)
+    _say("end")
+
+
 def _build(batch: int) -> Any:
     dali = require("nvidia.dali")
     from nvidia.dali import fn, types
@@ -76,38 +108,6 @@ def _read(shard: str, offset: int) -> Sized:
     _, data = unpack(read_record(Path(shard), offset))
     raster = read_raster(data)
     return data, raster.width * raster.height if raster else 0
-
-
-def batches(items: Iterator[Sized], most: int) -> Iterator[list[bytes]]:
-    """Images in batches of at most `most`, and of limited size once decoded."""
-    batch: list[bytes] = []
-    pixels = 0
-    for data, size in items:
-        if batch and (len(batch) == most or pixels + size > _PIXELS):
-            yield batch
-            batch, pixels = [], 0
-        batch.append(data)
-        pixels += size
-    if batch:
-        yield batch
-
-
-def main(most: int) -> None:
-    """Decode what stdin names, in batches of at most `most`."""
-    items: list[tuple[str, int]] = json.load(sys.stdin)
-    decoder, first = _Decoder(most), 0
-    for batch in batches((_read(shard, offset) for shard, offset in items), most):
-        _say("begin", first, first + len(batch))
-        fault = decoder.fault(batch)
-        if fault is not None and len(batch) > 1:
-            faults = {number: decoder.fault([data]) for number, data in enumerate(batch)}
-        else:
-            faults = {0: fault}
-        for number, why in faults.items():
-            if why is not None:
-                _say("bad", first + number, why)
-        first += len(batch)
-    _say("end")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,22 @@ _OPENCV = re.compile(r"\[[^\]]*(ERROR|WARN)[^\]]*\] \S+ \S+ \S+ *|\(?OpenCV\([^)
 _stderr: IO[bytes] | None = None
 
 
+def decode_task(task: Task) -> list[Finding]:
+    """Findings on the pixels of some records of a shard. Only for worker processes: it takes over stderr."""
+    shard, records = task
+    findings = []
+    with map_shard(shard) as buffer:
+        for offset, key in records:
+            _, data = unpack(join(buffer, frame_at(buffer, offset, shard)))
+            decoded, complaint = _decode(data)
+            place = RecordLocation(shard, key, offset)
+            if not decoded or complaint.startswith("Premature end of JPEG"):
+                findings.append(finding("undecodable-image", place, complaint or "OpenCV cannot decode it"))
+            elif complaint:
+                findings.append(finding("damaged-image", place, complaint))
+    return findings
+
+
 def _listen() -> IO[bytes]:
     """Send this process's stderr into a file from now on."""
     global _stderr
@@ -56,19 +72,3 @@ def _decode(data: bytes) -> tuple[bool, str]:
     except cv2.error as error:
         return False, str(error).strip().splitlines()[-1]
     return image is not None, _complaint(log)
-
-
-def decode_task(task: Task) -> list[Finding]:
-    """Findings on the pixels of some records of a shard. Only for worker processes: it takes over stderr."""
-    shard, records = task
-    findings = []
-    with map_shard(shard) as buffer:
-        for offset, key in records:
-            _, data = unpack(join(buffer, frame_at(buffer, offset, shard)))
-            decoded, complaint = _decode(data)
-            place = RecordLocation(shard, key, offset)
-            if not decoded or complaint.startswith("Premature end of JPEG"):
-                findings.append(finding("undecodable-image", place, complaint or "OpenCV cannot decode it"))
-            elif complaint:
-                findings.append(finding("damaged-image", place, complaint))
-    return findings

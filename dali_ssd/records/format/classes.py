@@ -32,6 +32,32 @@ def is_background(classes: Sequence[str]) -> bool:
     return bool(classes) and classes[0].strip("_").casefold() == "background"
 
 
+def read_classes(spec: str | Path) -> tuple[str, ...]:
+    """Class names in the order of their ids. `spec` is a file with one name a line, or names separated by commas.
+
+    Raises `DatasetError` where there are none, or one twice, or the file cannot be read.
+    """
+    if isinstance(spec, Path) or Path(spec).is_file():
+        return _from_file(Path(spec))
+    if "," not in spec and ("/" in spec or spec.endswith(".txt")):
+        raise DatasetError(f"there is no file {spec} with class names")
+    return _checked([name.strip() for name in spec.split(",") if name.strip()], f"the list {spec!r}")
+
+
+def class_names(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names that an option gives, or those beside the shards. Raises DatasetError if there are none."""
+    return read_classes(option) if option else find_classes(shards)
+
+
+def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:
+    """Class names in the `classes.txt` beside the shards. Raises `DatasetError` where it is missing or they differ."""
+    folders = sorted({shard.parent for shard in shards})
+    found = {folder / CLASSES_FILE: _from_file(folder / CLASSES_FILE) for folder in folders}
+    if len(set(found.values())) > 1:
+        raise DatasetError(f"the class names differ between {' and '.join(map(str, found))}; give them by --classes")
+    return next(iter(found.values()))
+
+
 @cache  # once a process: a training reads the names several times
 def _warn(names: tuple[str, ...], source: str) -> None:
     for name, other in similar_names(names):
@@ -57,29 +83,3 @@ def _from_file(path: Path) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read class names from {path}: {error}") from error
     return _checked([line.strip() for line in lines if line.strip()], str(path))
-
-
-def read_classes(spec: str | Path) -> tuple[str, ...]:
-    """Class names in the order of their ids. `spec` is a file with one name a line, or names separated by commas.
-
-    Raises `DatasetError` where there are none, or one twice, or the file cannot be read.
-    """
-    if isinstance(spec, Path) or Path(spec).is_file():
-        return _from_file(Path(spec))
-    if "," not in spec and ("/" in spec or spec.endswith(".txt")):
-        raise DatasetError(f"there is no file {spec} with class names")
-    return _checked([name.strip() for name in spec.split(",") if name.strip()], f"the list {spec!r}")
-
-
-def class_names(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
-    """Return the names that an option gives, or those beside the shards. Raises DatasetError if there are none."""
-    return read_classes(option) if option else find_classes(shards)
-
-
-def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:
-    """Class names in the `classes.txt` beside the shards. Raises `DatasetError` where it is missing or they differ."""
-    folders = sorted({shard.parent for shard in shards})
-    found = {folder / CLASSES_FILE: _from_file(folder / CLASSES_FILE) for folder in folders}
-    if len(set(found.values())) > 1:
-        raise DatasetError(f"the class names differ between {' and '.join(map(str, found))}; give them by --classes")
-    return next(iter(found.values()))

@@ -58,6 +58,17 @@ class Raster(NamedTuple):
         return (self.height, self.width) if self.quarter_turn else (self.width, self.height)
 
 
+def read_raster(data: bytes) -> Raster | None:
+    """Size, orientation, format, channels and structure of an image file, without decoding it; None if it is none.
+
+    JPEGs are read here, the rest by Pillow, which takes ten times as long.
+    """
+    found = read_jpeg(data)
+    if found is not None:
+        return _from_jpeg(found) if found.width and found.height else None
+    return _by_pillow(data)
+
+
 def _orientation(exif: object) -> int:
     if not isinstance(exif, bytes) or not exif:
         return 1
@@ -104,14 +115,3 @@ def _by_pillow(data: bytes) -> Raster | None:
         return None
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-
-
-def read_raster(data: bytes) -> Raster | None:
-    """Size, orientation, format, channels and structure of an image file, without decoding it; None if it is none.
-
-    JPEGs are read here, the rest by Pillow, which takes ten times as long.
-    """
-    found = read_jpeg(data)
-    if found is not None:
-        return _from_jpeg(found) if found.width and found.height else None
-    return _by_pillow(data)

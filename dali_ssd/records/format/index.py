@@ -44,14 +44,6 @@ def index_path(shard: Path) -> Path:
     return shard.with_suffix(".idx")
 
 
-def _parse_line(line: bytes, number: int, path: Path) -> tuple[int, int]:
-    words = line.split()
-    if len(words) != 2 or not all(word.isdigit() and len(word) <= _DIGITS for word in words):
-        shown = line[:60].decode("utf-8", "replace")
-        raise DatasetError(f"{path}, line {number}: expected a key and a byte offset, found {shown!r}")
-    return int(words[0]), int(words[1])
-
-
 def read_index(path: Path) -> Index:
     """The index in a file. Raises `DatasetError` with the line where it is not one."""
     try:
@@ -80,24 +72,6 @@ def write_index(path: Path, index: Index) -> None:
         file.write("".join(f"{key}\t{offset}\n" for key, offset in pairs).encode())
 
 
-def _first_misfit(buffer: Buffer, index: Index) -> tuple[int, str] | None:
-    """(line, why) of the first entry that does not point at the beginning of a record."""
-    size = len(buffer)
-    outside = (index.offsets < 0) | (index.offsets + 8 > size) | (index.offsets % 4 != 0)
-    words = np.frombuffer(buffer, "<u4", size // 4)
-    at = np.where(outside, 0, index.offsets) // 4
-    heads = words[at] if size >= 8 else np.zeros(len(at), np.uint32)
-    flags = (words[at + 1] if size >= 8 else heads) >> 29
-    for bad, why in (
-        (outside, f"which is not a place for a record in a shard of {counted(size, 'byte')}"),
-        (heads != MAGIC, "where no record begins (no magic number)"),
-        (flags > 1, "which is inside of a record, not at its beginning"),
-    ):
-        if bad.any():
-            return int(np.argmax(bad)), why
-    return None
-
-
 def check_index(shard: Path, index: Index, source: Path) -> None:
     """Raise `RecordError` unless every entry points at the beginning of a record of the shard, no two at the same.
 
@@ -115,17 +89,6 @@ def check_index(shard: Path, index: Index, source: Path) -> None:
         if len(unique) != len(numbers):
             twice = int(unique[np.argmax(counts > 1)])
             raise DatasetError(f"{source} lists the {name} {twice} more than once; {advice}")
-
-
-def _cached_index(shard: Path, cache_dir: str | Path | None) -> Path:
-    path = cache_folder(cache_dir, "index") / f"{file_identity(shard)}.idx"
-    try:
-        check_index(shard, read_index(path), path)
-    except DatasetError:  # missing or damaged: the cache is ours, so it is made again
-        index = build_index(shard)
-        with caching():
-            write_index(path, index)
-    return path
 
 
 def ensure_index(shard: Path, cache_dir: str | Path | None = None) -> Path:
@@ -146,3 +109,40 @@ def ensure_index(shard: Path, cache_dir: str | Path | None = None) -> Path:
             raise
         return _cached_index(shard, cache_dir)
     return beside
+
+
+def _parse_line(line: bytes, number: int, path: Path) -> tuple[int, int]:
+    words = line.split()
+    if len(words) != 2 or not all(word.isdigit() and len(word) <= _DIGITS for word in words):
+        shown = line[:60].decode("utf-8", "replace")
+        raise DatasetError(f"{path}, line {number}: expected a key and a byte offset, found {shown!r}")
+    return int(words[0]), int(words[1])
+
+
+def _first_misfit(buffer: Buffer, index: Index) -> tuple[int, str] | None:
+    """(line, why) of the first entry that does not point at the beginning of a record."""
+    size = len(buffer)
+    outside = (index.offsets < 0) | (index.offsets + 8 > size) | (index.offsets % 4 != 0)
+    words = np.frombuffer(buffer, "<u4", size // 4)
+    at = np.where(outside, 0, index.offsets) // 4
+    heads = words[at] if size >= 8 else np.zeros(len(at), np.uint32)
+    flags = (words[at + 1] if size >= 8 else heads) >> 29
+    for bad, why in (
+        (outside, f"which is not a place for a record in a shard of {counted(size, 'byte')}"),
+        (heads != MAGIC, "where no record begins (no magic number)"),
+        (flags > 1, "which is inside of a record, not at its beginning"),
+    ):
+        if bad.any():
+            return int(np.argmax(bad)), why
+    return None
+
+
+def _cached_index(shard: Path, cache_dir: str | Path | None) -> Path:
+    path = cache_folder(cache_dir, "index") / f"{file_identity(shard)}.idx"
+    try:
+        check_index(shard, read_index(path), path)
+    except DatasetError:  # missing or damaged: the cache is ours, so it is made again
+        index = build_index(shard)
+        with caching():
+            write_index(path, index)
+    return path

@@ -60,13 +60,6 @@ class Objects:
         return len(self.class_ids)
 
 
-def _length(label: NDArray[np.float32], position: int, name: str, low: int, high: int, place: RecordLocation) -> int:
-    value = float(label[position])
-    if not (low <= value <= high and value == int(value)):
-        raise RecordError(f"label word {position} ({name}) is {value:g}; it must be whole and {low} to {high}", place)
-    return int(value)
-
-
 def split_label(
     label: NDArray[np.float32], place: RecordLocation | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -113,18 +106,6 @@ def is_plausible(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     return good
 
 
-def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: RecordLocation) -> None:
-    ids = rows[:, 0]
-    for bad, what in (
-        (~is_plausible(rows), "has a NaN, infinite or absurd number"),
-        (~proper_ids(ids), "has a class id that is not a whole number in range"),
-    ):
-        if bad.any():
-            first = int(np.argmax(bad))
-            where = RecordLocation(place.shard, place.key, place.offset, int(numbers[first]))
-            raise RecordError(f"the object {what}: {rows[first, :6].tolist()}", where)
-
-
 def parse_label(label: NDArray[np.float32], place: RecordLocation | None = None) -> Objects:
     """Objects of a label. Raises `RecordError` on lengths that cannot be true, NaN, and class ids that are not whole.
 
@@ -163,3 +144,22 @@ def build_label(
         rows[0, 0] = -1
     head = np.asarray(header, np.float32).reshape(-1)
     return np.concatenate([np.array([2 + head.size, rows.shape[1]], np.float32), head, rows.reshape(-1)])
+
+
+def _length(label: NDArray[np.float32], position: int, name: str, low: int, high: int, place: RecordLocation) -> int:
+    value = float(label[position])
+    if not (low <= value <= high and value == int(value)):
+        raise RecordError(f"label word {position} ({name}) is {value:g}; it must be whole and {low} to {high}", place)
+    return int(value)
+
+
+def _check_rows(rows: NDArray[np.float32], numbers: NDArray[Any], place: RecordLocation) -> None:
+    ids = rows[:, 0]
+    for bad, what in (
+        (~is_plausible(rows), "has a NaN, infinite or absurd number"),
+        (~proper_ids(ids), "has a class id that is not a whole number in range"),
+    ):
+        if bad.any():
+            first = int(np.argmax(bad))
+            where = RecordLocation(place.shard, place.key, place.offset, int(numbers[first]))
+            raise RecordError(f"the object {what}: {rows[first, :6].tolist()}", where)

@@ -120,20 +120,6 @@ def unpack(record: bytes, place: RecordLocation | None = None) -> tuple[Header, 
     return Header(label.astype(np.float32), identity, identity2), record[end:]
 
 
-def _part(flag: int, payload: bytes) -> bytes:
-    return _PART.pack(MAGIC, flag << 29 | len(payload)) + payload
-
-
-def _cuts(record: bytes) -> list[int]:
-    """Positions of the magic number at multiples of 4: where the record has to be split."""
-    cuts, at = [], record.find(_MAGIC_BYTES)
-    while at >= 0:
-        aligned = at % 4 == 0
-        cuts += [at] if aligned else []
-        at = record.find(_MAGIC_BYTES, at + (4 if aligned else 1))
-    return cuts
-
-
 def frame(record: bytes) -> bytes:
     """The bytes of a record in a shard: split at the magic number, headed, padded. Raises `RecordError` if too long."""
     if len(record) > MAX_LENGTH:
@@ -144,24 +130,6 @@ def frame(record: bytes) -> bytes:
     flags = [_WHOLE] if len(pieces) == 1 else [_FIRST] + [_MIDDLE] * (len(pieces) - 2) + [_LAST]
     parts = b"".join(_part(flag, piece) for flag, piece in zip(flags, pieces, strict=True))
     return parts + bytes(-len(parts) % 4)
-
-
-def _read_part(buffer: Buffer, start: int, place: RecordLocation) -> tuple[int, int]:
-    """(flag, length) of the part at byte `start`; errors name the record's `place`."""
-    size = len(buffer)
-    if start + _PART.size > size:
-        raise FrameError(f"the shard ends at byte {size}, inside the head of a record (truncated)", place, "truncated")
-    magic, word = _PART.unpack_from(buffer, start)
-    if magic != MAGIC:
-        raise FrameError(f"no record begins at byte {start}: found {magic:#010x}, not the magic number", place, "magic")
-    flag, length = word >> 29, word & MAX_LENGTH
-    if flag > _LAST:
-        raise FrameError(f"the part at byte {start} has flag {flag}; RecordIO knows 0 to 3", place, "flags")
-    if start + _PART.size + length + (-length % 4) > size:
-        part = counted(length, "byte")
-        problem = f"a part of {part} begins at byte {start}, the shard ends at byte {size} (truncated)"
-        raise FrameError(problem, place, "truncated")
-    return flag, length
 
 
 def walk_parts(buffer: Buffer, offset: int, shard: Path | None = None) -> Iterator[tuple[int, int]]:
@@ -235,3 +203,35 @@ def read_record(source: Buffer | Path, offset: int) -> bytes:
         with map_shard(source) as buffer:
             return join(buffer, frame_at(buffer, offset, source))
     return join(source, frame_at(source, offset))
+
+
+def _part(flag: int, payload: bytes) -> bytes:
+    return _PART.pack(MAGIC, flag << 29 | len(payload)) + payload
+
+
+def _cuts(record: bytes) -> list[int]:
+    """Positions of the magic number at multiples of 4: where the record has to be split."""
+    cuts, at = [], record.find(_MAGIC_BYTES)
+    while at >= 0:
+        aligned = at % 4 == 0
+        cuts += [at] if aligned else []
+        at = record.find(_MAGIC_BYTES, at + (4 if aligned else 1))
+    return cuts
+
+
+def _read_part(buffer: Buffer, start: int, place: RecordLocation) -> tuple[int, int]:
+    """(flag, length) of the part at byte `start`; errors name the record's `place`."""
+    size = len(buffer)
+    if start + _PART.size > size:
+        raise FrameError(f"the shard ends at byte {size}, inside the head of a record (truncated)", place, "truncated")
+    magic, word = _PART.unpack_from(buffer, start)
+    if magic != MAGIC:
+        raise FrameError(f"no record begins at byte {start}: found {magic:#010x}, not the magic number", place, "magic")
+    flag, length = word >> 29, word & MAX_LENGTH
+    if flag > _LAST:
+        raise FrameError(f"the part at byte {start} has flag {flag}; RecordIO knows 0 to 3", place, "flags")
+    if start + _PART.size + length + (-length % 4) > size:
+        part = counted(length, "byte")
+        problem = f"a part of {part} begins at byte {start}, the shard ends at byte {size} (truncated)"
+        raise FrameError(problem, place, "truncated")
+    return flag, length

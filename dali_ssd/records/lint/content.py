@@ -111,12 +111,21 @@ def check_record(record: bytes, place: RecordLocation) -> Content:
         return content
     if len(rows) and _usual(rows):
         content.unit, content.top_class = "fraction", int(rows[:, 0].max())
-        _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
+        if CHECKS_INSIDE:
+            _judge(rows, box_faults(rows[:, 1:5], rows[:, 0] >= 0, _ONE, CHECKS_INSIDE), place, content)
+        else:
+            _count(rows, content)
         return content
     content.unit = unit_of(rows)
     with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
         _check_rows(rows, place, content, raster)
     return content
+
+
+def describe(row: NDArray[np.float32]) -> str:
+    """An object's label row (B,) in words."""
+    mark = "".join(f", difficult {value:g}" for value in row[5:6] if not np.isfinite(value))
+    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])}){mark}"
 
 
 def _check_image(data: bytes, place: RecordLocation, content: Content) -> Raster | None:
@@ -189,9 +198,3 @@ def _count(rows: NDArray[np.float32], content: Content) -> None:
     """Count objects (n, B) that nothing is wrong with, but that they may reach beyond the image."""
     content.objects = len(rows)
     content.difficult = int((rows[:, 5] != 0).sum()) if rows.shape[1] > 5 else 0
-
-
-def describe(row: NDArray[np.float32]) -> str:
-    """An object's label row (B,) in words."""
-    mark = "".join(f", difficult {value:g}" for value in row[5:6] if not np.isfinite(value))
-    return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])}){mark}"

@@ -18,10 +18,6 @@ _CLEAR = 0.9
 """Share of the records that have to look alike for the rest to be taken as faulty."""
 
 
-def _split(units: LabelUnits) -> tuple[list[RecordLocation], list[RecordLocation]]:
-    return [p for p, unit in units if unit == "fraction"], [p for p, unit in units if unit in ("pixel", "mixed")]
-
-
 def guess_unit(units: LabelUnits) -> CoordinateUnit | None:
     """What nine out of ten records look like; None if neither. Without any box: fractions."""
     fractions, pixels = _split(units)
@@ -44,3 +40,7 @@ def resolve_unit(units: LabelUnits, wanted: AnyUnit = RecordsConfig.coordinates)
             "coordinates='fraction' or 'pixel' if one is meant, or correct the labels (`dali-ssd check` lists them)"
         )
     return guess
+
+
+def _split(units: LabelUnits) -> tuple[list[RecordLocation], list[RecordLocation]]:
+    return [p for p, unit in units if unit == "fraction"], [p for p, unit in units if unit in ("pixel", "mixed")]

@@ -19,6 +19,30 @@ _CHUNK = 1 << 14
 _KIND = {"magic": "bad-magic", "flags": "bad-parts", "truncated": "truncated-shard"}
 
 
+def salvage(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
+    """Frames of all whole records in file order, and a finding on whatever is between them; takes any bytes."""
+    chains = _Chains(buffer)
+    at = 0
+    while at < len(buffer):
+        try:
+            chains.check(at, shard)
+        except FrameError as error:
+            following = chains.next(at + 1)
+            end = len(buffer) if following is None else following
+            yield finding(_KIND[error.kind], error.place, f"{error.problem}; nothing usable up to byte {end}")
+            at = end
+            continue
+        inside = chains.inside(at)
+        if inside is None:
+            found = frame_at(buffer, at, shard)
+            yield found
+            at += found.size
+        else:
+            problem = f"the record's length reaches over another record, which begins at byte {inside}"
+            yield finding("swallowed", RecordLocation(shard, offset=at), problem)
+            at = inside
+
+
 class _Chains:
     """Answers whether a whole record begins somewhere.
 
@@ -74,27 +98,3 @@ class _Chains:
                     if self.begins(start + 4 * int(hit)):
                         return start + 4 * int(hit)
         return None
-
-
-def salvage(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
-    """Frames of all whole records in file order, and a finding on whatever is between them; takes any bytes."""
-    chains = _Chains(buffer)
-    at = 0
-    while at < len(buffer):
-        try:
-            chains.check(at, shard)
-        except FrameError as error:
-            following = chains.next(at + 1)
-            end = len(buffer) if following is None else following
-            yield finding(_KIND[error.kind], error.place, f"{error.problem}; nothing usable up to byte {end}")
-            at = end
-            continue
-        inside = chains.inside(at)
-        if inside is None:
-            found = frame_at(buffer, at, shard)
-            yield found
-            at += found.size
-        else:
-            problem = f"the record's length reaches over another record, which begins at byte {inside}"
-            yield finding("swallowed", RecordLocation(shard, offset=at), problem)
-            at = inside

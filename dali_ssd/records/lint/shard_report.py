@@ -98,22 +98,6 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
     return [(shard, tuple(records[start : start + size])) for start in range(0, len(records), size)]
 
 
-def _facts(offset: int, key: int, content: Content) -> RecordFacts:
-    objects = (content.unit, content.top_class, content.objects, content.difficult)
-    return RecordFacts(offset, key, *objects, content.image, content.pixels, content.label, content.progressive)
-
-
-def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
-    shard, records = task
-    facts, findings = [], []
-    with map_shard(shard) as buffer:
-        for offset, key in records:
-            content = check_record(join(buffer, frame_at(buffer, offset, shard)), RecordLocation(shard, key, offset))
-            facts.append(_facts(offset, key, content))
-            findings += content.findings
-    return facts, findings
-
-
 def inspect_records(structures: Sequence[Structure], workers: int = 1) -> Iterator[ShardReport]:
     """Look into the records of shards whose framing is known. Raises `DatasetError` if one cannot be read."""
     tasks = [tasks_of(one.shard, [(frame.offset, key) for frame, key in one.listed()]) for one in structures]
@@ -128,10 +112,6 @@ def inspect_records(structures: Sequence[Structure], workers: int = 1) -> Iterat
             findings += some_findings
         yield ShardReport(structure.shard, structure.shard.stat().st_size, tuple(facts), tuple(findings))
     deque(looked, maxlen=0)  # lets the bar and the processes end
-
-
-def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
-    return iter(track(results, f"checking records ({_TASK} a step)", total)) if total > 8 else results
 
 
 def require_any_record(reports: Sequence[ShardReport]) -> None:
@@ -165,11 +145,6 @@ def write_report(report: ShardReport, path: Path) -> None:
         json.dump(_to_json(report), file)
 
 
-def _to_json(report: ShardReport) -> dict[str, Any]:
-    records = [list(vars(record).values()) for record in report.records]  # `astuple` takes twenty times as long
-    return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}
-
-
 def read_report(path: Path, shard: Path) -> ShardReport | None:
     """The report that was kept; None if there is none, or one that is damaged: then it is made again."""
     try:
@@ -178,3 +153,28 @@ def read_report(path: Path, shard: Path) -> ShardReport | None:
         return ShardReport(shard, data["size"], records, tuple(from_json(entry, shard) for entry in data["findings"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _facts(offset: int, key: int, content: Content) -> RecordFacts:
+    objects = (content.unit, content.top_class, content.objects, content.difficult)
+    return RecordFacts(offset, key, *objects, content.image, content.pixels, content.label, content.progressive)
+
+
+def _look_into(task: Task) -> tuple[list[RecordFacts], list[Finding]]:
+    shard, records = task
+    facts, findings = [], []
+    with map_shard(shard) as buffer:
+        for offset, key in records:
+            content = check_record(join(buffer, frame_at(buffer, offset, shard)), RecordLocation(shard, key, offset))
+            facts.append(_facts(offset, key, content))
+            findings += content.findings
+    return facts, findings
+
+
+def _progress(results: Iterator[Any], total: int) -> Iterator[Any]:
+    return iter(track(results, f"checking records ({_TASK} a step)", total)) if total > 8 else results
+
+
+def _to_json(report: ShardReport) -> dict[str, Any]:
+    records = [list(vars(record).values()) for record in report.records]  # `astuple` takes twenty times as long
+    return {"size": report.size, "records": records, "findings": [to_json(found) for found in report.findings]}

@@ -1,6 +1,6 @@
 """What the two repairs of damaged shards share. The input is never touched, and everything that was changed is listed.
 
-fix.py          shards with what can be mended mended, and the rest left out
+rewrite.py      shards with what can be mended mended, and the rest left out
 quarantine.py   links to the same shards, with indexes that leave every record with an error out
 """
 
@@ -79,14 +79,6 @@ def repairing(
         _copy_classes(shards, out)
 
 
-def _copy_classes(shards: Sequence[Path], out: Path) -> None:
-    names = {shard.parent / CLASSES_FILE for shard in shards}
-    texts = {path.read_bytes() if path.is_file() else b"" for path in names}
-    if len(texts) == 1 and b"" not in texts and not (out / CLASSES_FILE).exists():
-        with atomic_open(out / CLASSES_FILE) as file:
-            file.write(texts.pop())
-
-
 def reasons_where(findings: Iterable[Finding], condition: Callable[[Finding], bool]) -> Reasons:
     """The findings about records that meet the condition, as reasons to leave the record out."""
     texts: dict[Path, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -95,3 +87,11 @@ def reasons_where(findings: Iterable[Finding], condition: Callable[[Finding], bo
         if place.shard is not None and place.offset is not None and condition(found):
             texts[place.shard][place.offset].append(f"{found.kind}: {found.message}")
     return {shard: {at: "; ".join(some) for at, some in by_offset.items()} for shard, by_offset in texts.items()}
+
+
+def _copy_classes(shards: Sequence[Path], out: Path) -> None:
+    names = {shard.parent / CLASSES_FILE for shard in shards}
+    texts = {path.read_bytes() if path.is_file() else b"" for path in names}
+    if len(texts) == 1 and b"" not in texts and not (out / CLASSES_FILE).exists():
+        with atomic_open(out / CLASSES_FILE) as file:
+            file.write(texts.pop())

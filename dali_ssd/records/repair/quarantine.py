@@ -18,12 +18,6 @@ from dali_ssd.util.files import atomic_open, new_files
 __all__ = ["quarantine"]
 
 
-def _unfit(found: Finding) -> bool:
-    """Whether the record itself is at fault: the index is written anew."""
-    meaning = found.meaning
-    return (meaning.severity == "error" and meaning.part != "index") or meaning.repair == "drop record"
-
-
 def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out: Path) -> Repaired:
     """Put a link to each shard into `out`, with an index of its good records and a list of the others; all or none.
 
@@ -55,3 +49,9 @@ def _write(shard: Path, target: Path, records: Sequence[RecordFacts], left_out: 
         target.symlink_to(shard.resolve())
     except OSError as error:
         raise DaliSsdError(f"cannot link {target} to {shard}: {error.strerror}") from error
+
+
+def _unfit(found: Finding) -> bool:
+    """Whether the record itself is at fault: the index is written anew."""
+    meaning = found.meaning
+    return (meaning.severity == "error" and meaning.part != "index") or meaning.repair == "drop record"

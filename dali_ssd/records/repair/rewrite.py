@@ -28,25 +28,6 @@ FIX_LIST = "fixed.txt"
 """Name of the list of changes that `fix` writes beside the shards."""
 
 
-@contextmanager
-def _all_or_none(files: list[ShardFile], out: Path) -> Iterator[None]:
-    """Commit all files at the end, or leave nothing."""
-    committing = False
-    try:
-        yield
-        for file in files:
-            file.close()
-        committing = True
-        for file in files:
-            file.commit()
-    except BaseException as error:
-        for file in files:
-            file.discard(committing)
-        if isinstance(error, OSError):
-            raise DaliSsdError(f"cannot write to {out}: {error.strerror}") from error
-        raise
-
-
 def fix(
     reports: Sequence[ShardReport],
     findings: Sequence[Finding],
@@ -124,3 +105,22 @@ def _mend(record: bytes, wanted: tuple[CoordinateUnit, int | None]) -> tuple[byt
 
 def _count_objects(label: NDArray[np.float32]) -> int:
     return int(is_object(split_label(label)[1]).sum())
+
+
+@contextmanager
+def _all_or_none(files: list[ShardFile], out: Path) -> Iterator[None]:
+    """Commit all files at the end, or leave nothing."""
+    committing = False
+    try:
+        yield
+        for file in files:
+            file.close()
+        committing = True
+        for file in files:
+            file.commit()
+    except BaseException as error:
+        for file in files:
+            file.discard(committing)
+        if isinstance(error, OSError):
+            raise DaliSsdError(f"cannot write to {out}: {error.strerror}") from error
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def bench(*options: object) -> int:
 
 def test_measures_prints_and_writes(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    pytest.importorskip("matplotlib")
     assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--json", saved, "--plot", plot) == 0
     assert "20.0x" in capsys.readouterr().out
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -42,6 +44,19 @@ def test_measures_prints_and_writes(shard: Path, tmp_path: Path, capsys: pytest.
     assert record.command[:3] == ["dali-ssd", "bench", str(shard)]
     assert record.data.records == 4
     assert len(record.runs) == 6
+
+
+def test_without_matplotlib_the_picture_is_left_out_and_said_once(
+    shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    plot = tmp_path / "bench.png"
+    assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--plot", plot) == 0
+    printed = capsys.readouterr()
+    assert "20.0x" in printed.out
+    said = f"dali-ssd: {plot} is left out: Matplotlib is not installed; run: pip install 'dali-ssd[pictures]'\n"
+    assert printed.err.count(said) == 1
+    assert not plot.exists()
 
 
 def test_an_earlier_record_is_shown_without_measuring(

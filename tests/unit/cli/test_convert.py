@@ -57,7 +57,7 @@ def test_command(voc: Voc, out: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run([]) == 2
     assert command.run(["--help"]) == 0
-    assert "{voc,coco}" in capsys.readouterr().out
+    assert "{voc,coco" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="cannot convert 'yolo'"):
         command.run(["yolo", "a", "b"])
 

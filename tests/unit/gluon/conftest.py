@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import pytest
 
 from dali_ssd.errors import RecordLocation
-from dali_ssd.gluon.networks.zoo import anchors_of, build_network, initialize
 
 CLASSES = ("circle", "star")
 SIDE = 128
@@ -54,11 +53,13 @@ class FakeLoader:
 
 @pytest.fixture
 def make_net() -> Callable[..., Any]:
+    mx, zoo = pytest.importorskip("mxnet"), import_module("dali_ssd.gluon.networks.zoo")
+
     def make(devices: int = 1, seed: int = 0) -> Any:
         mx.random.seed(seed)
         np.random.seed(seed)
-        net = build_network("mobilenet0.25", SIDE, CLASSES)
-        initialize(net, [mx.cpu(number) for number in range(devices)], SIDE)
+        net = zoo.build_network("mobilenet0.25", SIDE, CLASSES)
+        zoo.initialize(net, [mx.cpu(number) for number in range(devices)], SIDE)
         return net
 
     return make
@@ -66,13 +67,16 @@ def make_net() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def anchor_count() -> int:
-    net = build_network("mobilenet0.25", SIDE, CLASSES)
-    initialize(net, [mx.cpu()], SIDE)
-    return int(anchors_of(net, SIDE).shape[1])
+    mx, zoo = pytest.importorskip("mxnet"), import_module("dali_ssd.gluon.networks.zoo")
+    net = zoo.build_network("mobilenet0.25", SIDE, CLASSES)
+    zoo.initialize(net, [mx.cpu()], SIDE)
+    return int(zoo.anchors_of(net, SIDE).shape[1])
 
 
 @pytest.fixture
 def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
+    mx = pytest.importorskip("mxnet")
+
     def make(number: int = 0, *, positives: int = 5, devices: int = 1, images: int = 2) -> FakeBatch:
         rng = np.random.default_rng(number)
         parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
@@ -98,6 +102,8 @@ def make_loader(make_batch: Callable[..., FakeBatch]) -> Callable[..., FakeLoade
 
 @pytest.fixture
 def weights_of() -> Callable[[Any], dict[str, Any]]:
+    mx = pytest.importorskip("mxnet")
+
     def weights(net: Any) -> dict[str, Any]:
         mx.nd.waitall()  # see dali_ssd.gluon.checkpoint.state
         return {name: array.data().asnumpy() for name, array in net._collect_params_with_prefix().items()}

@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.evaluate import detect, evaluate
@@ -63,8 +66,8 @@ def test_perfect_detections() -> None:
     assert scores.ap == pytest.approx((1, 1))
     assert scores.mean_ap == pytest.approx(1)
     assert scores.coco["AP"] == pytest.approx(1)
-    assert scores.lines()[-2:] == [f"mAP={scores.mean_ap}", f"COCO AP={scores.coco['AP']}"]
-    assert scores.numbers() == {"map": scores.mean_ap, "coco_ap": scores.coco["AP"]}
+    assert scores.lines()[2:4] == [f"mAP={scores.mean_ap}", f"COCO AP={scores.coco['AP']}"]
+    assert {"map": scores.mean_ap, "coco_ap": scores.coco["AP"]}.items() <= scores.numbers().items()
     assert sorted(net.calls) == ["hybridize", "nms 0.45 400"]
 
 
@@ -74,7 +77,7 @@ def test_short_last_batches_and_devices_count_every_image_once() -> None:
         batch(0, [(*BOX, 0, 0)], [(*BOX, 0, 0)], [], [(*BOX, 0, 0)], devices=2),
         batch(4, [(*BOX, 0, 0)]),
     ]
-    scores = evaluate(net, batches, ["a"], SIDE, coco=False)
+    scores = evaluate(net, batches, ["a"], SIDE, ())
     assert scores.images == 5
     # Four of five detections are right, and the wrong one is the surest.
     assert scores.mean_ap == pytest.approx(0.8)
@@ -119,11 +122,11 @@ def test_a_class_without_objects_is_left_out_of_the_mean() -> None:
 )
 def test_a_score_that_is_no_number_has_a_reason(labels: list[tuple[float, ...]], reason: str) -> None:
     lines = evaluate(Oracle([[(*BOX, 0, 0.9)]]), [batch(0, labels)], ["a", "b"], SIDE).lines()
-    assert lines == [f"a=nan ({reason})", "b=nan (no objects)", f"mAP=nan ({reason})", f"COCO AP=nan ({reason})"]
+    assert lines[:4] == [f"a=nan ({reason})", "b=nan (no objects)", f"mAP=nan ({reason})", f"COCO AP=nan ({reason})"]
 
 
 def test_without_images_too() -> None:
-    assert evaluate(Oracle([]), [], ["a"], SIDE, coco=False).lines() == ["a=nan (no objects)", "mAP=nan (no objects)"]
+    assert evaluate(Oracle([]), [], ["a"], SIDE, ()).lines() == ["a=nan (no objects)", "mAP=nan (no objects)"]
 
 
 def test_objects_that_nobody_can_find_are_counted() -> None:

@@ -16,25 +16,25 @@ from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import ConfigError, DatasetError
 from dali_ssd.loader import fork_guard as forks
 from dali_ssd.records.format.index import index_path
+from tests.support.loaders import FRAMEWORK, as_numpy
 from tests.support.pipes import ANCHORS
 from tests.support.processes import Method, in_processes
 from tests.support.shards import write_random
-
-pytest.importorskip("mxnet")
 
 NOBODY = 65534
 
 
 def train(shards: Any) -> TrainLoader:
-    return TrainLoader(shards, anchors=ANCHORS, batch_size=4, data_shape=64, seed=3, num_threads=2)
+    return TrainLoader(shards, anchors=ANCHORS, batch_size=4, data_shape=64, seed=3, num_threads=2, framework=FRAMEWORK)
 
 
 def digest(shards: Any) -> int:
     """Check sum of an epoch of training and one of validation."""
     result = 0
-    for loader in (train(shards), ValLoader(shards, batch_size=4, data_shape=64, num_threads=2)):
+    scored = ValLoader(shards, batch_size=4, data_shape=64, num_threads=2, framework=FRAMEWORK)
+    for loader in (train(shards), scored):
         for batch in loader:
-            result = zlib.crc32(b"".join(array.asnumpy().tobytes() for part in batch for array in part), result)
+            result = zlib.crc32(b"".join(as_numpy(array).tobytes() for part in batch for array in part), result)
     return result
 
 

@@ -1,4 +1,4 @@
-"""`TrainLoader` and `ValLoader` on one and two CPU contexts, which stand in for GPUs."""
+"""`TrainLoader` and `ValLoader` on one device and on two, which stand in for GPUs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from dali_ssd.config import AugmentConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.support.loaders import COUNT, keys, same, train, val, values
+from tests.support.loaders import COUNT, ONE, TWO, as_numpy, keys, same, train, val, values
 from tests.support.paths import ROOT
 from tests.support.pipes import ANCHORS
 from tests.support.shards import encoded, write, write_random
-
-mx = pytest.importorskip("mxnet")
-
-ONE, TWO = [mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]
 
 
 @pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
@@ -31,12 +27,11 @@ def test_shapes_types_and_devices(shards: str, ctx: list[Any], layout: str, dtyp
     each = 4 // len(ctx)
     for batch in train(shards, ctx=ctx, layout=layout, dtype=dtype):
         assert len(batch.data) == len(batch.cls_targets) == len(batch.box_targets) == len(ctx)
-        for device, data, classes, offsets in zip(ctx, *batch, strict=True):
+        for data, classes, offsets in zip(*batch, strict=True):
             assert data.shape == ((each, 3, 64, 64) if layout == "NCHW" else (each, 64, 64, 3))
             assert data.dtype == np.dtype(dtype)
             assert classes.shape == (each, len(ANCHORS)) and offsets.shape == (each, len(ANCHORS), 4)
             assert classes.dtype == offsets.dtype == np.float32
-            assert {array.context for array in (data, classes, offsets)} == {device}
 
 
 def test_a_batch_unpacks_and_indexes(shards: str) -> None:
@@ -50,15 +45,6 @@ def test_a_batch_unpacks_and_indexes(shards: str) -> None:
         batch[3]
 
 
-def test_it_takes_the_place_of_split_and_load(shards: str) -> None:
-    """The shapes are those that `split_and_load` gives the same batch."""
-    batch = next(iter(train(shards, ctx=TWO)))
-    for part in batch:
-        whole = mx.nd.concat(*part, dim=0)
-        split = mx.gluon.utils.split_and_load(whole, ctx_list=TWO, batch_axis=0)
-        assert [array.shape for array in split] == [array.shape for array in part]
-
-
 def test_arrays_stay_as_they_are_when_more_batches_come(shards: str) -> None:
     loader = train(shards)
     batches = [batch for _ in range(2) for batch in loader]
@@ -70,20 +56,6 @@ def test_arrays_stay_as_they_are_when_more_batches_come(shards: str) -> None:
     for batch, copy in zip(batches, copies, strict=True):
         for array, before in zip(values(batch), copy, strict=True):
             np.testing.assert_array_equal(array, before)
-
-
-def test_arrays_can_be_computed_with(shards: str) -> None:
-    """Also in place, and with gradients: what a training loop does to its input."""
-    batch = next(iter(train(shards)))
-    data = batch.data[0]
-    before = data.asnumpy()
-    data += 1
-    np.testing.assert_allclose(data.asnumpy(), before + 1, rtol=1e-6)
-    data.attach_grad()
-    with mx.autograd.record():
-        loss = (data * data).sum()
-    loss.backward()
-    np.testing.assert_allclose(data.grad.asnumpy(), 2 * (before + 1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("batch_size", "batches"), [(1, 10), (3, 3), (4, 2), (10, 1), (32, 1)])
@@ -177,7 +149,7 @@ def test_devices_draw_different_numbers(tmp_path: Path) -> None:
         encoded(rng.integers(0, 256, (50, 60, 3)).astype(np.uint8)),
     )
     batch = next(iter(train(write(tmp_path, [(label, payload)] * 8), ctx=TWO)))
-    assert not np.array_equal(batch.data[0].asnumpy(), batch.data[1].asnumpy())
+    assert not np.array_equal(as_numpy(batch.data[0]), as_numpy(batch.data[1]))
 
 
 def test_records_name_shard_key_and_byte(shards: str) -> None:
@@ -197,7 +169,7 @@ def test_augmentation_can_be_turned_off(shards: str) -> None:
     epochs = []
     for seed in (1, 2):
         (batch,) = train(shards, augment=still, batch_size=COUNT, seed=seed)
-        epochs.append(dict(zip(keys(batch.records()), batch.data[0].asnumpy(), strict=True)))
+        epochs.append(dict(zip(keys(batch.records()), as_numpy(batch.data[0]), strict=True)))
     assert with_objects
     for i in with_objects:  # an image without objects is cropped all the same, as GluonCV does it
         key = dataset.place(i).key
@@ -211,26 +183,6 @@ def test_stats_count_batches_and_time(shards: str) -> None:
         assert loader.stats.batches == number
         assert 0 < loader.stats.waited <= loader.stats.total
         assert 0 < loader.stats.waited_share <= 1
-
-
-class Network(mx.gluon.Block):  # type: ignore[misc, name-defined]  # MXNet has no types
-    """Answers as a GluonCV SSD does in train mode: predictions, predictions, anchors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = self.params.get("scale", shape=(1,))
-
-    def forward(self, x: Any) -> tuple[Any, ...]:
-        assert mx.autograd.is_training() and x.shape == (1, 3, 64, 64)
-        return x, x, mx.nd.array(ANCHORS[None]) * self.scale.data()
-
-
-def test_anchors_may_come_as_array_ndarray_or_network(shards: str) -> None:
-    network = Network()
-    network.initialize(mx.init.One())
-    given = [ANCHORS, ANCHORS[None], mx.nd.array(ANCHORS[None]), network]
-    first, *others = (next(iter(train(shards, anchors=anchors))) for anchors in given)
-    assert all(same(first, other) for other in others)
 
 
 def test_a_closed_loader_has_no_state(shards: str) -> None:
@@ -259,7 +211,7 @@ def test_a_closed_loader_says_so(shards: str, make: Any) -> None:
         batch = next(iter(loader))
     with pytest.raises(ConfigError, match="closed"):
         next(iter(loader))
-    assert np.isfinite(batch.data[0].asnumpy()).all()
+    assert np.isfinite(as_numpy(batch.data[0])).all()
     loader.close()
 
 
@@ -275,9 +227,11 @@ def test_many_loaders_at_once_do_not_meet(shards: str) -> None:
 PROGRAM = """
 import sys, zlib, numpy as np
 from dali_ssd import TrainLoader
+from tests.support.loaders import FRAMEWORK, as_numpy
 from tests.support.pipes import ANCHORS
-loader = TrainLoader(sys.argv[1], anchors=ANCHORS, batch_size=4, data_shape=64, seed=11, num_threads=2)
-print(zlib.crc32(b"".join(array.asnumpy().tobytes() for batch in loader for part in batch for array in part)))
+options = {"batch_size": 4, "data_shape": 64, "num_threads": 2, "framework": FRAMEWORK}
+loader = TrainLoader(sys.argv[1], anchors=ANCHORS, seed=11, **options)
+print(zlib.crc32(b"".join(as_numpy(array).tobytes() for batch in loader for part in batch for array in part)))
 """
 
 

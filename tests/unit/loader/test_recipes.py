@@ -20,17 +20,17 @@ from dali_ssd.graph.targets import encode_targets
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.format.labels import build_label
 from pipelines import ssd
+from tests.support.loaders import FRAMEWORK, as_numpy
 from tests.support.pipes import ANCHORS
 from tests.support.recipe import OWN, SIDE
 from tests.support.shards import draw, encoded, write
-
-mx = pytest.importorskip("mxnet")
 
 BOX = np.array([[0.125, 0.25, 0.625, 0.75]])
 MIRRORED = np.array([[24, 16, 56, 48]], np.float32)
 """`BOX` in network pixels, from the other side."""
 
 HERE = "tests.support.recipe:OWN"
+train, val = partial(TrainLoader, framework=FRAMEWORK), partial(ValLoader, framework=FRAMEWORK)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,14 @@ def test_the_recipe_of_these_tests_differs_in_every_number(part: str) -> None:
 
 
 def test_every_number_of_a_recipe_reaches_the_training_batch(shard: Path, pixels: npt.NDArray[np.uint8]) -> None:
-    batch = first(TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE))
-    data = batch.data[0].asnumpy()
+    batch = first(train(shard, anchors=ANCHORS, batch_size=2, recipe=HERE))
+    data = as_numpy(batch.data[0])
     assert data.dtype == np.float16 and data.shape == (2, SIDE, SIDE, 3)
     mirrored = (pixels[:, ::-1] / 255 - OWN.image.mean) / OWN.image.std
     np.testing.assert_allclose(data[0], mirrored, atol=2e-3)
     classes, offsets = encode_targets(MIRRORED, [2], ANCHORS, OWN.targets)
-    np.testing.assert_array_equal(batch.cls_targets[0].asnumpy()[0], classes)
-    np.testing.assert_allclose(batch.box_targets[0].asnumpy()[0], offsets, atol=1e-4)
+    np.testing.assert_array_equal(as_numpy(batch.cls_targets[0])[0], classes)
+    np.testing.assert_allclose(as_numpy(batch.box_targets[0])[0], offsets, atol=1e-4)
     positive = classes > 0
     assert positive.sum() > (encode_targets(MIRRORED, [2], ANCHORS)[0] > 0).sum()  # the lower threshold
     boxes = decode(offsets[positive].astype(np.float64), ANCHORS[positive].astype(np.float64), OWN.targets.stds)
@@ -71,11 +71,11 @@ def test_every_number_of_a_recipe_reaches_the_training_batch(shard: Path, pixels
 
 
 def test_every_number_of_a_recipe_reaches_the_validation_batch(shard: Path, pixels: npt.NDArray[np.uint8]) -> None:
-    batch = first(ValLoader(shard, batch_size=2, recipe=HERE))
-    data = batch.data[0].asnumpy()
+    batch = first(val(shard, batch_size=2, recipe=HERE))
+    data = as_numpy(batch.data[0])
     assert data.dtype == np.float16 and data.shape == (2, SIDE, SIDE, 3)
     np.testing.assert_allclose(data[0], (pixels / 255 - OWN.image.mean) / OWN.image.std, atol=2e-3)
-    np.testing.assert_allclose(batch.labels[0].asnumpy()[0, 0], [8, 16, 40, 48, 2, 0], atol=1e-4)
+    np.testing.assert_allclose(as_numpy(batch.labels[0])[0, 0], [8, 16, 40, 48, 2, 0], atol=1e-4)
 
 
 def test_the_kind_of_targets_is_the_recipes(
@@ -88,8 +88,8 @@ def test_the_kind_of_targets_is_the_recipes(
     anchors = np.array([[40, 32, 32, 32], [20, 20, 32, 32]], np.float32)
     cases: list[tuple[dict[str, Any], int]] = [({}, 1), ({"targets": "exact"}, 2)]
     for options, positive in cases:
-        batch = first(TrainLoader(path, anchors=anchors, batch_size=2, recipe=HERE, **options))
-        assert int((batch.cls_targets[0].asnumpy()[0] > 0).sum()) == positive
+        batch = first(train(path, anchors=anchors, batch_size=2, recipe=HERE, **options))
+        assert int((as_numpy(batch.cls_targets[0])[0] > 0).sum()) == positive
 
 
 def test_the_pipeline_is_handed_the_recipes_augmentation(shard: Path) -> None:
@@ -101,13 +101,13 @@ def test_the_pipeline_is_handed_the_recipes_augmentation(shard: Path) -> None:
         return ssd.train(*args, **options)
 
     recipe: Any = SimpleNamespace(**{**vars(OWN), "train": wraps(ssd.train)(spy)})
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe):
+    with train(shard, anchors=ANCHORS, batch_size=2, recipe=recipe):
         assert handed == [OWN.augment]
 
 
 def test_what_is_given_takes_the_place_of_the_recipes_numbers(shard: Path) -> None:
     batch = first(
-        TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, dtype="float32", layout="NCHW", data_shape=SIDE)
+        train(shard, anchors=ANCHORS, batch_size=2, recipe=HERE, dtype="float32", layout="NCHW", data_shape=SIDE)
     )
     assert batch.data[0].dtype == np.float32 and batch.data[0].shape == (2, 3, SIDE, SIDE)
 
@@ -134,7 +134,7 @@ def test_which_recipe_and_which_size(options: dict[str, Any], name: str, size: i
 
 @pytest.mark.parametrize("recipe", [OWN, find_recipe(HERE), HERE], ids=["object", "Recipe", "name"])
 def test_a_recipe_may_be_handed_over_as_it_is(shard: Path, recipe: Any) -> None:
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
+    with train(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
         assert loader.recipe.image == OWN.image
         loader.load_state_dict(loader.state_dict())
 
@@ -143,8 +143,8 @@ def test_equal_numbers_of_other_types_are_the_same_run(shard: Path) -> None:
     options: dict[str, Any] = {"anchors": ANCHORS, "batch_size": 2}
     side: Any = np.int64(SIDE)
     with (
-        TrainLoader(shard, **options, data_shape=SIDE, augment=AugmentConfig(hue=36)) as one,
-        TrainLoader(shard, **options, data_shape=side, augment=AugmentConfig(hue=36.0)) as other,
+        train(shard, **options, data_shape=SIDE, augment=AugmentConfig(hue=36)) as one,
+        train(shard, **options, data_shape=side, augment=AugmentConfig(hue=36.0)) as other,
     ):
         other.load_state_dict(one.state_dict())
 
@@ -154,12 +154,12 @@ def test_code_that_nobody_can_read_is_refused_before_the_shards() -> None:
     exec("@pipeline_def\ndef train(*args, **options): ...", scope)
     recipe: Any = SimpleNamespace(**{**vars(OWN), "train": scope["train"]})
     with pytest.raises(ConfigError, match=r"the code of the recipe .* cannot be read"):
-        TrainLoader("none.rec", anchors=ANCHORS, recipe=recipe)
+        train("none.rec", anchors=ANCHORS, recipe=recipe)
 
 
 def test_a_pipeline_with_some_options_set_is_one(shard: Path) -> None:
     recipe: Any = SimpleNamespace(**{**vars(OWN), "train": partial(ssd.train)})
-    with TrainLoader(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
+    with train(shard, anchors=ANCHORS, batch_size=2, recipe=recipe) as loader:
         loader.load_state_dict(loader.state_dict())
 
 
@@ -170,14 +170,14 @@ def test_what_a_recipe_lacks_is_named() -> None:
         find_recipe(SimpleNamespace(**{**vars(OWN), "train": None}))
 
 
-@pytest.mark.parametrize("make", [TrainLoader, ValLoader])
+@pytest.mark.parametrize("make", [train, val], ids=["train", "val"])
 def test_the_size_reaches_the_batch(shard: Path, make: Any) -> None:
-    options = {"anchors": ANCHORS} if make is TrainLoader else {}
+    options = {"anchors": ANCHORS} if make is train else {}
     assert first(make(shard, batch_size=2, recipe="ssd512", **options)).data[0].shape == (2, 3, 512, 512)
 
 
 def test_a_size_and_a_recipe_that_disagree_are_both_named(shard: Path) -> None:
-    for make in (find_recipe, lambda name, **options: ValLoader(shard, recipe=name, **options)):
+    for make in (find_recipe, lambda name, **options: val(shard, recipe=name, **options)):
         with pytest.raises(ConfigError, match=r"recipe ssd512 renders 512 pixels, and data_shape is 300"):
             make("ssd512", data_shape=300)
 

@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 
 from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
-from tests.support.loaders import COUNT, train, val
+from tests.support.loaders import COUNT, TWO, train, val
 from tests.support.shards import encoded, write, write_random
-
-mx = pytest.importorskip("mxnet")
-
-TWO = [mx.cpu(0), mx.cpu(1)]
 
 
 @pytest.mark.parametrize(
@@ -25,9 +21,7 @@ TWO = [mx.cpu(0), mx.cpu(1)]
         ({"batch_size": 0}, "batch_size .*0"),
         ({"batch_size": -4}, "batch_size .*-4"),
         ({"batch_size": 5, "ctx": TWO}, r"\(2\), not 5"),
-        ({"ctx": [mx.cpu(), mx.gpu()]}, "ctx .*gpu"),
         ({"ctx": []}, "ctx"),
-        ({"ctx": "cpu"}, "ctx must be an mx.Context.*'cpu'"),
         ({"batch_size": "8"}, "batch_size must be a whole number, not '8'"),
         ({"max_bad": "few"}, "max_bad must be a number, not 'few'"),
         ({"data_shape": 64.5}, "data_shape must be a whole number, not 64.5"),
@@ -47,7 +41,6 @@ TWO = [mx.cpu(0), mx.cpu(1)]
         ({"upright": "no"}, "upright must be True or False, not 'no'"),
         ({"recipe": 5}, "recipe 5 lacks train, val, augment, image, targets"),
         ({"recipe": ".x"}, "no recipe '.x'"),
-        ({"ctx": 0}, "ctx must be an mx.Context.* not 0"),
         ({"device": "gpu"}, "device='gpu' needs GPUs in ctx"),
         ({"bad_list": 5}, "bad_list .*5"),
         ({"bad_list": "no/such/folder/list.txt"}, "bad_list .*there is no folder .*no/such/folder"),

@@ -11,10 +11,9 @@ import pytest
 from dali_ssd import TrainLoader
 from dali_ssd.errors import CheckpointError
 from pipelines import ssd
+from tests.support.loaders import FRAMEWORK, as_numpy, contexts
 from tests.support.pipes import ANCHORS
 from tests.support.shards import draw, encoded, random_record, write, write_random
-
-mx = pytest.importorskip("mxnet")
 
 COUNT = 10
 
@@ -25,18 +24,19 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 
 def train(shards: Any, **options: Any) -> TrainLoader:
-    return TrainLoader(shards, **{"anchors": ANCHORS, "batch_size": 4, "data_shape": 64, "num_threads": 2, **options})
+    usual: dict[str, Any] = {"batch_size": 4, "data_shape": 64, "num_threads": 2, "framework": FRAMEWORK}
+    return TrainLoader(shards, **{"anchors": ANCHORS, **usual, **options})
 
 
 def batches(loader: TrainLoader, epochs: int) -> list[bytes]:
     return [
-        b"".join(array.asnumpy().tobytes() for part in batch for array in part)
+        b"".join(as_numpy(array).tobytes() for part in batch for array in part)
         for _ in range(epochs)
         for batch in loader
     ]
 
 
-@pytest.mark.parametrize("ctx", [[mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]], ids=["one", "two"])
+@pytest.mark.parametrize("ctx", [contexts(1), contexts(2)], ids=["one", "two"])
 @pytest.mark.parametrize("taken", range(6))
 def test_the_rest_is_the_same_to_the_bit(shards: Any, ctx: list[Any], taken: int) -> None:
     """Epochs of two, three and two batches, left after any number of them."""
@@ -89,7 +89,7 @@ def test_pipelines_in_turns_go_on_with_any_number_of_threads(
     [
         ({"batch_size": 5}, "batch_size was 4 and is 5"),
         ({"seed": 1}, "seed was 233 and is 1"),
-        ({"ctx": [mx.cpu(0), mx.cpu(1)]}, "the number of devices was 1 x 1 and is 1 x 2"),
+        ({"ctx": contexts(2)}, "the number of devices was 1 x 1 and is 1 x 2"),
         ({"data_shape": 96}, "the options was"),
         ({"anchors": ANCHORS + np.float32(1)}, "the options was"),
     ],

@@ -12,20 +12,21 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import DatasetError, RecordError
+from tests.support.loaders import FRAMEWORK
 from tests.support.pipes import ANCHORS
 from tests.support.shards import write_random
-
-pytest.importorskip("mxnet")
 
 Make = Callable[[Any], Any]
 
 
 def train(shards: Any) -> TrainLoader:
-    return TrainLoader(shards, anchors=ANCHORS, batch_size=4, data_shape=64, num_threads=2, initial_fill=4)
+    return TrainLoader(
+        shards, anchors=ANCHORS, batch_size=4, data_shape=64, num_threads=2, initial_fill=4, framework=FRAMEWORK
+    )
 
 
 def val(shards: Any) -> ValLoader:
-    return ValLoader(shards, batch_size=4, data_shape=64, num_threads=2)
+    return ValLoader(shards, batch_size=4, data_shape=64, num_threads=2, framework=FRAMEWORK)
 
 
 def truncate(shard: Path) -> None:

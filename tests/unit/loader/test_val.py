@@ -10,12 +10,8 @@ import pytest
 
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.support.loaders import COUNT, keys, same, val
+from tests.support.loaders import COUNT, ONE, TWO, as_numpy, keys, same, val
 from tests.support.shards import write_random
-
-mx = pytest.importorskip("mxnet")
-
-ONE, TWO = [mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]
 
 
 @pytest.mark.parametrize("ctx", [ONE, TWO], ids=["one", "two"])
@@ -42,7 +38,7 @@ def test_validation_labels_are_those_of_the_records(shards: str) -> None:
     for batch in val(shards):
         data, labels = batch
         assert data is batch[0] and labels is batch[1] and len(batch) == 2
-        for key, rows in zip(keys(batch.records()), labels[0].asnumpy(), strict=True):
+        for key, rows in zip(keys(batch.records()), as_numpy(labels[0]), strict=True):
             wanted = by_key[key]
             np.testing.assert_allclose(rows[: len(wanted), :4], wanted.boxes * 64, rtol=1e-5)
             np.testing.assert_array_equal(rows[: len(wanted), 4], wanted.class_ids)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from dali_ssd.metrics.coco import COCO_NAMES, coco_scores
 from dali_ssd.metrics.detections import Detections
 
+pytest.importorskip("pycocotools")
+
 
 def image(
     found: Sequence[tuple[float, ...]], true: Sequence[tuple[float, ...]], difficult: tuple[bool, ...] | None = None

@@ -17,7 +17,9 @@ from dali_ssd.util.optional import explain, import_module, require
         ("mxnet", "pip install 'dali-ssd[mxnet]'"),
         ("nvidia.dali", "pip install 'dali-ssd[cuda13]'"),
         ("horovod.mxnet", "HOROVOD_WITH_MXNET=1"),
-        ("gluoncv", "pip install 'gluoncv>=0.10.5,<0.12'"),
+        ("gluoncv", "pip install 'dali-ssd[gluon]'"),
+        ("pycocotools.coco", "pip install 'dali-ssd[scoring]'"),
+        ("matplotlib.figure", "pip install 'dali-ssd[pictures]'"),
     ],
 )
 def test_missing_module_gives_the_command(monkeypatch: pytest.MonkeyPatch, module: str, command: str) -> None:

@@ -6,11 +6,14 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
+
+pytest.importorskip("matplotlib")
+
+import matplotlib
 
 from dali_ssd.gluon.reporting.curve import plot_history
 from dali_ssd.visualize import lettering

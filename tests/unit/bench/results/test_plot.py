@@ -12,6 +12,8 @@ from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.errors import DatasetError
 
+pytest.importorskip("matplotlib")
+
 
 def picture(record: BenchResult, path: Path) -> Image.Image:
     plot_record(record, path)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.runner import Outcome
 from dali_ssd.bench.results.plot import plot_record
@@ -51,5 +53,6 @@ def test_steps_are_printed_and_drawn(make_record: Callable[..., BenchResult], tm
     assert "0.25" in lines[0]
     assert "failed" in lines[1]
     assert lines[2] == "failed: decode: RuntimeError: no"
+    pytest.importorskip("matplotlib")
     plot_record(record, tmp_path / "steps.png")
     assert (tmp_path / "steps.png").read_bytes().startswith(b"\x89PNG")

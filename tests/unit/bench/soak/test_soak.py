@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("mxnet")
+
 from dali_ssd.bench.soak.faults import BAD, BROKEN_FRAME, UNUSUAL, Planted, plant
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.run import Soaked

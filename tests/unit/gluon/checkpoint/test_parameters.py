@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import mxnet as mx
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
 from dali_ssd.gluon.checkpoint.parameters import best_path, load_parameters, periodic_path, save_best, save_parameters

@@ -3,9 +3,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import CheckpointError
 from dali_ssd.gluon.checkpoint.state import (

@@ -4,8 +4,12 @@ import gc
 from pathlib import Path
 from typing import Any
 
-import mxnet as mx
 import numpy as np
+import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 from mxnet import autograd
 
 from dali_ssd.gluon.networks import zoo as network

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("mxnet")
+
 import requests
 
 from dali_ssd.config import TargetConfig

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.networks.zoo import (
+    OWN_NETWORKS,
     anchors_of,
     available_networks,
     build_network,
@@ -19,7 +23,7 @@ from dali_ssd.graph.targets import encode_targets
 
 
 def test_the_zoo_is_there_and_the_small_ones() -> None:
-    assert set(available_networks()) == {
+    assert set(available_networks()) == set(OWN_NETWORKS) | {
         ("mobilenet0.25", 128),
         ("mobilenet0.25", 300),
         ("mobilenet1.0", 512),

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("matplotlib")
+
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.gluon.reporting.curve import plot_history
 from dali_ssd.gluon.reporting.history import Entry

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-import mxnet as mx
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.training.devices import devices_of

@@ -4,8 +4,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-import mxnet as mx
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import ConfigError, MissingDependencyError
 from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, loader_threads

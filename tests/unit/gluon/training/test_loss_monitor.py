@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import mxnet as mx
 import pytest
+
+pytest.importorskip("mxnet")
+
+import mxnet as mx
 
 from dali_ssd.errors import RecordLocation, TrainingError
 from dali_ssd.gluon.training.loss_monitor import LossMonitor

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("mxnet")
+
 from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training import run as module

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip("mxnet")
+
 from dali_ssd.errors import CheckpointError, TrainingError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.history import read_history
