@@ -30,7 +30,7 @@ def random_boxes(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def image(rng: np.random.Generator, ties: bool) -> Detections:
-    found, there = rng.integers(0, 8), rng.integers(0, 5)
+    found, there = int(rng.integers(0, 8)), int(rng.integers(0, 5))
     true_boxes = random_boxes(there, rng)
     scores = rng.integers(0, 3, found) / 2 if ties else rng.uniform(0, 1, found)
     return Detections(
