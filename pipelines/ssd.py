@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nvidia.dali import fn, pipeline_def
 
 from dali_ssd.config import AugmentConfig, CoordinateUnit, RenderConfig, TargetConfig
+from dali_ssd.graph.placement import place
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
@@ -33,7 +34,7 @@ def train(
     upright: bool,
     unit: CoordinateUnit,
     device: str,
-    until: Literal["read", "plan", "decode", "render", "encode"] | None = None,
+    until: Literal["read", "plan", "place", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
     """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
 
@@ -48,6 +49,8 @@ def train(
     )
     if until == "plan":
         return jpegs, plans, regions, objects
+    if until == "place":  # what the host does for a GPU before it decodes; a CPU's render kernel places for itself
+        return jpegs, objects, *place(plans, regions, image.data_shape).whole()
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
     if until == "decode":
         return pixels, plans, regions, objects

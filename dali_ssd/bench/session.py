@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,13 @@ from dali_ssd.bench.contenders.device import best_device
 from dali_ssd.bench.datasets import MakeConfig, describe, make_set
 from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
 from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.gpu import gpu_names
 from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.bench.measuring.runner import Outcome, run_child
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import CONTENDER, STEPS
-from dali_ssd.bench.work import Work
+from dali_ssd.bench.work import HOST_STEPS, Work
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.progress import Progress
 
@@ -52,7 +54,7 @@ def _device(config: BenchConfig) -> Literal["cpu", "gpu"]:
 
 
 def _measure(config: BenchConfig, dataset: Dataset, device: Literal["cpu", "gpu"]) -> list[Run]:
-    trials = _trials(config)
+    trials = _trials(config, device)
     shards = tuple(str(shard.resolve()) for shard in dataset.shards)
 
     def run(trial: Trial) -> Outcome:
@@ -68,11 +70,21 @@ def _measure(config: BenchConfig, dataset: Dataset, device: Literal["cpu", "gpu"
         return run_rounds(trials, config.rounds, run, report)
 
 
-def _trials(config: BenchConfig) -> list[Trial]:
+def _trials(config: BenchConfig, device: Literal["cpu", "gpu"]) -> list[Trial]:
     """Steps are measured one after the other on one thread, so that nothing hides behind something else."""
     if config.steps:
-        return plan(list(STEPS), [1], config.sizes[:1])
+        return plan(_steps(device), [1], config.sizes[:1])
     return plan(config.contender_names, config.thread_counts, config.sizes)
+
+
+def _steps(device: Literal["cpu", "gpu"]) -> list[str]:
+    """Return the steps that can be measured: for a GPU that is not there, the host's alone."""
+    if device == "cpu":
+        return [step for step in STEPS if step != "place"]
+    if gpu_names():
+        return list(STEPS)
+    print("dali-ssd: there is no GPU here, so these are the host's steps alone", file=sys.stderr)
+    return list(HOST_STEPS)
 
 
 def _request(config: BenchConfig, trial: Trial, work: Work) -> Request:

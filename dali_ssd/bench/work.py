@@ -9,7 +9,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Contender", "Work", "WorkBatch"]
+__all__ = ["HOST_STEPS", "Contender", "Work", "WorkBatch"]
+
+HOST_STEPS = ("read", "plan", "place")
+"""The steps of a pipeline for a GPU that run on the host."""
 
 
 @dataclass(frozen=True)

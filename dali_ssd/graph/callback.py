@@ -25,7 +25,7 @@ from dali_ssd import kernels
 from dali_ssd.errors import ConfigError
 from dali_ssd.kernels.compile import kernel_function
 
-__all__ = ["RUN", "SETUP", "Kernel", "compiled", "cube", "dims", "matrix", "source_digest", "vector"]
+__all__ = ["RUN", "SETUP", "Kernel", "compiled", "cube", "dims", "matrix", "scalar", "source_digest", "vector"]
 
 _POINTER, _COUNT = types.uint64, types.int32
 RUN = types.void(_POINTER, _POINTER, _POINTER, _COUNT, _POINTER, _POINTER, _POINTER, _COUNT)
@@ -39,6 +39,12 @@ def dims(shapes, tensor, sample, samples, ndim):  # type: ignore[no-untyped-def]
     """The shape `(ndim,) int64` of one tensor of one sample, as a view that a setup function may write."""
     table = carray(_pointer(shapes), ((tensor + 1) * samples,), np.uint64)
     return carray(_pointer(table[tensor * samples + sample]), (ndim,), np.int64)
+
+
+@kernel_function
+def scalar(tensors, tensor, dtype):  # type: ignore[no-untyped-def]
+    """Input or output number `tensor` of one image, which has no dimension, as an array of one element."""
+    return carray(_address(tensors, tensor), (1,), dtype)
 
 
 @kernel_function

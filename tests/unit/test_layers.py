@@ -31,7 +31,7 @@ ORDER = (
     "kernels.random kernels.filters",
     "kernels.augment kernels.jpeg",
     "kernels.plan",
-    "kernels.render kernels.targets",
+    "kernels.render kernels.placement kernels.targets",
     "graph",
     "pipelines",
     "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.recipes",

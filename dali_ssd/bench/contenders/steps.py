@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.contenders.reader import pipeline_options
-from dali_ssd.bench.work import Work, WorkBatch
+from dali_ssd.bench.work import HOST_STEPS, Work, WorkBatch
 from dali_ssd.config import PipelineConfig
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.loader.recipes import find_recipe
@@ -28,6 +29,8 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     progressive = many_progressive(report.progressive)
     records = ReaderSlice(dataset.shards, dataset.merged_index(work.folder), progressive=progressive)
     config, recipe = PipelineConfig(), find_recipe(data_shape=work.data_shape)
+    # The host's steps for a GPU need none.
+    options = pipeline_options(replace(work, device="cpu") if work.until in HOST_STEPS else work)
     pipeline = recipe.train(
         records,
         anchors,
@@ -39,7 +42,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
         unit="fraction",
         device=work.device,
         until=work.until,
-        **pipeline_options(work),
+        **options,
     )
     pipeline.build()
     while True:

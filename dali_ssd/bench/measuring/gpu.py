@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ __all__ = ["GpuReading", "gpu_names", "read_gpu"]
 
 @dataclass(frozen=True)
 class GpuReading:
-    """The first GPU at one moment."""
+    """The first GPU that CUDA sees, at one moment."""
 
     utilization: float
     """Percent of the time in which a kernel ran, as `nvidia-smi` reports it."""
@@ -43,6 +44,9 @@ def _query(fields: str) -> list[list[str]]:
     if tool is None:
         return []
     command = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:  # nvidia-smi itself lists all of them
+        command.append(f"--id={visible}")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

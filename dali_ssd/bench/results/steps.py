@@ -17,6 +17,7 @@ CONTENDER = "dali_ssd.bench.contenders.steps"
 STEPS = {
     "read": "read records in random order",
     "plan": "parse the label, draw view and colors, move the boxes",
+    "place": "for a GPU: place what the view shows for DALI's operators, the last that the host does",
     "decode": "decode what the view shows",
     "render": "resample, place, mirror, color and normalize it",
     "encode": "make the training targets",

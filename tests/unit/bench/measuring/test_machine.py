@@ -58,6 +58,13 @@ def test_the_first_gpu_is_read(smi: Smi) -> None:
     assert read_gpu() == GpuReading(87.0, 1234.0)
 
 
+def test_gpus_that_cuda_does_not_see_are_left_out(smi: Smi, monkeypatch: pytest.MonkeyPatch) -> None:
+    smi("""case "$*" in *--id=2,0*) echo '99, 7' ;; *) echo '0, 0' ;; esac""")
+    assert read_gpu() == GpuReading(0.0, 0.0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,0")
+    assert read_gpu() == GpuReading(99.0, 7.0)
+
+
 @pytest.mark.parametrize("script", ["echo '[N/A], 5'", "exit 9", "true", "echo 5"])
 def test_a_gpu_that_does_not_say_is_none(smi: Smi, script: str) -> None:
     smi(script)
