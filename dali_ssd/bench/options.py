@@ -78,7 +78,7 @@ class BenchConfig:
         if without:
             faults.append(f"{', '.join(without)} cannot train a network: no targets")
         if self.steps and (self.train or self.contenders or self.threads):
-            faults.append("steps are dali_ssd's own on one thread, so without --train, --contenders and --threads")
+            faults.append("steps measures dali_ssd on one thread, so leave out --train, --contenders and --threads")
         if self.record and (self.shards or self.train or self.steps):
             faults.append("record shows an earlier result, so it goes with --plot only")
         raise_all(self, faults)

@@ -47,7 +47,7 @@ class DemoResult:
 def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     """Run all steps and report each to `say`. Raises DaliSsdError if the folder cannot be written."""
     out = Path(config.out)
-    say(f"Drawing {counted(config.train_images, 'image')} to train on and {config.val_images} to score on, into {out}")
+    say(f"Drawing {counted(config.train_images, 'image')} for training and {config.val_images} for scoring into {out}")
     train_shards = write_shapes(out, "train", config.train_images, seed=config.seed, num_shards=_SHARDS)
     val_shards = write_shapes(out, "val", config.val_images, seed=config.seed)
     augmented = out / "augmented.png"
@@ -56,7 +56,7 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     )
     files = {"augmented training images": augmented}
     speed = _loader_speed(config, train_shards)
-    say(f"The loader alone makes {speed:.0f} images/s ready to train on")
+    say(f"The loader alone prepares {speed:.0f} images/s for training")
     training = _training(config, train_shards, val_shards)
     prefix = training.save_prefix + network_name(NETWORK, DATA_SHAPE)
     for earlier in find_checkpoints(prefix):

@@ -92,7 +92,7 @@ class TrainConfig:
         if not self.lr < float("inf"):
             faults.append(f"lr must be finite, not {self.lr!r}")
         if self.start_epoch >= max(self.epochs, 1):
-            faults.append(f"start_epoch {self.start_epoch} leaves nothing to do of {counted(self.epochs, 'epoch')}")
+            faults.append(f"start_epoch {self.start_epoch} leaves none of {counted(self.epochs, 'epoch')} to train")
         raise_all(self, faults)
 
 
@@ -144,7 +144,7 @@ def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Draw a small detection set, train on it, score it on images it has not seen, and show where the time goes."""
+    """Draw a small detection set, train on it, score on other images, and show where the time goes."""
 
     out: str = "demo"
     """Folder for shards, parameters and pictures; files of an earlier demo in it are replaced."""

@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Request:
-    """What the child process measures."""
+    """A measurement for the child process."""
 
     contender: str
     work: Work

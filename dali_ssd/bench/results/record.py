@@ -29,7 +29,7 @@ class BenchResult:
     date: str
     """Start in ISO format with the time zone."""
     task: str
-    """What was measured: `load`, `train` and the network, or `steps`."""
+    """Measured task: `load`, `train` and the network, or `steps`."""
     data_shape: int
     device: str
     versions: dict[str, str]

@@ -75,7 +75,7 @@ BAD: dict[str, Change] = {
     "absurd header length": _label(-7, 5, 1, 0.1, 0.2, 0.6, 0.7),
     "absurd object width": _label(2, 1e9, 1, 0.1, 0.2, 0.6, 0.7),
 }
-"""Records that must be left out, by what is wrong with them."""
+"""Records that must be left out, by their fault."""
 BROKEN_FRAME = "magic number overwritten"
 """One more fault, planted in the file instead of the record."""
 
@@ -89,7 +89,7 @@ UNUSUAL: dict[str, Change] = {
     "gray JPEG": _image(_encoded("JPEG", "L")),
     "CMYK JPEG": _image(_encoded("JPEG", "CMYK")),
 }
-"""Records that must be delivered, by what is unusual about them."""
+"""Records that must be delivered, by their unusual property."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def report(result: Soaked, command: Sequence[str], date: str, code: str, picture
         _table(_held(result), "held"),
         f"![Memory and open files over the batches]({picture})" if picture else "",
         _table(_waits(result), "waits for a batch, ms"),
-        "## What was planted",
+        "## Planted records",
         _table(_records(result), "records"),
         _table(_faults(result), "fault"),
     ]

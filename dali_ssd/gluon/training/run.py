@@ -106,7 +106,7 @@ class Setup:
         initialize(net, self.devices, self.data_shape)
         if from_parameters:
             load_parameters(net, Path(config.resume), self.devices)
-            log.logger.info("Parameters from %s; momentum and learning rate start anew", config.resume)
+            log.logger.info("Parameters from %s; momentum and learning rate start from the beginning", config.resume)
         return net
 
     def train_loader(self, anchors: Any) -> TrainLoader:

@@ -70,5 +70,5 @@ class StopSignal:
         self.received = signal.Signals(number)
         # Not print: the interrupted code may be inside print itself.
         with contextlib.suppress(OSError):
-            text = f"\n{self.received.name}: finishing this step and saving; a second one leaves at once\n"
+            text = f"\n{self.received.name}: finishing this step and saving; a second signal quits at once\n"
             os.write(2, text.encode())
