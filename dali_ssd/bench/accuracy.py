@@ -1,4 +1,4 @@
-"""What a training with either loader learns: the same loop, initial weights and scoring, and only the loader differs.
+"""Train with either loader and score: trainer, initial weights and scoring are the same, only the loader differs.
 
     python -m dali_ssd.bench.accuracy train.rec test.rec --loader gluoncv --seed 0
 
@@ -46,19 +46,19 @@ class AccuracyConfig:
     """Shard to score on."""
     loader: Literal["dali_ssd", "gluoncv"] = "dali_ssd"
     seed: int = 0
-    """Of the initial weights and the loader; GluonCV's worker processes take theirs from it."""
+    """Seed of the initial weights and the loader; GluonCV's worker processes derive theirs from it."""
     network: str = "mobilenet0.25"
     data_shape: int = 300
     batch_size: int = 16
     workers: int = 2
-    """Worker processes of GluonCV's loader, threads of the other."""
+    """Worker processes of GluonCV's loader, threads of dali_ssd's."""
     epochs: int = 60
     lr: float = 0.01
     lr_decay_epoch: str = "42,54"
 
 
 def compare(config: AccuracyConfig, log: TrainLog) -> dict[str, Any]:
-    """Train and score as the options say; returns what there is to compare."""
+    """Train and score with these options; return the numbers to compare."""
     random.seed(config.seed)
     np.random.seed(config.seed)
     mx.random.seed(config.seed)
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 class _GluonEpochs:
-    """GluonCV's DataLoader as `Trainer` takes it: batches of lists, copied out of shared memory."""
+    """GluonCV's DataLoader for `Trainer`: batches of lists, copied out of shared memory."""
 
     def __init__(self, config: AccuracyConfig, anchors: Any) -> None:
         transform = SSDDefaultTrainTransform(config.data_shape, config.data_shape, anchors)

@@ -1,4 +1,4 @@
-"""The anchors of GluonCV's VGG16 SSDs in numpy: the benchmark needs them in a second and without weights."""
+"""The anchors of GluonCV's VGG16 SSDs in NumPy, within a second and without weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MANY = (1.0, 2.0, 0.5, 3.0, 1.0 / 3)
 
 @dataclass(frozen=True)
 class _Map:
-    """One feature map: cells a side, pixels a cell, smallest box and the next map's, aspect ratios."""
+    """One feature map: cells per side, pixels per cell, smallest box and that of the next map, aspect ratios."""
 
     cells: int
     step: float
@@ -52,7 +52,7 @@ VGG_SHAPES = {
 def vgg_anchors(data_shape: int) -> NDArray[np.float32]:
     """Return the anchors of GluonCV's VGG16 SSD: `(N, 4) float32` center format in pixels.
 
-    Raises ConfigError for a shape that GluonCV has no such network for.
+    Raises ConfigError if GluonCV has no such network for the shape.
     """
     if data_shape not in VGG_SHAPES:
         raise ConfigError(f"data_shape must be {' or '.join(map(str, VGG_SHAPES))} for the benchmark, not {data_shape}")

@@ -1,4 +1,4 @@
-"""Describe the records of a benchmark, and make the sets of this project's own results out of other shards.
+"""Describe the records of a benchmark, and make the data sets of this project's results from other shards.
 
     python -m dali_ssd.bench.datasets SRC.rec OUT.rec --longest-side 500 --quality 92 --min-records 1900
 
@@ -26,12 +26,12 @@ from dali_ssd.util.words import counted
 __all__ = ["Description", "MakeConfig", "describe", "main", "make_set", "resized"]
 
 _SAMPLE = 256
-"""Records that are looked at for a description."""
+"""Records to read for a description."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is in the records: sizes decide how fast any loader can be."""
+    """The contents of the records; their sizes decide how fast a loader can be."""
 
     shards: list[str]
     records: int
@@ -40,11 +40,11 @@ class Description:
     mean_height: float
     mean_objects: float
     mean_kilobytes: float
-    """Of the encoded image, in 10^3 bytes."""
+    """Size of the encoded image in 10^3 bytes."""
 
 
 def describe(dataset: Dataset) -> Description:
-    """Describe a data set by an even sample of its records; records whose image has no readable head are left out."""
+    """Describe a data set by an even sample of its records, without those whose image header cannot be read."""
     chosen = range(0, len(dataset), max(1, len(dataset) // _SAMPLE))
     rows = [row for row in (_describe_record(dataset, i) for i in chosen) if row is not None]
     if not rows:
@@ -55,18 +55,18 @@ def describe(dataset: Dataset) -> Description:
 
 @dataclass(frozen=True)
 class MakeConfig:
-    """Repeat the records of shards, their images made smaller if wished, into one new shard."""
+    """Repeat the records of shards into one new shard, with smaller images if wanted."""
 
     src: str
     """Shard or pattern to read."""
     out: Path
     """Shard to write."""
     longest_side: int = 0
-    """Pixels of the longer side of each image, which is then a JPEG; 0 leaves images as they are."""
+    """Pixels of the longer side of each image, which is saved as a JPEG; 0: leave images unchanged."""
     quality: int = 92
     """JPEG quality of the smaller images."""
     min_records: int = 0
-    """Repeat all records until there are at least so many."""
+    """Repeat all records until there are at least this many."""
 
     def __post_init__(self) -> None:
         if self.longest_side < 0 or self.min_records < 0 or not 1 <= self.quality <= 100:
@@ -76,7 +76,7 @@ class MakeConfig:
 
 
 def make_set(config: MakeConfig) -> int:
-    """Write the set and return how many records it has. Raises DatasetError where there is nothing to read."""
+    """Write the data set and return its number of records. Raises DatasetError if there is nothing to read."""
     dataset = open_dataset(config.src)
     repeats = max(1, -(-config.min_records // len(dataset)))
     records = [_made(dataset, i, config) for i in track(range(len(dataset)), "reading")]

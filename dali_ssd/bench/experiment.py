@@ -1,4 +1,4 @@
-"""Interleaved rounds: every contender once, then all of them again, so that a slow minute of the machine hits all."""
+"""Interleaved rounds: each runs every contender once, so that a slow minute of the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Run", "Trial", "plan", "run_rounds"]
 
 @dataclass(frozen=True)
 class Trial:
-    """One contender with one setting; it is run once a round."""
+    """One contender with one setting; run once per round."""
 
     contender: str
     threads: int
@@ -32,7 +32,7 @@ class Run:
 
 
 def plan(contenders: Sequence[str], threads: Sequence[int], batch_sizes: Sequence[int]) -> list[Trial]:
-    """Return all combinations, contenders that will be compared next to each other."""
+    """Return all combinations, with contenders of the same setting next to each other."""
     return [Trial(name, count, size) for size in batch_sizes for count in threads for name in contenders]
 
 
@@ -42,9 +42,9 @@ def run_rounds(
     run: Callable[[Trial], Outcome],
     report: Callable[[Run], None] = lambda _: None,
 ) -> list[Run]:
-    """Run every trial once a round, every second round in the opposite order, and `report` each run as it ends.
+    """Run every trial once per round, every second round in the opposite order, and `report` each run as it ends.
 
-    A trial that fails is not tried again, and the others go on.
+    A trial that fails is not run again; the others continue.
     """
     runs: list[Run] = []
     failed: set[Trial] = set()

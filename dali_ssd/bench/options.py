@@ -24,45 +24,45 @@ class BenchConfig:
     """Compare loaders on the same work, each in a fresh process, in interleaved rounds."""
 
     shards: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Shards: paths or patterns such as 'data/*.rec'. Without any, the benchmark draws its own."""
+    """Shards: paths or patterns such as 'data/*.rec'. Without shards, the benchmark draws its own."""
     contenders: str = ""
-    """Names separated by commas; default: dali_ssd, gluoncv, mxnet, stock, decode, synthetic, and with --train those
-    that make targets and can be compared: dali_ssd, gluoncv, synthetic. A name with a dot is a module of your own with
-    the function `batches` that dali_ssd.bench.work.Contender describes."""
+    """Names separated by commas; default: dali_ssd, gluoncv, mxnet, stock, decode, synthetic, and with --train
+    dali_ssd, gluoncv, synthetic. A name with a dot is a module of your own with a function `batches` as described by
+    dali_ssd.bench.work.Contender."""
     threads: str = ""
     """Threads, or worker processes, of each contender: numbers separated by commas; default: all cores."""
     batch_sizes: str = "32"
-    """Images a batch: numbers separated by commas."""
+    """Images per batch: numbers separated by commas."""
     data_shape: int = 300
     """Side of the network input in pixels: 300 or 512, with the anchors of GluonCV's VGG16 SSD of that size."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where batches must end up; auto: a GPU that MXNet can use, else the CPU."""
+    """Device that batches must reach; auto: a GPU that MXNet can use, else the CPU."""
     rounds: int = 3
-    """How often each contender is measured."""
+    """Measurements of each contender."""
     seconds: float = Window.seconds
-    """Least length of a measurement."""
+    """Shortest measurement in seconds."""
     warmup: int = Window.warmup
-    """Least batches before each measurement."""
+    """Fewest batches before each measurement."""
     warmup_seconds: float = Window.warmup_seconds
-    """Least seconds before each measurement, in which buffers grow to what large images need."""
+    """Shortest warm-up before each measurement in seconds; buffers grow for large images."""
     min_batches: int = Window.min_batches
-    """Least batches in a measurement."""
+    """Fewest batches in a measurement."""
     timeout: float = 600.0
-    """Seconds after which a contender is given up."""
+    """Seconds after which a contender is stopped."""
     train: bool = False
-    """Measure training, not just loading: each contender feeds the same network."""
+    """Measure training instead of loading alone: each contender feeds the same network."""
     network: str = "mobilenet0.25"
     """Backbone for --train."""
     steps: bool = False
-    """Measure the steps of dali_ssd's pipeline one after the other instead, on one thread."""
+    """Measure each step of dali_ssd's pipeline on one thread instead of comparing loaders."""
     json: str = ""
     """Write the record of the experiment to this file."""
     plot: str = ""
-    """Draw the result into this PNG."""
+    """Draw the results into this PNG."""
     record: str = ""
-    """Measure nothing: show, and plot, the record that --json has written before."""
+    """Show, and with --plot draw, a record written by --json; nothing is measured."""
     draw: int = 512
-    """Images to draw when no shards are given."""
+    """Images to draw if no shards are given."""
     seed: int = 233
 
     def __post_init__(self) -> None:
@@ -78,14 +78,14 @@ class BenchConfig:
         if without:
             faults.append(f"{', '.join(without)} cannot train a network: no targets")
         if self.steps and (self.train or self.contenders or self.threads):
-            faults.append("steps are dali_ssd's own on one thread, so without --train, --contenders and --threads")
+            faults.append("steps measures dali_ssd on one thread, so leave out --train, --contenders and --threads")
         if self.record and (self.shards or self.train or self.steps):
             faults.append("record shows an earlier result, so it goes with --plot only")
         raise_all(self, faults)
 
     @property
     def contender_names(self) -> list[str]:
-        """Contenders to measure; training needs targets, so not all of them can feed it."""
+        """Contenders to measure."""
         return _words(self.contenders) or list(_TRAINING if self.train else CONTENDERS)
 
     @property

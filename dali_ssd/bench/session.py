@@ -30,7 +30,7 @@ __all__ = ["open_data", "run_session"]
 
 @contextmanager
 def open_data(config: BenchConfig) -> Iterator[Dataset]:
-    """Open the shards that were given, or else draw some into a temporary folder."""
+    """Open the given shards, or draw some into a temporary folder if there are none."""
     if config.shards:
         yield open_dataset(config.shards)
         return
@@ -39,7 +39,7 @@ def open_data(config: BenchConfig) -> Iterator[Dataset]:
 
 
 def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
-    """Measure what `config` asks for; `command` is the command line for the record."""
+    """Run the experiment of `config`; `command` is the command line for the record."""
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     machine, device = describe_machine(), _device(config)
     with open_data(config) as dataset:
@@ -71,7 +71,7 @@ def _measure(config: BenchConfig, dataset: Dataset, device: Literal["cpu", "gpu"
 
 
 def _trials(config: BenchConfig, device: Literal["cpu", "gpu"]) -> list[Trial]:
-    """Steps are measured one after the other on one thread, so that nothing hides behind something else."""
+    """Return the trials. Steps run on one thread, so that their times do not overlap."""
     if config.steps:
         return plan(_steps(device), [1], config.sizes[:1])
     return plan(config.contender_names, config.thread_counts, config.sizes)
@@ -98,7 +98,7 @@ def _brief(outcome: Outcome) -> str:
 
 
 def _draw(folder: Path, config: BenchConfig) -> Path:
-    """Draw shapes as the demo does, in photos of the size that Pascal VOC has."""
+    """Draw shapes as the demo does, in images of Pascal VOC's size."""
     from dali_ssd.synthetic import write_shapes
 
     (small,) = write_shapes(folder, "small", config.draw, seed=config.seed)

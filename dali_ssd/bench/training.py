@@ -1,4 +1,4 @@
-"""End to end: a contender's batches train a network, in the step that `dali-ssd train` uses."""
+"""Train a network on a contender's batches, with the training step of `dali-ssd train`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dali_ssd.gluon.training.step import TrainStep
 __all__ = ["trained_batches"]
 
 _CLASSES = tuple(f"class {number}" for number in range(20))
-"""As many as Pascal VOC has: what the head of the network costs should not depend on the data at hand."""
+"""As many as Pascal VOC has, so that the cost of the network's head does not depend on the data."""
 _TRAINER = {"learning_rate": 1e-4, "momentum": 0.9, "wd": 5e-4}
 
 
 def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[WorkBatch]:
-    """Yield each batch of `contender` after a network with the backbone `network` was trained on it.
+    """Yield each batch of `contender` after training a network with the backbone `network` on it.
 
-    The step's losses are read one step late, as a training loop does it that keeps its device busy.
+    Losses are read one step late, as in `dali-ssd train`, which keeps the device busy.
     """
     net = build_network(network, work.data_shape, _CLASSES)
     initialize(net, [context(work)], work.data_shape)
@@ -39,7 +39,7 @@ def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[
 
 
 def _moved(batch: WorkBatch, device: Any) -> WorkBatch:
-    """Bring a batch to the network, as `split_and_load` does: Gluon's workers deliver in memory of their own kind."""
+    """Copy a batch to the network's device, as `split_and_load` does: Gluon's workers deliver in shared memory."""
     data, classes, boxes = (
         [array.as_in_context(device) for array in part] for part in (batch.data, batch.cls_targets, batch.box_targets)
     )

@@ -1,4 +1,4 @@
-"""The work that every contender gets, and what one of its batches is."""
+"""The work that every contender gets, and the batches that it returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOST_STEPS = ("read", "plan", "place")
 
 @dataclass(frozen=True)
 class Work:
-    """What is loaded and how: the same for all contenders of a comparison."""
+    """What to load and how: the same for all contenders of a comparison."""
 
     shards: tuple[str, ...]
     """Paths of the `.rec` files."""
@@ -25,19 +25,19 @@ class Work:
     data_shape: int = 300
     """Side of the square network input in pixels (S)."""
     threads: int = 1
-    """Threads of a contender, or worker processes where that is how it works."""
+    """Threads of a contender, or its worker processes."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """Where the batches must end up."""
+    """Device that the batches must reach."""
     seed: int = 233
     until: str = ""
     """Last step to run, for the contender `steps` only."""
     folder: str = ""
-    """Scratch folder of this run, such as for a merged index."""
+    """Scratch folder of this run, for example for a merged index."""
 
 
 @dataclass(frozen=True)
 class WorkBatch:
-    """One batch as a contender hands it over: lists of one array each, empty for what the contender does not make."""
+    """One batch of a contender: lists of one array each, empty for arrays that the contender does not make."""
 
     size: int
     """Images in the batch."""
@@ -49,16 +49,16 @@ class WorkBatch:
     """`(B, N, 4) float32`."""
 
     def wait(self) -> None:
-        """Return when the arrays can be read: MXNet computes its own in the background, NumPy's are complete."""
+        """Wait until the arrays can be read: MXNet's are computed in the background, NumPy's are complete."""
         for array in (*self.data, *self.cls_targets, *self.box_targets):
             if not isinstance(array, np.ndarray):
                 array.wait_to_read()
 
 
 class Contender(Protocol):
-    """What each module of `dali_ssd.bench.contenders` offers."""
+    """The interface of each module of `dali_ssd.bench.contenders`."""
 
     __doc__: str | None
 
     def batches(self, work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
-        """Yield batches without end, epoch after epoch; `anchors`: `(N, 4) float32` center format in network pixels."""
+        """Yield batches endlessly, epoch after epoch; `anchors`: `(N, 4) float32` center format in network pixels."""

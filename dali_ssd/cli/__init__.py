@@ -1,1 +1,1 @@
-"""The `dali-ssd` command: `main.py` finds the subcommand, one file each parses its options, calls and prints."""
+"""The `dali-ssd` command: `main.py` finds the subcommand, whose module parses options, calls and prints."""

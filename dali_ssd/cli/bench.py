@@ -20,7 +20,7 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Measure, print and write; 0 when done, 1 when dali_ssd or everything failed."""
+    """Measure, print and write; return 0 when done, 1 if dali_ssd or all contenders failed."""
     config = tyro.cli(BenchConfig, args=argv, prog="dali-ssd bench")
     _check_outputs(config)
     drawn = bool(config.plot) and _can_draw(config.plot)
@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
 
 
 def _check_outputs(config: BenchConfig) -> None:
-    """Refuse an output file that could not be written, before minutes of measuring rather than after."""
+    """Refuse an output file that cannot be written, before minutes of measuring."""
     for option in ("json", "plot"):
         name = getattr(config, option)
         if name and (not Path(name).parent.is_dir() or Path(name).is_dir()):
@@ -46,7 +46,7 @@ def _check_outputs(config: BenchConfig) -> None:
 
 
 def _can_draw(name: str) -> bool:
-    """Say if the picture must be left out for want of Matplotlib: the numbers are worth having without it."""
+    """Return whether Matplotlib is installed; warn if not, since the numbers do not need the picture."""
     try:
         require("matplotlib")
     except MissingDependencyError as error:
@@ -56,7 +56,7 @@ def _can_draw(name: str) -> bool:
 
 
 def _exit_code(record: BenchResult) -> int:
-    """A peer that cannot load some shards is a finding; it is a failure if dali_ssd cannot, or if nothing ran."""
+    """Return 1 if dali_ssd failed or nothing ran; a peer that cannot load the shards is only a finding."""
     failed = {done.trial.contender for done in record.runs if done.outcome.error}
     worked = {done.trial.contender for done in record.runs if not done.outcome.error}
     return 1 if REFERENCE in failed or not worked else 0

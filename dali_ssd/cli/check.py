@@ -1,4 +1,4 @@
-"""`dali-ssd check SHARDS`: find every damaged or doubtful record, explain, repair."""
+"""`dali-ssd check SHARDS`: find every damaged or doubtful record, explain it, and repair shards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Check, print, repair where asked; 0 clean, 1 findings, 2 a shard cannot be read."""
+    """Check, print, and repair if asked; return 0 if clean, 1 for findings, 2 if a shard cannot be read."""
     config = tyro.cli(CheckConfig, args=argv, prog="dali-ssd check", config=(tyro.conf.PositionalRequiredArgs,))
     _require_room(config)
     checked = check(config)
@@ -55,7 +55,7 @@ def _print_repaired(repaired: Repaired, where: object, lists: str) -> None:
 
 
 def _require_room(config: CheckConfig) -> None:
-    """Say that something is in the way before the shards are looked through, which may take hours."""
+    """Refuse outputs that cannot be written, before the shards are checked, which may take hours."""
     shards = expand_paths(config.shards)
     if config.json is not None:
         make_folder(config.json.parent)

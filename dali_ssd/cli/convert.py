@@ -1,4 +1,4 @@
-"""`dali-ssd convert FORMAT SRC OUT`: annotations to shards."""
+"""`dali-ssd convert FORMAT SRC OUT`: turn annotations into shards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _USAGE = (
 
 
 def run(argv: list[str]) -> int:
-    """Convert and report; 0 when done, 1 where no object was converted, as where there is nothing to write at all."""
+    """Convert and report; return 0 when done, 1 if no object was converted or there is nothing to write."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_USAGE)
         return 0 if argv else 2
@@ -39,5 +39,5 @@ def run(argv: list[str]) -> int:
     sys.stdout.write("".join(f"{shard}\n" for shard in converted.shards))
     if converted.report.objects:
         return 0
-    print("no objects were converted, so a training would learn nothing; the report says why", file=sys.stderr)
+    print("no objects were converted, so a training run would learn nothing; the report says why", file=sys.stderr)
     return 1

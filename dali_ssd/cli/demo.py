@@ -1,4 +1,4 @@
-"""`dali-ssd demo`: the whole way once, on drawn images."""
+"""`dali-ssd demo`: draw images, train on them, and score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Run the demo and print what it found; 0 when done, 128 + the signal's number when a signal ended it."""
+    """Run the demo and print its results; return 0 when done, 128 + the signal's number if a signal ended it."""
     config = tyro.cli(DemoConfig, args=argv, prog="dali-ssd demo")
     result: DemoResult = import_module("dali_ssd.gluon.demo").run_demo(config, _say)
     if result.scores is not None:

@@ -19,7 +19,7 @@ _MEAN = "mAP (VOC07)"
 
 
 def run(argv: list[str]) -> int:
-    """Score, print a table, and write what was asked for; 0 when done."""
+    """Score, print a table, and write the files asked for; return 0 when done."""
     config = tyro.cli(EvalConfig, args=argv, prog="dali-ssd eval")
     _check_outputs(config)
     scoring = import_module("dali_ssd.gluon.scoring").score_file(config)
@@ -35,7 +35,7 @@ def run(argv: list[str]) -> int:
 
 
 def _check_outputs(config: EvalConfig) -> None:
-    """Refuse a file that could not be written before the work rather than after it."""
+    """Refuse an output file that cannot be written, before the work."""
     for option, name in (("--json", config.json), ("--draw", config.draw)):
         if name:
             require_folder_of(option, name)

@@ -16,14 +16,14 @@ __all__ = ["IndexConfig", "run"]
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """Build the index of shards, replacing what is there."""
+    """Build the index of shards, replacing an existing one."""
 
     shards: tuple[str, ...]
     """Shards or patterns such as 'data/*.rec'."""
 
 
 def run(argv: list[str]) -> int:
-    """Rebuild each shard's index; 0 when all are done."""
+    """Rebuild the index of each shard; return 0 when done."""
     config = tyro.cli(IndexConfig, args=argv, prog="dali-ssd index", config=(tyro.conf.PositionalRequiredArgs,))
     for shard in track(expand_paths(config.shards), "indexing"):
         index = build_index(shard)

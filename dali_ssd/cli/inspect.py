@@ -1,4 +1,4 @@
-"""`dali-ssd inspect SHARDS`: what a dataset, or one of its records, holds."""
+"""`dali-ssd inspect SHARDS`: print the contents of a data set or of one record."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ __all__ = ["InspectConfig", "run"]
 
 @dataclass(frozen=True)
 class InspectConfig:
-    """Print what a dataset holds, or one record of it."""
+    """Print the contents of a data set or of one record."""
 
     shards: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Shards or patterns such as 'data/*.rec'."""
     record: int | None = None
     """Number of a record, from 0 over all shards: print its label and image header instead."""
     classes: str = ""
-    """A file with one class name a line, or names separated by commas; default: classes.txt beside the shards."""
+    """A file with one class name per line, or names separated by commas; default: classes.txt beside the shards."""
 
 
 def run(argv: list[str]) -> int:
-    """Print the tables; 0 when done."""
+    """Print the table; return 0 when done."""
     config = tyro.cli(InspectConfig, args=argv, prog="dali-ssd inspect")
     dataset = open_dataset(config.shards)
     names = _class_names(config, dataset)
@@ -46,7 +46,7 @@ def run(argv: list[str]) -> int:
 
 
 def _class_names(config: InspectConfig, dataset: Dataset) -> Sequence[str]:
-    """Names where there are any; a dataset can be looked at without."""
+    """Return the class names; none if there is no classes.txt, since the table does not need them."""
     if config.classes:
         return read_classes(config.classes)
     try:
@@ -70,7 +70,7 @@ def _dataset_table(dataset: Dataset, names: Sequence[str]) -> Table:
 
 
 def _spread(values: Sequence[float] | NDArray[Any]) -> str:
-    """Median and range of some numbers."""
+    """Format median and range of some numbers."""
     if len(values) == 0:
         return "-"
     return f"median {np.median(values):.4g}, {np.min(values):.4g} to {np.max(values):.4g}"
@@ -81,7 +81,7 @@ def _summary_rows(summary: DatasetSummary, names: Sequence[str]) -> Iterator[tup
     yield "width, pixels", _spread(summary.widths)
     yield "height, pixels", _spread(summary.heights)
     yield "image file, kB", _spread(np.asarray(summary.image_bytes) / 1000)
-    yield "objects an image", f"{_spread(summary.objects)}; {counted(summary.objects.count(0), 'image')} without"
+    yield "objects per image", f"{_spread(summary.objects)}; {counted(summary.objects.count(0), 'image')} without"
     sides = np.concatenate([np.zeros((0, 2), np.float32), *summary.box_sides])
     yield "box width", _spread(sides[:, 0])
     yield "box height", _spread(sides[:, 1])

@@ -23,7 +23,7 @@ from dali_ssd.util.optional import explain
 __all__ = ["COMMANDS", "TRACEBACK_VARIABLE", "Command", "main"]
 
 TRACEBACK_VARIABLE = "DALI_SSD_TRACEBACK"
-"""Environment variable; when it is set, errors show Python's traceback instead of one line."""
+"""Environment variable; if it is set, errors show Python's traceback instead of one line."""
 
 _FAILURE = 1
 _USAGE_ERROR = 2
@@ -32,22 +32,22 @@ _BROKEN_PIPE = 141
 
 
 class Command(NamedTuple):
-    """A subcommand: the module that has its `run`, and a line of help."""
+    """A subcommand: the module with its `run`, and a line of help."""
 
     module: str
     help: str
 
 
 COMMANDS = {
-    "demo": Command("dali_ssd.cli.demo", "draw a small data set, train on it, score it, show where the time goes"),
+    "demo": Command("dali_ssd.cli.demo", "draw a small data set, train and score on it, and show where the time goes"),
     "train": Command("dali_ssd.cli.train", "train an SSD from shards, with the option names of GluonCV's train_ssd.py"),
     "eval": Command("dali_ssd.cli.eval", "score trained parameters: VOC07 mAP and COCO AP"),
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
     "index": Command("dali_ssd.cli.index", "rebuild the .idx of a shard"),
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
-    "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as a training sees them"),
-    "inspect": Command("dali_ssd.cli.inspect", "print what a data set or a record holds"),
+    "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as seen in training"),
+    "inspect": Command("dali_ssd.cli.inspect", "print the contents of a data set or a record"),
 }
 
 
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\ndali-ssd: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output is gone; without this the interpreter complains when it flushes at exit.
+        # The reader of our output is gone; without this, the interpreter's flush at exit fails.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except Exception as error:
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _tidy_when_terminated() -> Iterator[None]:
-    """Let SIGTERM unwind the command, which removes its half-written files. Training has a handler of its own."""
+    """Make SIGTERM unwind the command, which removes half-written files. Training has its own handler."""
     home = os.getpid()
 
     def end(number: int, _: object) -> NoReturn:
@@ -133,6 +133,6 @@ def _unknown(name: str) -> str:
 
 
 def _for_people(error: Exception) -> DaliSsdError | OSError | None:
-    """Find the error whose message is enough to act on; None for a bug, which keeps its traceback."""
+    """Return the error whose message is enough to act on; None for a bug, which keeps its traceback."""
     known = explain(error) or error
     return known if isinstance(known, DaliSsdError | OSError) else None

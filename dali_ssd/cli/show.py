@@ -11,7 +11,7 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Draw the PNG and print its path; 0 when done."""
+    """Draw the PNG and print its path; return 0 when done."""
     config = tyro.cli(ShowConfig, args=argv, prog="dali-ssd show")
     classes, tiles = import_module("dali_ssd.visualize.samples").exhibit(config)
     import_module("dali_ssd.visualize.grid").save_grid(tiles, classes, config.out, columns=config.columns)

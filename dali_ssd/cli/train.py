@@ -11,7 +11,7 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Train; 0 when all epochs are done, 128 + the signal's number when a signal ended it after saving."""
+    """Train; return 0 when all epochs are done, 128 + the signal's number if a signal ended it after saving."""
     config = tyro.cli(TrainConfig, args=argv, prog="dali-ssd train")
     result = import_module("dali_ssd.gluon.training.run").train(config)
     code: int = result.exit_code

@@ -1,1 +1,1 @@
-"""Training and scoring an SSD with Gluon: what needs MXNet. README.md follows a training run through it."""
+"""Train and score an SSD with Gluon: everything that needs MXNet. README.md follows a training run through it."""

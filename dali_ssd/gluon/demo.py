@@ -1,4 +1,4 @@
-"""The demo: from drawn shapes to a scored network, with pictures, in a few minutes on two cores."""
+"""Run the demo: from drawn shapes to a scored network, with pictures, in a few minutes on two cores."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _SHARDS = 2
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo found."""
+    """The results of the demo."""
 
     fit: FitResult
     loader_speed: float
-    """Images a second of the loader alone."""
+    """Images per second of the loader alone."""
     scores: Scores | None
-    """None where a signal ended the training."""
+    """None if a signal ended the training run."""
     files: dict[str, Path]
-    """What was written, by description."""
+    """The files written, by description."""
 
 
 def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
-    """Run all steps; `say` is told what happens. Raises DaliSsdError where the folder cannot be written."""
+    """Run all steps and report each to `say`. Raises DaliSsdError if the folder cannot be written."""
     out = Path(config.out)
-    say(f"Drawing {counted(config.train_images, 'image')} to train on and {config.val_images} to score on, into {out}")
+    say(f"Drawing {counted(config.train_images, 'image')} for training and {config.val_images} for scoring into {out}")
     train_shards = write_shapes(out, "train", config.train_images, seed=config.seed, num_shards=_SHARDS)
     val_shards = write_shapes(out, "val", config.val_images, seed=config.seed)
     augmented = out / "augmented.png"
@@ -56,7 +56,7 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     )
     files = {"augmented training images": augmented}
     speed = _loader_speed(config, train_shards)
-    say(f"The loader alone makes {speed:.0f} images/s ready to train on")
+    say(f"The loader alone prepares {speed:.0f} images/s for training")
     training = _training(config, train_shards, val_shards)
     prefix = training.save_prefix + network_name(NETWORK, DATA_SHAPE)
     for earlier in find_checkpoints(prefix):
@@ -95,7 +95,7 @@ def _training(config: DemoConfig, train_shards: Sequence[Path], val_shards: Sequ
 
 
 def _loader_speed(config: DemoConfig, shards: Sequence[Path]) -> float:
-    """Measure an epoch of the loader with nobody training; the first one only warms it up."""
+    """Measure the second epoch of the loader without training; the first one is warm-up."""
     with TrainLoader(
         shards,
         anchors=grid_anchors(DATA_SHAPE),

@@ -1,4 +1,4 @@
-"""Scoring an SSD: its detections of validation batches, and the scores of these."""
+"""Score an SSD: its detections in validation batches, and their scores."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["detect", "evaluate"]
 def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[Detections]]:
     """Yield the detections of each validation batch, boxes clipped to the image.
 
-    A batch has `.data` and `.labels`, lists with one NDArray for each device; labels are (B, M, 6) network pixels,
-    padded with -1. The network is left in its scoring state: call `for_training` before training goes on.
+    A batch has `.data` and `.labels`, lists with one NDArray per device; labels are (B, M, 6) network pixels,
+    padded with -1. The network stays in scoring mode: call `for_training` before training continues.
     """
     for_scoring(net)
     for batch in batches:
-        # All devices are given their work before the first result is waited for.
+        # All devices get their work before the first result is waited for.
         outputs = [net(data) for data in batch.data]
         found = []
         for (ids, scores, boxes), labels in zip(outputs, batch.labels, strict=True):
@@ -37,13 +37,13 @@ def evaluate(
 ) -> Scores:
     """Score a network on validation batches (see `detect`).
 
-    `classes` are the names of the class ids, `metrics` titles of `METRICS`. Raises DatasetError if a label has an id
-    beyond the names.
+    `classes` are the names of the class ids, `metrics` keys of `METRICS`. Raises DatasetError if a label has an id
+    without a name.
     """
     images: list[Detections] = []
     for found in detect(net, batches, data_shape):
         for image in found:
-            check_ids(image, len(classes))  # before the other batches are detected
+            check_ids(image, len(classes))  # before the other batches are run
         images += found
     return score(images, classes, data_shape, metrics)
 

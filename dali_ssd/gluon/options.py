@@ -1,4 +1,4 @@
-"""The options of a training and of the commands around it."""
+"""The options of `train`, `eval` and `demo`."""
 
 from __future__ import annotations
 
@@ -27,56 +27,56 @@ GlobalBatchSize = Annotated[int, tyro.conf.arg(name="batch-size")]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training. Option names and defaults are those of GluonCV's `train_ssd.py` where it has them."""
+    """Train an SSD. Option names and defaults are those of GluonCV's `train_ssd.py` if it has them."""
 
     train: tuple[str, ...] = ()
     """Training shards: paths or globs."""
     val: tuple[str, ...] = ()
-    """Validation shards: paths or globs; without them nothing is scored."""
+    """Validation shards: paths or globs; without them, nothing is scored."""
     classes: ClassNames = ""
     network: str = "vgg16_atrous"
     """Backbone of the SSD in GluonCV's model zoo."""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
     records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
     pretrained_base: Literal["auto", "yes", "no"] = "auto"
-    """Start from the backbone's ImageNet weights; auto: if they can be downloaded."""
+    """Start from the backbone's ImageNet weights; auto: if they are cached or can be downloaded."""
     global_batch_size: GlobalBatchSize = PipelineConfig.batch_size
     """Images per step, over all devices of all processes."""
     num_workers: Workers = 0
-    """Loader threads over all devices; 0: the cores there are, shared with Horovod's other processes here."""
+    """Loader threads over all devices; 0: all cores, shared with Horovod's other processes on this machine."""
     gpus: Gpus = "auto"
     epochs: int = 240
     resume: str = ""
-    """Go on from a checkpoint (everything) or a .params file (parameters only); auto: the newest checkpoint, if any."""
+    """Checkpoint (everything) or .params file (parameters only) to resume from; auto: the newest checkpoint, if any."""
     start_epoch: int = 0
     """First epoch when resuming from a .params file."""
     lr: float = 0.001
     lr_decay: float = 0.1
-    """Factor of the learning rate at each of the epochs of lr_decay_epoch."""
+    """Factor applied to the learning rate at each epoch of --lr-decay-epoch."""
     lr_decay_epoch: str = "160,200"
     """Epochs at which the learning rate decays."""
     momentum: float = 0.9
     wd: float = 0.0005
     """Weight decay."""
     log_interval: int = 100
-    """Steps between two log lines; 0 leaves them out."""
+    """Steps between two log lines; 0: none."""
     save_prefix: str = ""
-    """What names of saved files begin with: a folder with a slash at its end, or more; the network's name follows."""
+    """Prefix of the names of saved files, such as a folder with a slash at its end; the network's name follows."""
     save_interval: int = 10
-    """Epochs between two parameter files; 0 leaves them out. With --val, the best are saved always."""
+    """Epochs between two parameter files; 0: none. With --val, the best parameters are always saved."""
     val_interval: int = 1
     """Epochs between two validations."""
     checkpoint_every: int = 0
     """Steps between two checkpoints; 0: one at the end of each epoch."""
     checkpoint_keep: int = 2
-    """Newest checkpoints to keep."""
+    """Number of newest checkpoints to keep."""
     seed: int = 233
     syncbn: bool = False
     """Normalize over the batches of all devices together."""
     amp: bool = False
-    """Mixed precision by MXNet's AMP; needs a GPU."""
+    """Train in mixed precision with MXNet's AMP; needs a GPU."""
     horovod: bool = False
-    """Train in Horovod's processes, one GPU each; gpus is ignored."""
+    """Train in Horovod's processes, one GPU each; --gpus is ignored."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -92,13 +92,13 @@ class TrainConfig:
         if not self.lr < float("inf"):
             faults.append(f"lr must be finite, not {self.lr!r}")
         if self.start_epoch >= max(self.epochs, 1):
-            faults.append(f"start_epoch {self.start_epoch} leaves nothing to do of {counted(self.epochs, 'epoch')}")
+            faults.append(f"start_epoch {self.start_epoch} leaves none of {counted(self.epochs, 'epoch')} to train")
         raise_all(self, faults)
 
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Score trained parameters: VOC07 mAP, and COCO AP by pycocotools."""
+    """Score trained parameters: VOC07 mAP, and COCO AP with pycocotools."""
 
     params: str
     """Parameter file (.params), or a checkpoint of `dali-ssd train`."""
@@ -106,23 +106,23 @@ class EvalConfig:
     """Shards to score on: paths or globs."""
     classes: ClassNames = ""
     network: str = "vgg16_atrous"
-    """Backbone that the parameters were trained with."""
+    """Backbone of the trained network."""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
     """As in the training run."""
     records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
     batch_size: int = PipelineConfig.batch_size
     """Images per batch, over all devices."""
     num_workers: Workers = 0
-    """Loader threads over all devices; 0 takes what the machine has."""
+    """Loader threads over all devices; 0: all cores."""
     gpus: Gpus = "auto"
     json: str = ""
     """Write the scores to this file."""
     draw: str = ""
     """Draw the detections of the first images into this PNG."""
     images: int = 16
-    """Images to draw."""
+    """Number of images to draw."""
     min_score: float = 0.4
-    """Score from which a detection is drawn."""
+    """Lowest score of a detection that is drawn."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -131,7 +131,7 @@ class EvalConfig:
 
 
 def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
-    """Return what the options say of recipe and size. Raises ConfigError if no network takes what it renders."""
+    """Return the recipe of the options. Raises ConfigError if no network takes the input that it renders."""
     recipe = asked_recipe(config.input)
     image = recipe.image
     if (image.layout, image.dtype) != ("NCHW", "float32"):
@@ -144,7 +144,7 @@ def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Draw a small detection set, train on it, score it on images it has not seen, and show where the time goes."""
+    """Draw a small detection set, train on it, score on other images, and show where the time goes."""
 
     out: str = "demo"
     """Folder for shards, parameters and pictures; files of an earlier demo in it are replaced."""
@@ -154,7 +154,7 @@ class DemoConfig:
     val_images: int = 160
     batch_size: int = 16
     num_workers: Workers = 0
-    """Loader threads; 0 takes what the machine has."""
+    """Loader threads; 0: all cores."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Scoring a parameter file from options."""
+"""Score a parameter file."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Scoring:
 
 
 def score_file(config: EvalConfig) -> Scoring:
-    """Score parameters as the options say.
+    """Score the parameters that the options name.
 
-    Raises CheckpointError where the parameters do not fit, DatasetError where there is no object to find.
+    Raises CheckpointError if the parameters do not fit, DatasetError if there is no object to find.
     """
     if not config.val:
         raise ConfigError("no shards to score on; give them with --val")
@@ -81,7 +81,7 @@ def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: in
 
 
 def _load(net: Any, path: Path, devices: Sequence[Any], recipe: Recipe) -> None:
-    """Load parameters. Raises CheckpointError if they are a checkpoint's that was trained with other numbers."""
+    """Load parameters. Raises CheckpointError if their checkpoint was trained with other numbers."""
     if path.suffix != SUFFIX:
         load_parameters(net, path, list(devices))
         return
@@ -90,5 +90,5 @@ def _load(net: Any, path: Path, devices: Sequence[Any], recipe: Recipe) -> None:
     theirs = {name: meta["identity"][name] for name in here if name in meta["identity"]}
     differ = [f"{name} {value} and not {here[name]}" for name, value in theirs.items() if value != here[name]]
     if differ:
-        raise CheckpointError(f"{path} was trained with {', '.join(differ)}; give the --recipe of its training")
+        raise CheckpointError(f"{path} was trained with {', '.join(differ)}; give the --recipe of its training run")
     restore_parameters(net, arrays)

@@ -118,7 +118,7 @@ def test_a_second_interrupt_leaves_at_once(shard: Path, whole: Training, tmp_pat
     process.send_signal(signal.SIGINT)
     stderr = process.stderr
     assert stderr is not None  # asked for
-    wait_until(lambda: "a second one leaves at once" in stderr.readline())
+    wait_until(lambda: "a second signal quits at once" in stderr.readline())
     wait_until(lambda: training.half_written)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -103,7 +103,7 @@ def test_a_training_that_goes_back_keeps_what_it_saves(
     assert train(shards, tmp_path, *options) == 0
     older, newest = find_checkpoints(f"{tmp_path}/{NAME}")
     assert train(shards, tmp_path, *options, "--resume", str(older), "--lr", "0.0001") == 0
-    assert f"Set aside, since this training goes on from before it: {newest}.abandoned" in capfd.readouterr().err
+    assert f"Set aside, since this training run goes on from before it: {newest}.abandoned" in capfd.readouterr().err
     assert find_checkpoints(f"{tmp_path}/{NAME}") == [older, newest] and Path(f"{newest}.abandoned").is_file()
     assert not same_weights(newest, Path(f"{newest}.abandoned"))
 

@@ -172,7 +172,7 @@ def test_what_is_installed_without_extras() -> None:
 
 
 def test_readme_has_every_extra() -> None:
-    table = read(ROOT / "README.md").partition("| extra | what it brings |\n")[2].partition("\n\n")[0]
+    table = read(ROOT / "README.md").partition("| extra | what it installs |\n")[2].partition("\n\n")[0]
     named = [name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert sorted(named) == sorted(project()["optional-dependencies"])
 

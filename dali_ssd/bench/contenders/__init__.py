@@ -1,7 +1,7 @@
-"""One module a contender: each has `batches(work, anchors)`, which yields batches of the same records without end.
+"""One module per contender: each has `batches(work, anchors)`, which endlessly yields batches of the same records.
 
-Modules are imported when they run, in a process of their own, so that a contender whose library is missing is one
-failed row of the table.
+Modules are imported when they run, in a process of their own, so a contender whose library is missing only makes its
+own row of the table fail.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ __all__ = ["CONTENDERS", "NO_TARGETS", "load"]
 
 CONTENDERS = {
     "dali_ssd": "TrainLoader of this package",
-    "gluoncv": "GluonCV's RecordFileDetection + SSDDefaultTrainTransform in Gluon's DataLoader, a process a thread",
+    "gluoncv": "GluonCV's RecordFileDetection + SSDDefaultTrainTransform in Gluon's DataLoader, one process per thread",
     "mxnet": "MXNet's ImageDetRecordIter: makes no targets; caps its decoding threads at cores / 2 - 1, but at least 1",
     "stock": "DALI's own operators in GluonCV's order: decode all, color, expand, crop, resize, box_encoder",
     "decode": "DALI decoding whole images and nothing else: the limit",
-    "synthetic": "one constant batch again and again: the loop around a loader",
+    "synthetic": "one constant batch again and again: only the loop around a loader",
 }
-"""Name of each contender, which is also its module here, and what it is."""
+"""Each contender, by the name of its module here, with a description."""
 
 NO_TARGETS = ("mxnet", "decode")
 """Contenders whose batches cannot train a network."""

@@ -1,4 +1,4 @@
-"""This package's TrainLoader, as a training uses it."""
+"""This package's TrainLoader, as a training run uses it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
 
 @contextmanager
 def _threads_on_cores(count: int) -> Iterator[None]:
-    """Threads that are started within run on `count` cores: each pipeline has one, also where fewer are asked for."""
+    """Restrict threads started within to `count` cores: each pipeline has a thread, even if fewer are asked for."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(cores)[:count])
     try:

@@ -1,4 +1,4 @@
-"""DALI decoding whole images and nothing else: on the CPU libjpeg-turbo, on a GPU nvJPEG. The limit of any loader."""
+"""DALI decoding whole images only, by libjpeg-turbo on the CPU and nvJPEG on a GPU: the limit of such loaders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["batches"]
 
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
-    """Yield batches that hold nothing: the images differ in size, and only their decoding is timed."""
+    """Yield empty batches: the images differ in size, and only their decoding is timed."""
     pipeline = _pipeline(work, **pipeline_options(work))
     pipeline.build()
     while True:

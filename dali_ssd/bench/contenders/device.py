@@ -1,4 +1,4 @@
-"""Whose arrays batches are, and where they must end up: MXNet's, or NumPy's on the host where there is no MXNet."""
+"""The framework and device of batches: MXNet's arrays, or NumPy's on the host if MXNet is not installed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["best_device", "context", "framework", "to_device"]
 
 
 def framework() -> FrameworkName:
-    """Return whose arrays the contenders hand over that can do without MXNet; it is the same work for both."""
+    """Return the framework of contenders that can do without MXNet; the work is the same for both."""
     return "mxnet" if find_spec("mxnet") else "dlpack"
 
 
 def best_device() -> Literal["cpu", "gpu"]:
-    """Return `gpu` if MXNet can use one."""
+    """Return `gpu` if MXNet can use one, else `cpu`."""
     return "gpu" if framework() == "mxnet" and require("mxnet").context.num_gpus() else "cpu"
 
 

@@ -1,4 +1,4 @@
-"""GluonCV's own way to feed an SSD from record files, as its training script does it: a process for each thread."""
+"""GluonCV's way to feed an SSD from record files, as in its training script: one process per thread."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
 
 
 def _check_shared_memory(work: Work, anchors: int) -> None:
-    """Raise ConfigError where batches do not fit into shared memory: a worker would die, and MXNet wait for it."""
+    """Raise ConfigError if batches do not fit into shared memory: a worker would die, and MXNet wait for it forever."""
     pixels, targets = 3 * work.data_shape**2, 5 * anchors
-    # A worker is asked for two batches ahead, and the consumer holds one.
+    # Each worker prepares two batches ahead, and the consumer holds one.
     needed = (2 * work.threads + 1) * work.batch_size * (pixels + targets) * 4
     free = shutil.disk_usage(_SHARED_MEMORY).free
     if free < needed:
@@ -56,7 +56,7 @@ def _check_shared_memory(work: Work, anchors: int) -> None:
 
 
 class _Chain(gluon.data.Dataset):  # type: ignore[misc]
-    """Several data sets one after the other, which Gluon has no class for."""
+    """Several data sets one after the other; Gluon has no class for it."""
 
     def __init__(self, parts: list[Any]) -> None:
         self._parts = parts
@@ -71,7 +71,7 @@ class _Chain(gluon.data.Dataset):  # type: ignore[misc]
 
 
 def _stage(work: Work) -> list[Path]:
-    """Link each shard beside its index, where GluonCV looks for it: shards may lie in a folder without indexes."""
+    """Link each shard beside its index, where GluonCV looks for it: the shards' folder may have no indexes."""
     staged = []
     for number, shard in enumerate(work.shards):
         link = Path(work.folder) / f"gluoncv-{number}.rec"

@@ -1,7 +1,7 @@
-"""MXNet's own detection iterator, with the augmentation it has set as near to GluonCV's as it goes.
+"""MXNet's own detection iterator, with its augmentation set as close to GluonCV's as possible.
 
 It makes no training targets (its labels are padded boxes), so it does less than the others. Its color changes work on
-HLS values, its crops know no mirror image of "all boxes", and its decoding threads are capped at half the cores less
+HLS values, its crops have no condition on all boxes, and its decoding threads are capped at half the cores less
 one, whatever is asked for.
 """
 
@@ -49,7 +49,7 @@ def _normalization() -> dict[str, float]:
 
 
 def _color(augment: AugmentConfig) -> dict[str, float]:
-    """Largest changes of hue (OpenCV's 0..180), saturation and lightness (of 255) and contrast (a share)."""
+    """Return the largest changes of hue (OpenCV's 0..180), saturation and lightness (of 255) and contrast (a share)."""
     names = ("hue", "saturation", "illumination", "contrast")
     probabilities = {f"random_{name}_prob": augment.color_probability for name in names}
     return probabilities | {
@@ -64,12 +64,12 @@ def _geometry(augment: AugmentConfig) -> dict[str, object]:
     samplers = len(augment.crop_min_iou)
     crop: dict[str, object] = {
         "num_crop_sampler": samplers,
-        # As often as GluonCV, which takes the whole image as one more candidate.
+        # As often as in GluonCV, where the whole image is one more candidate.
         "rand_crop_prob": samplers / (samplers + 1),
         "min_crop_overlaps": augment.crop_min_iou,
         "max_crop_trials": (augment.crop_attempts,) * samplers,
     }
-    # Every option of a sampler must be given for each of them.
+    # Every option must be given once per sampler.
     for option, value in {
         "min_crop_scales": augment.crop_scale[0],
         "max_crop_scales": augment.crop_scale[1],

@@ -1,4 +1,4 @@
-"""How the DALI contenders that are not this package's loader read records, and the options of their pipelines."""
+"""Record reader and pipeline options of the DALI contenders other than this package's loader."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def records(work: Work) -> tuple[Any, Any]:
 
 
 def pipeline_options(work: Work) -> dict[str, Any]:
-    """Return the options of a DALI pipeline that does this work."""
+    """Return the options of a DALI pipeline for this work."""
     return {
         "batch_size": work.batch_size,
         "num_threads": work.threads,

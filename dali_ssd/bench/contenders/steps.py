@@ -1,4 +1,4 @@
-"""dali_ssd's pipeline up to one of its steps: what each adds to the one before is what it costs."""
+"""dali_ssd's pipeline up to one of its steps; the difference between two steps is the cost of the later one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["batches"]
 
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
-    """Yield batches that hold nothing, each after the pipeline has run up to the step `work.until`."""
+    """Yield empty batches, each after the pipeline has run up to the step `work.until`."""
     if work.until == "hand over":
         yield from load("dali_ssd").batches(work, anchors)
     report = inspect_shards(work.shards)

@@ -1,7 +1,7 @@
-"""DALI's own operators in GluonCV's order: the pipeline one gets by writing GluonCV's transform down step by step.
+"""DALI's own operators in GluonCV's order: GluonCV's transform translated step by step.
 
 Decode the whole image, change its color, paste it on a larger canvas, cut out the crop, resize, mirror and normalize,
-encode the targets. Nothing is left out, expand included.
+encode the targets. Nothing is left out, not even expand.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _change_color(images: Any, augment: AugmentConfig) -> Any:
         chosen = fn.random.coin_flip(probability=augment.color_probability)
         return chosen * fn.random.uniform(range=[low, high]) + (1 - chosen) * neutral
 
-    # A shift of mid-gray as a factor: the operator has no shift, and one more pass would be work it can do without.
+    # The brightness shift as a factor at mid-gray: the operator has no shift, and a separate pass would cost more.
     change = augment.brightness / 128
     return fn.color_twist(
         images,

@@ -1,4 +1,4 @@
-"""One constant batch again and again, as if data cost nothing: what is left is the loop around a loader."""
+"""One constant batch again and again, as if data cost nothing: this measures the loop around a loader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["batches"]
 
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
-    """Yield the same batch for ever: noise as data, and a few positive anchors an image so that every loss has work."""
+    """Yield the same batch forever: noise as data, and a few positive anchors per image for all losses."""
     rng = np.random.default_rng(work.seed)
     shape = (work.batch_size, len(anchors))
     cls_targets = (rng.random(shape) < 0.003).astype(np.float32)

@@ -1,7 +1,7 @@
 """The process that measures one contender once: `python -m dali_ssd.bench.measuring.child REQUEST RESULT PARENT`.
 
-REQUEST and RESULT are JSON files, PARENT is the process that waits. The result goes to a file, since the libraries that
-are measured print what they like.
+REQUEST and RESULT are JSON files, PARENT is the id of the process that waits. The result goes to a file because the
+measured libraries print to stdout.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Request:
-    """What a child is asked to measure."""
+    """A measurement for the child process."""
 
     contender: str
     work: Work
     window: Window
     network: str = ""
-    """Backbone to train with the contender's batches; empty: only load."""
+    """Backbone to train on the contender's batches; empty: only load."""
 
     @classmethod
     def read(cls, path: Path) -> Request:
-        """Read what `asdict` and JSON have made of a request."""
+        """Read a request that was written as JSON from `asdict`."""
         fields = json.loads(path.read_text())
         work, window = fields.pop("work"), fields.pop("window")
         work["shards"] = tuple(work["shards"])
@@ -49,21 +49,21 @@ class Request:
 
 def main(request: Path, result: Path) -> int:
     """Measure and write `{"measured": ...}`, or `{"error": one line}` if the contender fails; return the exit code."""
-    choose_host_pool()  # DALI's own peers have it as the loaders have it
+    choose_host_pool()  # the same pool for all contenders that use DALI
     try:
         asked = Request.read(request)
         answer: dict[str, object] = {"measured": asdict(measure(_batches(asked), asked.window))}
     except Exception as error:
         traceback.print_exc()
         lines = str(error).strip().splitlines() or [""]
-        kind = "" if isinstance(error, DaliSsdError) else f"{type(error).__name__}: "  # our own say what to do
+        kind = "" if isinstance(error, DaliSsdError) else f"{type(error).__name__}: "  # our own errors say what to do
         answer = {"error": f"{kind}{lines[0]}"}
     result.write_text(json.dumps(answer))
     return 1 if "error" in answer else 0
 
 
 def _end_with_parent(parent: int) -> None:
-    """Let the kernel end this process when the one that started it dies, in whatever way."""
+    """Make the kernel end this process when its parent dies, however it dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -83,5 +83,5 @@ if __name__ == "__main__":
     code = main(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stdout.flush()
     sys.stderr.flush()
-    # Everything is measured and written: what libraries do at exit, such as waiting for workers, is nobody's concern.
+    # The result is written: skip what libraries do at exit, such as waiting for workers.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What `nvidia-smi` says about the GPUs; nothing where there is none."""
+"""Readings of the GPUs by `nvidia-smi`; none on a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ __all__ = ["GpuReading", "gpu_names", "read_gpu"]
 
 @dataclass(frozen=True)
 class GpuReading:
-    """The first GPU that CUDA sees, at one moment."""
+    """A reading of the first GPU that CUDA sees."""
 
     utilization: float
-    """Percent of the time in which a kernel ran, as `nvidia-smi` reports it."""
+    """Percent of the time during which a kernel ran, as `nvidia-smi` reports it."""
     memory_mb: float
-    """Memory in use, by all processes."""
+    """Memory in use by all processes."""
 
 
 def gpu_names() -> list[str]:
-    """Name, memory and driver version of each GPU, as one text each."""
+    """Return name, memory and driver version of each GPU, as one string per GPU."""
     return [
         f"{name}, {memory} MiB, driver {driver}" for name, memory, driver in _query("name,memory.total,driver_version")
     ]
 
 
 def read_gpu() -> GpuReading | None:
-    """Read utilization and memory of the first GPU; None where it does not say."""
+    """Read utilization and memory of the first GPU; return None if it does not report them."""
     for row in _query("utilization.gpu,memory.used"):
         try:
             utilization, memory = map(float, row)
@@ -39,7 +39,7 @@ def read_gpu() -> GpuReading | None:
 
 
 def _query(fields: str) -> list[list[str]]:
-    """Ask for `fields` of every GPU; an empty list where there is none or the tool does not answer."""
+    """Query `fields` of every GPU; return an empty list if there is none or the tool fails."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

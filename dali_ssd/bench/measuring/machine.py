@@ -1,4 +1,4 @@
-"""What the numbers depend on besides the code: versions and the machine."""
+"""The machine and the versions of libraries, on which the numbers depend."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DISTRIBUTIONS = {
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine and how busy it was when the benchmark began."""
+    """The machine, and its load before the benchmark."""
 
     cpu: str
     cores: int
@@ -34,20 +34,20 @@ class Machine:
     memory_gb: float
     """In 10^9 bytes."""
     load: float
-    """Processes that wanted to run, on average over the minute before; the benchmark itself has not begun then."""
+    """Load average over the minute before the benchmark began."""
     system: str
     gpus: list[str] = field(default_factory=list)
 
 
 def describe_machine() -> Machine:
-    """Describe the machine this runs on."""
+    """Describe this machine."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     load = os.getloadavg()[0]
     return Machine(_cpu_model(), available_cores(), memory / 1e9, load, platform.platform(), gpu_names())
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of everything that is compared or that the speed depends on, `not installed` where so."""
+    """Return the versions of the libraries that are compared or affect the speed, or `not installed`."""
     found = {"dali_ssd": __version__, "python": platform.python_version()}
     return found | {name: _first_version(candidates) for name, candidates in _DISTRIBUTIONS.items()}
 

@@ -18,20 +18,20 @@ class Window:
     """How long a contender is measured."""
 
     warmup: int = 8
-    """Least batches before the window: enough to use up what was prepared ahead."""
+    """Fewest batches before the window: enough to use up what was prepared ahead."""
     warmup_seconds: float = 5.0
-    """Least seconds of these: with photos of 1280 px, DALI's buffers grow for the first 4 s."""
+    """Fewest seconds before the window: with photos of 1280 px, DALI's buffers grow for the first 4 s."""
     seconds: float = 8.0
-    """Least length of the window."""
+    """Shortest window in seconds."""
     min_batches: int = 16
-    """Least batches in the window; workers deliver in bursts, which a short window would count wrongly."""
+    """Fewest batches in the window; workers deliver in bursts, which a short window would count wrongly."""
     max_batches: int = 100_000
-    """Most batches in the window, and for the sake of `warmup_seconds`: for a contender that takes no time at all."""
+    """Most batches in the window, and in the warm-up: for a contender that takes no time at all."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a contender did in its window."""
+    """The measurement of a contender in its window."""
 
     images: int
     seconds: float
@@ -40,7 +40,7 @@ class Measured:
     first_batch: float
     """Time of the first batch on the machine's monotonic clock, in seconds."""
     began: float
-    """Begin of the window on the same clock."""
+    """Start of the window on the same clock."""
     ended: float
 
 

@@ -1,4 +1,4 @@
-"""Run one contender once in a process of its own, and say what came of it, whatever happens to that process."""
+"""Run one contender once in a process of its own, and return its outcome, whatever happens to that process."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of a contender gave: either numbers or an error."""
+    """The outcome of one run of a contender: either numbers or an error."""
 
     images_per_second: float = 0.0
     cpu_ms_per_image: float = 0.0
-    """CPU milliseconds, of the process and its workers, an image."""
+    """CPU milliseconds of the process and its workers per image."""
     cores: float = 0.0
     """Cores kept busy: CPU seconds over seconds."""
     peak_memory_mb: float = 0.0
@@ -47,7 +47,7 @@ class Outcome:
 
 
 def run_child(request: Request, timeout: float) -> Outcome:
-    """Measure what `request` asks for in a fresh process, which is ended after `timeout` seconds."""
+    """Measure `request` in a fresh process, which is ended after `timeout` seconds."""
     with tempfile.TemporaryDirectory(prefix="dali-ssd-bench-") as folder:
         return _run_in(Path(folder), request, timeout)
 
@@ -74,7 +74,7 @@ def _run_in(folder: Path, request: Request, timeout: float) -> Outcome:
 
 
 def _start(asked: Path, answer: Path, output: Any) -> subprocess.Popen[bytes]:
-    # The child must find this very package, also when it is run from a checkout that is not installed.
+    # The child must import this package, also from a checkout that is not installed.
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-m", "dali_ssd.bench.measuring.child", str(asked), str(answer), str(os.getpid())],
@@ -87,13 +87,13 @@ def _start(asked: Path, answer: Path, output: Any) -> subprocess.Popen[bytes]:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the child and whatever it started: worker processes can outlive it."""
+    """End the child and all processes that it started: workers can outlive it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _last_words(code: int, log: Path) -> str:
-    """Explain a process that ended without an answer, such as one that was killed for lack of memory."""
+    """Explain why a process ended without an answer, for example if it was killed for lack of memory."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return f"the process {how}" + (f": {lines[-1].strip()}" if lines else "")

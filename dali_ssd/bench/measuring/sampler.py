@@ -1,4 +1,4 @@
-"""A thread that watches a process from outside: memory of its tree, and the GPU if there is one."""
+"""Sample a process from outside: the memory of its tree, and the GPU if there is one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Sampler"]
 
 
 class Sampler:
-    """Context manager that samples the memory of a process and its descendants every `interval` seconds, the GPU each.
+    """Context manager that samples the memory of a process tree every `interval` seconds, and the GPU every second.
 
-    To add up the pages of a process takes the kernel some 20 ms a gigabyte, in which the process cannot get new ones:
-    at one sample a second that is 1% of two cores, and more for those who use more memory.
+    Adding up the pages of a process takes the kernel some 20 ms per gigabyte, during which the process gets no new
+    ones: with one sample per second that is 1% of two cores, and more for contenders that use more memory.
     """
 
     def __init__(self, pid: int, interval: float = 4.0) -> None:
@@ -44,7 +44,7 @@ class Sampler:
 
     def _watch(self) -> None:
         has_gpu = True
-        # A process that ends within the first interval must not look as if it had used no memory.
+        # The first samples come sooner, so that a process that ends within the first interval has one.
         wait, due = self._interval / 64, 0.0
         while not self._stop.wait(min(wait, 1.0)):
             if time.monotonic() >= due:

@@ -1,1 +1,1 @@
-"""What a benchmark leaves: the record, its summary, a table and a picture."""
+"""The results of a benchmark: the record, its summary, a table and a picture."""

@@ -1,4 +1,4 @@
-"""The result as PNG: bars with their spread, and curves over threads and batch sizes where there are several."""
+"""Draw the results as PNG: bars with their spread, or curves over threads and batch sizes if there are several."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["plot_record"]
 _MINE, _OTHERS, _INK = "#2563eb", "#9ca3af", "#374151"
 _CURVES = ("#ea8a12", "#15803d", "#9333ea", "#dc2626", "#0891b2")
 _FREE = "synthetic"
-"""Costs nothing, so in a picture of loading it would only push the others to the axis."""
+"""Takes no time, so in a plot of loading it would only shrink the other bars."""
 
 
 def plot_record(record: BenchResult, path: Path) -> None:
@@ -56,7 +56,7 @@ def _fill_with_steps(figure: Any, steps: Sequence[StepCost]) -> None:
     axes = figure.add_subplot()
     bars = [(step.step, step.cost, format_number(step.cost.median)) for step in steps if step.cost is not None]
     _draw_spreads(axes, bars, [_MINE] * len(bars))
-    axes.set_xlabel("CPU ms an image on one thread (median; lines: lowest to highest)")
+    axes.set_xlabel("CPU ms per image on one thread (median; lines: lowest to highest)")
 
 
 def _check_any(shown: Sequence[object]) -> None:
@@ -83,7 +83,7 @@ def _draw_bars(axes: Any, rows: Sequence[Row]) -> None:
 
 
 def _draw_spreads(axes: Any, bars: Sequence[tuple[str, Spread, str]], colors: Sequence[str]) -> None:
-    """Draw one bar each for (name, spread, label), the first on top."""
+    """Draw one bar per (name, spread, label), the first on top."""
     spreads = [spread for _, spread, _ in bars]
     errors = [[it.median - it.low for it in spreads], [it.high - it.median for it in spreads]]
     medians = [it.median for it in spreads]
@@ -104,7 +104,7 @@ def _label(row: Row) -> str:
 
 
 def _draw_curves(axes: Any, rows: Sequence[Row], axis: str) -> None:
-    """Speed over one setting, at the largest value of the other."""
+    """Draw the speed over one setting, at the largest value of the other."""
     other = "batch_size" if axis == "threads" else "threads"
     fixed = _values(rows, other)[-1]
     names = dict.fromkeys(row.trial.contender for row in rows)

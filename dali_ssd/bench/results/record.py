@@ -1,4 +1,4 @@
-"""The record of an experiment: everything a reader needs to judge the numbers, or to repeat them, as JSON."""
+"""The record of an experiment as JSON: everything needed to judge the numbers or to repeat them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class BenchResult:
     """One experiment."""
 
     command: list[str]
-    """The command line that made it."""
+    """Command line of the experiment."""
     date: str
-    """When it began, in ISO format with the time zone."""
+    """Start in ISO format with the time zone."""
     task: str
-    """What was measured: `load`, `train` and the network, or `steps`."""
+    """Measured task: `load`, `train` and the network, or `steps`."""
     data_shape: int
     device: str
     versions: dict[str, str]
@@ -39,7 +39,7 @@ class BenchResult:
 
 
 def write_record(path: Path, record: BenchResult) -> None:
-    """Write a record, with its summary for readers that do not want to compute it, whole or not at all."""
+    """Write a record and its summary, whole or not at all."""
     rows = [asdict(row) for row in summarize(record.runs)]
     with atomic_open(path, "w") as file:
         json.dump({"format": _FORMAT, **asdict(record), "summary": rows}, file, indent=1)
@@ -47,7 +47,7 @@ def write_record(path: Path, record: BenchResult) -> None:
 
 
 def read_record(path: Path) -> BenchResult:
-    """Read what `write_record` wrote. Raises DatasetError if the file is missing or something else."""
+    """Read what `write_record` wrote. Raises DatasetError if the file is missing or not a record."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         if fields.pop("format") != _FORMAT:

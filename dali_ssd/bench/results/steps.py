@@ -1,4 +1,4 @@
-"""What each step of dali_ssd's pipeline costs: the difference to the pipeline that ends one step before."""
+"""The cost of each step of dali_ssd's pipeline: the difference from the pipeline that ends one step before."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ CONTENDER = "dali_ssd.bench.contenders.steps"
 
 STEPS = {
     "read": "read records in random order",
-    "plan": "parse the label, draw view and colors, move the boxes",
-    "place": "for a GPU: place what the view shows for DALI's operators, the last that the host does",
-    "decode": "decode what the view shows",
-    "render": "resample, place, mirror, color and normalize it",
+    "plan": "parse the label, draw view and colors, transform the boxes",
+    "place": "for a GPU: place the view for DALI's operators, the last step on the host",
+    "decode": "decode the part of the image in the view",
+    "render": "resample, place, mirror, color and normalize the pixels",
     "encode": "make the training targets",
-    "hand over": "hand the batch to MXNet: the whole TrainLoader",
+    "hand over": "return the batch as arrays of the framework: the whole TrainLoader",
 }
-"""The steps in the order of the data, and what they do."""
+"""The steps in the order of the data, with descriptions."""
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """One step's part of the time."""
+    """The cost of one step."""
 
     step: str
     cost: Spread | None
-    """CPU milliseconds an image that the step adds, from runs of the same round; may fall below 0 by noise."""
+    """CPU milliseconds per image that the step adds, from runs of the same round; noise may make it negative."""
     total: Spread | None
-    """CPU milliseconds an image up to and with this step."""
+    """CPU milliseconds per image up to and including this step."""
     speed: Spread | None
-    """Images a second if the pipeline ended here."""
+    """Images per second if the pipeline ended here."""
     error: str = ""
 
 
@@ -62,5 +62,5 @@ def _cost(step: str, before: str | None, runs: Sequence[Run]) -> StepCost:
 
 
 def _outcomes(step: str | None, runs: Sequence[Run]) -> dict[int, Outcome]:
-    """Return what worked of a step, by round."""
+    """Return the successful runs of a step by round."""
     return {run.round: run.outcome for run in runs if run.trial.contender == step and not run.outcome.error}

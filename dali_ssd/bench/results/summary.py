@@ -1,4 +1,4 @@
-"""Medians and spreads of the runs, and ratios that are taken within a round before anything is averaged."""
+"""Medians and spreads of the runs, and ratios within each round, taken before the median."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """A trial over all its rounds. What could not be measured is None."""
+    """A trial over all its rounds; None for what could not be measured."""
 
     trial: Trial
     rounds: int
     """Rounds that gave numbers."""
     speed: Spread | None
-    """Images a second."""
+    """Images per second."""
     ratio: Spread | None
-    """How many times as fast the reference is with the same setting: ratios of the same round."""
+    """Speed of the reference with the same setting over this one, within the same round."""
     cpu_ms_per_image: float | None
     cores: float | None
     peak_memory_mb: float | None
@@ -51,7 +51,7 @@ class Row:
 
 
 def summarize(runs: Sequence[Run], reference: str = REFERENCE) -> list[Row]:
-    """Return a row for each trial, in the order of their first runs."""
+    """Return one row per trial, in the order of their first runs."""
     trials = dict.fromkeys(run.trial for run in runs)
     return [_row(trial, runs, Trial(reference, trial.threads, trial.batch_size)) for trial in trials]
 

@@ -1,4 +1,4 @@
-"""The result as text: a table on a terminal, the same in plain columns where there is none."""
+"""Print the results: a table on a terminal, and plain columns elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dali_ssd.util.words import counted
 __all__ = ["format_number", "print_record"]
 
 _WIDTH = 160
-"""Columns of the table in a log, where no terminal says how many there are."""
+"""Width of the table in characters if the output is not a terminal."""
 
 
 def print_record(record: BenchResult, stream: TextIO) -> None:
@@ -37,7 +37,7 @@ def print_record(record: BenchResult, stream: TextIO) -> None:
 
 
 def format_number(value: float) -> str:
-    """Write a number with three digits that count, and as many zeros as it takes."""
+    """Format a number with three significant digits."""
     if value >= 1000:
         return f"{round(value, 3 - len(str(int(value)))):,.0f}"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -67,7 +67,7 @@ def _new_table(plain: bool) -> Table:
 
 
 def _fill(table: Table, rows: Sequence[Row]) -> list[str]:
-    """Put the contenders into the table and return what is to be said below it."""
+    """Fill the table with the contenders and return the lines below it."""
     _add_columns(table, "contender", _titles(rows))
     for row in rows:
         table.add_row(row.trial.contender, *_cells(row, rows))
@@ -75,7 +75,7 @@ def _fill(table: Table, rows: Sequence[Row]) -> list[str]:
 
 
 def _fill_steps(table: Table, steps: Sequence[StepCost]) -> list[str]:
-    """The same for the steps of the pipeline."""
+    """Fill the table with the steps of the pipeline and return the lines below it."""
     _add_columns(table, "step", ["CPU ms/image", "low - high", "with all before", "images/s up to here"])
     for step in steps:
         ends = [format_number(spread.median) if spread else "" for spread in (step.total, step.speed)]

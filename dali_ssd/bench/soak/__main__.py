@@ -1,4 +1,4 @@
-"""`python -m dali_ssd.bench.soak`: run, write the report, and say how it went."""
+"""`python -m dali_ssd.bench.soak`: run, write the report, and print the verdict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROGRAM = "python -m dali_ssd.bench.soak"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Soak and return the exit code that `SoakConfig` describes; 2 for options that cannot work."""
+    """Run the soak and return the exit code that `SoakConfig` describes; 2 for options that cannot work."""
     options = list(sys.argv[1:] if argv is None else argv)
     try:
         config = tyro.cli(SoakConfig, args=options, prog=_PROGRAM)

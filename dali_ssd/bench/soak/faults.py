@@ -1,4 +1,4 @@
-"""Shards with faults: drawn records, some damaged in every way that must be found, some unusual but fine."""
+"""Shards with planted faults: drawn records, of which some are bad in every known way, and some unusual but good."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dali_ssd.synthetic import write_shapes
 __all__ = ["BAD", "BROKEN_FRAME", "UNUSUAL", "Planted", "Record", "plant"]
 
 Record: TypeAlias = tuple[str, int]
-"""Name of the shard and key of the record."""
+"""Name of the shard, and key of the record."""
 Change: TypeAlias = Callable[[Header, bytes], tuple[Header, bytes]]
 
 _SHARDS = 4
@@ -33,17 +33,17 @@ def _image(change: Callable[[bytes], bytes]) -> Change:
 
 
 def _label(*words: float) -> Change:
-    """A label of exactly these numbers."""
+    """Return a change that sets the label to exactly these numbers."""
     return lambda header, image: (replace(header, label=np.array(words, np.float32)), image)
 
 
 def _object(*row: float) -> Change:
-    """A label with one sound object, and one of class id xmin ymin xmax ymax."""
+    """Return a change that sets a label with one good object, and one of class id xmin ymin xmax ymax."""
     return _label(*build_label([_BOX], [0]), *row)
 
 
 def _without_pixels(jpeg: bytes) -> bytes:
-    """Head and tail of a JPEG as they were, zeros where its pixels began: only a decoder can tell."""
+    """Replace the pixels of a JPEG by zeros and keep head and tail, so that only a decoder notices."""
     begin = jpeg.index(b"\xff\xda") + 2
     begin += int.from_bytes(jpeg[begin : begin + 2], "big")
     return jpeg[: begin - 12] + bytes(len(jpeg) - begin + 10) + b"\xff\xd9"
@@ -75,9 +75,9 @@ BAD: dict[str, Change] = {
     "absurd header length": _label(-7, 5, 1, 0.1, 0.2, 0.6, 0.7),
     "absurd object width": _label(2, 1e9, 1, 0.1, 0.2, 0.6, 0.7),
 }
-"""Records that must be left out, by what is wrong with them."""
+"""Records that must be left out, by their fault."""
 BROKEN_FRAME = "magic number overwritten"
-"""One more way, which is done to the file and not to the record."""
+"""One more fault, planted in the file instead of the record."""
 
 UNUSUAL: dict[str, Change] = {
     "no objects": _label(2, 5),
@@ -89,24 +89,24 @@ UNUSUAL: dict[str, Change] = {
     "gray JPEG": _image(_encoded("JPEG", "L")),
     "CMYK JPEG": _image(_encoded("JPEG", "CMYK")),
 }
-"""Records that must be delivered like any other, by what is unusual about them."""
+"""Records that must be delivered, by their unusual property."""
 
 
 @dataclass(frozen=True)
 class Planted:
-    """Shards, and what was done to which of their records."""
+    """Shards, and the faults planted in their records."""
 
     shards: tuple[Path, ...]
     bad: dict[Record, str]
     unusual: dict[Record, str]
     good: frozenset[Record]
-    """All that are not bad, the unusual ones included."""
+    """All records that are not bad, including the unusual ones."""
 
 
 def plant(folder: Path, count: int, copies: int, seed: int) -> Planted:
-    """Draw `count` records into shards, `copies` of each fault and oddity among them.
+    """Draw `count` records into shards, with `copies` of each fault and each unusual record.
 
-    Raises ConfigError where that leaves no record as it was drawn.
+    Raises ConfigError if `count` is below 1, and ValueError if it is less than the number of these records.
     """
     (drawn,) = write_shapes(folder / "drawn", "drawn", count, seed=seed)
     changes = [name for name in (*BAD, *UNUSUAL, BROKEN_FRAME) for _ in range(copies)]
@@ -131,7 +131,7 @@ def plant(folder: Path, count: int, copies: int, seed: int) -> Planted:
 
 
 def _chosen(count: int, changes: Sequence[str], seed: int) -> dict[int, str]:
-    """Which records are changed, and how."""
+    """Return which records are changed, and how."""
     numbers = np.random.default_rng(seed).choice(count, len(changes), replace=False).tolist()
     return dict(zip(numbers, changes, strict=True))
 

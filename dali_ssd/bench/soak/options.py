@@ -17,38 +17,38 @@ _NOT_NEGATIVE = ("copies", "train_every", "score_every", "settling", "num_worker
 
 @dataclass(frozen=True)
 class SoakConfig:
-    """Load, train and score for a long time over shards with bad records, and see that nothing grows and none gets in.
+    """Load, train and score for a long time on shards with bad records, and check growth and delivered records.
 
-    Exit code 0: all is well; 1: something grew, or a bad record got in; 128 + its number after a signal.
+    Exit code 0: all is well; 1: something grew, or a bad record was delivered; 128 + its number after a signal.
     """
 
     batches: int = 20_000
     """Batches to load."""
     batch_size: int = 8
-    """Images a batch."""
+    """Images per batch."""
     data_shape: int = 128
     """Side of the network input in pixels: 128 or 300."""
     records: int = 600
     """Records to draw, before some of them are damaged."""
     copies: int = 3
-    """Records that are given each kind of damage."""
+    """Records with each kind of damage."""
     train_every: int = 4
-    """Train a step on every so many batches; 0: load only."""
+    """Batches between two training steps; 0: load only."""
     score_every: int = 250
     """Batches between two scorings of the network; 0: none."""
     sample_every: int = 50
     """Batches between two samples of memory and open files."""
     settling: int = 10_000
-    """Batches before growth is measured: MXNet's caches fill up, and a network that learns finds more to score. It is
-    measured over no fewer batches than these."""
+    """Batches before growth is measured, while MXNet's caches fill up and the network learns to detect more. Growth is
+    measured over at least as many batches."""
     max_memory: float = 0.5
-    """Most growth of the process's own resident memory, in 10^6 bytes for every 1,000 batches."""
+    """Most growth of the process's own resident memory, in 10^6 bytes per 1,000 batches."""
     max_files: float = 0.1
-    """Most growth of the number of open files for every 1,000 batches."""
+    """Most growth of the number of open files per 1,000 batches."""
     num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
-    """Loader threads; 0 takes what the machine has."""
+    """Loader threads; 0: all cores."""
     out: str = "soak.md"
-    """Report to write; a picture goes beside it."""
+    """Report to write, with a picture beside it."""
     seed: int = 233
 
     def __post_init__(self) -> None:

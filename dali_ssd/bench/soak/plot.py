@@ -1,4 +1,4 @@
-"""Memory and open files over the batches, as PNG."""
+"""Draw memory and open files over the batches as PNG."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def plot_soak(result: Soaked, path: Path) -> None:
         memory.axvline(result.config.settling, color=_GRAY, linewidth=0.8, linestyle=":")
     measured = result.not_measured or "growth is measured to the right of the dotted line"
     memory.set_xlabel(f"batches ({measured.replace('`', '')})")
-    memory.set_ylabel("memory of its own, MB", color=_BLUE)
+    memory.set_ylabel("own memory, MB", color=_BLUE)
     files.set_ylabel("open files", color=_ORANGE)
     for axes, name in ((memory, "memory"), (files, "files")):
         axes.set_ylim(0, 1.2 * max(getattr(sample, name) for sample in result.samples))

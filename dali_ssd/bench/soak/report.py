@@ -19,11 +19,11 @@ __all__ = ["describe_code", "report"]
 
 _PERCENTILES = {"median": 50, "9 of 10 within": 90, "99 of 100 within": 99, "999 of 1,000 within": 99.9, "longest": 100}
 _ENDS = 200
-"""Training steps at the begin and at the end whose mean loss is reported."""
+"""Training steps at the start and at the end whose mean loss is reported."""
 
 
 def describe_code() -> str:
-    """Name the version, and the commit in a checkout: to be asked before a run, during which somebody may commit."""
+    """Return the version, and in a checkout the commit. Call it before a run, during which it may change."""
     done = subprocess.run(
         ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
         capture_output=True, text=True, check=False,
@@ -32,18 +32,18 @@ def describe_code() -> str:
 
 
 def report(result: Soaked, command: Sequence[str], date: str, code: str, picture: str = "") -> str:
-    """Say what was done, on what, by which `code`, and what came of it; `picture` is linked where there is one."""
+    """Return the report: command, machine, `code`, results, and a link to `picture` if there is one."""
     parts = [
         "# The soak",
-        "What `make soak` does: it loads from shards with planted faults, trains and scores, and watches that nothing "
-        "grows and\nthat no bad record is delivered. This is the report of its last run.",
+        "`make soak` loads from shards with planted faults, trains and scores, and checks that nothing grows and that\n"
+        "no bad record is delivered. This is the report of its last run.",
         _verdict(result),
         _table(_setting(command, date, code), "run"),
         _table(_done(result), "done"),
         _table(_held(result), "held"),
         f"![Memory and open files over the batches]({picture})" if picture else "",
         _table(_waits(result), "waits for a batch, ms"),
-        "## What was planted",
+        "## Planted records",
         _table(_records(result), "records"),
         _table(_faults(result), "fault"),
     ]
@@ -94,25 +94,24 @@ def _done(result: Soaked) -> dict[str, str]:
 
 def _held(result: Soaked) -> dict[str, str]:
     if not result.samples:
-        return {"samples": "none: it ended too early"}
+        return {"samples": "none: the run ended too early"}
     late = result.settled
     if result.not_measured:
         last = result.samples[-1]
         return {
-            "memory of its own": f"{last.memory:.0f} MB at the end",
+            "own memory": f"{last.memory:.0f} MB at the end",
             "open files": f"{last.files} at the end",
             "their growth": result.not_measured,
         }
     memory, files = [sample.memory for sample in late], [sample.files for sample in late]
     return {
-        "memory of its own": f"{memory[0]:.0f} MB at batch {late[0].batch:,}, {memory[-1]:.0f} MB at the end, "
+        "own memory": f"{memory[0]:.0f} MB at batch {late[0].batch:,}, {memory[-1]:.0f} MB at the end, "
         f"{min(memory):.0f} to {max(memory):.0f} MB between",
-        "its growth": f"{growth(late, 'memory'):+.3f} MB for every 1,000 batches, "
+        "its growth": f"{growth(late, 'memory'):+.3f} MB per 1,000 batches, "
         f"at most {result.config.max_memory:g} allowed",
         "open files": f"{files[0]} at batch {late[0].batch:,}, {files[-1]} at the end, "
         f"{min(files)} to {max(files)} between",
-        "their growth": f"{growth(late, 'files'):+.3f} for every 1,000 batches, "
-        f"at most {result.config.max_files:g} allowed",
+        "their growth": f"{growth(late, 'files'):+.3f} per 1,000 batches, at most {result.config.max_files:g} allowed",
         "samples": f"{len(result.samples)}, of which {len(late)} count: caches fill up in the first "
         f"{counted(result.config.settling, 'batch')}",
     }

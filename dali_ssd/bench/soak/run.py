@@ -1,4 +1,4 @@
-"""The soak itself: load, train, score, and watch what the process holds and what it is given."""
+"""Run the soak: load, train, score, and sample memory, open files and delivered records."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ __all__ = ["Soaked", "soak"]
 _NETWORK = "mobilenet0.25"
 _OPTIMIZER = {"learning_rate": 0.005, "momentum": 0.9, "wd": 5e-4}
 _MAX_BAD = 0.5
-"""Far more is planted than any real data has."""
+"""Far more bad records are planted than real data has."""
 _PASSES = 3
-"""Passes over the records after which each good one must have come."""
+"""Passes over the records after which each good one must have been delivered."""
 
 
 def _numbers() -> array[float]:
-    # Not a list: its floats lie all over Python's memory, and one keeps a block of 1 MB from being given back.
+    # Not a list: its floats are scattered over Python's memory, and one of them keeps a block of 1 MB allocated.
     return array("d")
 
 
 @dataclass
 class Soaked:
-    """What came of a soak."""
+    """The results of a soak."""
 
     config: SoakConfig
     planted: Planted
@@ -58,17 +58,17 @@ class Soaked:
     seconds: float = 0.0
     samples: list[Sample] = field(default_factory=list)
     waits: array[float] = field(default_factory=_numbers)
-    """Seconds that each batch was waited for."""
+    """Seconds of waiting for each batch."""
     delivered: set[tuple[str, int | None]] = field(default_factory=set)
-    """Records that were in some batch."""
+    """Records that were in a batch."""
     not_finite: int = 0
     """Batches with NaN or infinite numbers."""
     losses: array[float] = field(default_factory=_numbers)
     """Sum of both losses of each training step."""
     mean_ap: float = float("nan")
-    """Of the last scoring."""
+    """mAP of the last scoring."""
     error: str = ""
-    """What ended it before its time, a signal or an error; empty if nothing did."""
+    """The signal or error that ended it early; empty if none did."""
 
     @property
     def settled(self) -> list[Sample]:
@@ -92,9 +92,9 @@ class Soaked:
         got_in = sorted(name for record, name in planted.bad.items() if record in self.delivered)
         missing = planted.good - self.delivered if self.batches * config.batch_size > _PASSES * self.records else ()
         checks = {
-            f"memory grew by {memory:.2f} MB for every 1,000 batches, more than {config.max_memory:g}":
+            f"memory grew by {memory:.2f} MB per 1,000 batches, more than {config.max_memory:g}":
                 memory > config.max_memory,
-            f"open files grew by {files:.2f} for every 1,000 batches, more than {config.max_files:g}":
+            f"open files grew by {files:.2f} per 1,000 batches, more than {config.max_files:g}":
                 files > config.max_files,
             f"{counted(len(got_in), 'bad record')} delivered: {', '.join(got_in)}": bool(got_in),
             f"{counted(len(missing), 'good record')} never delivered": bool(missing),
@@ -106,7 +106,7 @@ class Soaked:
 
 
 def soak(config: SoakConfig, planted: Planted, stop: StopSignal) -> Soaked:
-    """Run over planted shards until all batches were loaded, a signal comes, or the training must not go on."""
+    """Run on planted shards until all batches are loaded, a signal comes, or a TrainingError."""
     result = Soaked(config, planted)
     net = build_network(_NETWORK, config.data_shape, SHAPES)
     mx.random.seed(config.seed)
@@ -137,7 +137,7 @@ def soak(config: SoakConfig, planted: Planted, stop: StopSignal) -> Soaked:
 
 
 class _Soak:
-    """What is done with each batch."""
+    """The work done on each batch."""
 
     def __init__(self, result: Soaked, net: Any, val_loader: Any, stop: StopSignal, progress: Progress) -> None:
         self._result, self._net, self._val_loader = result, net, val_loader
@@ -146,7 +146,7 @@ class _Soak:
         self._monitor = LossMonitor(lambda *losses: result.losses.append(sum(losses)), net.num_classes)
 
     def run(self, loader: TrainLoader) -> None:
-        """Raises StopRequested after a signal, TrainingError where a loss is not finite."""
+        """Run on all batches. Raises StopRequested after a signal, TrainingError if a loss is not finite."""
         for_training(self._net)
         batches = itertools.islice(self._timed(_endless(loader)), self._result.config.batches)
         for batch in self._stop.guard(batches):
@@ -179,7 +179,7 @@ class _Soak:
 
     def _score(self) -> None:
         self._monitor.flush()
-        mx.nd.waitall()  # for the running means, see `train.capture`
+        mx.nd.waitall()  # for the running means, see `checkpoint.state`
         scores = evaluate(self._net, self._stop.guard(self._val_loader), SHAPES, self._result.config.data_shape)
         for_training(self._net)
         self._result.scorings += 1

@@ -1,4 +1,4 @@
-"""Samples of what a process holds, and how much they grow."""
+"""Samples of a process's memory and open files, and their growth."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["Sample", "growth", "take_sample"]
 
 @dataclass(frozen=True)
 class Sample:
-    """What the process held after some batches."""
+    """Memory and open files of the process after some batches."""
 
     batch: int
     memory: float
-    """Resident and the process's own, in 10^6 bytes: pages of mapped files come and go with the page cache."""
+    """The process's own resident memory in 10^6 bytes, without mapped files, whose pages come and go with the cache."""
     files: int
     """Open file descriptors."""
 
 
 def take_sample(batch: int) -> Sample:
-    """Look at this process now."""
+    """Sample this process now."""
     return Sample(batch, _own_bytes() / 1e6, len(os.listdir("/proc/self/fd")))
 
 
 def growth(samples: Sequence[Sample], what: str) -> float:
-    """Slope of the straight line through the samples of `memory` or `files`, for every 1,000 batches.
+    """Return the slope of a straight line through the samples of `memory` or `files`, per 1,000 batches.
 
     0 for fewer than two samples.
     """

@@ -1,1 +1,1 @@
-"""A training run as files: what is saved, and how it goes on."""
+"""A training run as files: saving and resuming it."""

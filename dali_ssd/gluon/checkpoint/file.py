@@ -1,6 +1,6 @@
-"""The file of a checkpoint: arrays and JSON in one uncompressed zip with check sums, replaced atomically.
+"""The checkpoint file: arrays and JSON in one uncompressed zip with checksums, replaced atomically.
 
-No pickle: reading a checkpoint runs no code from it.
+There is no pickle in it: reading a checkpoint runs no code from it.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 SUFFIX = ".ckpt"
 ABANDONED = ".abandoned"
-"""Added to the names of checkpoints that a training no longer builds on."""
+"""Suffix of checkpoints from before which the run was resumed."""
 FORMAT = 2
-"""Number of the layout; a reader refuses others."""
+"""Version of the layout; others are refused."""
 _META = "meta.json"
 _npy: Any = np.lib.format
-"""Its functions have types in some releases of NumPy only."""
+"""NumPy's module, whose functions are typed in some releases only."""
 
 
 def checkpoint_path(prefix: str, step: int) -> Path:
-    """File of the checkpoint after `step` training steps."""
+    """Return the file of the checkpoint after `step` training steps."""
     return Path(f"{prefix}_{step:08d}{SUFFIX}")
 
 
 def find_checkpoints(prefix: str) -> list[Path]:
-    """Checkpoints of a training, the oldest first."""
+    """Return the checkpoints of a training run, oldest first."""
     name = re.compile(re.escape(Path(prefix).name) + r"_(\d{8,})" + re.escape(SUFFIX))
     found = {path: match for path in Path(prefix).parent.glob(f"*{SUFFIX}") if (match := name.fullmatch(path.name))}
     return sorted(found, key=lambda path: int(found[path][1]))
 
 
 def newest_whole(prefix: str) -> tuple[Path | None, list[CheckpointError]]:
-    """The newest checkpoint of a training that can be read, None without any; and what is wrong with newer ones.
+    """Return the newest readable checkpoint of a training run, None if it has none; and the faults of newer ones.
 
-    Raises CheckpointError where there are some, and none of them can be read.
+    Raises CheckpointError if there are checkpoints, but none can be read.
     """
     faults: list[CheckpointError] = []
     for path in reversed(find_checkpoints(prefix)):
@@ -75,24 +75,24 @@ def newest_whole(prefix: str) -> tuple[Path | None, list[CheckpointError]]:
 
 
 def keep_newest(prefix: str, count: int) -> None:
-    """Delete all but the `count` newest checkpoints of a training."""
+    """Delete all but the `count` newest checkpoints of a training run."""
     for path in find_checkpoints(prefix)[: -max(count, 1)]:
         path.unlink(missing_ok=True)
 
 
 def set_aside_after(prefix: str, step: int) -> list[Path]:
-    """Rename the checkpoints of a training after `step`, for one that goes on from there; return their new names.
+    """Rename the checkpoints after `step`, from which a run is resumed; return their new names.
 
-    They would count as the newest: `keep_newest` would delete those that follow, `newest_whole` would go back to them.
+    Otherwise they would be the newest: `keep_newest` would delete later ones, and `newest_whole` return them.
     """
     later = [path for path in find_checkpoints(prefix) if int(path.stem.rpartition("_")[2]) > step]
     return [path.rename(f"{path}{ABANDONED}") for path in later]
 
 
 def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
-    """Write `path` whole or not at all. `meta` may hold what JSON can, and bytes, tuples and NumPy arrays.
+    """Write `path` whole or not at all. `meta` may hold JSON values, bytes, tuples and NumPy arrays.
 
-    Raises DaliSsdError where the disk refuses.
+    Raises DaliSsdError if the file cannot be written.
     """
     text = json.dumps({"format": FORMAT, "meta": _pack(meta)})
     with atomic_open(path, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -103,14 +103,14 @@ def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mappi
 
 
 def read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Read arrays and meta; raises CheckpointError where the file is missing, damaged or of another format."""
+    """Read arrays and meta. Raises CheckpointError if the file is missing, damaged or of another format."""
     try:
         with zipfile.ZipFile(path) as archive:
             content = json.loads(archive.read(_META))
             arrays = {name[:-4]: _read_array(archive, name) for name in archive.namelist() if name.endswith(".npy")}
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}") from None
-    # A damaged zip comes out as almost anything: zlib, struct, unicode and key errors among others.
+    # A damaged zip raises almost anything: zlib, struct, unicode and key errors among others.
     except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, RuntimeError) as error:
         raise CheckpointError(f"{path} is not a whole checkpoint ({error}); use an older one") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -125,7 +125,7 @@ def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    # The whole entry first: its check sum is only compared at its end.
+    # Read the whole entry first: its checksum is only compared at its end.
     entry = io.BytesIO(archive.read(name))
     array: NDArray[Any] = _npy.read_array(entry, allow_pickle=False)
     return array

@@ -1,4 +1,4 @@
-"""Saving and restoring a whole training, as one file."""
+"""Save and resume a whole training run as one file."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _LOSS_SCALE = ("_loss_scale", "_next_loss_scale", "_unskipped")
 
 @dataclass
 class TrainState:
-    """The parts of a training that change while it runs."""
+    """The parts of a training run that change while it runs."""
 
     net: Any
     trainer: Any
     loader: Any
-    """Any iterable of batches; its `state_dict` and `load_state_dict` are used where it has them."""
+    """Any iterable of batches; its `state_dict` and `load_state_dict` are used if it has them."""
     identity: Mapping[str, Any]
-    """What must be the same in the run that goes on: network, classes, batch size and the like."""
+    """Settings that must be the same in the resumed run: network, classes, batch size and the like."""
     seed: int
     lr: float
-    """The learning rate that was asked for; decays make the trainer's of it."""
+    """The learning rate asked for; the trainer's is this one after its decays."""
     progress: TrainProgress
     meter: LossMeter
     history: History
 
     def save(self, prefix: str, keep: int) -> Path:
-        """Write a checkpoint, then delete all but the `keep` newest. Raises DaliSsdError where the disk refuses."""
+        """Write a checkpoint, then delete all but the `keep` newest. Raises DaliSsdError if that fails."""
         path = checkpoint_path(prefix, self.progress.step)
         arrays = parameter_arrays(self.net) | optimizer_arrays(self.net, self.trainer)
         write_checkpoint(path, arrays, self._meta())
@@ -52,12 +52,12 @@ class TrainState:
         return path
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint. Raises CheckpointError where it is damaged or belongs to another training."""
+        """Resume from a checkpoint. Raises CheckpointError if it is damaged or belongs to another training run."""
         arrays, meta = read_checkpoint(path)
         _check_identity(path, meta["identity"], self.identity)
         restore_arrays(self.net, self.trainer, arrays)
         self._load_loader(path, meta["loader"], inside_epoch=meta["position"]["batch"] > 0)
-        # Decayed as it was, from what is asked for now: a training may go on at a smaller one.
+        # The same decays, applied to the rate asked for now: a run may be resumed at a smaller one.
         self.trainer.set_learning_rate(meta["lr"] * (self.lr / meta["asked_lr"]))
         self._load_loss_scale(meta["loss_scale"])
         self.progress = TrainProgress(**meta["position"])
@@ -100,4 +100,4 @@ def _check_identity(path: Path, stored: Mapping[str, Any], here: Mapping[str, An
         if stored.get(name) != here.get(name)
     ]
     if differ:
-        raise CheckpointError(f"{path} belongs to another training: {'; '.join(differ)}")
+        raise CheckpointError(f"{path} belongs to another training run: {'; '.join(differ)}")

@@ -1,9 +1,9 @@
-"""What a checkpoint holds: taking it from a running training, and putting it back.
+"""The contents of a checkpoint: taking them from a training run, and restoring them.
 
 Parameters and momentum are stored by the names that GluonCV's parameter files use, so they do not depend on how many
-networks a process has built. MXNet cannot be asked for the state of its random generators, so they are seeded from the
-step whenever a checkpoint is written or read: both runs, the one that goes on and the one that is resumed, draw the
-same numbers after it. (GluonCV's SSDs draw none while they train.)
+networks a process has built. MXNet does not expose the state of its random generators, so they are seeded from the
+step whenever a checkpoint is written or read: the run that continues and the one that is resumed draw the same numbers
+after it. (GluonCV's SSDs draw none while they train.)
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _COPY = "copy/"
 
 
 def parameter_arrays(net: Any) -> dict[str, NDArray[Any]]:
-    """Copy the parameters of a network, running means included, of which each device has its own."""
-    # MXNet's batch normalization writes running means in its backward pass without telling the engine, so that
-    # reading them alone would not wait for it.
+    """Copy the parameters of a network, including the running means of each device."""
+    # MXNet's batch normalization writes running means in its backward pass without the engine's knowledge, so
+    # reading them would not wait for it.
     mx.nd.waitall()
     arrays = {}
     for name, parameter in _named(net):
@@ -48,7 +48,7 @@ def parameter_arrays(net: Any) -> dict[str, NDArray[Any]]:
 
 
 def optimizer_arrays(net: Any, trainer: Any) -> dict[str, NDArray[Any]]:
-    """Copy the SGD states of a trainer: the momentum, and a float32 weight beside a float16 one."""
+    """Copy the SGD states of a trainer: the momentum, and the float32 copy of a float16 weight."""
     states = trainer._updaters[0].states
     arrays = {}
     for name, parameter in _named(net):
@@ -59,9 +59,9 @@ def optimizer_arrays(net: Any, trainer: Any) -> dict[str, NDArray[Any]]:
 
 
 def restore_arrays(net: Any, trainer: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put parameters and SGD states back, on every device.
+    """Restore parameters and SGD states on every device.
 
-    Raises CheckpointError, before anything is changed, where names or shapes are not those of this network.
+    Raises CheckpointError, before anything is changed, if names or shapes are not those of this network.
     """
     restore_parameters(net, arrays)
     for updater, device in zip(trainer._updaters, trainer._contexts, strict=True):
@@ -74,7 +74,7 @@ def restore_arrays(net: Any, trainer: Any, arrays: Mapping[str, NDArray[Any]]) -
 
 
 def restore_parameters(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put the parameters back, on every device; raises CheckpointError where they belong to another network."""
+    """Restore the parameters on every device. Raises CheckpointError if they belong to another network."""
     _check_names(net, arrays)
     for name, parameter in _named(net):
         parameter.set_data(mx.nd.array(arrays[_PARAMETER + name], dtype=parameter.dtype))
@@ -85,13 +85,13 @@ def restore_parameters(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def random_state(seed: int, step: int) -> dict[str, Any]:
-    """Take the states of Python's and NumPy's generators, and seed MXNet's from `seed` and `step`."""
+    """Return the states of Python's and NumPy's generators, and seed MXNet's from `seed` and `step`."""
     _seed_mxnet(seed, step)
     return {"python": random.getstate(), "numpy": np.random.get_state()}
 
 
 def restore_random_state(state: Mapping[str, Any], seed: int, step: int) -> None:
-    """Put back what `random_state` took."""
+    """Restore what `random_state` returned."""
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     _seed_mxnet(seed, step)
@@ -102,7 +102,7 @@ def _seed_mxnet(seed: int, step: int) -> None:
 
 
 def _named(net: Any) -> Iterator[tuple[str, Any]]:
-    # Anchors are constants that the network builds again.
+    # Anchors are constants, which the network computes itself.
     for name, parameter in net._collect_params_with_prefix().items():
         if not isinstance(parameter, mx.gluon.Constant):
             yield name, parameter

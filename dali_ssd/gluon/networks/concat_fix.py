@@ -1,8 +1,8 @@
-"""Joining a network's predictions without a leak of MXNet's.
+"""Join the predictions of a network without a memory leak in MXNet.
 
-The backward pass of `concat` on 2-dimensional arrays goes through oneDNN on a CPU, where MXNet 1.9.1 loses about a
-kilobyte for each array and call: 20 kB a training step of an SSD. With 3 dimensions it takes MXNet's own code, which
-loses nothing and gives the same numbers.
+On a CPU, the backward pass of `concat` on 2-dimensional arrays goes through oneDNN, where MXNet 1.9.1 leaks about a
+kilobyte per array and call: 20 kB per training step of an SSD. With 3 dimensions it takes MXNet's own code, which
+leaks nothing and gives the same numbers.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ __all__ = ["join_without_leak"]
 
 
 def join_without_leak(net: Any) -> None:
-    """Have an SSD join the predictions of its layers, (B, n) each, as (1, B, n) while it trains."""
+    """Make an SSD join the predictions of its layers, (B, n) each, as (1, B, n) while it trains."""
     forward = net.hybrid_forward
     net.hybrid_forward = lambda F, x: forward(_Lifted(F) if autograd.is_training() else F, x)
 
 
 class _Lifted:
-    """MXNet's `ndarray` or `symbol` module, with a `concat` of its own."""
+    """MXNet's `ndarray` or `symbol` module, with its own `concat`."""
 
     def __init__(self, module: Any) -> None:
         self._module = module

@@ -1,9 +1,9 @@
 """Small SSDs for CPUs: MobileNet 0.25, with the anchors of SSD300 on the true strides of its features.
 
-GluonCV's zoo has a `ssd_300_mobilenet0.25` as well. Its first feature has the stride 16, yet its anchors are laid out
-in steps of VGG's 8, so that they lie in the upper left quarter of the image, and small objects elsewhere have none. On
-BCCD, 60 epochs from scratch, it reached a mAP of 0.14 (0.21 with the steps mended alone) where this one reaches 0.61,
-with GluonCV's loader and the same seed.
+GluonCV's zoo has a `ssd_300_mobilenet0.25` as well. Its first feature has stride 16, but its anchors are laid out in
+steps of VGG's 8: they all lie in the upper left quarter of the image, and small objects elsewhere have none. On BCCD,
+60 epochs from scratch, it reached a mAP of 0.14 (0.21 with only the steps corrected); this one reaches 0.61 with
+GluonCV's loader and the same seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FEATURES = ("relu10_fwd", "relu22_fwd", "relu26_fwd")
 def _mobilenet(
     data_shape: int, filters: tuple[int, ...], sizes: tuple[float, ...], steps: tuple[float, ...], **options: Any
 ) -> Any:
-    """An SSD of as many feature maps as `steps`: three of the backbone, then one for each of `filters`."""
+    """Build an SSD with as many feature maps as `steps`: three of the backbone, then one for each of `filters`."""
     return get_ssd(
         "mobilenet0.25",
         data_shape,

@@ -1,4 +1,4 @@
-"""Whether the pretrained weights of a backbone can be had: from GluonCV's cache or from its server."""
+"""Build networks with pretrained weights of the backbone, from GluonCV's cache or from its server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dali_ssd.util.words import first_line
 __all__ = ["build_with_base"]
 
 _TIMEOUT = 5.0
-"""Seconds to wait for the server before it counts as out of reach: GluonCV's own download may wait for minutes."""
+"""Seconds before the server counts as unreachable: GluonCV's own download may wait for minutes."""
 
 
 def build_with_base(
@@ -30,9 +30,9 @@ def build_with_base(
     sync_devices: int,
     logger: logging.Logger,
 ) -> Any:
-    """Build a network, with the pretrained base if that is wanted and, for `auto`, if it can be had.
+    """Build a network, with the pretrained base for `yes`, and for `auto` if the weights are available.
 
-    Raises ConfigError where `yes` cannot be fulfilled.
+    Raises ConfigError if `yes` is asked for and they are not.
     """
 
     def build(pretrained: bool) -> Any:
@@ -66,7 +66,7 @@ def _is_cached(network: str) -> bool:
 
 
 def _unreachable(network: str) -> str | None:
-    """Say why the weights' server cannot be asked; None if it answers."""
+    """Return why the weights cannot be fetched from the server; None if they can."""
     import requests
 
     try:

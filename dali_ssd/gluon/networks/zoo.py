@@ -35,15 +35,15 @@ __all__ = [
 NMS_THRESHOLD = 0.45
 """IoU above which the lower-scored of two detections is dropped; GluonCV's scoring setting."""
 NMS_TOPK = 400
-"""Detections of an image that enter the suppression; GluonCV's scoring setting."""
+"""Detections per image that enter the suppression; GluonCV's scoring setting."""
 OWN_NETWORKS: dict[tuple[str, int], Callable[..., Any]] = {**SMALL_NETWORKS}
-"""Builders of the networks that GluonCV's zoo does not have, or not so, by (backbone, data shape).
+"""Builders of networks that GluonCV's zoo lacks or has in another form, by (backbone, data shape).
 
 Each takes `classes`, a list of names, and GluonCV's keyword arguments: `pretrained_base`, `stds`, `norm_layer`,
 `norm_kwargs`.
 """
 _GRAPH = ("_cached_graph", "_cached_op", "_cached_op_args", "_in_format", "_out_format")
-"""Attributes of a block of MXNet 1.9.1, the last release, that make up its compiled graph."""
+"""Attributes that hold the compiled graph of a block in MXNet 1.9.1, the last release."""
 _ZOO_NAME = re.compile(r"ssd_(\d+)_(.+)_(custom|voc|coco)")
 _PREFERENCE = ("custom", "voc", "coco")
 
@@ -53,16 +53,16 @@ class _Graphs:
     """The compiled graphs of a network."""
 
     mode: str = ""
-    """The mode whose graph is in place; empty: neither."""
+    """Mode of the graph in use; empty: neither."""
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Graphs by mode, as they were when that mode was left."""
+    """Graphs by mode, from when the mode was last left."""
 
 
 _graphs: WeakKeyDictionary[Any, _Graphs] = WeakKeyDictionary()
 
 
 def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
-    """Builders by (backbone, data shape); each takes `classes` and GluonCV's keyword arguments."""
+    """Return builders by (backbone, data shape); each takes `classes` and GluonCV's keyword arguments."""
     found: dict[tuple[str, int], dict[str, str]] = {}
     for function in presets.__all__:
         match = _ZOO_NAME.fullmatch(function)
@@ -79,12 +79,12 @@ def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
 
 
 def network_name(network: str, data_shape: int) -> str:
-    """GluonCV's name of a network for a data set of one's own; parameter files begin with it."""
+    """Return GluonCV's name of a network with custom classes; names of parameter files begin with it."""
     return f"ssd_{data_shape}_{network}_custom"
 
 
 def require_network(network: str, data_shape: int) -> Callable[..., Any]:
-    """Return the builder of a network. Raises ConfigError, which lists what there is, if there is none of this size."""
+    """Return the builder of a network. Raises ConfigError, which lists the choices, if there is none of this size."""
     networks = available_networks()
     if (network, data_shape) not in networks:
         known = ", ".join(f"{name} {size}" for name, size in networks)
@@ -103,9 +103,9 @@ def build_network(
 ) -> Any:
     """Build an SSD whose parameters are not initialized yet, except a pretrained base.
 
-    `stds` are those of the box targets, by which its predictions are scaled back. `sync_devices` > 1 normalizes over
-    the batches of that many devices together. Raises ConfigError, which lists what there is, for a backbone and size
-    that GluonCV's zoo does not have.
+    `stds` are those of the box targets; predictions are multiplied by them. `sync_devices` > 1 normalizes over the
+    batches of that many devices together. Raises ConfigError, which lists the choices, if there is no network of this
+    backbone and size.
     """
     builder = require_network(network, data_shape)
     if not classes:
@@ -115,7 +115,7 @@ def build_network(
         sync_norm = mx.gluon.contrib.nn.SyncBatchNorm
         options |= {"norm_layer": sync_norm, "norm_kwargs": {"num_devices": sync_devices}}
     with warnings.catch_warnings():
-        # GluonCV infers the types of a graph whose input has none yet, which MXNet remarks upon.
+        # MXNet warns because GluonCV infers the types of a graph before its input has one.
         warnings.filterwarnings("ignore", message="Cannot decide type for the following arguments")
         net = builder(classes=list(classes), pretrained_base=pretrained_base, **options)
     join_without_leak(net)
@@ -123,9 +123,9 @@ def build_network(
 
 
 def initialize(net: Any, ctx: Sequence[Any], data_shape: int) -> None:
-    """Give every parameter that has no value one, on the devices `ctx`, the shapes found by one forward pass."""
+    """Initialize all parameters without a value on the devices `ctx`; one forward pass finds their shapes."""
     with warnings.catch_warnings():
-        # A pretrained base has its values already, and MXNet remarks upon each of them.
+        # A pretrained base has its values already, and MXNet warns about each of them.
         warnings.filterwarnings("ignore", message=".*is already initialized")
         net.initialize(ctx=list(ctx))
     net.collect_params().reset_ctx(list(ctx))
@@ -134,9 +134,9 @@ def initialize(net: Any, ctx: Sequence[Any], data_shape: int) -> None:
 
 
 def anchors_of(net: Any, data_shape: int) -> Any:
-    """Anchors of an initialized network: (1, N, 4) float32 NDArray on the CPU, center format, network pixels.
+    """Return the anchors of an initialized network: (1, N, 4) float32 NDArray on the CPU, center format, in pixels.
 
-    The same numbers as a forward pass in train mode returns, without feeding zeros to the running means.
+    A forward pass in train mode returns the same numbers, but would feed zeros to the running means.
     """
     device = net.collect_params().list_ctx()[0]
     features = net.features(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=device))
@@ -147,22 +147,22 @@ def anchors_of(net: Any, data_shape: int) -> Any:
 
 
 def for_training(net: Any) -> None:
-    """Have the network return what the loss takes: class and box predictions, and anchors."""
+    """Make the network return the inputs of the loss: class and box predictions, and anchors."""
     _enter(net, "training")
 
 
 def for_scoring(net: Any) -> None:
-    """Have the network return detections, with GluonCV's suppression settings."""
+    """Make the network return detections, with GluonCV's suppression settings."""
     if _enter(net, "scoring"):
         net.set_nms(nms_thresh=NMS_THRESHOLD, nms_topk=NMS_TOPK)
 
 
 def _enter(net: Any, mode: str) -> bool:
-    """Put the graph of a mode into place; True where there is none yet, so that the next call compiles it.
+    """Switch to the graph of a mode; return True if there is none yet, so that the next call compiles it.
 
-    A hybridized SSD goes on with the graph of the mode that it ran in first. GluonCV's script compiles it anew at each
-    change, which frees and takes hundreds of megabytes in other pieces every time, and malloc gives ever less of them
-    back: at 300 px the process grew from 1.0 to 2.1 GB in 60 epochs. So both graphs are kept, and exchanged.
+    A hybridized SSD keeps the graph of the mode that it ran in first. GluonCV's script compiles it again at each
+    change, which frees and allocates hundreds of megabytes in different pieces, and malloc returns less of them each
+    time: at 300 px the process grew from 1.0 to 2.1 GB in 60 epochs. So both graphs are kept and switched.
     """
     graphs = _graphs.setdefault(net, _Graphs())
     if graphs.mode == mode:
@@ -177,7 +177,7 @@ def _enter(net: Any, mode: str) -> bool:
 
 
 def _with_classes(preset: Callable[..., Any], *, classes: list[str], **options: Any) -> Any:
-    """Build a zoo network that comes with the classes of VOC or COCO only, and give it others."""
+    """Build a zoo network that only comes with the classes of VOC or COCO, and replace its classes."""
     net = preset(**options)
     net.classes = classes
     heads = nn.HybridSequential(prefix=net.class_predictors.prefix)

@@ -1,1 +1,1 @@
-"""What a training run says while it goes: log lines, metrics, curves."""
+"""The output of a running training run: log lines, metrics, curves."""

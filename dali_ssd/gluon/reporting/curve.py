@@ -18,7 +18,7 @@ _BLUE, _ORANGE, _GREEN, _GRAY = "#2563eb", "#ea8a12", "#15803d", "#6b7280"
 
 
 def plot_history(entries: Sequence[Entry], path: Path, title: str = "") -> None:
-    """Draw the entries of a training and replace the PNG at `path` with it."""
+    """Draw the entries of a training run and replace the PNG at `path`."""
     figure = require("matplotlib.figure").Figure(figsize=(9, 5), layout="constrained")
     require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     losses = figure.add_subplot()

@@ -1,4 +1,4 @@
-"""What a training measured, in `metrics.jsonl`: one JSON object a line, appended as it happens."""
+"""The metrics of a training run in `metrics.jsonl`: one JSON object per line, appended as it is measured."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dali_ssd.util.files import atomic_open
 __all__ = ["Entry", "History", "read_history"]
 
 Entry: TypeAlias = dict[str, Any]
-"""A line: `kind` is `step` or `epoch`, the rest numbers (null where there is none) and names."""
+"""A line: `kind` is `step` or `epoch`, the rest numbers (null if there is none) and names."""
 
 
 class History:
-    """The entries of a training, on disk as soon as they are added. Without a path they are only kept in memory.
+    """The entries of a training run, on disk as soon as they are added. Without a path, only in memory.
 
-    Raises DaliSsdError where the file cannot be written.
+    Raises DaliSsdError if the file cannot be written.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -27,9 +27,9 @@ class History:
         self.entries: list[Entry] = []
 
     def start(self, entries: list[Entry]) -> None:
-        """Begin with `entries`, those of a checkpoint or none, in place of what the file holds.
+        """Replace what the file holds by `entries`: those of a checkpoint, or none.
 
-        Lines written after the checkpoint belong to steps that are about to be made again.
+        Lines written after the checkpoint belong to steps that will be repeated.
         """
         self.entries = list(entries)
         if self.path is not None:
@@ -50,7 +50,7 @@ class History:
 
 
 def read_history(path: Path) -> list[Entry]:
-    """Read a `metrics.jsonl`. A last line cut short by a crash is left out; raises DatasetError for other damage."""
+    """Read a `metrics.jsonl` without a last line cut short by a crash. Raises DatasetError for other damage."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
@@ -64,7 +64,7 @@ def read_history(path: Path) -> list[Entry]:
 
 
 def _number(value: Any) -> Any:
-    """JSON has no NaN; null says the same to every reader."""
+    """Replace NaN and infinity by None, since JSON has neither."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,4 +1,4 @@
-"""The log of a training: the same lines on stderr and in a file, above a progress bar where stderr is a terminal."""
+"""The log of a training run: the same lines on stderr and in a file, above a progress bar if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["TrainLog"]
 
 
 class TrainLog:
-    """A context manager that shows what this package logs. Raises DaliSsdError where the file cannot be written."""
+    """A context manager that shows what this package logs. Raises DaliSsdError if the file cannot be written."""
 
     def __init__(self, path: Path | None = None, *, quiet: bool = False) -> None:
         self.logger = logging.getLogger("dali_ssd.train")
         self._console = _Console()
         self._package = logging.getLogger("dali_ssd")
-        # A logger without any handler has its warnings printed all the same.
+        # Python prints the warnings of a logger that has no handler.
         self._handlers: list[logging.Handler] = [logging.NullHandler() if quiet else self._console]
         self._quiet = quiet
         if path is not None:
@@ -29,7 +29,7 @@ class TrainLog:
 
     def __enter__(self) -> TrainLog:
         self.logger.setLevel(logging.INFO)
-        # Whoever configured the root logger would otherwise see each line twice.
+        # Otherwise a configured root logger would show each line twice.
         self._package.propagate = False
         for handler in self._handlers:
             self._package.addHandler(handler)
@@ -43,7 +43,7 @@ class TrainLog:
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Progress]:
-        """Show a bar on a terminal; elsewhere the log lines tell how far it is."""
+        """Show a progress bar if stderr is a terminal; otherwise the log lines show the progress."""
         progress = Progress(description, total)
         if self._quiet or not sys.stderr.isatty():
             yield progress
@@ -57,7 +57,7 @@ class TrainLog:
 
 
 class _Console(logging.Handler):
-    """Writes lines to stderr, above the bar while there is one."""
+    """Writes lines to stderr, above the progress bar if there is one."""
 
     def __init__(self) -> None:
         super().__init__()

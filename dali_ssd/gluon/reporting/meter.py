@@ -1,4 +1,4 @@
-"""Running means of the losses, the speed, and where the time goes."""
+"""Mean losses, speed, and where the time goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["LossMeter", "StepClock", "TimeShare"]
 T = TypeVar("T")
 
 STARVED = 0.1
-"""Share of the time lost to waiting from which on the data counts as the bottleneck."""
+"""The data is the bottleneck if more than this share of the time is spent waiting for it."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class LossMeter:
         self.steps += 1
 
     def means(self) -> tuple[float, float]:
-        """Cross entropy and smooth L1 per step; NaN before the first step."""
+        """Return cross entropy and smooth L1 per step; NaN before the first step."""
         if not self.steps:
             return float("nan"), float("nan")
         return self.cross_entropy / self.steps, self.smooth_l1 / self.steps
@@ -47,31 +47,31 @@ class TimeShare:
     first_waits: float = 0.0
     """Waits for the first batch of an epoch."""
     sampled_waits: float = 0.0
-    """Waits for other batches, where the network had nothing left to compute; measured for some steps only."""
+    """Waits for other batches while the network had nothing to compute; measured for some steps only."""
     samples: int = 0
-    """How many of those were measured."""
+    """Number of waits measured in `sampled_waits`."""
     steps: int = 0
     images: int = 0
 
     @property
     def speed(self) -> float:
-        """Images a second."""
+        """Images per second."""
         return self.images / self.total if self.total > 0 else 0.0
 
     @property
     def data(self) -> float:
-        """Seconds that the network stood still for want of data, estimated from the samples."""
+        """Seconds that the network waited for data, estimated from the samples."""
         each = self.sampled_waits / self.samples if self.samples else 0.0
         return min(self.first_waits + each * self.steps, self.total)
 
     @property
     def data_share(self) -> float:
-        """Share of the time that the network stood still for want of data, 0..1."""
+        """Share of the time that the network waited for data, 0..1."""
         return self.data / self.total if self.total > 0 else 0.0
 
     @property
     def starved(self) -> bool:
-        """Whether the data is the bottleneck: faster loading would save more than a tenth of the time."""
+        """Whether the data is the bottleneck: faster loading would save more than 10% of the time."""
         return self.data_share > STARVED
 
     def __sub__(self, earlier: TimeShare) -> TimeShare:
@@ -79,10 +79,10 @@ class TimeShare:
 
 
 class StepClock:
-    """Measures the time share of a loop's steps; `pause` it around scoring and saving.
+    """Measures how training steps spend their time; `pause` it around scoring and saving.
 
-    MXNet computes behind the loop's back, so the loop may wait for a batch while the network is still busy, and nothing
-    is lost. To see what is lost, every `SAMPLE`th step first lets the network finish (`settle`) and measures then.
+    MXNet computes asynchronously: while the loop waits for a batch, the network may still be busy, so no time is lost.
+    To measure what is lost, every `SAMPLE`th step lets the network finish (`settle`) before it waits for its batch.
     """
 
     SAMPLE = 8
@@ -94,7 +94,7 @@ class StepClock:
         self._share = TimeShare()
 
     def batches(self, batches: Iterable[T]) -> Iterator[T]:
-        """Yield the batches of one epoch, measuring how long they are waited for."""
+        """Yield the batches of one epoch and measure the waits for them."""
         iterator = iter(batches)
         for number in itertools.count():
             sampled = number % self.SAMPLE == self.SAMPLE - 1
@@ -113,16 +113,16 @@ class StepClock:
         self._share = replace(self._share, steps=self._share.steps + 1, images=self._share.images + images)
 
     def resume(self) -> None:
-        """Let the time run."""
+        """Start or restart the clock."""
         self._started = self._clock()
 
     def pause(self) -> None:
-        """Stop the time."""
+        """Stop the clock."""
         self._share = self.read()
         self._started = None
 
     def read(self) -> TimeShare:
-        """Everything so far."""
+        """Return the time share so far."""
         running = self._clock() - self._started if self._started is not None else 0.0
         return replace(self._share, total=self._share.total + running)
 

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: log lines in the style of GluonCV's script, metrics.jsonl, and the curve."""
+"""The reports of a training run: log lines in the style of GluonCV's script, metrics.jsonl, and the curve."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ ADVICE = (
     "give the loader more threads (-j), or put smaller images into the shards; "
     "`dali-ssd bench` shows what the loader reaches alone"
 )
-"""What to do when the data is the bottleneck."""
+"""Advice for when the data is the bottleneck."""
 
 
 class Scored(Protocol):
-    """What a scoring function returns."""
+    """The result of a scoring function."""
 
     @property
     def mean_ap(self) -> float:
-        """The number by which the best parameters are chosen; NaN where nothing could be scored."""
+        """The number by which the best parameters are chosen; NaN if nothing could be scored."""
 
     def lines(self) -> list[str]:
-        """Lines for the log, such as `mAP=0.5`."""
+        """Return lines for the log, such as `mAP=0.5`."""
 
     def numbers(self) -> dict[str, float]:
-        """Numbers for metrics.jsonl, `map` among them."""
+        """Return the numbers for metrics.jsonl, `map` among them."""
 
 
 class Report:
-    """Writes log and history; `silent` in processes whose rank is not 0."""
+    """Writes log and history; `silent` in processes with a rank other than 0."""
 
     def __init__(self, log: TrainLog, prefix: str | None, *, silent: bool = False) -> None:
         self._log = log
@@ -54,7 +54,7 @@ class Report:
         history.add("step", **_numbers(at, lr, meter, share), batch=at.batch)
 
     def epoch_cost(self, at: TrainProgress, seconds: float, meter: LossMeter, share: TimeShare) -> None:
-        """Report a trained epoch's losses, and whether the data held it up."""
+        """Report the losses of an epoch, and whether the data was the bottleneck."""
         line = "[Epoch %d] Training cost: %.3f, CrossEntropy=%.3f, SmoothL1=%.3f"
         self.say(line, at.epoch, seconds, *meter.means())
         if share.starved:
@@ -75,20 +75,20 @@ class Report:
         scores: Scored | None,
         history: History,
     ) -> None:
-        """Add a finished epoch to the history, and draw the curve anew."""
+        """Add a finished epoch to the history, and redraw the curve."""
         scored = scores.numbers() if scores else {}
         history.add("epoch", **_numbers(at, lr, meter, share), seconds=seconds, **scored)
         if self._prefix:
             plot_history(history.entries, curve_path(self._prefix), Path(self._prefix).name)
 
     def stopped(self, signal_name: str | None, at: TrainProgress, checkpoint: Path | None) -> None:
-        """Report the end that a signal brought."""
+        """Report that a signal ended the run."""
         saved = f"saved {checkpoint}; go on with --resume {checkpoint}" if checkpoint else "nothing was saved"
         self.say("%s: stopped after step %d; %s", signal_name or "A signal in another process", at.step, saved)
 
 
 def curve_path(prefix: str) -> Path:
-    """File of the training curve."""
+    """Return the file of the training curve."""
     return Path(f"{prefix}_curve.png")
 
 

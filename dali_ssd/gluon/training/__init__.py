@@ -1,1 +1,1 @@
-"""The training run: devices, loop, steps, and what ends it."""
+"""The training run: devices, trainer, steps, and signals that end it."""

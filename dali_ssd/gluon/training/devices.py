@@ -1,4 +1,4 @@
-"""The devices of a training."""
+"""The devices of a training run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["devices_of"]
 
 
 def devices_of(gpus: str) -> list[Any]:
-    """Turn `"0,1"` into MXNet contexts; empty means the CPU, `auto` GPU 0 if there is one.
+    """Turn `"0,1"` into MXNet contexts; empty means the CPU, `auto` GPU 0, or the CPU if there is none.
 
-    Raises ConfigError for what is not numbers of GPUs that are there.
+    Raises ConfigError if the text is not a list of GPU numbers, or if there is no such GPU.
     """
     present = mx.context.num_gpus()
     if gpus.strip() == "auto":

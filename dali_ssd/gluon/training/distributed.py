@@ -1,4 +1,4 @@
-"""The processes of a training: one, or Horovod's."""
+"""The processes of a training run: one, or Horovod's."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class Workers(Protocol):
     """The processes that train together, as one of them sees them."""
 
     rank: int
-    """This process, from 0; rank 0 alone logs, scores and saves."""
+    """Number of this process, from 0; only rank 0 logs, scores and saves."""
     size: int
-    """How many there are."""
+    """Number of processes."""
     local_size: int
-    """How many there are on this machine, which share its cores."""
+    """Number of processes on this machine, which share its cores."""
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
-        """Make a Gluon trainer for an initialized network, the same weights in every process."""
+        """Make a Gluon trainer for an initialized network, with the same weights in every process."""
 
     def any(self, flag: bool, step: int) -> bool:
-        """Say whether `flag` is set in some process, the same answer in all of them."""
+        """Return whether `flag` is set in some process, the same in all of them."""
 
 
 def loader_threads(asked: int, workers: Workers) -> int:
-    """Loader threads of this process: as many as asked for; for 0, its part of the cores."""
+    """Return the loader threads of this process: `asked`, or for 0 its share of the cores."""
     return asked or max(1, available_cores() // workers.local_size)
 
 
 class OneWorker:
-    """A training in one process, on one device or many."""
+    """A training run in one process, on one device or many."""
 
     rank = 0
     size = 1
@@ -46,11 +46,11 @@ class OneWorker:
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Make a trainer that updates on the devices, not in the key-value store.
 
-        The numbers are the same, and the momentum stays where a checkpoint can read it (AMP needs it so too).
+        The numbers are the same, and checkpoints can read the momentum (AMP needs it there too).
         """
         trainer = mx.gluon.Trainer(net.collect_params(), "sgd", optimizer, update_on_kvstore=False)
-        # Sends the weights of the first device to the others now. Left to the first step, MXNet would do it then, and
-        # undo what that step has made of the running means.
+        # Send the weights of the first device to the others now. Otherwise MXNet would do it in the first step, and
+        # undo that step's change of the running means.
         trainer.allreduce_grads()
         return trainer
 
@@ -62,11 +62,11 @@ class OneWorker:
 class HorovodWorkers:
     """Horovod's processes, one device each: `horovodrun -np 4 dali-ssd train --horovod ...`.
 
-    Raises MissingDependencyError, with the command that builds it, where Horovod is not installed.
+    Raises MissingDependencyError, with the command that builds it, if Horovod is not installed.
     """
 
     _AGREE_EVERY = 10
-    """Steps between two agreements about stopping: each is a message among all processes that waits for the slowest."""
+    """Steps between two agreements on stopping: each waits for the slowest process."""
 
     def __init__(self) -> None:
         self._horovod = require("horovod.mxnet")
@@ -77,7 +77,7 @@ class HorovodWorkers:
         self.local_size: int = self._horovod.local_size()
 
     def device(self) -> Any:
-        """Return the GPU that belongs to this process; the CPU where there is none at all."""
+        """Return the GPU of this process; the CPU if the machine has none."""
         gpus = mx.context.num_gpus()
         if not gpus:
             return mx.cpu()
@@ -88,13 +88,13 @@ class HorovodWorkers:
         return mx.gpu(self.local_rank)
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
-        """Send rank 0's weights to all, and make a trainer that averages gradients over the processes."""
+        """Send rank 0's weights to all processes, and make a trainer that averages gradients over them."""
         parameters = net.collect_params()
         self._horovod.broadcast_parameters(parameters, root_rank=0)
         return self._horovod.DistributedTrainer(parameters, "sgd", optimizer)
 
     def any(self, flag: bool, step: int) -> bool:
-        """Agree on `flag` at every tenth step; False in between."""
+        """Agree on `flag` at every tenth step; return False in between."""
         if step % self._AGREE_EVERY:
             return False
         total = self._horovod.allreduce(mx.nd.array([float(flag)]), average=False, name="stop")

@@ -1,7 +1,7 @@
-"""A sign of life for whoever watches from outside: a file that is touched as the training gets on.
+"""A sign of life for watchdogs: a file that is touched while batches are trained or scored.
 
-A training that hangs still has its process. Where the environment's DALI_SSD_HEARTBEAT names a file, its time stamp
-says when a batch was last trained on or scored; the health check of the container image reads it.
+A training run that hangs still has its process. If the environment variable DALI_SSD_HEARTBEAT names a file, its time
+stamp says when a batch was last trained on or scored; the health check of the container image reads it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ T = TypeVar("T")
 
 
 class Heartbeat:
-    """A context manager that has a file there while a training runs. Without `path` it does nothing.
+    """A context manager that keeps a file while a run trains. Without `path` it does nothing.
 
-    Raises ConfigError on entry where the file cannot be written.
+    Raises ConfigError on entry if the file cannot be written.
     """
 
     SECONDS = 1.0
@@ -39,7 +39,7 @@ class Heartbeat:
 
     @classmethod
     def from_environment(cls) -> Heartbeat:
-        """The heartbeat that the environment asks for."""
+        """Return the heartbeat that the environment asks for."""
         name = os.environ.get(HEARTBEAT_VARIABLE)
         return cls(Path(name) if name else None)
 
@@ -59,13 +59,13 @@ class Heartbeat:
                 self._path.unlink(missing_ok=True)
 
     def beat(self) -> None:
-        """Touch the file, unless that was done a moment ago. A failure is seen by its reader, and ends no training."""
+        """Touch the file if `SECONDS` have passed. A failure does not end the run; the file's reader notices it."""
         if self._clock() >= self._next:
             with suppress(OSError):
                 self._touch()
 
     def along(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items, with a beat for each."""
+        """Yield the items, with one beat per item."""
         for item in items:
             self.beat()
             yield item

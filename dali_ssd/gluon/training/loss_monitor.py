@@ -1,9 +1,8 @@
-"""Reads the losses of a step after the next one was started, and stops a training whose loss is not finite.
+"""Read the losses of a step after the next one was started, and stop the run if a loss is not finite.
 
-Reading a loss waits for the forward pass behind it. Read one step late, it is there already: MXNet has the next step
-to compute meanwhile, and no synchronization is added to the one inside GluonCV's loss. The price is that one more
-update is made before the training stops, which costs nothing: those weights are not saved, because the loop reads
-everything (`flush`) before it saves or scores.
+Reading a loss waits for its forward pass. One step later it is there already: MXNet computes the next step meanwhile,
+and no synchronization is added to the one inside GluonCV's loss. One more update is made before the run stops, which
+does no harm: the trainer reads everything (`flush`) before it saves or scores, so those weights are never saved.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from dali_ssd.util.words import counted
 __all__ = ["LossMonitor"]
 
 _NAMED_RECORDS = 64
-"""Records that an error message lists at most."""
+"""Most records that an error message lists."""
 
 
 class LossMonitor:
-    """Holds one step's losses, and hands (cross entropy, smooth L1) to `report` when the next ones come."""
+    """Holds the losses of one step, and passes (cross entropy, smooth L1) to `report` when the next ones come."""
 
     def __init__(self, report: Callable[[float, float], None], classes: int) -> None:
         self._report = report
@@ -33,7 +32,7 @@ class LossMonitor:
         self._pending: _Pending | None = None
 
     def push(self, step: int, lr: float, losses: Sequence[Any], batch: Any) -> None:
-        """Take a step's losses, one NDArray of (3,) for each device, and read those of the step before.
+        """Take the losses of a step, one NDArray of (3,) per device, and read those of the step before.
 
         They are cross entropy and smooth L1, sums over the device's images divided by the number of positive anchors
         of the whole batch, and the batch's highest class target. Raises TrainingError if the losses of the step before
@@ -44,7 +43,7 @@ class LossMonitor:
             self._read(previous)
 
     def flush(self) -> None:
-        """Read what is left; raises TrainingError if it is not finite."""
+        """Read the losses that are left. Raises TrainingError if they are not finite."""
         pending, self._pending = self._pending, None
         if pending is not None:
             self._read(pending)

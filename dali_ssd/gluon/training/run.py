@@ -1,4 +1,4 @@
-"""A training from options: network, loaders and files put together, then the loop."""
+"""Set up a training run from its options: network, loaders and files; then start the trainer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PARAMETERS = ".params"
 
 @dataclass(frozen=True)
 class Setup:
-    """What a training run is made of, once its options were found good."""
+    """The parts of a training run, made from checked options."""
 
     config: TrainConfig
     recipe: Recipe
@@ -53,10 +53,10 @@ class Setup:
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> Self:
-        """Raise DaliSsdError's children for what cannot work."""
+        """Check the options and find shards, classes and devices. Raises a DaliSsdError for what cannot work."""
         if not config.train:
             raise ConfigError("no training shards; give them with --train")
-        parse_decay_epochs(config.lr_decay_epoch)  # what cannot work is said before anything is read
+        parse_decay_epochs(config.lr_decay_epoch)  # refused before anything is read
         recipe = network_recipe(config)
         require_network(config.network, recipe.image.data_shape)
         workers, devices = _workers(config)
@@ -72,19 +72,19 @@ class Setup:
 
     @property
     def prefix(self) -> str:
-        """What the names of all files begin with."""
+        """Prefix of the names of all files."""
         return self.config.save_prefix + network_name(self.config.network, self.data_shape)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must not change before a run goes on from a checkpoint; the loader checks its own part."""
+        """The settings that must be the same when a run is resumed; the loader checks its own."""
         names = ("network", "momentum", "wd", "seed", "amp")
         own = {name: getattr(self.config, name) for name in names} | learned_by(self.recipe)
         sizes = {"data_shape": self.data_shape, "batch_size": self.config.global_batch_size}
         return own | sizes | {"classes": list(self.classes), "processes": self.workers.size}
 
     def network(self, log: TrainLog) -> Any:
-        """Return a network with its first weights, drawn from the seed or read from a parameter file."""
+        """Return a network with its initial weights, drawn from the seed or read from a parameter file."""
         config = self.config
         if config.amp:
             from mxnet.contrib import amp
@@ -106,7 +106,7 @@ class Setup:
         initialize(net, self.devices, self.data_shape)
         if from_parameters:
             load_parameters(net, Path(config.resume), self.devices)
-            log.logger.info("Parameters from %s; momentum and learning rate start anew", config.resume)
+            log.logger.info("Parameters from %s; momentum and learning rate start from the beginning", config.resume)
         return net
 
     def train_loader(self, anchors: Any) -> TrainLoader:
@@ -130,7 +130,7 @@ class Setup:
         )
 
     def val_loader(self) -> ValLoader:
-        """Return the loader of all validation shards. Raises DatasetError if there is nothing to score on."""
+        """Return the loader of all validation shards. Raises DatasetError if there is nothing to score."""
         pipeline = PipelineConfig(
             batch_size=self.config.global_batch_size, num_threads=self.config.num_workers or "auto"
         )
@@ -152,7 +152,7 @@ class Setup:
 
 
 def train(config: TrainConfig) -> FitResult:
-    """Train as the options say. Raises DaliSsdError's children for what cannot work, before the first step."""
+    """Train with these options. Raises a DaliSsdError before the first step for what cannot work."""
     setup = Setup.from_config(config)
     workers, prefix = setup.workers, setup.prefix
     checkpoint, faults = _checkpoint(config, prefix)
@@ -187,13 +187,13 @@ def train(config: TrainConfig) -> FitResult:
 
 
 def learned_by(recipe: Recipe) -> dict[str, list[float]]:
-    """Return the numbers of a recipe without which a network's parameters mean nothing."""
+    """Return the numbers of a recipe that trained parameters depend on."""
     numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
     return {name: [float(value) for value in values] for name, values in numbers.items()}
 
 
 def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:
-    """Find the checkpoint to go on from, if any, and what is wrong with newer ones."""
+    """Find the checkpoint to resume from, if any, and the faults of newer ones."""
     if config.start_epoch and not config.resume.endswith(PARAMETERS):
         raise CheckpointError("--start-epoch goes with a .params file; a checkpoint knows its epoch")
     if config.resume == "auto":
@@ -206,7 +206,7 @@ def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[Che
 
 
 def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[Any], Scored] | None:
-    """Return what scores the network; None if there is nothing to score on, or another process does it."""
+    """Return the function that scores the network; None without validation shards, or if another process scores."""
     if not setup.val_shards or setup.workers.rank:
         return None
     loader = setup.val_loader()
@@ -214,7 +214,7 @@ def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[A
 
 
 def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
-    """Say which processes train, and on which devices this one does."""
+    """Return the processes that train, and the devices of this one."""
     if config.horovod:
         workers = HorovodWorkers()
         if config.global_batch_size % workers.size:
@@ -229,13 +229,13 @@ def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:
-    """Raise ConfigError where the validation's own names are others: its ids would count as other classes."""
+    """Raise ConfigError if the validation shards have other class names: their ids would mean other classes."""
     if option or not val_shards:
         return
     try:
         theirs = find_classes(val_shards)
     except DatasetError:
-        return  # no names beside them: those of the training hold
+        return  # no names beside them: those of the training shards hold
     if tuple(theirs) != tuple(classes):
         raise ConfigError(
             f"the classes beside the validation shards are {', '.join(theirs)}, those of the training shards "
@@ -244,10 +244,10 @@ def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence
 
 
 def _check_fresh(prefix: str) -> None:
-    """Raise ConfigError where another training's checkpoints are: this one would mix with them."""
+    """Raise ConfigError if there are checkpoints of another training run: the new ones would mix with them."""
     there = find_checkpoints(prefix)
     if there:
         raise ConfigError(
-            f"checkpoints of an earlier training are there, the newest is {there[-1]}; go on with --resume auto, "
+            f"checkpoints of an earlier training run are there, the newest is {there[-1]}; go on with --resume auto, "
             "choose another --save-prefix, or delete them"
         )

@@ -1,4 +1,4 @@
-"""The learning rate's steps."""
+"""The decays of the learning rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["decays_due", "parse_decay_epochs"]
 
 
 def parse_decay_epochs(text: str) -> tuple[float, ...]:
-    """Read `"160,200"`, sorted; raises ConfigError for what is not numbers separated by commas."""
+    """Return the epochs in `"160,200"`, sorted. Raises ConfigError if they are not numbers separated by commas."""
     try:
         return tuple(sorted(float(part) for part in text.split(",") if part.strip()))
     except ValueError:
@@ -16,5 +16,5 @@ def parse_decay_epochs(text: str) -> tuple[float, ...]:
 
 
 def decays_due(epochs: tuple[float, ...], epoch: int, since: int) -> int:
-    """Count the decays to apply at the start of `epoch`, when those up to and including epoch `since` were applied."""
+    """Count the decays to apply at the start of `epoch` if those up to and including epoch `since` are applied."""
     return sum(since < step <= epoch for step in epochs)

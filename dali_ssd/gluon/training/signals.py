@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first one asks the training to finish its step and save, the second one ends it at once."""
+"""SIGINT and SIGTERM: the first one asks the run to finish its step and save, the second one ends it at once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 
 class StopRequested(Exception):
-    """Ends work that a signal interrupts and that is done again later, such as scoring."""
+    """Raised to interrupt work that is done again later, such as scoring."""
 
 
 class StopSignal:
-    """A context manager that turns the first SIGINT or SIGTERM into a request which the loop reads between steps.
+    """A context manager that turns the first SIGINT or SIGTERM into a request that is read between steps.
 
-    Outside the main thread, where Python allows no handlers, signals keep their meaning.
+    Outside the main thread, where Python allows no handlers, signals work as usual.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        """The first signal, None as long as there is none."""
+        """The first signal; None if there was none."""
         self._previous: dict[signal.Signals, Any] = {}
         self._owner = 0
 
@@ -48,11 +48,11 @@ class StopSignal:
 
     @property
     def exit_code(self) -> int:
-        """What a process that ends because of the signal returns by convention: 128 + its number; 0 without one."""
+        """The conventional exit code after a signal, 128 + its number; 0 without a signal."""
         return 128 + self.received if self.received is not None else 0
 
     def guard(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items; raises StopRequested before the next one when a signal has come."""
+        """Yield the items. Raises StopRequested before the next one if a signal has come."""
         for item in items:
             if self.received is not None:
                 raise StopRequested
@@ -60,15 +60,15 @@ class StopSignal:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
-            # A forked worker of a loader inherits the handler; for it a signal means what it always means.
+            # A forked worker of a loader inherits the handler; there, signals work as usual.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
         if self.received is not None:
-            # No clean-up: whoever asks twice wants it gone now. Checkpoints are replaced atomically, so none breaks.
+            # No clean-up: a second signal ends the process at once. No checkpoint breaks: they are replaced atomically.
             os._exit(128 + number)
         self.received = signal.Signals(number)
         # Not print: the interrupted code may be inside print itself.
         with contextlib.suppress(OSError):
-            text = f"\n{self.received.name}: finishing this step and saving; a second one leaves at once\n"
+            text = f"\n{self.received.name}: finishing this step and saving; a second signal quits at once\n"
             os.write(2, text.encode())

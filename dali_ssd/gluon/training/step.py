@@ -14,8 +14,8 @@ __all__ = ["TrainStep"]
 class TrainStep:
     """Trains a network on one batch at a time.
 
-    A batch has `.data`, `.cls_targets` and `.box_targets`, each a list with one NDArray for each device. A batch
-    without a positive anchor has the loss 0 and leaves only momentum and weight decay to the update.
+    A batch has `.data`, `.cls_targets` and `.box_targets`, each a list with one NDArray per device. The loss of a batch
+    without a positive anchor is 0, and the update then has only momentum and weight decay.
     """
 
     def __init__(self, net: Any, trainer: Any, *, amp: bool = False) -> None:
@@ -25,9 +25,9 @@ class TrainStep:
         self._loss = SSDMultiBoxLoss()
 
     def __call__(self, batch: Any) -> list[Any]:
-        """Train on a batch. Returns, for each device, a (3,) float32 NDArray: see `LossMonitor.push`.
+        """Train on a batch; return a (3,) float32 NDArray per device: see `LossMonitor.push`.
 
-        Nothing waits for them here.
+        This does not wait for their values.
         """
         with autograd.record():
             outputs = [self._net(data) for data in batch.data]
@@ -38,7 +38,7 @@ class TrainStep:
                 batch.box_targets,
             )
             self._backward(total)
-        # The loss is divided by the number of positive anchors already.
+        # The loss is already divided by the number of positive anchors.
         self._trainer.step(1)
         parts = zip(cross_entropy, smooth_l1, batch.cls_targets, strict=True)
         return [mx.nd.concat(ce.sum(), l1.sum(), classes.max(), dim=0) for ce, l1, classes in parts]

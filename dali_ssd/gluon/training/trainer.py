@@ -1,4 +1,4 @@
-"""The Gluon training loop: epochs of steps over any iterable of batches, scoring and saving in between."""
+"""The trainer: epochs of steps over any iterable of batches, with scoring and saving in between."""
 
 from __future__ import annotations
 
@@ -33,26 +33,25 @@ __all__ = ["FitResult", "Trainer"]
 
 @dataclass(frozen=True)
 class FitResult:
-    """How a training ended."""
+    """How a training run ended."""
 
     epochs: int
-    """Epochs that are complete."""
+    """Number of complete epochs."""
     steps: int
     best_map: float
     time: TimeShare
     """Of this process's training steps, without scoring and saving."""
     exit_code: int
-    """0, or 128 + the number of the signal that stopped it."""
+    """0, or 128 + the number of the signal that ended the run."""
     checkpoint: Path | None
     """The newest checkpoint that this process wrote."""
 
 
 class Trainer:
-    """One training of a network whose parameters are initialized, on the devices that they are on.
+    """Trains a network with initialized parameters, on the devices of these parameters.
 
-    `batches` is iterated once for each epoch (see `TrainStep` for what a batch is). Without `prefix` nothing is
-    written. `score` returns the validation's result for a network. `identity` is what a checkpoint must share with
-    this training to be resumed.
+    `batches` is iterated once per epoch (`TrainStep` says what a batch is). Without `prefix`, nothing is written.
+    `score` returns the validation scores of a network. A checkpoint can be resumed only if it has the same `identity`.
     """
 
     def __init__(
@@ -93,15 +92,15 @@ class Trainer:
         self._train_step = TrainStep(net, trainer, amp=config.amp)
 
     def resume(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint instead of the beginning; raises CheckpointError where that cannot be."""
+        """Resume from a checkpoint. Raises CheckpointError if that is not possible."""
         self._now.load(checkpoint)
         at = self._now.progress
         self._report.say("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
         for path in set_aside_after(self._prefix, at.step) if self._prefix else ():
-            self._report.say("Set aside, since this training goes on from before it: %s", path)
+            self._report.say("Set aside, since this training run goes on from before it: %s", path)
 
     def run(self) -> FitResult:
-        """Train until the last epoch or a signal. Raises TrainingError where a loss is not finite."""
+        """Train until the last epoch or a signal. Raises TrainingError if a loss is not finite."""
         at = self._now.progress
         if not at.step:
             self._now.history.start([])
@@ -115,7 +114,7 @@ class Trainer:
         return FitResult(at.epoch, at.step, at.best_map, self._clock.read(), code, self._checkpoint)
 
     def _epoch(self) -> bool:
-        """Train and score one epoch, or what is left of it; False where a signal ends the training."""
+        """Train and score one epoch, or the rest of it; return False if a signal ends the run."""
         started, before, at = time.perf_counter(), self._clock.read(), self._now.progress
         if not at.trained:
             at.trained = self._train_epoch()
@@ -123,12 +122,12 @@ class Trainer:
             at.next_epoch()
             self._now.meter = LossMeter()
         self._save_checkpoint()
-        # Epochs end in all processes alike, so they can agree on stopping here whatever the step.
+        # Epochs end at the same step in all processes, so they can agree on stopping here, whatever the step.
         stopping = self._workers.any(self._stop.received is not None, 0)
         return not stopping or at.epoch >= self.config.epochs
 
     def _train_epoch(self) -> bool:
-        """Train on the rest of the epoch's batches; False where a signal comes before its end."""
+        """Train on the rest of the epoch's batches; return False if a signal comes before the end."""
         at, loader = self._now.progress, self._now.loader
         self._decay()
         for_training(self._now.net)
@@ -148,7 +147,7 @@ class Trainer:
                         return False
                     self._save_if_due(monitor)
                 monitor.flush()
-                # Scoring must not begin before the last step's running means are written; see `capture`.
+                # Scoring must not begin before the last step's running means are written; see `checkpoint.state`.
                 mx.nd.waitall()
         finally:
             self._clock.pause()
@@ -193,7 +192,7 @@ class Trainer:
             self._save_checkpoint()
 
     def _finish_epoch(self, started: float, before: TimeShare) -> bool:
-        """Score and save a trained epoch, which only rank 0 does; False where a signal interrupts that."""
+        """Score and save a trained epoch, on rank 0 only; return False if a signal interrupts that."""
         if self._workers.rank:
             return True
         now, seconds, share = self._now, time.perf_counter() - started, self._clock.read() - before
@@ -215,7 +214,7 @@ class Trainer:
         return scores
 
     def _is_epoch_of(self, interval: int) -> bool:
-        """Whether it is time for what happens every so many epochs, the last one included."""
+        """Return whether something that is done every `interval` epochs, and after the last one, is due."""
         epoch = self._now.progress.epoch
         return epoch % interval == 0 or epoch + 1 == self.config.epochs
 
