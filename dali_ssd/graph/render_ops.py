@@ -1,10 +1,10 @@
-"""Render with DALI's own operators, for the GPU: the pixels of `graph.render`'s kernel, but for `area` and one seam.
+"""Render with DALI's operators, for the GPU: the pixels of `graph.render`'s kernel, except for `area` and canvas edges.
 
-Three steps after the decoder, each over as few pixels as there are left: resize the visible part (all filters of the
-kernel, drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels:
-beside the canvas the image ends at a pixel's edge, and is not blended with the canvas as far as the filter reaches, as
-the kernel does it. DALI has no mean over boxes: in the place of `area` comes its triangle, which shrinks with twice the
-width, a little softer, and is `linear` to enlarge. All else is the same.
+Three steps after the decoder, each over as few pixels as remain: resize the visible part (all filters of the kernel,
+drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels: next to
+the canvas the image ends at a pixel's edge, whereas the kernel blends it with the canvas over the filter's reach. DALI
+has no mean over boxes: its triangle filter replaces `area`, with twice the width to shrink, which is a little softer,
+and as `linear` to enlarge. Everything else is the same.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from dali_ssd.kernels.plan import COLOR, FILTER, MIRROR, PLAN_SIZE, WINDOW
 __all__ = ["render_with_operators"]
 
 _CENTER = 0.499
-"""Half a pixel, and a little on the safe side of it."""
+"""Half a pixel, less a margin for rounding."""
 _AREA, _LANCZOS = INTERPOLATIONS.index("area"), INTERPOLATIONS.index("lanczos")
 
 
 def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderConfig) -> Any:
-    """As `graph.render.render`, on the device of `pixels`; plans and regions stay on the host."""
+    """Render as `graph.render.render` does, on the device of `pixels`; plans and regions stay on the host."""
     size = config.data_shape
     low, visible, source_low, source_high, shown = _placement(plans, regions, size)
     resized = _resize(pixels, visible, source_low, source_high, plans)
@@ -49,8 +49,8 @@ def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderC
 def _resize(pixels: Any, visible: Any, source_low: Any, source_high: Any, plans: Any) -> Any:
     """Resize each image's part with its own filter.
 
-    Only the triangle for "area" widens when it shrinks. `antialias`, which says so, is one for a whole batch: the
-    images are dealt out to two operators, each with a part of the batch.
+    Only the triangle for "area" widens when it shrinks. `antialias`, which turns that on, is one value per operator:
+    the images are divided between two operators, each with a part of the batch.
     """
     is_area = plans[FILTER] == float(_AREA)
     branches = split(is_area, pixels, visible, source_low, source_high, _filter(plans))
@@ -64,12 +64,12 @@ def _resize(pixels: Any, visible: Any, source_low: Any, source_high: Any, plans:
 
 
 def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any, Any]:
-    """Find where the region comes to lie.
+    """Compute the region's place in the network's input.
 
     Returns, each (y, x): its low edge and its size in whole network pixels; the low and high edge of what that shows,
-    in the region's own pixels; and a number, 1 or 0 for a view that shows none of the image.
+    in the region's own pixels; and a number, 1, or 0 if the view shows none of the image.
 
-    A network pixel shows the image if its center does. So no filter is ever centered outside of the region, where
+    A network pixel shows the image if its center does, so that no filter is centered outside of the region, where
     `fn.resize` reads memory that is not the image's.
     """
     begin = fn.stack(plans[WINDOW + 1], plans[WINDOW])
@@ -80,7 +80,7 @@ def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any,
     low = math.ceil((region_low - begin) * scale - _CENTER)
     high = math.floor((region_high - begin) * scale + _CENTER)
     shown = fn.reductions.min(fn.cast((low < high) & (begin < region_high) & (region_low < end), dtype=types.FLOAT))
-    # What is not shown becomes a pixel that the color matrix, times 0, then blots out.
+    # A region that is not shown becomes one pixel, which the color matrix, times 0, then turns into 0.
     low = math.clamp(low, 0.0, size - 1.0)
     high = math.max(high * shown, low + 1.0)
     source_low = (low / scale + begin - region_low) * shown
@@ -89,13 +89,13 @@ def _placement(plans: Any, regions: Any, size: int) -> tuple[Any, Any, Any, Any,
 
 
 def _crop_position(low: Any, visible: Any, size: int) -> Any:
-    """The position, as a share of `visible - size`, at which a crop of `size` begins `low` pixels before the image."""
+    """Return the position of a crop of `size`, `low` pixels before the image, as a share of `visible - size`."""
     room = visible - float(size)
     return -low * room / math.max(room * room, 0.5)
 
 
 def _filter(plans: Any) -> Any:
-    """`types.DALIInterpType` of each plan's filter: nearest, linear, cubic, triangular, Lanczos."""
+    """Return `types.DALIInterpType` of each plan's filter: nearest, linear, cubic, triangular, Lanczos."""
     code = fn.cast(plans[FILTER], dtype=types.INT32)
     swapped = code + fn.cast(code == _AREA, dtype=types.INT32) - fn.cast(code == _LANCZOS, dtype=types.INT32)
     return fn.cast(swapped, dtype=types.INTERP_TYPE)
