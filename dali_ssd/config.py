@@ -45,7 +45,7 @@ INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos")
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What is drawn at random for a training image. Defaults: GluonCV's `SSDDefaultTrainTransform`, except `hue`."""
+    """Random changes of a training image. Defaults: GluonCV's `SSDDefaultTrainTransform`, except `hue`."""
 
     color_probability: float = 0.5
     """Probability of each of the four color changes."""
@@ -68,9 +68,9 @@ class AugmentConfig:
     crop_aspect: tuple[float, float] = (0.5, 2.0)
     """Range of the crop's aspect ratio relative to the image's."""
     crop_attempts: int = 50
-    """Attempts for each minimum IoU."""
+    """Attempts per minimum IoU."""
     interpolations: tuple[str, ...] = INTERPOLATIONS
-    """Filters of which one is drawn for each image."""
+    """Filters, one of which is drawn per image."""
     mirror_probability: float = 0.5
     """Probability of a left-right mirror image."""
 
@@ -128,7 +128,7 @@ class TargetConfig:
     """How boxes become training targets. Defaults: GluonCV's `SSDTargetGenerator`."""
 
     targets: Literal["exact", "box_encoder"] = "exact"
-    """`exact` is GluonCV's matching to the tie; `box_encoder` is DALI's operator, with about 5% fewer positives."""
+    """`exact`: GluonCV's matching, ties included; `box_encoder`: DALI's operator, with about 5% fewer positives."""
     iou_threshold: float = 0.5
     stds: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
 
@@ -151,13 +151,13 @@ class PipelineConfig:
     num_threads: int | Literal["auto"] = "auto"
     """Worker threads over all devices, at least one for each pipeline; `auto`: the cores this process may use."""
     prefetch: int = 2
-    """Runs of a pipeline prepared ahead. A run is one batch, or for training on a CPU several of small images. On 2
-    cores, 3 was no faster than 2, and 1 half as fast: nothing is prepared while a run is taken."""
+    """Runs of a pipeline prepared ahead. A run is one batch, or several batches of small images for training on a
+    CPU. On 2 cores, 3 was no faster than 2, and 1 half as fast: nothing is prepared while a run is taken."""
     initial_fill: int = 2048
-    """Records that the shuffle draws from, or all there are if they are fewer. They lie in memory: 2048 large photos of
+    """Records that the shuffle draws from, or all if there are fewer. They are held in memory: 2048 large photos of
     250 KB are 0.5 GB."""
     upright: bool = False
-    """Turn images by their EXIF orientation. Off: labels refer to what MXNet's `imdecode` returns, which does not."""
+    """Turn images by their EXIF orientation. Off: labels refer to the output of MXNet's `imdecode`, which does not."""
     seed: int = 233
     """GluonCV's default seed."""
 
@@ -173,14 +173,14 @@ class PipelineConfig:
 
 @dataclass(frozen=True)
 class InputConfig:
-    """The network's input, as commands take it."""
+    """Options of commands about the network's input."""
 
     recipe: str = ""
-    """All numbers of the input and its targets: a name from the entry points `dali_ssd.pipelines`, or module:attribute;
-    empty: ssd512 for 512 pixels, else ssd300 at the size that data_shape says."""
+    """Recipe with all numbers of the input and its targets: a name from the entry points `dali_ssd.pipelines`, or
+    module:attribute; empty: ssd512 for 512 pixels, else ssd300 at the size of data_shape."""
     data_shape: int = 0
-    """Side of the network input in pixels, as the network has it: 300 or 512, or 128 for mobilenet0.25; 0: as the
-    recipe has it."""
+    """Side of the network input in pixels, one that the network has: 300 or 512, or 128 for mobilenet0.25; 0: the
+    recipe's."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -191,7 +191,7 @@ class InputConfig:
 
 OnBad = Literal["raise", "skip"]
 CoordinateUnit = Literal["fraction", "pixel"]
-"""What the numbers of a box count: shares of the image's width and height, or its pixels."""
+"""Unit of a box's numbers: shares of the image's width and height, or its pixels."""
 AnyUnit = Literal["auto", "fraction", "pixel"]
 
 
@@ -200,12 +200,12 @@ class RecordsConfig:
     """What to do about records that cannot be used."""
 
     on_bad: OnBad = "raise"
-    """raise: name all records with bad framing, labels or image headers before the first batch; skip: decode every
-    image once, too, and leave the bad ones out."""
+    """raise: name all records with bad framing, labels or image headers before the first batch; skip: also decode
+    every image once, and leave the bad ones out."""
     max_bad: float = 0.01
     """Largest share of records that skip may leave out."""
     coordinates: AnyUnit = "auto"
-    """Whether labels hold fractions of the image or pixels; auto: what nearly all of them look like."""
+    """Unit of the labels, fractions of the image or pixels; auto: the unit that nearly all of them seem to have."""
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -8,7 +8,7 @@
     |-- AnnotationError          an annotation file a converter cannot read
     |   `-- NothingLeftError     annotations and images that were read, with nothing among them to write
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
-    `-- TrainingError            a training that must not go on, such as a loss that is not finite
+    `-- TrainingError            a training run that must not go on, such as a loss that is not finite
 
 The command line prints the message of a `DaliSsdError` on one line and exits with `exit_code`.
 """
@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RecordLocation:
-    """Where in a dataset something is: as much of it as is known."""
+    """A location in a dataset, as far as it is known."""
 
     shard: Path | None = None
     key: int | None = None
@@ -58,7 +58,7 @@ class DaliSsdError(Exception):
     """Base of all errors of this package."""
 
     exit_code = 2
-    """What the command line exits with."""
+    """Exit code of the command line."""
 
 
 class ConfigError(DaliSsdError, ValueError):
@@ -95,7 +95,7 @@ class NothingLeftError(AnnotationError):
     """Annotations and images were read and nothing is left to write; the lines below the message say why."""
 
     exit_code = 1
-    """As that of a conversion without any object: the command was right, the data are not."""
+    """The same as of a conversion without any object: the command was right, the data are not."""
 
 
 class CheckpointError(DaliSsdError):
@@ -103,6 +103,6 @@ class CheckpointError(DaliSsdError):
 
 
 class TrainingError(DaliSsdError):
-    """A training that must not go on; the message gives step, learning rate and records."""
+    """A training run that must not go on; the message gives step, learning rate and records."""
 
     exit_code = 3

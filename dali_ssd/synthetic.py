@@ -1,4 +1,4 @@
-"""A small detection set that is drawn: shapes on textured backgrounds, as JPEG records with tight boxes.
+"""A small drawn detection set: shapes on textured backgrounds, as JPEG records with tight boxes.
 
 For the demo and for tests: it needs no download, is the same for the same seed, and is hard enough that a network has
 to look at shapes, since colors, sizes and places say nothing about the class.
@@ -71,7 +71,7 @@ SHAPES = tuple(_DRAWERS)
 
 
 def draw_scene(rng: Rng) -> tuple[Image.Image, NDArray[np.float32], NDArray[np.int32]]:
-    """Draw an image. Returns it with its boxes, (n, 4) float32 fractions, and class ids, (n,) int32; n may be 0."""
+    """Draw an image; return it, its boxes (n, 4) float32 fractions and class ids (n,) int32; n may be 0."""
     width, height = (int(side) for side in rng.integers(*_SIDES, size=2))
     image = _background(rng, width, height)
     boxes: list[NDArray[np.float64]] = []
@@ -92,7 +92,7 @@ def draw_scene(rng: Rng) -> tuple[Image.Image, NDArray[np.float32], NDArray[np.i
 def write_shapes(folder: Path, stem: str, count: int, *, seed: int, num_shards: int = 1) -> tuple[Path, ...]:
     """Draw `count` images into shards, with `classes.txt` beside them; replaces shards of the same stem.
 
-    The same seed and stem give the same images whatever `count` is. Raises ConfigError for a count below 1.
+    The same seed and stem give the same images whatever `count` is. Raises ConfigError if `count` is below 1.
     """
     if count < 1:
         raise ConfigError(f"the number of images must be greater than 0, not {count}")
@@ -128,14 +128,14 @@ def _placed(rng: Rng, points: Points, width: int, height: int) -> Points:
 
 
 def _apart(box: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether two boxes overlap by less than a tenth of the smaller one, so that no shape hides another."""
+    """Return whether two boxes overlap by less than a tenth of the smaller one, so that no shape hides another."""
     sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
     smaller = min(np.prod(box[2:] - box[:2]), np.prod(other[2:] - other[:2]))
     return bool(np.prod(np.maximum(sides, 0)) < 0.1 * smaller)
 
 
 def _background(rng: Rng, width: int, height: int) -> Image.Image:
-    """Blotches of two or three colors with stripes and grain."""
+    """Draw blotches of two or three colors with stripes and grain."""
     coarse = rng.integers(0, 256, (int(rng.integers(3, 9)), int(rng.integers(3, 9)), 3)).astype(np.uint8)
     blotches = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     pixels: NDArray[Any] = np.asarray(blotches, np.float32)
@@ -169,7 +169,7 @@ def _painted(rng: Rng, image: Image.Image, points: Points) -> Image.Image:
 
 
 def _other_color(rng: Rng, color: NDArray[np.uint8]) -> tuple[int, int, int]:
-    """Draw a color at a distance from `color` that the eye sees at once."""
+    """Draw a color that clearly differs from `color`."""
     while True:
         drawn = rng.integers(0, 256, 3)
         if np.abs(drawn - color.astype(int)).sum() > 220:

@@ -1,4 +1,4 @@
-"""SSD's pipelines: from records to what the training or the scoring takes, a step a line, in the order of the data.
+"""SSD's pipelines: from records to the inputs of training or scoring, one step per line, in the order of the data.
 
 `device="cpu"` runs everything on the host. `device="gpu"` reads and plans on the host, hands the compressed image to
 nvJPEG, and renders and encodes on the device.
@@ -36,10 +36,10 @@ def train(
     device: str,
     until: Literal["read", "plan", "place", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
-    """images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
+    """Return images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
 
-    `until`: stop after this step, with outputs such that DALI leaves out nothing before it; `dali-ssd bench --steps`
-    measures what each step costs by that.
+    `until`: stop after this step, with outputs such that DALI leaves out nothing before it, by which
+    `dali-ssd bench --steps` measures what each step costs.
     """
     jpegs, labels = read(records, shuffle=True, initial_fill=initial_fill)
     if until == "read":
@@ -67,7 +67,7 @@ def train(
 def val(
     records: ReaderSlice, image: RenderConfig, *, upright: bool, unit: CoordinateUnit, device: str
 ) -> tuple[Any, ...]:
-    """images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
+    """Return images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
     jpegs, labels = read(records, shuffle=False)
     plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, unit=unit)
     pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)

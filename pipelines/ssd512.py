@@ -3,7 +3,7 @@
     dali-ssd train --network vgg16_atrous --data-shape 512 --train 'train-*.rec' --val 'val-*.rec'
 
 The augmentation's numbers are the defaults of `dali_ssd.config.AugmentConfig`, which are those of GluonCV's
-`SSDDefaultTrainTransform`, the published recipe but for the hue, which GluonCV widens by a slip.
+`SSDDefaultTrainTransform`, the published recipe except for the hue, which GluonCV widens by mistake.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The verbs of a pipeline: functions on DALI's DataNodes, one step a file. See README.md beside this file."""
+"""The steps of a pipeline: functions on DALI's DataNodes, one step per file. See README.md beside this file."""

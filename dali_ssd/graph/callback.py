@@ -1,8 +1,8 @@
-"""Kernels as DALI calls them: one C function for each image, which NumPy code can call as well.
+"""Kernels as DALI calls them: a C function that computes one image, which NumPy code can call as well.
 
 DALI's `numba_function` compiles its wrapper anew in every process (ten seconds for this package's kernels). A `Kernel`
 hands the operator the address of a C callback that Numba keeps in its disk cache instead, so that only the first run
-on a machine compiles. For that a callback must not depend on options: those travel as an input, `settings`.
+on a machine compiles. So a callback must not depend on options: they come as an input, `settings`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SETUP = types.void(_POINTER, _POINTER, _COUNT, _POINTER, _POINTER, _COUNT, _COUN
 
 @kernel_function
 def dims(shapes, tensor, sample, samples, ndim):  # type: ignore[no-untyped-def]
-    """The shape `(ndim,) int64` of one tensor of one sample, as a view that a setup function may write."""
+    """Return the shape `(ndim,) int64` of one tensor of one sample, as a view that a setup function may write."""
     table = carray(_pointer(shapes), ((tensor + 1) * samples,), np.uint64)
     return carray(_pointer(table[tensor * samples + sample]), (ndim,), np.int64)
 
@@ -49,20 +49,20 @@ def scalar(tensors, tensor, dtype):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def vector(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
-    """Input or output number `tensor` of one image as a 1-D array."""
+    """Return input or output number `tensor` of one image as a 1-D array."""
     return carray(_address(tensors, tensor), (dims(shapes, tensor, 0, 1, 1)[0],), dtype)
 
 
 @kernel_function
 def matrix(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
-    """Input or output number `tensor` of one image as a 2-D array."""
+    """Return input or output number `tensor` of one image as a 2-D array."""
     shape = dims(shapes, tensor, 0, 1, 2)
     return carray(_address(tensors, tensor), (shape[0], shape[1]), dtype)
 
 
 @kernel_function
 def cube(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
-    """Input or output number `tensor` of one image as a 3-D array."""
+    """Return input or output number `tensor` of one image as a 3-D array."""
     shape = dims(shapes, tensor, 0, 1, 3)
     return carray(_address(tensors, tensor), (shape[0], shape[1], shape[2]), dtype)
 
@@ -73,9 +73,9 @@ _NOTE = "dali-ssd: compiling a kernel; once on this machine, up to half a minute
 
 @functools.cache
 def source_digest() -> str:
-    """Name the code of all kernels.
+    """Return a digest of the code of all kernels.
 
-    Numba's cache looks at the file of the outermost function alone; an edit in a function it calls would go unnoticed.
+    Numba's cache checks the file of the outermost function alone; it would miss an edit in a function that this calls.
     """
     rooms = (Path(__file__).parent, Path(kernels.__file__).parent)
     files = sorted(file for room in rooms for file in room.rglob("*.py"))
@@ -83,9 +83,9 @@ def source_digest() -> str:
 
 
 def compiled(signature: Any, function: Callable[[str], Callable[..., None]]) -> Any:
-    """Compile the callback that `function(digest)` returns, from Numba's disk cache where there is one.
+    """Compile the callback that `function(digest)` returns, or load it from Numba's disk cache.
 
-    The callback must mention its `digest`: what a closure holds is part of the key of Numba's cache.
+    The callback must mention its `digest`: the values of a closure are part of the key of Numba's cache.
     """
     callback = function(source_digest())
     note = threading.Timer(_NOTE_AFTER_S, lambda: print(_NOTE, file=sys.stderr))
@@ -111,7 +111,7 @@ class Kernel:
         self._run, self._setup, self._ins, self._outs = run, setup, ins, outs
 
     def in_graph(self, *nodes: Any) -> Any:
-        """The kernel as a CPU operator on DALI DataNodes: one node, or a tuple where there are several outputs."""
+        """Apply the kernel to DALI DataNodes as a CPU operator; return a node, or a tuple of several outputs."""
         return _operator()(
             run_fn=self._run,
             setup_fn=self._setup,
@@ -123,9 +123,9 @@ class Kernel:
         )(*nodes)
 
     def on_arrays(self, *arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
-        """The kernel on the arrays of one image: the same machine code, without DALI.
+        """Apply the kernel to the arrays of one image: the same machine code, without DALI.
 
-        Raises ConfigError for another number of arrays, of dimensions, or a dtype that is not the same kind of number.
+        Raises ConfigError if the number of arrays or of dimensions, or the kind of number of a dtype, is another one.
         """
         if len(arrays) != len(self._ins):
             raise ConfigError(f"the kernel takes {len(self._ins)} arrays, not {len(arrays)}")
@@ -145,7 +145,7 @@ class Kernel:
 
 
 def _input(number: int, given: tuple[npt.NDArray[Any], tuple[str, int]]) -> npt.NDArray[Any]:
-    """An array as the machine code takes it, which could only crash on any other."""
+    """Return an array as the machine code takes it, which would crash on any other."""
     array, (dtype, ndim) = np.asarray(given[0]), given[1]
     if array.ndim != ndim or not np.can_cast(array.dtype, dtype, "same_kind"):
         wanted = f"{dtype} with {ndim} dimensions"
@@ -169,7 +169,7 @@ def _dali_type(dtype: str) -> Any:
 
 @functools.cache
 def _operator() -> Any:
-    """DALI's Numba operator, given addresses of compiled callbacks in place of Python functions."""
+    """Return DALI's Numba operator, made to take compiled callbacks in place of Python functions."""
     from nvidia.dali.plugin.numba import NumbaFunction
 
     class CompiledFunction(NumbaFunction):
@@ -196,7 +196,7 @@ def _address(tensors, tensor):  # type: ignore[no-untyped-def]
 
 
 def _has_cache(callback: Callable[..., None]) -> bool:
-    """Whether the package's folder or the user's cache folder can be written."""
+    """Return whether the package's folder or the user's cache folder can be written."""
     try:
         FunctionCache(callback)
     except RuntimeError:

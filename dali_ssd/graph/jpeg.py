@@ -18,7 +18,7 @@ _INS = (("uint8", 1), ("int32", 1))
 
 @functools.cache
 def output_shape_kernel() -> Kernel:
-    """file (n,) uint8, region (4,) -> (3,) int32: the region's height and width, 0 0 where it is declined; and 0."""
+    """Return the kernel of file (n,) uint8, region (4,) -> (3,) int32: the region's height, width, 0, or 0 0 0."""
 
     def run_callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -44,7 +44,7 @@ def output_shape_kernel() -> Kernel:
 
 @functools.cache
 def decode_kernel() -> Kernel:
-    """file (n,) uint8, region (4,), room of the shape (h, w, 0) -> pixels (h, w, 3) uint8, done (1,) uint8."""
+    """Return the kernel of file (n,) uint8, region (4,), room (h, w, 0) -> pixels (h, w, 3) uint8, done (1,) uint8."""
 
     def run_callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -76,8 +76,8 @@ def decode_kernel() -> Kernel:
 def decode_progressive(images: Any, regions: Any) -> tuple[Any, Any]:
     """Decode a region `y x height width` of each image that is a progressive JPEG, on the CPU.
 
-    Returns pixels `(height, width, 3) uint8` RGB, empty for an image that is declined, and whether it was decoded, a
-    scalar bool each.
+    Returns pixels `(height, width, 3) uint8` RGB, empty for an image that is declined, and a scalar bool that says
+    whether the image was decoded.
     """
     from nvidia.dali import fn, types
 

@@ -1,4 +1,4 @@
-"""Placement: where the decoded part of each image comes to lie, for the render by DALI's operators; on the host."""
+"""Place the decoded region of each image, on the host, for rendering by DALI's operators."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ __all__ = ["Placement", "choice_kernel", "place", "placement_kernel"]
 
 
 class Placement(NamedTuple):
-    """Nodes of a graph, on the host: all that DALI's operators need to know of each image."""
+    """Nodes on the host with the arguments of DALI's operators."""
 
     color: Any
-    """(3, 4) float32, 0 for a view that shows none of the image."""
+    """`(3, 4) float32`: the color matrix; 0 if the view shows none of the image."""
     top: Any
-    """float32, where a crop of the network's input begins, as `fn.crop_mirror_normalize` has it."""
+    """float32: `crop_pos_y` of `fn.crop_mirror_normalize`."""
     left: Any
+    """float32: `crop_pos_x`."""
     mirrored: Any
-    """int32, 1 if the view is mirrored."""
+    """int32: 1 if the view is mirrored."""
     is_area: Any
-    """bool, whether the filter is `area`."""
+    """bool: True if the filter is `area`."""
     resizes: tuple[list[Any], list[Any]]
-    """For the images with `area`, and for the others: size, low and high edge (2,) y x, and DALI's filter."""
+    """For images with the filter `area`, and for the others: size, low and high edge `(2,)` y x, and DALI's filter."""
 
     def whole(self) -> tuple[Any, ...]:
-        """Return all nodes as outputs that a pipeline can have: of whole batches."""
+        """Return all nodes as a pipeline can output them, each with the whole batch."""
         merged = (merge(self.is_area, *parts) for parts in zip(*self.resizes, strict=True))
         return self.color, self.top, self.left, self.mirrored, *merged
 

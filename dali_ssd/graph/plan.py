@@ -1,4 +1,4 @@
-"""Plan: what is decided for each image before a pixel of it is decoded, as operators of a graph."""
+"""Plan: what is decided per image before a pixel of it is decoded, as operators of a graph."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OUTS = (("float32", 1), ("int32", 1), ("float32", 2))
 
 @functools.cache
 def training_kernel() -> Kernel:
-    """label, shape, seed, settings -> plan, region, objects (n, 5)."""
+    """Return the kernel of label, shape, seed, settings -> plan, region, objects (n, 5)."""
 
     def callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -49,7 +49,7 @@ def training_kernel() -> Kernel:
 
 @functools.cache
 def validation_kernel() -> Kernel:
-    """label, shape, settings -> plan, region, objects (n, 6)."""
+    """Return the kernel of label, shape, settings -> plan, region, objects (n, 6)."""
 
     def callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -76,7 +76,7 @@ def draw_training_plan(
     Args:
         labels: label vectors, (length,) float32.
         shapes: image shapes, (3,) int64, height first.
-        unit: what the labels count, fractions of the image or its pixels.
+        unit: of the labels' boxes, fractions of the image or its pixels.
 
     Returns:
         plans `(19,) float32`; regions to decode `(4,) int32` y x height width; objects `(n, 5) float32`
@@ -101,7 +101,7 @@ def plan_whole_image(
 
 
 def _setup(columns: int) -> Any:
-    """Output shapes: plan, region, and as many rows of objects as the label could hold."""
+    """Return the callback of the output shapes: plan, region, and as many rows of objects as the label could hold."""
 
     def callback(digest: str) -> Callable[..., None]:
         def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]

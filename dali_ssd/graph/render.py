@@ -17,7 +17,7 @@ __all__ = ["render", "render_kernel"]
 
 @functools.cache
 def render_kernel() -> Kernel:
-    """pixels (h, w, 3) uint8, plan, region, layout (3, S) or (S, 3) -> (3, S, S) or (S, S, 3) float32."""
+    """Return the kernel of pixels (h, w, 3) uint8, plan, region, layout (3, S) or (S, 3) -> (3, S, S) or (S, S, 3)."""
 
     def run_callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]

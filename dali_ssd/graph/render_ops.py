@@ -1,10 +1,10 @@
-"""Render with DALI's own operators, for the GPU: the pixels of `graph.render`'s kernel, but for `area` and one seam.
+"""Render with DALI's operators, for the GPU: the pixels of `graph.render`'s kernel, except for `area` and canvas edges.
 
-Three steps after the decoder, each over as few pixels as there are left: resize the visible part (all filters of the
-kernel, drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels:
-beside the canvas the image ends at a pixel's edge, and is not blended with the canvas as far as the filter reaches, as
-the kernel does it. DALI has no mean over boxes: in the place of `area` comes its triangle, which shrinks with twice the
-width, a little softer, and is `linear` to enlarge. All else is the same.
+Three steps after the decoder, each over as few pixels as remain: resize the visible part (all filters of the kernel,
+drawn per image), color matrix, then place, mirror and lay out at once. Placement is in whole network pixels: next to
+the canvas the image ends at a pixel's edge, whereas the kernel blends it with the canvas over the filter's reach. DALI
+has no mean over boxes: its triangle filter replaces `area`, with twice the width to shrink, which is a little softer,
+and as `linear` to enlarge. Everything else is the same.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderC
 def _resize(pixels: Any, placement: Placement) -> Any:
     """Resize each image's part with its own filter.
 
-    Only the triangle for "area" widens when it shrinks. `antialias`, which says so, is one for a whole batch: the
-    images are dealt out to two operators, each with a part of the batch.
+    Only the triangle for "area" widens when it shrinks. `antialias`, which turns that on, is one value per operator:
+    the images are divided between two operators, each with a part of the batch.
     """
     resized = [
         fn.resize(

@@ -1,4 +1,4 @@
-"""Source: records from shards, and as much of their JPEGs decoded as the plan wants to see."""
+"""Source: records from shards, and the part of their JPEGs decoded that the plan needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dali_ssd.graph.jpeg import decode_progressive
 __all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "read", "source_info"]
 
 READER = "reader"
-"""Name of the reader operator, by which `Pipeline.reader_meta` knows it."""
+"""Name of the reader operator, for `Pipeline.reader_meta`."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class ReaderSlice:
     paths: Sequence[Path]
     """The `.rec` files."""
     index: Path
-    """One index of offsets into their concatenation; records that it leaves out are passed over."""
+    """One index of offsets into their concatenation; records that it leaves out are skipped."""
     number: int = 0
-    """Which part this is, of `count`."""
+    """Number of this part, of `count`."""
     count: int = 1
     progressive: bool = False
     """Whether many images are progressive JPEGs."""
 
 
 def read(records: ReaderSlice, *, shuffle: bool, initial_fill: int = 1) -> tuple[Any, Any]:
-    """Read records without end: encoded images (bytes,) uint8, label vectors (length,) float32.
+    """Read records endlessly: encoded images (bytes,) uint8, label vectors (length,) float32.
 
     A training reader shuffles, takes the next device's part with each pass, and lets passes run into each other; a
     validation reader keeps to its part and fills up the last batch of a pass.
@@ -49,9 +49,9 @@ def read(records: ReaderSlice, *, shuffle: bool, initial_fill: int = 1) -> tuple
         stick_to_shard=not shuffle,
         pad_last_batch=not shuffle,
         # A shard that becomes shorter under a memory map kills the interpreter (SIGBUS); a plain read only fails, and
-        # the loader can name the shard. Cost, against mmap over a shard of 98 MB in 16 paired epochs: none that shows
-        # (1.00 of the CPU time an image, quartiles 0.97 and 1.03); the shuffle's window lies in memory instead of in
-        # the page cache (561 MB against 309 MB that are not a file's, at 4096 records of 50 KB).
+        # the loader can name the shard. Cost, against mmap over a shard of 98 MB in 16 paired epochs: not measurable
+        # (1.00 of the CPU time per image, quartiles 0.97 and 1.03); the shuffle's window is in memory instead of in the
+        # page cache (561 MB instead of 309 MB that are not a file's, at 4096 records of 50 KB).
         dont_use_mmap=True,
         name=READER,
     )
@@ -59,7 +59,7 @@ def read(records: ReaderSlice, *, shuffle: bool, initial_fill: int = 1) -> tuple
 
 
 def image_shapes(images: Any, *, upright: bool) -> Any:
-    """Height, width, channels of each image `(3,) int64`, from its header alone."""
+    """Return height, width, channels of each image `(3,) int64`, from its header alone."""
     return fn.peek_image_shape(images, adjust_orientation=upright)
 
 
@@ -67,7 +67,7 @@ def decode(images: Any, regions: Any, *, device: str, upright: bool, progressive
     """Decode a region `y x height width` of each image: `(height, width, 3) uint8` RGB on `device`.
 
     On the CPU, and with `upright=False`, the pixels are those of MXNet's `imdecode` to the bit. `progressive`: many are
-    progressive JPEGs, for which there is a decoder of twice the speed then; it changes no pixel.
+    progressive JPEGs, which then get a decoder of twice the speed; it changes no pixel.
     """
     if device == "gpu" or upright or not progressive:
         return _decode(images, regions, device, upright)
@@ -77,13 +77,13 @@ def decode(images: Any, regions: Any, *, device: str, upright: bool, progressive
 
 
 def source_info(images: Any) -> Any:
-    """Where each record came from, as text in uint8: file name and byte offset."""
+    """Return where each record came from, as text in uint8: file name and byte offset."""
     return fn.get_property(images, key="source_info")
 
 
 def _decode(images: Any, regions: Any, device: str, upright: bool) -> Any:
-    # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. On a CPU, with photos of 1280 px, it gained
-    # nothing, be it their mean size (246 and 222 images/s) or the largest (246, 247, 244); without it: 255, 245, 236.
+    # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. On a CPU, with photos of 1280 px, neither their
+    # mean size (246 and 222 images/s) nor the largest (246, 247, 244) was faster than no hint (255, 245, 236).
     # nvJPEG's default upsamples color by repetition; libjpeg-turbo, whose pixels the CPU has, interpolates.
     by_device = {"device": "mixed", "jpeg_fancy_upsampling": True} if device == "gpu" else {"device": "cpu"}
     return fn.decoders.image_slice(

@@ -1,4 +1,4 @@
-"""Targets: what each anchor is to learn, as operators of a graph, and for NumPy's arrays."""
+"""Targets: what each anchor is trained on, as operators of a graph, and for NumPy arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["encode", "encode_targets", "target_kernel"]
 
 @functools.cache
 def target_kernel() -> Kernel:
-    """objects (m, 5+), centers of the anchors (N, 4), settings -> cls_targets (N,), box_targets (N, 4)."""
+    """Return the kernel of objects (m, 5+), centers of anchors (N, 4), settings -> cls_targets (N,), box_targets."""
 
     def run_callback(digest: str) -> Callable[..., None]:
         def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
@@ -54,7 +54,7 @@ def target_kernel() -> Kernel:
 def encode(
     objects: Any, plans: Any, anchors: npt.NDArray[np.float32], targets: TargetConfig, size: int, *, device: str
 ) -> tuple[Any, Any]:
-    """Targets of each image.
+    """Return the targets of each image.
 
     Args:
         objects: `(m, 5) float32` xmin ymin xmax ymax id in network pixels, rows of -1 after the last; on the host.
@@ -75,14 +75,14 @@ def encode(
 
     constants = [types.Constant(value, device="cpu") for value in target_settings(anchors, targets)]
     cls_targets, box_targets = target_kernel().in_graph(objects, *constants)
-    # For a GPU the host encodes as well: 0.02 to 0.06 ms an image, and 175 kB of targets to copy.
+    # For a GPU the host encodes as well: 0.02 to 0.06 ms per image, and 175 kB of targets to copy.
     return (cls_targets.gpu(), box_targets.gpu()) if device == "gpu" else (cls_targets, box_targets)
 
 
 def encode_targets(
     boxes: npt.ArrayLike, class_ids: npt.ArrayLike, anchors: Any, config: TargetConfig | None = None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Training targets of one image, by the very kernel that the CPU pipeline runs.
+    """Return the training targets of one image, by the same kernel that the CPU pipeline runs.
 
     Args:
         boxes: `(M, 4)` xmin ymin xmax ymax in network pixels; M may be 0.
@@ -114,7 +114,7 @@ def encode_targets(
 def _encode_with_operator(
     objects: Any, anchors: npt.NDArray[np.float32], targets: TargetConfig, size: int, device: str
 ) -> tuple[Any, Any]:
-    """DALI's operator, which knows neither ties nor bipartite matching; see `TargetConfig.targets`."""
+    """Encode by DALI's operator, which has neither ties nor bipartite matching; see `TargetConfig.targets`."""
     from nvidia.dali import fn, types
 
     if device == "gpu":

@@ -1,7 +1,7 @@
-"""How the functions of this room are compiled, and how options travel to them.
+"""Compilation of the functions of this room, and packing of the options that they take.
 
-Options are no constants of the machine code, which then would have to be compiled for each of their values: they come
-as one vector, of which `unpack_array` gives each array back, and `unpack_record` the numbers by their names.
+Options are not constants of the machine code, which would have to be compiled for each of their values: they come as
+one vector, from which `unpack_array` returns each array, and `unpack_record` the numbers by their names.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ would be a branch in each loop, and keep it from being vectorized."""
 
 
 def pack_arrays(*arrays: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Return what a kernel needs to know apart from the image, in one vector.
+    """Return all arrays that a kernel needs apart from the image as one vector.
 
-    One, because a constant costs DALI 0.05 ms in each run, however small it is: eight took 1.5% of the loader's time.
+    One, because a constant costs DALI 0.05 ms per run, however small it is: eight took 1.5% of the loader's time.
     """
     flat = [np.ravel(np.asarray(array, np.float32)) for array in arrays]
     return np.concatenate([np.array([len(flat), *map(np.size, flat)], np.float32), *flat])
@@ -36,7 +36,7 @@ def pack_record(fields: np.dtype[np.void], *values: npt.ArrayLike) -> npt.NDArra
 
 @kernel_function
 def unpack_array(vector, number):  # type: ignore[no-untyped-def]
-    """Return array `number` of those that were packed, as a 1-D array."""
+    """Return packed array `number` as a 1-D array."""
     begin = 1 + int(vector[0])
     for before in range(number):
         begin += int(vector[1 + before])
@@ -45,5 +45,5 @@ def unpack_array(vector, number):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def unpack_record(vector, number, fields):  # type: ignore[no-untyped-def]
-    """Return array `number` of those that were packed, as a record with the `fields` of its dtype."""
+    """Return packed array `number` as a record with the `fields` of its dtype."""
     return unpack_array(vector, number).view(fields)[0]

@@ -1,7 +1,7 @@
-"""Resampling filters as tables: for each output pixel of one axis, which source pixels it takes and with what weight.
+"""Resampling filters as tables: for each output pixel of one axis, the source pixels that it takes and their weights.
 
-Coordinates are continuous: source pixel k covers [k, k + 1), its center is k + 0.5. Only `area` widens with the
-shrinking: it is the exact mean over what an output pixel covers, as OpenCV computes it for GluonCV. The others take
+Coordinates are continuous: source pixel k covers [k, k + 1), its center is k + 0.5. Only `area` widens if the image
+shrinks: it is the exact mean over the area of an output pixel, as OpenCV computes it for GluonCV. The others take
 single source pixels however much the image shrinks, as OpenCV's filters of the same names do.
 
 The weights are computed in loops over the output pixels without branches, so that they are vectorized: pixel by pixel,
@@ -26,14 +26,14 @@ _THIRD = np.pi / 3
 _TERMS = 8
 _OF_SINE = np.array([(-1) ** n / math.factorial(2 * n + 1) for n in reversed(range(_TERMS))])
 _OF_COSINE = np.array([(-1) ** n / math.factorial(2 * n) for n in reversed(range(_TERMS))])
-"""Terms of the series, the last ones first; what is left out is below 1e-16 for angles up to pi / 6."""
+"""Terms of the series, the last ones first; the rest is below 1e-16 for angles up to pi / 6."""
 _SINES = np.sin(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
 _COSINES = np.cos(_THIRD * (np.arange(_LANCZOS_REACH) - 2.5))
 
 
 @kernel_function
 def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-def]
-    """Weights `(reach, n) float64` of source pixels whose centers are `distance[i] + k` source pixels away.
+    """Return weights `(reach, n) float64` of source pixels whose centers are `distance[i] + k` source pixels away.
 
     They are not normalized yet, and 1 for nearest. `distance` (n,) float64 is that of the first pixel that the filter
     may reach: within -radius..1 - radius.
@@ -46,7 +46,7 @@ def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-de
             for i in range(distance.size):
                 weights[k, i] = _cubic(distance[i] + k)
     elif kind != _NEAREST:
-        # What the source pixel shares with a box: the output pixel for area; one source pixel's width for linear.
+        # The overlap of the source pixel with a box: the output pixel for area; one source pixel's width for linear.
         whole = min(2.0 * radius - 1.0, 1.0)
         for k in range(reach):
             for i in range(distance.size):
@@ -56,7 +56,7 @@ def filter_weights(kind, distance, radius, reach):  # type: ignore[no-untyped-de
 
 @kernel_function
 def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-untyped-def]
-    """The table of one axis.
+    """Return the table of one axis.
 
     The view is `low`..`high` in pixels of the decoded region, whose own pixels are 0..length-1. A filter that reaches
     beyond the view repeats the view's edge, as resizing a crop does; what is in the view but not in the region is
@@ -101,7 +101,7 @@ def axis_table(kind, size, low, high, length, mirrored):  # type: ignore[no-unty
 
 @kernel_function
 def _radius(kind, scale):  # type: ignore[no-untyped-def]
-    """Half the width of a filter in source pixels; `scale` is source pixels an output pixel."""
+    """Return half the width of a filter in source pixels; `scale` is source pixels per output pixel."""
     if kind == _LANCZOS:
         return 3.0
     if kind == _CUBIC:
@@ -113,7 +113,7 @@ def _radius(kind, scale):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _cubic(distance):  # type: ignore[no-untyped-def]
-    """Keys' with a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981)."""
+    """Return Keys' cubic with a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981)."""
     x = abs(distance)
     near = (1.5 * x - 2.5) * x * x + 1.0
     far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
@@ -122,10 +122,10 @@ def _cubic(distance):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _weigh_lanczos(weights, distance):  # type: ignore[no-untyped-def]
-    """Lanczos' filter of 3 lobes, 3 sin(pi x) sin(pi x / 3) / (pi x)^2.
+    """Fill in Lanczos' filter of 3 lobes, 3 sin(pi x) sin(pi x / 3) / (pi x)^2.
 
-    All sines come from those of one small angle, and those from their series: the library's, which take one number at a
-    time, would double the table's cost.
+    All sines come from those of one small angle, and those from their series: the library's functions, which take one
+    number at a time, would double the table's cost.
     """
     sines, cosines, wholes = np.empty(distance.size), np.empty(distance.size), np.empty(distance.size)
     for i in range(distance.size):
@@ -143,7 +143,7 @@ def _weigh_lanczos(weights, distance):  # type: ignore[no-untyped-def]
             x = distance[i] + k
             third = sines[i] * turn_cosine + cosines[i] * turn_sine  # sin(pi x / 3)
             weight = 3.0 * sign * wholes[i] * third / (np.pi * x) ** 2
-            # Beside 0 the sines have lost their digits.
+            # Near 0 the sines have lost their digits.
             weights[k, i] = 1.0 if abs(x) < 1e-5 else weight if abs(x) < 3.0 else 0.0
 
 

@@ -1,8 +1,7 @@
-"""Placement: where the decoded region comes to lie in the network's input, in whole network pixels.
+"""Place the decoded region in the network's input, in whole network pixels, for rendering by DALI's operators.
 
-For the render by DALI's operators, whose filters know no edge of a canvas: a network pixel shows the image if its
-center does. So no filter is ever centered outside of the region, where `fn.resize` would read memory that is not the
-image's.
+Their filters do not blend at the edge of the canvas: a network pixel shows the image if its center does, so that no
+filter is centered outside of the region, where `fn.resize` reads memory that is not the image's.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ DALI_FILTERS = np.array([0, 1, 2, 4, 3], np.int32)
 _AREA = INTERPOLATIONS.index("area")
 
 _CENTER = 0.499
-"""Half a pixel, and a little on the safe side of it."""
+"""Half a pixel, less a margin for rounding."""
 
 
 @kernel_function
 def place_region(visible, low, high, top, left, color, plan, region, size):  # type: ignore[no-untyped-def]
-    """Write what DALI's operators need to know of one image.
+    """Write the arguments of DALI's operators for one image.
 
     Args:
         visible: `(2,) float32`, height and width of what the view shows, in network pixels.
@@ -50,7 +49,7 @@ def place_region(visible, low, high, top, left, color, plan, region, size):  # t
         begin, end = plan[WINDOW + 1 - axis], plan[WINDOW + 3 - axis]
         scale = np.float32(size) / (end - begin)
         edge = np.float32(region[axis])
-        # A pixel stands for what is not shown; the color matrix of 0 blots it out.
+        # A region that is not shown becomes one pixel, which the color matrix of 0 then turns into 0.
         first = min(max(low[axis], np.float32(0)), np.float32(size - 1))
         last = max(visible[axis] if shown else np.float32(0), first + np.float32(1))
         visible[axis] = last - first

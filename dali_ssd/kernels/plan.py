@@ -1,8 +1,9 @@
 """The plan of an image: everything that is decided before a pixel is decoded, drawn by one kernel.
 
 A plan is a float32 vector (the constants below name its slots), the region of the source to decode, and the objects
-that the view shows. Kernel, not DALI operators, because the rules are GluonCV's to the pixel, boxes a hair outside the
-image must not abort the run as they do in `fn.random_bbox_crop`, and forty small operators cost more than the work.
+that the view shows. It is a kernel, not DALI operators, because the rules are GluonCV's to the pixel, boxes slightly
+outside the image must not abort the run as they do in `fn.random_bbox_crop`, and forty small operators would cost more
+than the work.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ COLOR = 7
 PLAN_SIZE = 19
 
 NETWORK_SETTINGS = np.dtype([("size", np.float32), ("in_pixels", np.float32), ("mirror_probability", np.float32)])
-"""What both kernels need to know of the network's input and of the labels."""
+"""The options of the network's input and of the labels that both kernels need."""
 
 _NETWORK, _COLOR, _CROP, _MIN_IOUS, _FILTERS = range(5)
-"""Where each array lies in the packed settings; a validation has the first two."""
+"""Position of each array in the packed settings; validation has the first two."""
 
 _LINEAR, _CUBIC, _AREA = (INTERPOLATIONS.index(name) for name in ("linear", "cubic", "area"))
 
@@ -56,8 +57,8 @@ def parse_label(label, width, height, in_pixels, boxes, ids, difficult):  # type
     """Read the objects of a label vector `[A, B, header..., (id, xmin, ymin, xmax, ymax, extra...) * n]`.
 
     Fills `boxes` (n, 4) float64 in source pixels, `ids` and `difficult` (n,), and returns the number of objects.
-    Anything that is no object is passed over: an id below 0, a box without area, a value that is not finite, a label
-    too short for its own header. `dali-ssd check` names those; a kernel has nobody to tell.
+    Anything that is not an object is skipped: an id below 0, a box without area, a value that is not finite, a label
+    too short for its own header. `dali-ssd check` names those; a kernel cannot report them.
     """
     if label.size < 2 or not (2 <= label[0] <= label.size and 5 <= label[1] <= label.size):
         return 0
@@ -78,7 +79,7 @@ def parse_label(label, width, height, in_pixels, boxes, ids, difficult):  # type
 
 @kernel_function
 def plan_training_image(plan, region, objects, label, shape, seed, settings):  # type: ignore[no-untyped-def]
-    """Draw the plan of one training image; `objects` (capacity, 5) are what its window shows."""
+    """Draw the plan of one training image; `objects` (capacity, 5) are those that its window shows."""
     height, width = shape[0], shape[1]
     network, filters = unpack_record(settings, _NETWORK, NETWORK_SETTINGS), unpack_array(settings, _FILTERS)
     boxes, ids, _ = _read_objects(label, height, width, network.in_pixels > 0, objects.shape[0])
@@ -95,7 +96,7 @@ def plan_training_image(plan, region, objects, label, shape, seed, settings):  #
 
 @kernel_function
 def plan_validation_image(plan, region, objects, label, shape, settings):  # type: ignore[no-untyped-def]
-    """Plan one validation image, the whole of it; `objects` (capacity, 6) end with "difficult"."""
+    """Plan one validation image, which is shown whole; `objects` (capacity, 6) end with "difficult"."""
     height, width = shape[0], shape[1]
     network = unpack_record(settings, _NETWORK, NETWORK_SETTINGS)
     size, normalize = network.size, unpack_array(settings, _COLOR).reshape(3, 4)
@@ -132,7 +133,7 @@ def validation_settings(render: RenderConfig, unit: CoordinateUnit) -> npt.NDArr
 
 @kernel_function
 def _region(window, height, width, region):  # type: ignore[no-untyped-def]
-    """The part of the window that lies in the image, `y x height width`; one pixel of the image where there is none."""
+    """Write the part of the window that lies in the image, `y x height width`; one pixel of the image if none does."""
     x0, y0 = max(window[0], 0), max(window[1], 0)
     x1, y1 = min(window[2], width), min(window[3], height)
     if x0 >= x1 or y0 >= y1:

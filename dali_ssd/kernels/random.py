@@ -22,7 +22,7 @@ _TO_UNIT = 2.0**-53
 
 @kernel_function
 def generator(seed):  # type: ignore[no-untyped-def]
-    """A generator's state, `(1,) uint64`, of two 32-bit seed words."""
+    """Return a generator's state, `(1,) uint64`, from two 32-bit seed words."""
     state = np.empty(1, np.uint64)
     state[0] = (np.uint64(seed[0]) << _S32) ^ np.uint64(seed[1])
     return state
@@ -30,13 +30,13 @@ def generator(seed):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def uniform(state, low, high):  # type: ignore[no-untyped-def]
-    """A float64 of [low, high)."""
+    """Return a float64 in [low, high)."""
     return low + (high - low) * (np.float64(_next(state) >> _S11) * _TO_UNIT)
 
 
 @kernel_function
 def below(state, bound):  # type: ignore[no-untyped-def]
-    """An int64 of 0..bound-1; 0 when there is nothing to choose (bound < 2)."""
+    """Return an int64 in 0..bound-1; 0 if there is nothing to choose (bound < 2)."""
     if bound < 2:
         return 0
     return np.int64(uniform(state, 0.0, np.float64(bound)))
@@ -44,7 +44,7 @@ def below(state, bound):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def chance(state, probability):  # type: ignore[no-untyped-def]
-    """True with this probability; always takes one number, so that plans differ only in what was drawn."""
+    """Return True with this probability; always takes one number, so that plans differ only in what was drawn."""
     return uniform(state, 0.0, 1.0) < probability
 
 

@@ -1,8 +1,8 @@
 """Render: source pixels of the visible part -> the network's input, each touched once.
 
-Resample, place on the mean-color canvas, mirror, change the color, normalize and lay out, in one kernel an image.
+Resample, place on the mean-color canvas, mirror, change the color, normalize and lay out, in one kernel per image.
 The canvas has the mean color, which normalizes to 0, so with color matrix M, offset b, resampled pixel p and the
-share c of it that is image and not canvas, the result is `M p + c b`; where all is canvas it is 0. Nothing is clipped,
+share c of it that is image and not canvas, the result is `M p + c b`; if all is canvas it is 0. Nothing is clipped,
 as in GluonCV, whose augmented images are float as well.
 """
 
@@ -19,13 +19,13 @@ from dali_ssd.kernels.simd import GROUP, paint_pixels
 __all__ = ["render_image"]
 
 
-# Reordering of sums and fused multiply-add are welcome here; NaN and infinity keep their meaning.
+# Reordering of sums and fused multiply-add are allowed here; NaN and infinity keep their meaning.
 _fast = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
 
 
 @kernel_function
 def render_image(out, pixels, plan, region, channels_first):  # type: ignore[no-untyped-def]
-    """Row by row: blend source rows, which lie as the processor likes it, then resample and color that one row."""
+    """Render one image row by row: blend source rows, which are contiguous, then resample and color that one row."""
     height, width = pixels.shape[0], pixels.shape[1]
     size = out.shape[1]
     top, left = region[0], region[1]
@@ -58,7 +58,7 @@ def render_image(out, pixels, plan, region, channels_first):  # type: ignore[no-
 
 @_fast
 def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
-    """row (n,) float32 = the weighted sum of rows of source (height, n) uint8, from `first` on."""
+    """Write to row (n,) float32 the weighted sum of rows of source (height, n) uint8, from `first` on."""
     taps = weights.size
     a, wa = source[first], weights[0]
     if taps == 1:
@@ -68,7 +68,7 @@ def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
     b, wb = source[first + 1], weights[1]
     for x in range(a.size):
         row[x] = wa * np.float32(a[x]) + wb * np.float32(b[x])
-    # Two taps a pass: each pass reads and writes the row.
+    # Two taps per pass, since each pass reads and writes the row.
     for k in range(2, taps - 1, 2):
         a, wa = source[first + k], weights[k]
         b, wb = source[first + k + 1], weights[k + 1]
@@ -83,14 +83,14 @@ def _blend_rows(row, source, first, weights):  # type: ignore[no-untyped-def]
 @numba.njit(error_model="numpy", forceinline=True)
 def _paint_groups(planes, row, start, weights, taps, cover, color, begin, end):  # type: ignore[no-untyped-def]
     red, green, blue = planes
-    last = red.size - GROUP  # where the last group would go beyond the row, it begins earlier
+    last = red.size - GROUP  # if the last group would go beyond the row, it begins earlier
     for x in range(begin, end, GROUP):
         paint_pixels(red, green, blue, min(x, last), row, start, weights, taps, cover, color)
 
 
 @kernel_function
 def _paint_row(planes, row, start, weights, cover, color, begin, end):  # type: ignore[no-untyped-def]
-    """Three planes (size,) float32 = the output's columns begin..end of a row; loops of known length for filters."""
+    """Write a row's columns begin..end to three planes (size,) float32, with a loop of fixed length per filter."""
     taps = weights.shape[0]
     # nearest 1, linear 2, area to shrink up to twice 3 and three times 4, cubic 4, Lanczos 6
     if taps == 1:
@@ -109,7 +109,7 @@ def _paint_row(planes, row, start, weights, cover, color, begin, end):  # type: 
 
 @kernel_function
 def _color_of_row(color, share):  # type: ignore[no-untyped-def]
-    """The color matrix for a row of which `share` is image and not canvas."""
+    """Return the color matrix for a row of which `share` is image and not canvas."""
     m = color
     return (
         *(m[0], m[1], m[2], m[3] * share),

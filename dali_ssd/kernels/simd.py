@@ -1,9 +1,9 @@
-"""One instruction that Numba does not write by itself: RGB pixels resampled and colored, eight at a time.
+"""Vector code that Numba does not generate by itself: RGB pixels resampled and colored, eight at a time.
 
 Numba vectorizes loops over an axis, but the resampling of a row gathers pixels from anywhere in it, and a loop over
-three channels is too short. As explicit LLVM vectors (three channels and one lane of no meaning), transposed to three
-planes eight pixels at a time, it costs a fifth of what the scalar code does. The color is changed while the planes are
-in registers: as a loop of its own it would write to memory that is not in the cache with nothing else to do meanwhile.
+three channels is too short. As explicit LLVM vectors (three channels and one unused lane), transposed to three planes
+eight pixels at a time, it costs a fifth of the scalar code. The color is changed while the planes are in registers: a
+loop of its own would have nothing else to do while it writes to memory that is not in the cache.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONTRACT = ("contract",)
 
 
 def shuffle(builder: Any, first: Any, second: Any, *lanes: int) -> Any:
-    """A vector of these lanes of two, counted through both."""
+    """Return a vector of these lanes of two vectors, counted through both."""
     return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
 
 
@@ -53,7 +53,7 @@ def paint_pixels(
 
     where the targets are red, green and blue. All but `color`, 12 floats in a tuple, are contiguous arrays of float32:
     targets and cover (n,), row 1-D, weights (number, n); start is (n,) int64. A vector's fourth float is the next
-    pixel's red: the caller sees to it that there is one more float behind the row's last pixel.
+    pixel's red: the caller must provide one more float after the row's last pixel.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -103,7 +103,7 @@ def _add_product(builder: Any, total: Any, first: Any, second: Any) -> Any:
 
 
 def _planes(builder: Any, pairs: list[Any]) -> list[Any]:
-    """R, G and B of eight pixels: the first three rows of two transposed 4x4 matrices side by side.
+    """Return R, G and B of eight pixels: the first three rows of two transposed 4x4 matrices side by side.
 
     Pair i holds pixels i and i + 4 as RGB_RGB_.
     """

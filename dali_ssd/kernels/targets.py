@@ -1,8 +1,8 @@
-"""Targets: which anchors learn which object, and how far off they are.
+"""Targets: the object that each anchor is trained on, and its offset from the anchor.
 
-SSD paper, section 2.2, as GluonCV's `SSDTargetGenerator` understands it. An anchor is positive for a box, in this
+SSD paper, section 2.2, as implemented by GluonCV's `SSDTargetGenerator`. An anchor is positive for a box, in this
 order of precedence, if
-1. bipartite matching gave it to the box: the pair of highest IoU among all free boxes and anchors, then the next, ...
+1. bipartite matching gives it to the box: the pair of highest IoU among all free boxes and anchors, then the next, ...
 2. it ties: the box is the anchor's best, and its IoU equals the highest that the box has with any anchor,
 3. the box is the anchor's best, with IoU >= 0.5.
 Ties are common (a small box inside many equal anchors) and decided in float32, so IoU is computed as
@@ -31,20 +31,20 @@ __all__ = [
 ]
 
 BLOCK = 32
-"""Anchors that are looked at, or passed over, together: those of a few neighboring cells."""
+"""Anchors that are compared, or skipped, together: those of a few neighboring cells."""
 
 _TIE = np.float32(1e-12)
 """GluonCV's tolerance for "equal"; in float32 it separates nothing but zeros."""
 
 MATCHING_SETTINGS = np.dtype([("iou_threshold", np.float32), ("stds", np.float32, 4)])
-"""What the kernel needs of the options."""
+"""The options that the kernel needs."""
 
 _BLOCKS, _BOUNDS, _MATCHING = range(3)
-"""Where each array lies in the packed settings."""
+"""Position of each array in the packed settings."""
 
 
 def as_center_anchors(anchors: Any) -> npt.NDArray[np.float32]:
-    """Anchors as `(N, 4) float32`, center format in pixels, from an array or NDArray `(N, 4)` or `(1, N, 4)`.
+    """Return anchors as `(N, 4) float32`, center format in pixels, from an array or NDArray `(N, 4)` or `(1, N, 4)`.
 
     Raises:
         ConfigError: any other shape, or an anchor that is not finite or has no area.
@@ -63,16 +63,16 @@ def as_center_anchors(anchors: Any) -> npt.NDArray[np.float32]:
 
 
 def anchor_corners(anchors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Corners `(N, 4)` of center anchors (N, 4), in float32 as GluonCV computes them."""
+    """Return the corners `(N, 4)` of center anchors (N, 4), in float32 as GluonCV computes them."""
     half = anchors[:, 2:] * np.float32(0.5)
     return np.concatenate([anchors[:, :2] - half, anchors[:, :2] + half], axis=1)
 
 
 class AnchorTables(NamedTuple):
-    """What the kernel needs of N anchors, in n blocks of `BLOCK` that lie close together."""
+    """The kernel's tables of N anchors, in n blocks of `BLOCK` that lie close together."""
 
     blocks: npt.NDArray[np.float32]
-    """(n, 5, BLOCK): corners and area; the last block is filled up with anchors that nothing can meet."""
+    """(n, 5, BLOCK): corners and area; the last block is filled up with anchors that no box can overlap."""
     bounds: npt.NDArray[np.float32]
     """(n, 4): the corners around all anchors of each block."""
     centers: npt.NDArray[np.float32]
@@ -80,7 +80,7 @@ class AnchorTables(NamedTuple):
 
 
 def anchor_tables(anchors: npt.NDArray[np.float32]) -> AnchorTables:
-    """Tables of center anchors (N, 4)."""
+    """Return the tables of center anchors (N, 4)."""
     corners = anchor_corners(anchors)
     size = corners[:, 2:] - corners[:, :2]
     centers = np.concatenate([corners[:, :2] + size * np.float32(0.5), size], axis=1)
@@ -117,7 +117,7 @@ def encode_image(cls_targets, box_targets, objects, centers, settings):  # type:
             iou, box = best_iou[block, k], best_box[block, k]
             if iou > 0 and (iou + _TIE >= highest[box] or iou >= threshold):
                 _assign(cls_targets, box_targets, begin + k, objects[box], centers, stds)
-    for box in range(count):  # a box's own anchor learns it, whatever else it meets
+    for box in range(count):  # a box's own anchor is trained on it, whatever else it overlaps
         if own[box] >= 0:
             _assign(cls_targets, box_targets, own[box], objects[box], centers, stds)
 
@@ -125,7 +125,7 @@ def encode_image(cls_targets, box_targets, objects, centers, settings):  # type:
 def target_settings(
     anchors: npt.NDArray[np.float32], config: TargetConfig
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return what the kernel takes besides the objects: centers `(N, 4)`, whose shape it needs, and settings."""
+    """Return the kernel's inputs besides the objects: centers `(N, 4)`, whose shape it needs, and settings."""
     blocks, bounds, centers = anchor_tables(anchors)
     matching = pack_record(MATCHING_SETTINGS, config.iou_threshold, config.stds)
     return centers, pack_arrays(blocks, bounds, matching)
@@ -133,7 +133,7 @@ def target_settings(
 
 @kernel_function
 def _block_iou(box, area, block, iou):  # type: ignore[no-untyped-def]
-    """iou (BLOCK,) of a box and the anchors of a block (5, BLOCK); without branches, so that it is vectorized."""
+    """Write iou (BLOCK,) of a box and the anchors of a block (5, BLOCK); without branches, so that it is vectorized."""
     x0, y0, x1, y1 = box[0], box[1], box[2], box[3]
     for k in range(BLOCK):
         width = max(min(block[2, k], x1) - max(block[0, k], x0), np.float32(0))
@@ -159,7 +159,7 @@ def _largest(values):  # type: ignore[no-untyped-def]
 def _update_best(box, index, blocks, bounds, best_iou, best_box):  # type: ignore[no-untyped-def]
     """Update the best box so far of all anchors near a box; return its highest IoU and the first anchor that has it.
 
-    `best_iou` and `best_box` are (n, BLOCK); (0, -1) is returned where no anchor meets the box.
+    `best_iou` and `best_box` are (n, BLOCK); (0, -1) is returned if no anchor overlaps the box.
     """
     area = (box[2] - box[0]) * (box[3] - box[1])
     highest, where = np.float32(0), -1
@@ -182,7 +182,7 @@ def _update_best(box, index, blocks, bounds, best_iou, best_box):  # type: ignor
 
 @kernel_function
 def _best_free(box, blocks, bounds, taken):  # type: ignore[no-untyped-def]
-    """A box's highest IoU with the anchors that are not taken, and the first that has it; (0, -1) if there is none."""
+    """Return a box's highest IoU with anchors that are not taken, and the first anchor that has it; (0, -1) if none."""
     area = (box[2] - box[0]) * (box[3] - box[1])
     highest, where = np.float32(0), -1
     iou = np.empty(BLOCK, np.float32)
@@ -198,9 +198,9 @@ def _best_free(box, blocks, bounds, taken):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _match_bipartite(boxes, blocks, bounds, best_iou, best_box, highest):  # type: ignore[no-untyped-def]
-    """Give each box an anchor of its own, best pairs first; -1 where it meets none that is free.
+    """Assign each box an anchor of its own, best pairs first; -1 if it overlaps none that is free.
 
-    Also fills each anchor's best box, and each box's highest IoU.
+    Also fills in each anchor's best box, and each box's highest IoU.
     """
     count = boxes.shape[0]
     iou, where = np.zeros(count, np.float32), np.full(count, -1)

@@ -1,4 +1,4 @@
-"""What the loaders share: devices and their pipelines, the look-up of records, and how long the consumer waits.
+"""The base of the loaders: devices and their pipelines, the look-up of records, and the consumer's waiting time.
 
 Each DALI pipeline has a device and its own part of the records, and prepares batches ahead in threads of its own; the
 loader only collects them.
@@ -46,9 +46,9 @@ class LoaderStats:
 
     batches: int = 0
     waited: float = 0.0
-    """Seconds in which the consumer waited for a batch."""
+    """Seconds that the consumer waited for batches."""
     total: float = 0.0
-    """Seconds from the epoch's begin to the last batch handed out."""
+    """Seconds from the epoch's beginning to the last batch handed out."""
 
     @property
     def waited_share(self) -> float:
@@ -57,10 +57,10 @@ class LoaderStats:
 
 
 class Loader:
-    """What the two loaders share: devices, their pipelines, and the look-up of records."""
+    """The base of both loaders: devices, their pipelines, and the look-up of records."""
 
     report: DatasetReport
-    """What a look through the shards found, the records included that were left out."""
+    """Result of the look through the shards, including the records that were left out."""
 
     def __init__(self, framework: FrameworkName, pipeline: PipelineConfig, ctx: Any, device: str | None) -> None:
         self._framework = find_framework(framework)
@@ -88,23 +88,23 @@ class Loader:
         self.stats = LoaderStats()
 
     def _look(self, shards: Paths, records: RecordsConfig, num_classes: int | None, bad_list: Path | None) -> None:
-        """Look through the shards, which may take long: by now, all options were found good."""
+        """Look through the shards, which may take long: all options must have been checked."""
         self.report, self._dataset = _good_records(shards, records, num_classes, bad_list)
         self._index = self._dataset.merged_index()
 
     @property
     def num_records(self) -> int:
-        """Records that are read; those that were left out as bad do not count."""
+        """Number of records that are read, without those left out as bad."""
         return len(self._dataset)
 
     @property
     def bad_records(self) -> tuple[Finding, ...]:
-        """What was found wrong with the records that `on_bad="skip"` left out."""
+        """Errors of the records that `on_bad="skip"` left out."""
         return self.report.errors
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that was found in the shards, what is only doubtful included."""
+        """All findings in the shards, including what is only doubtful."""
         return self.report.findings
 
     def close(self) -> None:
@@ -121,16 +121,16 @@ class Loader:
     def _slice(self, number: int, count: int) -> Any:
         from dali_ssd.graph.source import ReaderSlice
 
-        _require_utf8(self._index)  # the shards' names were looked at with the shards
+        _require_utf8(self._index)  # the shards' names were checked with the shards
         if len(self._dataset) < count:
             raise DatasetError(f"{counted(len(self._dataset), 'record')} for {count} devices: each needs one at least")
         progressive = many_progressive(self.report.progressive)
         return ReaderSlice(self._dataset.shards, self._index, number, count, progressive)
 
     def _start(self, pipelines: list[Any]) -> None:
-        """Build pipelines in place of those before. Raises DatasetError where a shard is not what it was."""
+        """Build pipelines in place of those before. Raises DatasetError if a shard has changed."""
         self.close()
-        self._dataset.require_sizes()  # DALI 2.4 crashes where it is to read a shard that has become empty
+        self._dataset.require_sizes()  # DALI 2.4 crashes if a shard has become empty
         choose_host_pool()
         with no_fork():
             for pipeline in pipelines:
@@ -143,18 +143,18 @@ class Loader:
     def _require_running(self) -> None:
         if not self._pipelines:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
-        if os.getpid() != self._pid:  # the threads of the pipelines were not forked along: it would wait for ever
+        if os.getpid() != self._pid:  # a fork has none of the pipelines' threads: it would wait forever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
 
     def _run(self, pipelines: Sequence[Any]) -> list[Any]:
-        """What each of these has prepared; counts the time that the caller waits."""
+        """Return what each of these has prepared; counts the time that the caller waits."""
         self._require_running()
         begin = time.perf_counter()
         try:
             with no_fork():
                 return [pipeline.run() for pipeline in pipelines]
         except RuntimeError as error:
-            self.close()  # DALI's pipelines are of no use after an error
+            self.close()  # DALI's pipelines cannot be used after an error
             raise find_damage(self._dataset, str(error)) from error
         finally:
             self.stats.waited += time.perf_counter() - begin
@@ -180,7 +180,7 @@ def _require_utf8(path: Path) -> None:
 def _good_records(
     shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: Path | None
 ) -> tuple[DatasetReport, Dataset]:
-    """What a look through the shards found, and the records to read. Raises DatasetError as `TrainLoader` says."""
+    """Return the report on the shards, and the records to read. Raises DatasetError as `TrainLoader` says."""
     skip = config.on_bad == "skip"
     decoders: Sequence[Decoder] = ("dali",) if skip else ()
     report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)
@@ -198,7 +198,7 @@ def _good_records(
 
 
 def _passed_over(report: DatasetReport) -> str:
-    """What `on_bad="skip"` did about the errors, in words."""
+    """Return in words what `on_bad="skip"` did about the errors."""
     bad, faults = len(report.bad) + report.lost, sum(one.meaning.part == "index" for one in report.errors)
     texts = [f"{counted(bad, 'bad record')} left out"] if bad else []
     return " and ".join([*texts, f"{counted(faults, 'fault')} of an index passed over"] if faults else texts)

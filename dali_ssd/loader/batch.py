@@ -1,4 +1,4 @@
-"""What a loader yields: arrays of the framework that it was made for."""
+"""Batches: arrays of the framework that the loader was made for."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class _Parts(ABC):
         return len(self._parts())
 
     def records(self) -> list[RecordLocation]:
-        """Which records these are, device by device; looked up only when somebody asks."""
+        """Return which records these are, device by device; they are looked up only by this call."""
         return self._locate()
 
 
 @dataclass(frozen=True)
 class Batch(_Parts):
-    """A training batch: for each device what `gluon.utils.split_and_load` would have put there.
+    """A training batch: on each device what `gluon.utils.split_and_load` would put there.
 
     Indexes and unpacks as `(data, cls_targets, box_targets)`.
     """

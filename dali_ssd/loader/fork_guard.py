@@ -1,9 +1,9 @@
-"""Forks that find the pipelines at rest.
+"""Forks wait until the pipelines are idle.
 
-DALI guards its pool of host memory with a spin lock, and a fork copies that as it is. Where one of a pipeline's threads
-held it, nobody in the child ever gives it back, and the first pipeline that the child makes spins for ever: 1 of 100
-children did. So a fork waits until all of DALI's threads sleep, and none is given work meanwhile. What remains is the
-moment in which a consumer frees a batch.
+DALI guards its pool of host memory with a spin lock, which a fork copies as it is. If one of a pipeline's threads held
+it, it is never released in the child, and the first pipeline that the child makes spins forever: 1 of 100 children did.
+So a fork waits until all of DALI's threads sleep, and none is given work meanwhile. The remaining risk is the moment in
+which a consumer frees a batch.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 __all__ = ["no_fork"]
 
 _TIMEOUT_S = 10.0
-"""Seconds that a fork waits for those who give DALI work, and again for DALI, before it goes ahead all the same."""
+"""Seconds that a fork waits for threads that give DALI work, and again for DALI, before it goes ahead anyway."""
 _NAMES = (b"[DALI]", b"PrefetchWorker")
-"""How the names of the threads begin that DALI runs operators, executors and readers in."""
+"""Beginnings of the names of the threads in which DALI runs operators, executors and readers."""
 _THREADS = Path("/proc/self/task")
 
 _log = logging.getLogger(__name__)
@@ -34,10 +34,10 @@ _forking: set[int] = set()
 
 @contextlib.contextmanager
 def no_fork() -> Iterator[None]:
-    """For calls that give DALI work; they wait while another thread forks, and its fork waits for them to return."""
+    """Guard calls that give DALI work: they wait while another thread forks, and its fork waits for them to return."""
     me = threading.get_ident()
     with _change:
-        # Whoever is inside already goes on, since the fork waits for it. The limit is for a fork cut short by a signal.
+        # A thread already inside goes on, since the fork waits for it. The limit is for a fork cut short by a signal.
         if me not in _inside and not _change.wait_for(lambda: _forking <= {me}, 3 * _TIMEOUT_S):
             _forking.clear()
         _inside.append(me)
@@ -52,7 +52,7 @@ def no_fork() -> Iterator[None]:
 def _before() -> None:
     try:
         at_rest = _others_leave() and _comes_to_rest()
-    except KeyboardInterrupt:  # it ends the wait and no more: Python lets no exception out of here
+    except KeyboardInterrupt:  # it only ends the wait: Python does not pass on exceptions of this function
         at_rest = False
     if not at_rest:
         _log.warning("DALI is at work: a child that is forked now may not be able to load")
@@ -81,7 +81,7 @@ def _others_leave() -> bool:
 def _comes_to_rest() -> bool:
     threads, before = list(_threads_of_dali()), None
     end = time.monotonic() + _TIMEOUT_S
-    # The same answer twice says that all of them slept at one time.
+    # The same answer twice means that all of them slept at the same time.
     while threads and ((now := _switches(threads)) is None or now != before):
         if time.monotonic() > end:
             return False
@@ -91,7 +91,7 @@ def _comes_to_rest() -> bool:
 
 
 def _threads_of_dali() -> dict[str, bytes]:
-    """Their numbers and names; the calling thread, if it is one, does not count."""
+    """Return the numbers and names of DALI's threads, without the calling thread."""
     found = {}
     for thread in os.listdir(_THREADS) if _THREADS.exists() else ():
         with contextlib.suppress(OSError):  # it has ended
@@ -101,7 +101,7 @@ def _threads_of_dali() -> dict[str, bytes]:
 
 
 def _switches(threads: Sequence[str]) -> list[bytes] | None:
-    """How often each thread has been switched, or None where one is not asleep."""
+    """Return how often each thread has been switched, or None if one is not asleep."""
     found = []
     for thread in threads:
         with contextlib.suppress(OSError):

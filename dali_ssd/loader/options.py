@@ -1,7 +1,7 @@
-"""The options of the loaders: as the classes that define them, or each by its name.
+"""The options of the loaders: as the classes that define them, or one by one as keywords.
 
 The classes hold names, types and defaults (`RecordsConfig`, `PipelineConfig`, the parts of a recipe). `ValOptions` and
-`TrainOptions` only let editors and type checkers see the names as keywords; a test holds them to the classes.
+`TrainOptions` only let editors and type checkers see the names as keywords; a test compares them with the classes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TrainOptions(ValOptions, total=False):
 
 
 class LoaderOptions(NamedTuple):
-    """What a loader was asked for."""
+    """All options of a loader."""
 
     recipe: Recipe
     pipeline: PipelineConfig
@@ -61,7 +61,7 @@ def gather(
     pipeline: PipelineConfig | None,
     records: RecordsConfig | None,
 ) -> LoaderOptions:
-    """Put keywords in the places of the recipe's numbers and of the classes' fields.
+    """Return a loader's options, with keywords in place of the recipe's numbers and the classes' fields.
 
     Raises:
         TypeError: a keyword that is not among the `names`.
@@ -86,7 +86,7 @@ def gather(
 
 
 def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
-    """Return the list's path. Raises ConfigError if there cannot be so many classes, or a list of this name."""
+    """Return the path of `bad_list`. Raises ConfigError if `num_classes` or `bad_list` cannot work."""
     if num_classes is not None and not (is_whole(num_classes) and num_classes > 0):
         raise ConfigError(f"num_classes must be a whole number of at least 1, not {num_classes!r}")
     if bad_list is not None and (not isinstance(bad_list, (str, Path)) or Path(bad_list).suffix != ".txt"):

@@ -1,4 +1,4 @@
-"""The pipelines, one for each device, that prepare every n-th batch of a loader together."""
+"""The pipelines, one per device, that together prepare every n-th batch of a loader."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["PipelineGroup"]
 
 
 class PipelineGroup:
-    """Batches from runs of a pipeline for each device, each run several batches.
+    """Batches from runs of one pipeline per device, several batches per run.
 
     Args:
-        pipelines: built, one for each device.
-        makers: of the framework's arrays from DALI's tensors, one for each device.
-        batch_size: images of a batch on each device.
-        per_run: batches of a run.
-        passed_over: batches that were taken of the run that comes next, where these pipelines go on for others.
+        pipelines: built, one per device.
+        makers: functions that make the framework's arrays from DALI's tensors, one per device.
+        batch_size: images per batch on each device.
+        per_run: batches per run.
+        passed_over: batches of the first run that were already taken, if these pipelines continue from a state.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class PipelineGroup:
     ) -> None:
         self._pipelines, self._makers = pipelines, makers
         self._batch_size, self._per_run = batch_size, per_run
-        self._taken = per_run  # batches of the run in hand that were handed out
+        self._taken = per_run  # batches of the current run that were handed out
         self._passed_over = passed_over
         self._began_at: list[str] = []
         self._arrays: list[list[Any]] = []
@@ -43,13 +43,13 @@ class PipelineGroup:
     def next(
         self, run: Callable[[Sequence[Any]], list[Any]], locate: Callable[[Sequence[Any]], list[RecordLocation]]
     ) -> Batch:
-        """The next batch. `run` answers what pipelines have prepared, `locate` where images come from."""
+        """Return the next batch. `run` returns what pipelines have prepared, `locate` where images come from."""
         if self._taken == self._per_run:
             self._take_run(run)
         size = self._batch_size
         rows, texts = slice(self._taken * size, (self._taken + 1) * size), self._texts
         self._taken += 1
-        # Views, no copies; of a run of one batch the whole, since each view takes MXNet 0.05 ms.
+        # Views, no copies; the whole array if a run is one batch, since each view takes MXNet 0.05 ms.
         data, cls_targets, box_targets = (
             [array if self._per_run == 1 else array[rows] for array in part] for part in self._arrays
         )
@@ -67,13 +67,13 @@ class PipelineGroup:
             self._arrays, self._texts = [], ()
 
     def close(self) -> None:
-        """Let go of the pipelines and of the run in hand; batches that were handed out stay valid."""
+        """Release the pipelines and the current run; batches that were handed out stay valid."""
         with no_fork():
             self._pipelines = []
         self._clear()
 
     def state(self) -> dict[str, Any]:
-        """Plain values: where each pipeline was before the run in hand, and how much of that was handed out."""
+        """Return plain values: where each pipeline was before the current run, and how much of that was handed out."""
         if self._taken < self._per_run:
             return {"pipelines": self._began_at, "taken": self._taken}
         return {"pipelines": self._checkpoints(), "taken": self._passed_over}

@@ -1,6 +1,6 @@
-"""Recipes found by name, and what is left of their numbers once arguments are put in their places.
+"""Recipes found by name, with arguments in place of their numbers.
 
-The package does not know which recipes there are: they are found through the entry points of `GROUP`, or as modules.
+The package has no list of recipes: they are found through the entry points of `GROUP`, or as modules.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ GROUP = "dali_ssd.pipelines"
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what a batch looks like."""
+    """Everything that decides what a batch looks like."""
 
     name: str
     train: Any
-    """Definition of the training pipeline, as `pipelines.ssd.train` is one."""
+    """Definition of the training pipeline, such as `pipelines.ssd.train`."""
     val: Any
-    """Definition of the validation pipeline, as `pipelines.ssd.val` is one."""
+    """Definition of the validation pipeline, such as `pipelines.ssd.val`."""
     augment: AugmentConfig
     image: RenderConfig
     targets: TargetConfig
 
 
 def asked_recipe(config: InputConfig) -> Recipe:
-    """Return what a command's options say of recipe and size. Raises as `find_recipe` does."""
+    """Return the recipe for a command's options. Raises as `find_recipe` does."""
     return find_recipe(config.recipe or None, data_shape=config.data_shape or None)
 
 
@@ -52,17 +52,17 @@ def find_recipe(
     targets: Any = None,
     augment: AugmentConfig | None = None,
 ) -> Recipe:
-    """Return a recipe, with what is given here in place of its own numbers; None: as the recipe has it.
+    """Return a recipe, with the arguments that are not None in place of its own numbers.
 
     Args:
         recipe: an entry point of the group `dali_ssd.pipelines`, or `module` or `module:attribute`; or a `Recipe`, a
-            module or anything else with its parts. None: `ssd512` for 512 pixels, else `ssd300` at the size that
-            `data_shape` says.
+            module or anything else with its parts. None: `ssd512` for 512 pixels, else `ssd300` at the size of
+            `data_shape`.
 
     Raises:
-        ConfigError: there is none of this name, the message lists those that are known; or it renders another size than
+        ConfigError: there is no recipe of this name (the message lists the known ones); or it renders another size than
             `data_shape`; or a value cannot work.
-        MissingDependencyError: the recipe needs what is not installed.
+        MissingDependencyError: the recipe needs a package that is not installed.
     """
     usual = "ssd512" if data_shape == 512 else "ssd300"
     found = _load(usual if recipe is None else recipe)

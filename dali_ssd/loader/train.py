@@ -1,4 +1,4 @@
-"""`TrainLoader`: augmented batches and their targets, and the state from which they go on to the bit."""
+"""`TrainLoader`: augmented batches and their targets, and the state from which they continue to the bit."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ _log = logging.getLogger(__name__)
 class TrainLoader(Loader):
     """Augmented batches and their targets, without end; each `iter()` gives the next epoch of `len(self)` batches.
 
-    The records form an endless stream, shuffled anew with each pass. An epoch is the whole batches of one pass and of
-    what earlier ones left over (what Gluon's `DataLoader` calls `rollover`): nothing is dropped, and k epochs are as
-    many steps as with GluonCV. On a CPU, where a pass has 12 batches or more, two pipelines take turns, each through
-    one half of the records and then the other: at the end of an epoch, one may be a batch ahead.
+    The records form an endless stream, shuffled anew with each pass. An epoch is the full batches of one pass
+    plus the previous remainder (`rollover` of Gluon's `DataLoader`): nothing is dropped, and k epochs are as many steps
+    as with GluonCV. On a CPU, if a pass has 12 batches or more, two pipelines take turns, each through one half of the
+    records and then the other: at the end of an epoch, one may be a batch ahead.
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
         anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
         recipe: name of an entry point of `dali_ssd.pipelines`, `module:attribute`, a module or a `Recipe`: pipelines,
-            and all numbers that are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size that is
-            asked for.
+            and all numbers that are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size of
+            `data_shape`.
         ctx: an `mx.Context` or a list of them, "cpu" or a list of that for `dlpack`; default: the CPU. Each gets an
             equal part of every batch.
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
-        framework: `mxnet`: NDArrays. `dlpack`: NumPy's arrays over DALI's memory, which PyTorch, JAX and others take by
-            DLPack; needs no MXNet, and is for the host alone.
-        world_size, rank: with several processes, how many there are and which this is (once `num_shards`, `shard_id`).
+        framework: `mxnet`: NDArrays. `dlpack`: NumPy arrays over DALI's memory, which PyTorch, JAX and others take by
+            DLPack; needs no MXNet, and is for the host only.
+        world_size, rank: number of processes, and which of them this is (formerly `num_shards`, `shard_id`).
         num_classes: number of classes, so that labels with higher ids count as bad.
-        bad_list: file that is to list the records left out; default: one in the cache folder, which a warning names.
+        bad_list: file for the list of records left out; default: one in the cache folder, which a warning names.
         pipeline: how the pipelines run: batch size, threads, seed.
         records: what to do about records that cannot be used, and what their labels hold.
         options: the fields of `PipelineConfig` and `RecordsConfig` by their names, in place of those of `pipeline` and
             `records`; and `data_shape`, `dtype`, `layout`, `targets` and `augment` in place of the recipe's.
 
     Attributes:
-        recipe: all that decides what a batch looks like.
-        pipeline: the `PipelineConfig` that it runs by.
-        epoch: how many were yielded.
+        recipe: everything that decides what a batch looks like.
+        pipeline: the `PipelineConfig` in use.
+        epoch: number of epochs yielded so far.
 
     Raises:
         ConfigError: an option that cannot work, before any shard is opened; or a recipe that renders another size than
@@ -104,7 +104,7 @@ class TrainLoader(Loader):
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
         centers = as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
-        _code_of(self.recipe)  # what no state could be taken of is refused here
+        _code_of(self.recipe)  # refused here if no state of it could be taken
         self._look(shards, records, num_classes, bad_path)
         self.report.require_objects()
         self.epoch = 0
@@ -139,7 +139,7 @@ class TrainLoader(Loader):
         return max(1, min(most, pass_has))
 
     def _build(self, states: Sequence[Mapping[str, Any]]) -> None:
-        """Groups in place of those before, each from where its state says."""
+        """Build groups in place of those before, each from its state."""
         pipelines = [
             [self._pipeline(group, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
             for group, state in enumerate(states)
@@ -177,13 +177,13 @@ class TrainLoader(Loader):
             group.close()
 
     def __len__(self) -> int:
-        """Batches of the current epoch: one more now and then, for what earlier epochs left over."""
+        """Return the number of batches of the current epoch: at times one more, from what earlier epochs left over."""
         step = self.batch_size * self._world_size
         before, after = (passes * len(self._dataset) // step for passes in (self.epoch, self.epoch + 1))
         return max(1, after - before)
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch; after `load_state_dict` the rest of the one that was interrupted."""
+        """Yield one epoch, or after `load_state_dict` the rest of the one that was interrupted."""
         self.stats = LoaderStats()
         self._batch, self._resume_at = self._resume_at, 0
         begin = time.perf_counter()
@@ -203,10 +203,10 @@ class TrainLoader(Loader):
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader is, between any two batches; plain values that pickle and JSON can hold.
+        """Return where the loader is, between any two batches, as plain values that pickle and JSON can hold.
 
-        A loader with the same arguments that loads it goes on with the very next batch, to the bit. Raises ConfigError
-        where the loader is closed.
+        A loader with the same arguments that loads it continues with the next batch, to the bit. Raises ConfigError if
+        the loader is closed.
         """
         self._require_running()
         return {
@@ -218,9 +218,9 @@ class TrainLoader(Loader):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was taken.
+        """Continue where `state_dict` was taken.
 
-        Raises CheckpointError where it belongs to other data, options or code.
+        Raises CheckpointError if it belongs to other data, options or code.
         """
         theirs, ours = state["identity"], self._identity()
         differ = [
@@ -233,7 +233,7 @@ class TrainLoader(Loader):
         self._batch = self._resume_at = state["batch"]
 
     def _identity(self) -> dict[str, str]:
-        """All that decides which batches come next."""
+        """Return everything that decides which batches come next."""
         import nvidia.dali
 
         from dali_ssd.graph.callback import source_digest
@@ -247,8 +247,8 @@ class TrainLoader(Loader):
             "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
             "the number of devices": f"{self._world_size} x {len(self._devices)}",
-            "the number of pipelines a device": str(self._num_groups),
-            "the number of batches a run": str(self._per_run),
+            "the number of pipelines per device": str(self._num_groups),
+            "the number of batches per run": str(self._per_run),
             "seed": str(self.pipeline.seed),
             "the options": f"{_plain(options)} {settings} anchors {_digest(self._options['anchors'])}",
             "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],
@@ -259,7 +259,7 @@ class TrainLoader(Loader):
 def _code_of(recipe: Recipe) -> bytes:
     """Return the source of the module that defines the training pipeline, or of the cell of a notebook.
 
-    Raises ConfigError if there is none: no state could then say that it belongs to this code.
+    Raises ConfigError if there is none: a state could not be matched with this code.
     """
     definition = recipe.train
     while isinstance(definition, partial):

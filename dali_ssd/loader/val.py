@@ -28,7 +28,7 @@ class ValLoader(Loader):
 
     Args:
         shards, recipe, ctx, device, framework, num_classes, bad_list, pipeline, records: as for `TrainLoader`.
-        options: likewise, but for what is drawn at random and for targets.
+        options: likewise, without those for random changes and targets.
 
     Raises:
         ConfigError, DatasetError: as for `TrainLoader`.
@@ -80,7 +80,7 @@ class ValLoader(Loader):
         return int(-(-max(self._sizes) // self._device_batch_size))
 
     def __iter__(self) -> Iterator[ValBatch]:
-        if self._batch and self._pipelines:  # broken off last time: the readers are in the middle of the records
+        if self._batch and self._pipelines:  # interrupted last time: the readers are in the middle of the records
             self._build()
         self.stats = LoaderStats()
         begin = time.perf_counter()

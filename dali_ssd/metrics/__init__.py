@@ -1,1 +1,1 @@
-"""Scores of detections, without MXNet: one metric a module."""
+"""Scores of detections, without MXNet: one metric per module."""

@@ -26,8 +26,8 @@ COCO_NAMES = (
 def coco_scores(images: Sequence[Detections], classes: int) -> dict[str, float]:
     """Compute COCO's twelve numbers by name, NaN for those that do not apply.
 
-    A difficult object is ignored: a detection that matches it counts for nothing. (pycocotools would read `iscrowd`
-    so too, but measures overlaps with crowds in another way, so the mark is set past it.)
+    A difficult object is ignored: a detection that matches it does not count. (pycocotools would treat `iscrowd` the
+    same, but computes overlaps with crowds in another way, so `ignore` is set instead.)
     """
     with contextlib.redirect_stdout(io.StringIO()):
         truth = _dataset(_true_objects(images), len(images), classes)
@@ -36,7 +36,7 @@ def coco_scores(images: Sequence[Detections], classes: int) -> dict[str, float]:
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    # pycocotools says -1 where there is nothing to count.
+    # pycocotools returns -1 if there is nothing to count.
     return {
         name: float(value) if value >= 0 else math.nan for name, value in zip(COCO_NAMES, evaluation.stats, strict=True)
     }

@@ -1,4 +1,4 @@
-"""What is scored: the objects that a network finds in an image, and those that are there."""
+"""Detections to score: the objects that a network finds in an image, and the true ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Detections"]
 
 @dataclass(frozen=True)
 class Detections:
-    """What a network finds in one image, the best first, and what is there."""
+    """The objects that a network finds in one image, the best first, and the true ones."""
 
     boxes: NDArray[np.float32]
     """(n, 4) xmin ymin xmax ymax, network pixels."""

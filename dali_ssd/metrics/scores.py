@@ -1,4 +1,4 @@
-"""All scores of a network's detections: VOC07 and COCO average precision, and why there is none where there is none.
+"""All scores of a network's detections: VOC07 and COCO average precision, and the reasons for missing ones.
 
 Both metrics work in network pixels, where the labels of `ValLoader` are. An image's aspect ratio changes nothing:
 overlaps of boxes stay what they are when both axes are scaled. Only COCO's division by area (small, medium, large)
@@ -31,43 +31,43 @@ class Metric(NamedTuple):
     """A way to score detections."""
 
     score: Callable[[Sequence[Detections], int], dict[str, float]]
-    """Return numbers by name from all images and the number of classes, the one that logs show first.
+    """Returns numbers by name from all images and the number of classes; logs show the first.
 
     NaN for what does not apply; nothing at all if no object counts.
     """
     why_nan: str
-    """What there must be for a number that is NaN."""
+    """The reason for a number that is NaN."""
 
 
 METRICS: dict[str, Metric] = {
     "COCO": Metric(coco_scores, "no objects of that size"),
 }
-"""Every metric beside VOC07's, by the title of its table. `eval` prints all and writes them to its JSON file, and a
+"""Every metric besides VOC07's, by the title of its table. `eval` prints all and writes them to its JSON file, and a
 training run logs the first number of each."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """How many objects there are to find."""
+    """The number of objects to find."""
 
     objects: tuple[int, ...] = ()
     """Of each class."""
     difficult: tuple[int, ...] = ()
-    """Those of each class that are marked difficult, and so count for nothing."""
+    """Those of each class that are marked difficult, and so do not count."""
     outside: int = 0
     """Objects that count and lie wholly outside of their image."""
     flat: int = 0
-    """Objects without area, which loaders pass over and so nobody looks for; known to who looked at the labels."""
+    """Objects without area, which loaders skip and so are not scored; known only if the labels were inspected."""
 
     def why_no_score(self, class_id: int | None = None) -> str:
-        """Say why a class, or all of them together, has no average precision: none of its objects counts."""
+        """Return why a class, or all of them together, has no average precision: none of its objects counts."""
         chosen = slice(None) if class_id is None else slice(class_id, class_id + 1)
         if not any(self.objects[chosen]):
             return "no objects"
         return f"difficult objects only: {sum(self.difficult[chosen])}"
 
     def notes(self) -> list[str]:
-        """Say how many objects have labels that cannot be right, and what that does to the scores."""
+        """Return how many objects have labels that cannot be right, and how that changes the scores, in words."""
         notes = []
         if self.outside:
             objects = counted(self.outside, "object")
@@ -86,7 +86,7 @@ class Scores:
     ap: tuple[float, ...]
     """VOC07 average precision of each class at IoU 0.5; NaN for a class without objects."""
     mean_ap: float
-    """Mean of `ap` over the classes that have objects; NaN where none has."""
+    """Mean of `ap` over the classes that have objects; NaN if none has."""
     tables: dict[str, dict[str, float]] = field(default_factory=dict)
     """The numbers of each of `METRICS` by its title, for COCO `AP`, `AP50`, ...; without those not asked for."""
     truth: Truth = field(default_factory=Truth)
@@ -97,13 +97,13 @@ class Scores:
         return self.tables.get("COCO", {})
 
     def lines(self) -> list[str]:
-        """Lines for the log, `name=value`, in the order of GluonCV's script; a NaN has its reason beside it."""
+        """Return lines for the log, `name=value`, in the order of GluonCV's script; a NaN has its reason beside it."""
         named = [*self.rows(), ("mAP", self.mean_ap, self._reason(self.mean_ap))]
         named += [(f"{title} {name}", value, self._reason(value)) for title, name, value in self._first_numbers()]
         return [f"{name}={value}{f' ({reason})' if reason else ''}" for name, value, reason in named]
 
     def rows(self) -> list[tuple[str, float, str]]:
-        """Name and average precision of each class, and why it has none, empty where it has one."""
+        """Return name and average precision of each class, and why it has none, empty if it has one."""
         values = enumerate(zip(self.classes, self.ap, strict=True))
         return [(name, value, self._reason(value, class_id)) for class_id, (name, value) in values]
 
@@ -111,7 +111,7 @@ class Scores:
         return self.truth.why_no_score(class_id) if math.isnan(value) else ""
 
     def numbers(self) -> dict[str, float]:
-        """The means, for metrics.jsonl."""
+        """Return the means, for metrics.jsonl."""
         first = {f"{title}_{name}".lower(): value for title, name, value in self._first_numbers()}
         return {"map": self.mean_ap} | first
 

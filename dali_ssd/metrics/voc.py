@@ -1,8 +1,8 @@
 """VOC07 average precision: the mean of the precision at eleven recalls.
 
-Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2, with GluonCV's
-`VOC07MApMetric` to the tie: boxes end a pixel further (VOC counts whole pixels, both ends included), an object is found
-by the surest detection whose best overlap it is, and a further one of the same object is wrong.
+Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2, as GluonCV's
+`VOC07MApMetric`, ties included: boxes end a pixel further (VOC counts whole pixels, both ends included), an object is
+found by the surest detection whose best overlap it is, and a further one of the same object is wrong.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _judge(image: Detections, class_id: int) -> _Judged:
 
 
 def _iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the overlap of all pairs, (n, m), of boxes (n, 4) and (m, 4), whose last pixels belong to them."""
+    """Return the overlap of all pairs, (n, m), of boxes (n, 4) and (m, 4), which include their last pixels."""
     low = np.maximum(boxes[:, None, :2], others[:, :2])
     high = np.minimum(boxes[:, None, 2:], others[:, 2:]) + 1
     shared = np.where((low < high).all(axis=2), np.prod(high - low, axis=2), 0)

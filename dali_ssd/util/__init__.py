@@ -1,1 +1,1 @@
-"""What all rooms need and no room owns: files, processes, progress, words, and what may not be installed."""
+"""Helpers for all rooms: files, processes, progress, words, and optional dependencies."""

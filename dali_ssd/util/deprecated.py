@@ -1,4 +1,4 @@
-"""Names that were public once: they work for one more release, and say what they are called now."""
+"""Renamed public names: the old ones work for one more release, with a warning that gives the new ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def renamed(**new_names: str) -> Callable[[Function], Function]:
-    """Let a function take keywords by old names as well, given with the new ones; a DeprecationWarning says so."""
+    """Let a function also take keywords by old names, given as `old="new"`, with a DeprecationWarning."""
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -25,7 +25,7 @@ def renamed(**new_names: str) -> Callable[[Function], Function]:
                     continue
                 if new in keywords:
                     raise ConfigError(f"{old} is {new} under its old name; give it once")
-                warnings.warn(f"{old} is called {new} now; the old name goes", DeprecationWarning, stacklevel=2)
+                warnings.warn(f"{old} is deprecated; use {new} instead", DeprecationWarning, stacklevel=2)
                 keywords[new] = keywords.pop(old)
             return function(*args, **keywords)
 

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one, and the folder for what can be made again.
+"""Atomic writing of files, and the cache folder.
 
 A file is written under a temporary name in its own folder, flushed to disk, and renamed onto its name. Two processes
 that write the same file at once both succeed, and a reader sees one version or the other, whole.
@@ -40,14 +40,14 @@ __all__ = [
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path`, hidden, unique and with the same suffix (writers such as matplotlib's go by the suffix)."""
+    """Return a hidden, unique name beside `path` with the same suffix, by which writers such as matplotlib's go."""
     return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp{path.suffix}")
 
 
 def remove_leftovers(folder: Path, stem: str) -> None:
-    """Delete what processes that were killed in the middle of writing left of files whose names begin with `stem`.
+    """Delete temporary files of names that begin with `stem`, left by processes that were killed while writing.
 
-    What a process of this machine may still be writing stays.
+    Files that a process of this machine may still be writing are kept.
     """
     for path in folder.glob(f".{glob.escape(stem)}*.tmp*"):
         found = re.search(r"\.(\d+)-[0-9a-f]{8}\.tmp", path.name)
@@ -56,7 +56,7 @@ def remove_leftovers(folder: Path, stem: str) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Bring a written file to the disk; errors that the kernel held back, such as a full disk, come out here."""
+    """Flush a written file to disk; raises errors that the kernel held back, such as a full disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -65,7 +65,7 @@ def sync_file(path: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename `source` onto `target` and bring the rename itself to the disk."""
+    """Rename `source` onto `target` and flush the rename itself to disk."""
     os.replace(source, target)
     with suppress(OSError):  # some network file systems cannot sync a folder; the rename is done all the same
         sync_file(target.parent)
@@ -75,7 +75,7 @@ def replace(source: Path, target: Path) -> None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path to write to; at the end it becomes `path`, on any error it is deleted.
 
-    Raises `DaliSsdError` where the file cannot be written, with the `OSError` as its cause.
+    Raises `DaliSsdError` if the file cannot be written, with the `OSError` as its cause.
     """
     path = Path(path)
     temporary = temporary_name(path)
@@ -104,7 +104,7 @@ def atomic_open(path: str | Path, mode: Literal["wb", "w"] = "wb") -> AbstractCo
 
 @contextmanager
 def new_files(paths: Iterable[Path]) -> Iterator[None]:
-    """Files that belong together: if the block fails, those of `paths` that it has created are deleted."""
+    """Delete those of `paths` that the block has created if it fails, since they belong together."""
     new = [path for path in paths if not path.exists()]
     try:
         yield
@@ -116,7 +116,7 @@ def new_files(paths: Iterable[Path]) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time write results into a folder. Raises `DaliSsdError` where another one does."""
+    """Let one process at a time write results into a folder. Raises `DaliSsdError` if another one does."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems have no locks
@@ -130,10 +130,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def cache_folder(cache_dir: str | Path | None = None, part: str = "") -> Path:
-    """The folder for indexes and reports that can be made again, or a `part` of it; created if missing.
+    """Return the folder for indexes and reports that can be made again, or a `part` of it; create it if missing.
 
-    `cache_dir`, else the environment's DALI_SSD_CACHE, else `~/.cache/dali_ssd`. Raises `DatasetError` where it
-    cannot be created.
+    `cache_dir`, else the environment's DALI_SSD_CACHE, else `~/.cache/dali_ssd`. Raises `DatasetError` if it cannot be
+    created.
     """
     folder = Path(cache_dir or os.environ.get("DALI_SSD_CACHE") or Path.home() / ".cache" / "dali_ssd") / part
     try:
@@ -147,7 +147,7 @@ def cache_folder(cache_dir: str | Path | None = None, part: str = "") -> Path:
 
 @contextmanager
 def caching() -> Iterator[None]:
-    """Around the writing of a file in the cache folder: where it cannot be written, another folder may do."""
+    """Add the advice to choose another cache folder to errors of writing a file there."""
     try:
         yield
     except DaliSsdError as error:
@@ -157,7 +157,7 @@ def caching() -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results, if missing. Raises `DaliSsdError` where it cannot be, or nothing can be put there."""
+    """Make a folder for results if missing. Raises `DaliSsdError` if it, or files in it, cannot be created."""
     probe = temporary_name(folder / "probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,16 +168,16 @@ def make_folder(folder: Path) -> None:
 
 
 def require_folder_of(option: str, path: str | Path) -> None:
-    """Raise ConfigError if a file that an option names has no folder: before the work that is to end in it."""
+    """Raise ConfigError if the folder of a file that an option names is missing, before any work starts."""
     folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise ConfigError(f"{option} {path}: there is no folder {folder}")
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 where it begins with that mark; the mark itself is left out.
+    """Return the text of a file in UTF-8, or in UTF-16 if it begins with that byte-order mark, without the mark.
 
-    Editors on Windows write such marks, which nobody sees, and which would become a part of the first word.
+    Editors on Windows write such marks, which are invisible and would become part of the first word.
     """
     data = path.read_bytes()
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -185,17 +185,17 @@ def read_text(path: Path) -> str:
 
 
 def not_utf8(path: Path) -> str | None:
-    r"""A path that is no text in UTF-8, with its odd bytes as `\xe9` so that it can be printed; None if it is text."""
+    r"""Return a path that is not UTF-8 in printable form, with its odd bytes as `\xe9`; None if it is UTF-8."""
     raw = os.fsencode(path)
     shown = raw.decode("utf-8", "backslashreplace")
     return shown if os.fsencode(shown) != raw else None
 
 
 def file_identity(path: Path) -> str:
-    """64 hexadecimal digits that change when the file at `path` does.
+    """Return 64 hexadecimal digits that change when the file at `path` does.
 
-    They follow from its absolute path, its size, its inode and the times of its last changes: tools that copy files
-    give a copy the old size and the old time of modification, but nobody can set the time of change.
+    They are a hash of its absolute path, its size, its inode and the times of its last changes: tools that copy files
+    give a copy the old size and time of modification, but the time of change cannot be set.
     """
     status = path.stat()
     numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -214,7 +214,7 @@ def _runs(process: int) -> bool:
 
 
 def _writing_failed(error: OSError, path: Path, temporary: Path) -> DaliSsdError | None:
-    """The error to raise instead of `error` if that came from writing `path`, None if from something else."""
+    """Return the error to raise instead of `error` if that came from writing `path`, else None."""
     if error.errno is None or (error.filename is not None and str(error.filename) not in (str(path), str(temporary))):
         return None
     return DaliSsdError(f"cannot write {path}: {os.strerror(error.errno)}")
@@ -222,7 +222,7 @@ def _writing_failed(error: OSError, path: Path, temporary: Path) -> DaliSsdError
 
 @contextmanager
 def _atomic_open(path: Path, mode: str) -> Iterator[IO[Any]]:
-    # Names of files may hold bytes that are no text; they come out as they are.
+    # File names may hold bytes that are not text; they are written unchanged.
     encoding, errors = (None, None) if "b" in mode else ("utf-8", "surrogateescape")
     with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding, errors=errors) as file:
         yield file

@@ -1,10 +1,10 @@
-"""Let MXNet 1.9.1 and GluonCV run on today's NumPy and Python, of which they use names that are gone.
+"""Let MXNet 1.9.1 and GluonCV run on today's NumPy and Python, which have removed names that they use.
 
 Neither gets releases any more. MXNet looks up `numpy.bool`, `numpy.PZERO` or `distutils.version` when it is imported;
-GluonCV looks up `numpy.float` when it scores. `install` gives every module of the two, and nobody else, a view of NumPy
-in which these names are still there, whenever they are looked up. NumPy itself is never changed, and where it has the
-names (before 1.24), nothing is done at all. Two things are no names, and are replaced in the source as it is loaded:
-a method of arrays, and how numbers are written into the text that MXNet's operators are given.
+GluonCV looks up `numpy.float` when it scores. `install` gives every module of the two, and no other, a view of NumPy in
+which these names are still there, whenever they are looked up. NumPy itself is never changed, and if it has the names
+(before 1.24), nothing is done. Two things are not names, and are replaced in the source as it is loaded: a method of
+arrays, and how numbers are written into the text that MXNet's operators get.
 
 How: an import hook puts its own `__import__` among the built-ins of the modules of MXNet and GluonCV as they are
 loaded; Python runs a module with the `__builtins__` that it finds in the module's globals (see the documentation of
@@ -29,7 +29,7 @@ _PACKAGES = ("mxnet", "gluoncv")
 _REWRITTEN: dict[str, tuple[tuple[bytes, bytes], ...]] = {
     # NumPy 2.3 has the method of arrays under its other name only.
     "mxnet.recordio": ((b".tostring()", b".tobytes()"),),
-    # What operators are told they are told as text, and in NumPy 2 that of (2, int64(3)) reads (2, np.int64(3)).
+    # Operators get their arguments as text, and in NumPy 2 that of (2, int64(3)) is (2, np.int64(3)).
     "mxnet._ctypes.ndarray": ((b"[str(", b"[_text_of_numpy_1("),),
     "mxnet._ctypes.symbol": ((b"[str(", b"[_text_of_numpy_1("),),
     "mxnet.io.io": ((b"append(str(", b"append(_text_of_numpy_1("),),
@@ -39,7 +39,7 @@ _REWRITTEN: dict[str, tuple[tuple[bytes, bytes], ...]] = {
         (b"c_str(str(value))", b"c_str(_text_of_numpy_1(value))"),
     ),
 }
-"""What is replaced in the source of a module as it is loaded, in memory only."""
+"""Replacements in the source of a module as it is loaded, in memory only."""
 _FIRST_WITHOUT = (1, 24)
 """The first NumPy that lacks some of the names."""
 
@@ -80,7 +80,7 @@ def _removed_names(numpy: ModuleType) -> dict[str, object]:
 
 @cache
 def _distutils_version() -> ModuleType:
-    """Return what stands in for `distutils.version`, which went with Python 3.12."""
+    """Return a substitute for `distutils.version`, which Python 3.12 removed."""
     from packaging.version import Version
 
     module = ModuleType("distutils.version")
@@ -158,13 +158,13 @@ class _Finder(MetaPathFinder):
 def _needed() -> bool:
     try:
         version = importlib.import_module("numpy").__version__
-    except ModuleNotFoundError:  # which MXNet will say itself
+    except ModuleNotFoundError:  # MXNet reports it itself
         return False
     return tuple(int(part) for part in version.split(".")[:2]) >= _FIRST_WITHOUT
 
 
 def _forget_failed_imports() -> None:
-    """Drop the parts that an import which failed has left, so that they are loaded again with what they need."""
+    """Remove the modules that a failed import has left, so that they are loaded again with the names they need."""
     missing = "mxnet" not in sys.modules
     for name in list(sys.modules):
         package, _, part = name.partition(".")

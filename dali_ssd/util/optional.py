@@ -45,13 +45,13 @@ _SYSTEM_LIBRARIES = "apt-get install -y libgomp1 libquadmath0 libgl1 libglib2.0-
 def require(name: str) -> ModuleType:
     """Import the optional module `name`, such as `"mxnet"` or `"nvidia.dali"`.
 
-    Raises MissingDependencyError with the command that installs it when it is missing or cannot be loaded.
+    Raises MissingDependencyError with the command that installs it if it is missing or cannot be loaded.
     """
     return import_module(name)
 
 
 def import_module(name: str) -> ModuleType:
-    """Import module `name`; raise MissingDependencyError where an optional dependency that it needs is missing."""
+    """Import module `name`; raise MissingDependencyError if an optional dependency that it needs is missing."""
     try:
         return importlib.import_module(name)
     except (AttributeError, ImportError, OSError) as error:
@@ -62,7 +62,7 @@ def import_module(name: str) -> ModuleType:
 
 
 def explain(error: BaseException) -> MissingDependencyError | None:
-    """Say in one line what to install, if that is what `error`, raised by an import, is about; None if not."""
+    """Return an error that says what to install if `error`, raised by an import, is about that; else None."""
     if isinstance(error, MissingDependencyError):
         return error
     if isinstance(error, ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""Use the cores there are: map a function over many items by processes, results in order, few in memory."""
+"""Map a function over many items by processes on all cores: results in order, few in memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CHUNK = 8
-"""Items that travel to a worker together."""
+"""Items that are sent to a worker together."""
 _WORTH_A_WORKER = 64
-"""Starting a process takes about as long as this many items: an image to convert, some records to look into."""
+"""Starting a process takes about as long as this many items: an image to convert, some records to inspect."""
 
 
 def available_cores() -> int:
-    """Cores this process may run on (its affinity mask, not the machine's count)."""
+    """Return the number of cores this process may run on (its affinity mask, not the machine's count)."""
     return len(os.sched_getaffinity(0))
 
 
@@ -41,8 +41,8 @@ def ordered_map(
 
     `isolated`: never compute in this process, so that `function` may change process-wide state. `worth`: how many items
     take as long as starting a process.
-    `function` and items must be picklable. An exception of `function` comes out here. Raises `DaliSsdError` where a
-    worker dies. Processes are spawned, not forked: the caller may have threads.
+    `function` and items must be picklable. An exception of `function` is raised here. Raises `DaliSsdError` if a worker
+    dies. Processes are spawned, not forked: the caller may have threads.
     """
     workers = min(workers or available_cores(), -(-len(items) // worth))
     if workers < 1 or (workers == 1 and not isolated):
@@ -61,7 +61,7 @@ def ordered_map(
 def _windowed(
     pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item], window: int
 ) -> Iterator[Result]:
-    """At most `window` chunks are under way or waiting to be taken."""
+    """Yield results in order, with at most `window` chunks under way or waiting to be taken."""
     pending: deque[Future[list[Result]]] = deque()
     for start in range(0, len(items), _CHUNK):
         pending.append(pool.submit(_apply, function, items[start : start + _CHUNK]))

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar on a terminal, now and then a plain line where there is none."""
+"""Progress of long work on stderr: a bar on a terminal, a plain line now and then otherwise."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Progress:
 def track(
     iterable: Iterable[_T], description: str, total: int | None = None, *, stream: TextIO | None = None
 ) -> Iterator[_T]:
-    """Yield what `iterable` yields and show progress; `total` defaults to its length where it has one."""
+    """Yield what `iterable` yields and show progress; `total` defaults to its length if it has one."""
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with Progress(description, total, stream=stream) as progress:
@@ -96,9 +96,9 @@ def _start_bar(description: str, total: int | None, stream: TextIO) -> Bar:
 
 
 class _Lines:
-    """A line after every tenth of the work but not more than one a second, one after ten seconds, and the last one.
+    """Lines after every tenth of the work but at most one per second, after ten seconds, and at the end.
 
-    For where there is no terminal; with those methods of rich's `Progress` that are called here.
+    For streams that are not a terminal; has the methods of rich's `Progress` that are called here.
     """
 
     _SECONDS = (1.0, 10.0)

@@ -35,12 +35,12 @@ _NUMBERS: dict[Any, tuple[type, str]] = {
 
 
 def is_whole(value: object) -> bool:
-    """Whether a value is a whole number of Python or NumPy; a truth value is none."""
+    """Return whether a value is a whole number of Python or NumPy; a bool is not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_types(config: object) -> None:
-    """Raise ConfigError for numbers that are none, and options of another class, before other checks compare them.
+    """Raise ConfigError if a value is not of its field's kind of number or class, before other checks compare it.
 
     The command line parses its numbers; a caller in Python may give anything.
     """
@@ -54,14 +54,14 @@ def check_types(config: object) -> None:
 
 
 def check_range(name: str, value: tuple[float, float], low: float, high: float) -> list[str]:
-    """Faults of a pair that must be ascending and within limits."""
+    """Return the faults of a pair that must be ascending and within limits."""
     if len(value) == 2 and low <= value[0] <= value[1] <= high:
         return []
     return [f"{name} must be (low, high) within {low:g}..{high:g}, not {value!r}"]
 
 
 def check_choices(config: object, *names: str) -> list[str]:
-    """Faults of attributes that must be one of what the `Literal` of their type lists."""
+    """Return the faults of attributes that must be one of the values of their `Literal` type."""
     hints, faults = get_type_hints(type(config)), []
     for name in names:
         *others, last = choices = get_args(hints[name])
@@ -72,12 +72,12 @@ def check_choices(config: object, *names: str) -> list[str]:
 
 
 def check_probability(name: str, value: float) -> list[str]:
-    """Faults of a share."""
+    """Return the faults of a probability."""
     return [] if 0 <= value <= 1 else [f"{name} must be a probability within 0..1, not {value!r}"]
 
 
 def check_positive(config: object, *names: str) -> list[str]:
-    """Faults of attributes that must be greater than 0."""
+    """Return the faults of attributes that must be greater than 0."""
     return [
         f"{name} must be greater than 0, not {getattr(config, name)!r}"
         for name in names
@@ -86,7 +86,7 @@ def check_positive(config: object, *names: str) -> list[str]:
 
 
 def check_not_negative(config: object, *names: str) -> list[str]:
-    """Faults of attributes that must be 0 or greater."""
+    """Return the faults of attributes that must be 0 or greater."""
     return [
         f"{name} must not be negative, not {getattr(config, name)!r}"
         for name in names
@@ -95,12 +95,12 @@ def check_not_negative(config: object, *names: str) -> list[str]:
 
 
 def check_random_seed(seed: int) -> list[str]:
-    """Faults of a seed that NumPy's and MXNet's generators get as well."""
+    """Return the faults of a seed that NumPy's and MXNet's generators get as well."""
     return [] if seed < 2**32 else [f"seed must be below 2^32, not {seed!r}"]
 
 
 def _expected(hint: Any) -> tuple[type, str]:
-    """Return the class of a field's values, and what that is called; object for what is checked elsewhere."""
+    """Return the class of a field's values and its name in words; object if it is checked elsewhere."""
     if isinstance(hint, type) and is_dataclass(hint):
         return hint, f"of the class {hint.__name__}"
     return _NUMBERS.get(hint, (object, ""))

@@ -1,4 +1,4 @@
-"""Words for messages: numbers with what they count, lists that end, the line of an error that matters."""
+"""Words for messages: numbers with nouns, shortened lists, the line of an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ENDINGS_WITH_E = ("s", "x", "ch", "sh")
 
 
 def counted(count: int, word: str) -> str:
-    """A number and its word, given for one, in English: `1 shard`, `2,000 shards`, `3 batches`, `2 bad records`."""
+    """Return a number and its word, given in the singular: `1 shard`, `2,000 shards`, `3 batches`, `2 bad records`."""
     return f"{count:,} {word if count == 1 else _plural(word)}"
 
 
@@ -21,7 +21,7 @@ def first_few(things: Sequence[object], word: str, few: int = 5) -> list[str]:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error that says what is wrong: MXNet's begin with a trace. Its class if none does."""
+    """Return the first line of an error that says what is wrong (MXNet's begin with a trace), or else its class."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if "Traceback" not in line and "Stack trace" not in line), type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""Pictures for people: images with labeled boxes, in a grid."""
+"""Pictures of images with labeled boxes, in a grid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Tile", "class_color", "pixels_of", "save_grid", "tile_grid"]
 _MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
 _PAPER, _INK = (250, 250, 249), (64, 64, 68)
 _ALWAYS = "class…0123456789."
-"""Letters that may be written beside the names."""
+"""Letters that may be written besides the names."""
 _HUES = (0.0, 0.58, 0.33, 0.12, 0.78, 0.48, 0.92, 0.67, 0.22, 0.05)
 """Hues of the first classes, far apart for neighbors; later classes take others."""
 
@@ -38,7 +38,7 @@ class Tile:
     class_ids: NDArray[np.int32]
     """(n,)"""
     scores: NDArray[np.float32] | None = None
-    """(n,), written beside the class names where there are any."""
+    """(n,), written beside the class names if there are any."""
     caption: str = ""
     """A line below the image."""
     faint_boxes: NDArray[np.float32] | None = None
@@ -46,7 +46,7 @@ class Tile:
 
 
 def save_grid(tiles: Sequence[Tile], classes: Sequence[str], path: str | Path, *, columns: int = 4) -> None:
-    """Draw a grid (see `tile_grid`) and replace the PNG at `path` with it; raises DaliSsdError where that fails."""
+    """Draw a grid (see `tile_grid`) and replace the PNG at `path` with it; raises DaliSsdError if that fails."""
     picture = tile_grid(tiles, classes, columns=columns)
     with atomic_path(path) as temporary:
         picture.save(temporary, "PNG")
@@ -56,7 +56,7 @@ def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4
     """Draw images with their boxes in rows, each scaled to fit a square of `side` pixels.
 
     A class id beyond `classes` is written as a number, and so is a class whose name no font of this machine can write,
-    which a warning in the log says. Raises ConfigError where there is nothing to draw.
+    which a warning in the log says. Raises ConfigError if there is nothing to draw.
     """
     if not tiles:
         raise ConfigError("there are no images to draw")
@@ -119,13 +119,13 @@ def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -
 
 
 def _drawable(boxes: NDArray[np.float32], scale: float, side: int) -> NDArray[np.float64]:
-    """Scale boxes and bring what is far outside nearer: a damaged label may say anything, and Pillow draws it all."""
+    """Scale boxes and limit those far outside: a damaged label may hold anything, and Pillow draws all of it."""
     return np.clip(boxes.astype(np.float64) * scale, -side, 2 * side)
 
 
 def _rectangle(canvas: ImageDraw.ImageDraw, box: NDArray[np.float64], color: tuple[int, int, int], width: int) -> None:
     xmin, ymin, xmax, ymax = (float(value) for value in box)
-    # A damaged label may be inverted, or no number; it is drawn as far as it can be.
+    # A damaged label may be inverted or NaN; it is drawn as far as possible.
     if np.isnan(box).any():
         return
     canvas.rectangle((min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax)), outline=color, width=width)
@@ -139,7 +139,7 @@ def _label(
     color: tuple[int, int, int],
     lettering: Lettering,
 ) -> None:
-    """Write a name on a plate above the box's upper left corner, or inside where the image ends."""
+    """Write a name on a plate above the box's upper left corner, or inside if there is no room."""
     if np.isnan(box).any():
         return
     width = int(lettering.width(text)) + 6
@@ -151,7 +151,7 @@ def _label(
 
 
 def _ink_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Black or white, whichever is readable on `color`."""
+    """Return black or white, whichever is readable on `color`."""
     luminance = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
     return (20, 20, 20) if luminance > 140 else (255, 255, 255)
 

@@ -1,7 +1,7 @@
-"""Texts in pictures: each letter in a font that has it, and a word where no font of the machine does.
+"""Texts in pictures: each letter in a font that has it, with a warning if no font of the machine does.
 
 The font that Matplotlib brings along has most alphabets, but no Chinese, Japanese or Korean, and no Hindi or Thai. For
-these a font of the system is looked for. Without Matplotlib there is only the font of Pillow, which has the letters of
+these a font of the system is searched. Without Matplotlib there is only the font of Pillow, which has the letters of
 English.
 """
 
@@ -29,17 +29,17 @@ Letters: TypeAlias = frozenset[str]
 _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 """Beginnings of Unicode's names of letters that `fonts-noto-cjk` has."""
 _STYLES = ("bold", "italic", "oblique", "light", "thin", "black", "serif", "mono", "condensed")
-"""Words in file names of fonts that are taken only where no plain one has the letters."""
+"""Words in file names of fonts that are taken only if no plain one has the letters."""
 _CLAIMS_ALL = "lastresort"
 """In the names of fonts that have a box for every letter."""
 _NO_LETTER = "\uffff"
-"""What no font has a letter for."""
+"""A character that no font has."""
 
 
 class Lettering:
-    """Writes texts whose letters were made known to it; says once in a log which of them no font has.
+    """Writes texts that have only letters of `texts`; logs once which of these no font has.
 
-    What cannot be written becomes a question mark.
+    A letter that cannot be written becomes a question mark.
     """
 
     def __init__(self, texts: Iterable[str], size: int) -> None:
@@ -52,11 +52,11 @@ class Lettering:
             self._fonts = [(_font_of_pillow(size), letters - self._missing)]
 
     def has(self, text: str) -> bool:
-        """Whether all of a text can be written."""
+        """Return whether all of a text can be written."""
         return self._missing.isdisjoint(text)
 
     def width(self, text: str) -> float:
-        """Width of a text in pixels."""
+        """Return the width of a text in pixels."""
         return sum(font.getlength(part) for font, part in self._parts(text))
 
     def write(self, canvas: ImageDraw.ImageDraw, at: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
@@ -101,23 +101,23 @@ def _missing_in_pillow(letters: Letters) -> Letters:
 
 
 def _system_fonts() -> list[str]:
-    """Paths of the fonts of this machine."""
+    """Return the paths of the fonts of this machine."""
     return list(require("matplotlib.font_manager").findSystemFonts())
 
 
 def _spelled(text: str) -> str:
-    """Put a question mark for what is no letter, such as a line's end or half a character of a damaged file name."""
+    """Replace by question marks what is not a letter, such as a line's end or half a character of a damaged name."""
     return "".join(letter if letter.isprintable() or _is_invisible(letter) else "?" for letter in text)
 
 
 def _is_invisible(letter: str) -> bool:
-    """Whether a letter only says how its neighbors are written."""
+    """Return whether a letter only says how its neighbors are written."""
     return unicodedata.category(letter) == "Cf"
 
 
 @functools.cache
 def _fonts_for(letters: Letters) -> tuple[Sequence[Path], Letters]:
-    """Paths of fonts that have these letters together, the usual one first, and the letters that none of them has."""
+    """Return paths of fonts that together have these letters, the usual one first, and the letters that none has."""
     usual = _usual_font()
     fonts = [usual]
     missing = frozenset(letter for letter in letters - _letters_of(usual) if not _is_invisible(letter))
@@ -135,27 +135,27 @@ def _fonts_for(letters: Letters) -> tuple[Sequence[Path], Letters]:
 
 
 def _rank(path: Path) -> tuple[int, str]:
-    """Plain fonts first, and always in the same order."""
+    """Return a sort key: plain fonts first, and always in the same order."""
     name = path.name.lower()
     return sum(style in name for style in _STYLES), str(path)
 
 
 @functools.cache
 def _letters_of(path: Path) -> Letters:
-    """Letters that a font has an outline for; none where it cannot be read."""
+    """Return the letters that a font has an outline for; none if it cannot be read."""
     if _CLAIMS_ALL in path.name.lower():
         return frozenset()
     try:
         font = require("matplotlib.ft2font").FT2Font(str(path))
     except (OSError, RuntimeError):
         return frozenset()
-    # Pillow writes only some sizes of fonts made of pixels.
+    # Pillow writes only some sizes of bitmap fonts.
     return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
 
 
 @functools.cache
 def _family(path: Path) -> str:
-    """Make a font known to Matplotlib, which may have been installed after its list of fonts was made."""
+    """Add a font to Matplotlib's list, which may be older than the font, and return its family."""
     require("matplotlib.font_manager").fontManager.addfont(str(path))
     return str(require("matplotlib.ft2font").FT2Font(str(path)).family_name)
 
@@ -174,7 +174,7 @@ def _lack(missing: Letters) -> str:
 
 
 def _package(letter: str) -> str:
-    """Name of the Debian package that brings a font with a letter."""
+    """Return the name of the Debian package that brings a font with a letter."""
     if unicodedata.name(letter, "").startswith(_EAST_ASIAN):
         return "fonts-noto-cjk"
     return "fonts-noto-core" if unicodedata.category(letter)[0] in "LMN" else "fonts-symbola"

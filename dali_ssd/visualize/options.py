@@ -16,20 +16,20 @@ __all__ = ["ShowConfig"]
 
 @dataclass(frozen=True)
 class ShowConfig:
-    """Draw records with their boxes into a PNG, as they are stored or as a training sees them."""
+    """Draw records with their boxes into a PNG, as they are stored or as a training run sees them."""
 
     shards: tyro.conf.Positional[tuple[str, ...]]
     """Shards or patterns such as 'data/*.rec'."""
     out: str = "records.png"
     """PNG to write."""
     augmented: bool = False
-    """Draw what the training pipeline makes of the records, boxes taken back from the training targets."""
+    """Draw what the training pipeline makes of the records, with boxes decoded from the training targets."""
     images: int = 16
     """Images to draw, at most 1000: all of them are in memory at once."""
     columns: int = 4
     classes: ClassNames = ""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
-    """Whose augmentation is shown, as in training."""
+    """Recipe whose augmentation is shown, as in training."""
     seed: int = PipelineConfig.seed
     """Which records are drawn, and how they are augmented."""
 

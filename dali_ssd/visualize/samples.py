@@ -1,4 +1,4 @@
-"""Pictures of records from options: as stored, or as a training sees them."""
+"""Pictures of records from options: as stored, or as a training run sees them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["augmented_images", "exhibit", "grid_anchors"]
 
 
 def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
-    """Return class names (none where nothing names them) and the tiles that the options ask for.
+    """Return class names (none if nothing names them) and the tiles that the options ask for.
 
-    Raises DatasetError's children for shards that cannot be read.
+    Raises DatasetError, or a subclass of it, if shards cannot be read.
     """
     shards = expand_paths(config.shards)
     named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
@@ -38,7 +38,7 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
 
 
 def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = PipelineConfig.seed) -> list[Tile]:
-    """Draw the first `count` images that a training with this recipe and seed would see."""
+    """Draw the first `count` images that a training run with this recipe and seed would see."""
     anchors = grid_anchors(recipe.image.data_shape)
     tiles: list[Tile] = []
     with TrainLoader(shards, anchors=anchors, batch_size=1, recipe=recipe, seed=seed, framework="dlpack") as loader:
@@ -51,7 +51,7 @@ def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: i
 
 
 def grid_anchors(data_shape: int) -> NDArray[np.float32]:
-    """Lay square anchors of all sizes everywhere, (1, N, 4), so that no box is left without one to be drawn from."""
+    """Lay square anchors of all sizes everywhere, (1, N, 4), so that every box has one to be drawn from."""
     sizes = [side for side in (8, 16, 32, 64, 128, 256, 512, 1024) if side <= data_shape]
     parts = []
     for side in sizes:

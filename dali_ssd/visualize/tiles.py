@@ -1,4 +1,4 @@
-"""Pictures of records: as stored, as a training sees them, and with what a network found."""
+"""Pictures of records: as stored, as a training run sees them, and with a network's detections."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
 
 
 def augmented_tiles(batch: Any, anchors: NDArray[np.float32], recipe: Recipe) -> list[Tile]:
-    """Draw the images of a training batch, the boxes taken back from its targets: what is drawn is what is learned.
+    """Draw the images of a training batch with the boxes decoded from its targets, which are what is learned.
 
     `anchors` is (N, 4), center format, network pixels; `recipe` is that of the loader.
     """
@@ -57,11 +57,11 @@ def boxes_of_targets(
     anchors: NDArray[np.float32],
     config: TargetConfig,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Boxes (n, 4) in network pixels and class ids (n,) that targets (N,), (N, 4) were made from, each box once."""
+    """Return boxes (n, 4) in network pixels and class ids (n,) that targets (N,), (N, 4) encode, each box once."""
     positive = cls_targets > 0
     boxes = decode(box_targets[positive].astype(np.float64), anchors[positive].astype(np.float64), config.stds)
     ids = cls_targets[positive] - 1
-    # A box comes back from each anchor that it was given to, with a little rounding.
+    # A box comes back from each anchor that it was assigned to, with a little rounding.
     rows = np.unique(np.column_stack([ids, (boxes * 4).round() / 4]), axis=0)
     return rows[:, 1:].astype(np.float32), rows[:, 0].astype(np.int32)
 
@@ -69,7 +69,7 @@ def boxes_of_targets(
 def detection_tiles(
     images: Sequence[NDArray[np.float32]], found: Sequence[Detections], min_score: float, rendered: RenderConfig
 ) -> list[Tile]:
-    """Draw detections from `min_score` on over the true boxes (thin). `images` are network inputs, `rendered` so."""
+    """Draw detections from `min_score` on over the true boxes (thin) of network inputs made by `rendered`."""
     tiles = []
     for image, detections in zip(images, found, strict=True):
         sure = detections.scores >= min_score

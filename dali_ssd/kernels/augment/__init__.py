@@ -1,1 +1,1 @@
-"""What is drawn at random for a training image."""
+"""Random changes of a training image."""

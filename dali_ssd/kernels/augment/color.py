@@ -1,4 +1,4 @@
-"""Color: all four changes of the SSD recipe, and the normalization, as one 3x4 matrix an image.
+"""Color: all four changes of the SSD recipe, and the normalization, as one 3x4 matrix per image.
 
 Brightness, contrast, saturation and hue are affine in RGB, so any order of them is one matrix; applying it costs the
 same as normalizing alone. Values are not clipped in between, as in GluonCV, so the product is exact.
@@ -31,7 +31,7 @@ COLOR_SETTINGS = np.dtype(
         ("normalization", np.float32, (3, 4)),
     ]
 )
-"""What `draw_color` needs of the options."""
+"""The options that `draw_color` needs."""
 
 
 def color_settings(augment: AugmentConfig, render: RenderConfig) -> npt.NDArray[np.float32]:
@@ -48,7 +48,7 @@ def color_settings(augment: AugmentConfig, render: RenderConfig) -> npt.NDArray[
 
 
 def normalization(render: RenderConfig) -> npt.NDArray[np.float64]:
-    """Return `(3, 4) float64`: RGB of 0..255 to the network's input, `(rgb / 255 - mean) / std`."""
+    """Return the matrix `(3, 4) float64` from RGB of 0..255 to the network's input, `(rgb / 255 - mean) / std`."""
     scale = np.diag(1 / (255 * np.asarray(render.std)))
     offset = -np.asarray(render.mean) / np.asarray(render.std)
     return np.concatenate([scale, offset[:, None]], axis=1)
@@ -61,8 +61,8 @@ def draw_color(state, settings):  # type: ignore[no-untyped-def]
     `settings` is a record of `COLOR_SETTINGS`.
 
     Brightness comes first, then contrast, saturation and hue (the SSD paper's data layer, and GluonCV's
-    `random_color_distort`). Those draw whether contrast comes before or after the other two; here it is a plain factor
-    and they are linear, so both orders are the same matrix.
+    `random_color_distort`). Both of these draw whether contrast comes before or after the other two; here it is a plain
+    factor and they are linear, so both orders give the same matrix.
     """
     probability, shift, turn = settings.probability, settings.brightness, settings.hue
     color = _scaled(1.0)
@@ -79,7 +79,7 @@ def draw_color(state, settings):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _after(outer, inner):  # type: ignore[no-untyped-def]
-    """The affine map that does `inner` first and `outer` second, all (3, 4)."""
+    """Return the affine map that applies `inner` first and `outer` second, all (3, 4)."""
     result = np.empty((3, 4))
     for i in range(3):
         for j in range(4):

@@ -1,4 +1,4 @@
-"""The view: which window of the image, or of a larger canvas around it, becomes the network's input.
+"""The view: the window of the image, or of a larger canvas around it, that becomes the network's input.
 
 A window is `(x0, y0, x1, y1)` in whole source pixels, image at (0, 0); it may reach outside the image, where everything
 has the mean color ("expand"). It is drawn from the labels and the image's size alone, before a pixel is decoded.
@@ -26,7 +26,7 @@ CROP_SETTINGS = np.dtype(
         ("attempts", np.float32),
     ]
 )
-"""What `draw_window` needs of the options, apart from the minimum IoUs."""
+"""The options that `draw_window` needs, apart from the minimum IoUs."""
 
 
 def crop_settings(augment: AugmentConfig) -> npt.NDArray[np.float32]:
@@ -45,8 +45,8 @@ def crop_settings(augment: AugmentConfig) -> npt.NDArray[np.float32]:
 def draw_window(state, boxes, height, width, settings, min_ious):  # type: ignore[no-untyped-def]
     """Draw the window of one image: `(x0, y0, x1, y1)` int64 source pixels.
 
-    `boxes` (n, 4) float64 in source pixels; `settings` a record of `CROP_SETTINGS`. One candidate crop is sought for
-    each minimum IoU; one candidate, or the whole canvas, is drawn among those that show an object.
+    `boxes` (n, 4) float64 in source pixels; `settings` a record of `CROP_SETTINGS`. One candidate crop is searched per
+    minimum IoU; one candidate, or the whole canvas, is drawn among those that show an object.
     """
     canvas = _draw_canvas(state, height, width, settings)
     if boxes.shape[0] == 0:
@@ -97,7 +97,7 @@ def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ign
 
 @kernel_function
 def _draw_canvas(state, height, width, settings):  # type: ignore[no-untyped-def]
-    """The canvas `(x0, y0, x1, y1)` that the image lies on, in source pixels; the image itself if not expanded."""
+    """Draw the canvas `(x0, y0, x1, y1)` that the image lies on, in source pixels; the image itself if not expanded."""
     if not chance(state, settings.expand_probability):
         return 0, 0, width, height
     ratio = uniform(state, settings.expand_ratio[0], settings.expand_ratio[1])
@@ -109,7 +109,7 @@ def _draw_canvas(state, height, width, settings):  # type: ignore[no-untyped-def
 
 @kernel_function
 def _covers_all(boxes, x0, y0, x1, y1, min_iou):  # type: ignore[no-untyped-def]
-    """Whether the crop has at least this IoU with every box."""
+    """Return whether the crop has at least this IoU with every box."""
     area = (x1 - x0) * (y1 - y0)
     for i in range(boxes.shape[0]):
         shared_width = min(boxes[i, 2], x1) - max(boxes[i, 0], x0)
@@ -123,7 +123,7 @@ def _covers_all(boxes, x0, y0, x1, y1, min_iou):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _inside(box, x0, y0, x1, y1):  # type: ignore[no-untyped-def]
-    """Whether the box's center is in the window and something of the box is left there."""
+    """Return whether the box's center and a part of its area are in the window."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return x0 <= x < x1 and y0 <= y < y1 and max(box[0], x0) < min(box[2], x1) and max(box[1], y0) < min(box[3], y1)
 
@@ -138,7 +138,7 @@ def _any_inside(boxes, window):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _draw_crop(state, canvas, settings):  # type: ignore[no-untyped-def]
-    """One crop of the canvas, of whole pixels and at least one."""
+    """Draw one crop of the canvas, of whole pixels and at least one."""
     left, top, right, bottom = canvas
     width, height = right - left, bottom - top
     scale = uniform(state, settings.scale[0], settings.scale[1])

@@ -1,4 +1,4 @@
-"""Bits of a byte array, by instructions that Numba does not write by itself.
+"""Bits of a byte array, by instructions that Numba does not generate by itself.
 
 Words are int64, since Numba turns a mixture of int64 and uint64 into float64; the first bit in the file is the highest.
 """
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 SURE = 57
-"""Bits that a word of `word_at` has, wherever it begins."""
+"""Number of valid bits of a word of `word_at`, wherever it begins."""
 
 _WORD = ir.IntType(64)
 _SLOW_DEPOSIT = ("znver1", "znver2")
@@ -35,7 +35,7 @@ _SLOW_DEPOSIT = ("znver1", "znver2")
 
 @numba.extending.intrinsic
 def load_word(typing_context: Any, data: Any, at: Any) -> Any:
-    """The 8 bytes of `data` (n,) uint8 from byte `at` on, which the caller knows to be there."""
+    """Return the 8 bytes of `data` (n,) uint8 from byte `at` on, which must exist."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bswap(builder.load(_place(context, builder, signature.args[0], *arguments), align=1))
@@ -45,7 +45,7 @@ def load_word(typing_context: Any, data: Any, at: Any) -> Any:
 
 @numba.extending.intrinsic
 def store_word(typing_context: Any, data: Any, at: Any, word: Any) -> Any:
-    """Write a word to the 8 bytes of `data` (n,) uint8 from byte `at` on, which the caller knows to be there."""
+    """Write a word to the 8 bytes of `data` (n,) uint8 from byte `at` on, which must exist."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, at, word = arguments
@@ -57,7 +57,7 @@ def store_word(typing_context: Any, data: Any, at: Any, word: Any) -> Any:
 
 @numba.extending.intrinsic
 def shift_right(typing_context: Any, word: Any, count: Any) -> Any:
-    """A word shifted by 0..63 bits, filled with zeros; Python's `>>` fills with the sign."""
+    """Return a word shifted by 0..63 bits, filled with zeros; Python's `>>` fills with the sign."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.lshr(*arguments)
@@ -67,7 +67,7 @@ def shift_right(typing_context: Any, word: Any, count: Any) -> Any:
 
 @numba.extending.intrinsic
 def trailing_zeros(typing_context: Any, word: Any) -> Any:
-    """Number of the lowest bit that is set; 64 where none is."""
+    """Return the number of the lowest bit that is set; 64 if none is."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -77,7 +77,7 @@ def trailing_zeros(typing_context: Any, word: Any) -> Any:
 
 @numba.extending.intrinsic
 def count_ones(typing_context: Any, word: Any) -> Any:
-    """How many bits are set."""
+    """Return how many bits are set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -87,7 +87,7 @@ def count_ones(typing_context: Any, word: Any) -> Any:
 
 @numba.extending.intrinsic
 def reverse(typing_context: Any, word: Any) -> Any:
-    """The word's bits in the opposite order."""
+    """Return the word's bits in the opposite order."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.call(builder.module.declare_intrinsic("llvm.bitreverse", [_WORD]), arguments)
@@ -96,7 +96,7 @@ def reverse(typing_context: Any, word: Any) -> Any:
 
 
 def deposit_by_bits(word, mask):  # type: ignore[no-untyped-def]
-    """What `deposit` does, on processors that have no instruction for it."""
+    """Return the same as `deposit`, on processors that have no instruction for it."""
     found = 0
     while word != 0 and mask != 0:
         if word & 1:
@@ -108,7 +108,7 @@ def deposit_by_bits(word, mask):  # type: ignore[no-untyped-def]
 
 @numba.extending.intrinsic
 def deposit(typing_context: Any, word: Any, mask: Any) -> Any:
-    """The lowest bits of a word at the places that `mask` has: its first bit at the mask's first, and so on."""
+    """Return the lowest bits of a word at the places of the bits of `mask`: its first bit at the mask's first etc."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, processor, features = context.codegen().magic_tuple()
@@ -122,17 +122,17 @@ def deposit(typing_context: Any, word: Any, mask: Any) -> Any:
 
 @numba.njit(error_model="numpy", forceinline=True)
 def word_at(data, position):  # type: ignore[no-untyped-def]
-    """A word whose first `SURE` bits are those of `data` from bit `position` on."""
+    """Return a word whose first `SURE` bits are those of `data` from bit `position` on."""
     return load_word(data, position >> 3) << (position & 7)
 
 
 @numba.njit(error_model="numpy", forceinline=True)
 def has_full(word):  # type: ignore[no-untyped-def]
-    """Whether one of the word's bytes is 0xFF."""
+    """Return whether one of the word's bytes is 0xFF."""
     return (~word - 0x0101010101010101) & word & -0x7F7F7F7F7F7F7F80 != 0
 
 
 def _place(context: Any, builder: Any, kind: Any, data: Any, at: Any) -> Any:
-    """Pointer to the 8 bytes of an array from byte `at` on."""
+    """Return a pointer to the 8 bytes of an array from byte `at` on."""
     array = context.make_array(kind)(context, builder, data)
     return builder.bitcast(builder.gep(array.data, [at]), _WORD.as_pointer())

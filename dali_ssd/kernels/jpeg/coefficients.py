@@ -24,20 +24,20 @@ from dali_ssd.kernels.jpeg.huffman import next_symbol
 __all__ = ["ROOM", "TOP_SHIFT", "first_ac", "read_dc", "refine_ac"]
 
 ROOM = 512
-"""Bytes to be read behind a scan's bits: more than a block's AC or an MCU's DC: so often is the end looked for."""
+"""Bytes that may be read behind a scan's bits: the end is checked once per AC block or DC MCU, which have fewer."""
 _LONGEST = 32
-"""Bits of the longest symbol with what belongs to it."""
+"""Bits of the longest symbol and of the number that follows it."""
 _TOP_SIZE, _TOP_DIFFERENCE = 10, 11
 """Bits of the largest AC coefficient of 8-bit samples, and of the largest step from DC to DC."""
 _TOP = 8192
-"""More than any coefficient of 8-bit samples can be, factor included, and little enough for libjpeg's 16 bits."""
+"""More than any coefficient of 8-bit samples can be, factor included, and small enough for libjpeg's 16 bits."""
 TOP_SHIFT = 5
-"""The highest bit that a scan may begin with: so what a later one brings is below `_TOP` whatever its factor (255)."""
+"""The highest bit that a scan may begin with, so that what a later one adds is below `_TOP` for any factor (255)."""
 
 
 @kernel_function
 def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped-def]
-    """DC of one or more components (G.1.2.1), from the first `limit` bits; whether they are sound."""
+    """Read DC of one or more components (G.1.2.1) from the first `limit` bits; return whether they are sound."""
     grids, mcu = head.grids, _mcu(scan, head.grids)
     rows, columns = _mcus(scan, head)
     at, before = 0, np.zeros(3, np.int64)
@@ -68,7 +68,7 @@ def read_dc(bits, limit, scan, tables, values, head):  # type: ignore[no-untyped
 
 @kernel_function
 def first_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]
-    """AC of a component as they first appear (G.1.2.2), from the first `limit` bits; whether they are sound."""
+    """Read a component's first scan of AC (G.1.2.2) from the first `limit` bits; return whether they are sound."""
     at, run, component, grids, factors = 0, 0, scan.components[0], head.grids, head.tables
     for row in range(grids[component, ROWS]):
         for column in range(grids[component, COLUMNS]):
@@ -104,12 +104,12 @@ def first_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no
 
 @kernel_function
 def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[no-untyped-def]  # noqa: C901
-    """One more bit of a component's AC (G.1.2.3), from the first `limit` bits; whether they are sound.
+    """Read one more bit of a component's AC (G.1.2.3) from the first `limit` bits; return whether they are sound.
 
-    A symbol passes over some coefficients that are 0 so far, to one that is no longer. Those on the way that were not 0
-    have a correction bit each, behind the symbol.
+    A symbol skips some coefficients that are 0 so far, up to one that becomes nonzero. The nonzero ones on the way have
+    a correction bit each, after the symbol.
     """
-    # One function, since half of all time goes here, and with a function for a block it was 1.2 times as much.
+    # One function, since half of all time is spent here: with a function per block it took 1.2 times as long.
     at, run, step = 0, 0, 1 << scan.shift
     component, grids = scan.components[0], head.grids
     for row in range(grids[component, ROWS]):
@@ -158,7 +158,7 @@ def refine_ac(bits, limit, scan, tables, masks, values, head):  # type: ignore[n
 
 @kernel_function
 def _slot(grids, component, row, column):  # type: ignore[no-untyped-def]
-    """Where a kept block's coefficients begin; -1 if the block is not kept."""
+    """Return where a kept block's coefficients begin; -1 if the block is not kept."""
     left, right, top = grids[component, LEFT], grids[component, RIGHT], grids[component, TOP]
     if row < top or column < left or column >= right:
         return -1
@@ -167,7 +167,7 @@ def _slot(grids, component, row, column):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _signed(word, size):  # type: ignore[no-untyped-def]
-    """The number that the first `size` bits of a word stand for (F.2.2.1, EXTEND); 0 for size 0."""
+    """Return the number that the first `size` bits of a word stand for (F.2.2.1, EXTEND); 0 for size 0."""
     if size == 0:
         return 0
     value = shift_right(word, 64 - size)
@@ -176,15 +176,15 @@ def _signed(word, size):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _run(word, size):  # type: ignore[no-untyped-def]
-    """How many blocks end here, by the `size` bits behind the symbol (G.1.2.2, EOBn)."""
+    """Return how many blocks end here, by the `size` bits after the symbol (G.1.2.2, EOBn)."""
     return (1 << size) + (shift_right(word, 64 - size) if size > 0 else 0)
 
 
 @kernel_function
 def _mcu(scan, grids):  # type: ignore[no-untyped-def]
-    """The blocks of an MCU in order, (n, 6) int64: place in the scan, component, blocks across, down, row, column.
+    """Return an MCU's blocks in order, (n, 6) int64: place in the scan, component, blocks across, down, row, column.
 
-    A component alone comes block by block, without what fills up MCUs.
+    A scan of one component has single blocks, without those that only fill up MCUs.
     """
     if scan.count == 1:
         return np.array([[0, scan.components[0], 1, 1, 0, 0]])
@@ -199,7 +199,7 @@ def _mcu(scan, grids):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _mcus(scan, head):  # type: ignore[no-untyped-def]
-    """How many rows of MCUs are needed, and how many there are in each."""
+    """Return how many rows of MCUs are needed, and how many MCUs each has."""
     component = scan.components[0]
     if scan.count == 1:
         return head.grids[component, ROWS], head.grids[component, COLUMNS]
@@ -208,7 +208,7 @@ def _mcus(scan, head):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _corrections(bits, at, refined):  # type: ignore[no-untyped-def]
-    """The bits from `at` on, one for each place of `refined`, at these places."""
+    """Return the bits from `at` on, one for each place of `refined`, at these places."""
     if count_ones(refined) <= SURE:
         return deposit(reverse(word_at(bits, at)), refined)
     found = 0
@@ -222,7 +222,7 @@ def _corrections(bits, at, refined):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _raise(values, slot, raised, step):  # type: ignore[no-untyped-def]
-    """Take some coefficients of a block a step further from 0."""
+    """Move some coefficients of a block a step further from 0."""
     while raised != 0:
         place = slot + NATURAL[trailing_zeros(raised)]
         values[place] += step if values[place] > 0 else -step

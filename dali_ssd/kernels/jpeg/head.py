@@ -1,7 +1,7 @@
-"""The head of a progressive JPEG: what there is before its scans, and which blocks a region needs (ITU-T T.81, B).
+"""The head of a progressive JPEG: everything before its scans, and the blocks that a region needs (ITU-T T.81, B).
 
-Usual, and taken, are: 8 bits a sample; gray, or YCbCr with chroma whole, halved across, or halved across and down; no
-restarts; no arithmetic coding. The rest is declined.
+Usual files are taken: 8 bits per sample; gray, or YCbCr with chroma whole, halved across, or halved across and down;
+no restarts; no arithmetic coding. The rest is declined.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ NATURAL = np.array(
         *(60, 61, 54, 47, 55, 62, 63),
     ]
 )
-"""Where in a block, row by row, the coefficients lie that a file has in zigzag order."""
+"""Positions in a block, row by row, of the coefficients that a file has in zigzag order."""
 
 Head = namedtuple("Head", "frame height width across down left right top bottom grids blocks kept tables")
-"""Where the frame header's body is; pixels of the image; blocks across and down an MCU; the MCUs that are kept; a grid
-for each component; how many blocks there are, and are kept; (components, 64) int16 to multiply coefficients by."""
+"""Position of the frame header's body; pixels of the image; blocks across and down an MCU; the MCUs that are kept; a
+grid for each component; how many blocks there are, and are kept; (components, 64) int16 to multiply coefficients by."""
 
 ACROSS, DOWN, WIDE, COLUMNS, ROWS, LEFT, RIGHT, TOP, BASE, KEPT = range(10)
 """Columns of a head's `grids` (components, 10) int64, counted in blocks.
@@ -57,7 +57,7 @@ first block, and of its first kept block, in the arrays that hold all components
 
 @kernel_function
 def segment(data, at):  # type: ignore[no-untyped-def]
-    """Marker at byte `at`, begin and end of its segment's body; marker 0 where there is none, or not all of it."""
+    """Return the marker at byte `at`, begin and end of its segment's body; marker 0 if there is none, or not all."""
     while at + 1 < data.size and data[at] == 0xFF and data[at + 1] == 0xFF:
         at += 1  # fill bytes
     if at + 2 > data.size or data[at] != 0xFF:
@@ -75,13 +75,13 @@ def segment(data, at):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def steps(number, step):  # type: ignore[no-untyped-def]
-    """How many steps there are to a number, or just beyond."""
+    """Return `number / step`, rounded up."""
     return (number + step - 1) // step
 
 
 @kernel_function
 def read_head(data, region):  # type: ignore[no-untyped-def]
-    """The head of a file, data (n,) uint8, with what a region y x height width needs; and whether it is taken."""
+    """Return the head of a file, data (n,) uint8, for a region y x height width, and whether it is taken."""
     factors, tables, grids = np.zeros((4, 64), np.int16), np.zeros((3, 64), np.int16), np.zeros((3, 10), np.int64)
     none = Head(0, 0, 0, 1, 1, 0, 0, 0, 0, grids, 0, 0, tables)
     frame, declares_ycbcr = _find_frame(data, factors)
@@ -93,7 +93,7 @@ def read_head(data, region):  # type: ignore[no-untyped-def]
     across, down = _sampling(data, frame, count, declares_ycbcr)
     y, x, h, w = np.int64(region[0]), np.int64(region[1]), np.int64(region[2]), np.int64(region[3])
     inside = 0 <= y < y + h <= height and 0 <= x < x + w <= width
-    # Of two columns of chroma and less, libjpeg makes pixels in another way.
+    # From two columns of chroma or fewer, libjpeg makes pixels in another way.
     if not inside or across == 0 or (across == 2 and width <= 4):
         return none, False
     left, right = _needed(x, w, width, 8 * across)
@@ -124,7 +124,7 @@ def _pair(data, at):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _read_factors(tables, data, at, end):  # type: ignore[no-untyped-def]
-    """Read a DQT segment's body data[at:end] into `tables` (4, 64) int16; whether it is usual."""
+    """Read a DQT segment's body data[at:end] into `tables` (4, 64) int16; return whether it is usual."""
     while at < end:
         number = data[at]
         if number > 3 or at + 65 > end:  # above 3: two bytes a factor, or no table
@@ -147,7 +147,7 @@ def _begins(data, at, end, name):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
-    """What a segment says of the colors: 1 that they are YCbCr, -1 that they are others, 0 nothing."""
+    """Return what a segment says of the colors: 1 that they are YCbCr, -1 that they are others, 0 nothing."""
     if marker == APP0 and end - begin >= 14 and _begins(data, begin, end, (0x4A, 0x46, 0x49, 0x46, 0)):  # JFIF
         return 1
     if marker == APP14 and end - begin >= 12 and _begins(data, begin, end, (0x41, 0x64, 0x6F, 0x62, 0x65)):  # Adobe
@@ -157,9 +157,9 @@ def _colors(data, marker, begin, end):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _find_frame(data, tables):  # type: ignore[no-untyped-def]
-    """Where the frame header's body begins, 0 if it is not progressive; and whether colors are said to be YCbCr.
+    """Return where the frame header's body begins, and whether the colors are declared to be YCbCr.
 
-    Fills `tables` with the factors on the way. 0 as well where one of the segments is not usual.
+    Fills `tables` with the factors on the way. 0 if the file is not progressive, or one of the segments is not usual.
     """
     if data.size < 4 or data[0] != 0xFF or data[1] != SOI:
         return 0, False
@@ -181,7 +181,7 @@ def _find_frame(data, tables):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _sampling(data, frame, count, declares_ycbcr):  # type: ignore[no-untyped-def]
-    """Blocks across and down an MCU; 0, 0 for what is not usual."""
+    """Return the blocks across and down an MCU; 0, 0 if they are not usual."""
     across, down = np.int64(data[frame + 7]) >> 4, np.int64(data[frame + 7]) & 15
     if count == 1:  # nothing to be interleaved with, whatever the header says
         return (1, 1) if 1 <= across <= 4 and 1 <= down <= 4 else (0, 0)
@@ -193,5 +193,5 @@ def _sampling(data, frame, count, declares_ycbcr):  # type: ignore[no-untyped-de
 
 @kernel_function
 def _needed(begin, length, side, mcu):  # type: ignore[no-untyped-def]
-    """First MCU that is kept, and the one after the last, for pixels of a side of the image."""
+    """Return the first MCU that is kept, and the one after the last, for pixels of a side of the image."""
     return max(begin // mcu - _MARGIN, 0), min(steps(begin + length, mcu) + _MARGIN, steps(side, mcu))

@@ -16,13 +16,13 @@ _LIMITS = 1 << _QUICK
 _OFFSETS = _LIMITS + _LONGEST + 1
 _SYMBOLS = _OFFSETS + _LONGEST + 1
 TABLE_SIZE = _SYMBOLS + 256
-"""A table holds `symbol << 8 | length` for each beginning of `_QUICK` bits, 0 where the code is longer; for each length
-the first number that is no code, and what to add to a code to find its symbol; then the symbols."""
+"""A table holds `symbol << 8 | length` for each beginning of `_QUICK` bits, 0 if the code is longer; for each length
+the first number that is not a code, and what to add to a code to find its symbol; then the symbols."""
 
 
 @kernel_function
 def read_tables(tables, data, at, end):  # type: ignore[no-untyped-def]
-    """Read a DHT segment's body data[at:end] into `tables` (8, TABLE_SIZE) int32, DC before AC; whether it is sound."""
+    """Read a DHT body data[at:end] into `tables` (8, TABLE_SIZE) int32, DC before AC; return whether it is sound."""
     while at < end:
         kind, number = data[at] >> 4, data[at] & 15
         if kind > 1 or number > 3 or at + 1 + _LONGEST > end:
@@ -38,7 +38,7 @@ def read_tables(tables, data, at, end):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def next_symbol(tables, number, word):  # type: ignore[no-untyped-def]
-    """By one of the tables, the symbol that the word begins with, and its length; 255, which no scan has, for none."""
+    """Return the symbol of table `number` that a word begins with, and its length; 255, which no scan has, if none."""
     entry = np.int64(tables[number, shift_right(word, 64 - _QUICK)])
     if entry != 0:
         return entry >> 8, entry & 255
@@ -51,7 +51,7 @@ def next_symbol(tables, number, word):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _read_table(table, counts, symbols):  # type: ignore[no-untyped-def]
-    """Fill `table` (TABLE_SIZE,) int32 by the codes of each length, counts (16,) uint8; whether they make a code."""
+    """Fill `table` (TABLE_SIZE,) int32 by the counts of codes of each length; return whether they are valid."""
     table[:] = 0
     code, number = 0, 0
     for length in range(1, _LONGEST + 1):

@@ -13,7 +13,7 @@ __all__ = ["write_pixels"]
 
 @kernel_function
 def write_pixels(out, head, values, region):  # type: ignore[no-untyped-def]
-    """Fill `out` (h, w, 3) uint8 with the region's pixels, from what `read_scans` found."""
+    """Fill `out` (h, w, 3) uint8 with the region's pixels, from the coefficients of `read_scans`."""
     y0 = np.int64(region[0]) - 8 * head.down * head.top
     x0 = np.int64(region[1]) - 8 * head.across * head.left
     luma = _samples(head, 0, values)
@@ -45,7 +45,7 @@ def write_pixels(out, head, values, region):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _samples(head, i, values):  # type: ignore[no-untyped-def]
-    """Samples of a component's kept blocks, row by row, and room behind them for a vector that begins in the last."""
+    """Return the samples of a component's kept blocks, row by row, with room for a vector that begins in the last."""
     grid, table = head.grids[i], head.tables[i]
     rows, columns = grid[DOWN] * (head.bottom - head.top), grid[RIGHT] - grid[LEFT]
     samples = np.empty(64 * rows * columns + LANES, np.uint8)
@@ -59,7 +59,7 @@ def _samples(head, i, values):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _plane(head, i, samples):  # type: ignore[no-untyped-def]
-    """The same as a plane (height, width), without what lies outside of the image."""
+    """Return the samples as a plane (height, width), without those outside of the image."""
     grid = head.grids[i]
     height = steps(head.height * grid[DOWN], head.down) - 8 * grid[TOP]
     width = steps(head.width * grid[ACROSS], head.across) - 8 * grid[LEFT]
@@ -68,7 +68,7 @@ def _plane(head, i, samples):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _widen(row, sums, rounding, shift):  # type: ignore[no-untyped-def]
-    """Twice as many samples: three parts the nearer and one the farther of two. `rounding` of even and odd ones."""
+    """Write twice as many samples: three parts the nearer and one the farther of two; `rounding` of even and odd."""
     sums[0], sums[-1] = sums[1], sums[-2]
     for x in range(sums.size - 2):
         row[2 * x] = (3 * sums[x + 1] + sums[x] + rounding[0]) >> shift
@@ -77,7 +77,7 @@ def _widen(row, sums, rounding, shift):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _chroma_row(row, sums, plane, y, across, down):  # type: ignore[no-untyped-def]
-    """Row y of a chroma plane at the image's resolution: libjpeg's "fancy upsampling"; sums (width + 2,) int32."""
+    """Write row y of a chroma plane at full resolution: libjpeg's "fancy upsampling"; sums (width + 2,) int32."""
     width = plane.shape[1]
     if across == 1:
         row[:width] = plane[y]

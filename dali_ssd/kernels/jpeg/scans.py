@@ -22,10 +22,10 @@ it is their first."""
 
 @kernel_function
 def read_scans(data, head):  # type: ignore[no-untyped-def]
-    """The coefficients of a file, data (n,) uint8, with this head.
+    """Read the coefficients of a file, data (n,) uint8, with this head.
 
     Returns (64 x kept,) int16, each block's row by row, and whether the file is sound, as far down as it is needed. All
-    its coefficients must come, to the last bit, since libjpeg smooths an image that lacks some.
+    coefficients must be complete, to the last bit, since libjpeg smooths an image that lacks some.
     """
     masks, values = np.zeros(head.blocks, np.int64), np.zeros(64 * head.kept, np.int16)
     tables = np.zeros((8, TABLE_SIZE), np.int32)
@@ -61,7 +61,7 @@ def read_scans(data, head):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
-    """Copy a scan's bits without the zeros that follow each 0xFF; how many bytes, and where the next marker is."""
+    """Copy a scan's bits without the zeros after each 0xFF; return the number of bytes and the next marker's place."""
     size = 0
     while at < data.size:
         if at + 8 <= data.size:
@@ -85,7 +85,7 @@ def _unstuff(bits, data, at):  # type: ignore[no-untyped-def]
 
 @kernel_function
 def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
-    """The scan whose header's body is data[at:end], of a frame of `total` components; and whether it is one."""
+    """Return the scan with header body data[at:end], of a frame of `total` components, and whether it is valid."""
     components, dc_tables = np.zeros(3, np.int64), np.zeros(3, np.int64)
     count = np.int64(data[at]) if end > at else 0
     if not 1 <= count <= total or end - at != 4 + 2 * count:
@@ -100,14 +100,14 @@ def _read_scan(data, at, end, frame, total):  # type: ignore[no-untyped-def]
     low, high = np.int64(data[end - 3]), np.int64(data[end - 2])
     bits, ac_table = np.int64(data[end - 1]), 4 + (np.int64(data[at + 2]) & 15)
     before, shift = bits >> 4, bits & 15
-    alone = high == 0 if low == 0 else count == 1  # DC comes without AC, AC of one component
+    alone = high == 0 if low == 0 else count == 1  # DC comes without AC, and AC of one component
     sound = low <= high <= 63 and alone and ac_table <= 7 and shift <= TOP_SHIFT and before in (0, shift + 1)
     return Scan(count, components, dc_tables, ac_table, low, high, shift, before == 0), sound
 
 
 @kernel_function
 def _is_next(progress, scan):  # type: ignore[no-untyped-def]
-    """Note what a scan brings in `progress` (components, 64) int8, the last bit so far or -1; whether it fits."""
+    """Note a scan's bits in `progress` (components, 64) int8, the last bit so far or -1; return whether it fits."""
     for i in range(scan.count):
         mine = progress[scan.components[i]]
         if scan.low > 0 and mine[0] < 0:

@@ -3,7 +3,7 @@
 Numba vectorizes neither: a block's rows are too short a loop, and pixels of three bytes are no vector. The transform is
 libjpeg's accurate integer one ("islow"): Loeffler, Ligtenberg, Moschytz, "Practical fast 1-D DCT algorithms with 11
 multiplications" (ICASSP 1989), in 13-bit fixed point, columns first with two more bits kept for the rows. libjpeg-turbo
-keeps some of it in 16 bits, which shows in blocks that no encoder makes; so does this.
+keeps some of it in 16 bits, which shows in blocks that no encoder makes; so does this code.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from dali_ssd.kernels.simd import shuffle
 __all__ = ["LANES", "color_pixels", "idct_block"]
 
 LANES = 8
-"""Samples a side of a block, and pixels that are colored together."""
+"""Samples per side of a block, and pixels that are colored together."""
 _SHORTS, _INTS = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(ir.IntType(32), LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
 _BITS, _EXTRA = 13, 2
-"""Of the constants' fractions; of the fractions that columns hand to rows."""
+"""Bits of the constants' fractions; extra bits of the fractions that columns hand to rows."""
 _MIDDLE = 128
-"""What samples of 0 stand for."""
+"""The level that samples of 0 stand for."""
 _COLOR_BITS = 16
-"""Of the fractions of color's factors, which are JFIF's."""
+"""Bits of the fractions of the color factors, which are JFIF's."""
 
 
 @numba.extending.intrinsic
@@ -35,7 +35,7 @@ def idct_block(typing_context: Any, samples: Any, at: Any, stride: Any, values: 
     """Write the 8 x 8 samples of a block.
 
     samples (n,) uint8 from position `at` on, rows `stride` apart; values (m,) int16, 64 coefficients from `begin` on;
-    table (64,) int16, what to multiply them by; both row by row, contiguous, and known to be there.
+    table (64,) int16, the factors to multiply them by; both row by row and contiguous. All of these must exist.
     """
 
     def generate(context: Any, build: Any, signature: Any, arguments: Any) -> Any:
@@ -69,7 +69,7 @@ def color_pixels(
     """Write `LANES` pixels, 3 bytes each from byte `to` of out (n,) uint8 on.
 
     Their Y are in luma (n,) uint8 from `at` on, their Cb and Cr in blue and red (m,) uint8 from `chroma_at` on; all
-    arrays are contiguous, and reach so far.
+    arrays are contiguous, and must be long enough.
     """
 
     def generate(context: Any, build: Any, signature: Any, arguments: Any) -> Any:
@@ -112,7 +112,7 @@ def _rounded(build: Any, total: Any, bits: int) -> Any:
 
 
 def _transform(build: Any, x: list[Any], shift: int) -> list[Any]:
-    """One dimension of eight lines at once: frequencies to samples, with `shift` bits less in the end."""
+    """Transform one dimension of eight lines at once, frequencies to samples, with `shift` bits less at the end."""
 
     def narrow(value: Any) -> Any:
         return build.sext(build.trunc(value, _SHORTS), _INTS)
@@ -142,7 +142,7 @@ def _transform(build: Any, x: list[Any], shift: int) -> list[Any]:
 
 
 def _transposed(build: Any, rows: list[Any]) -> list[Any]:
-    """Eight vectors of eight, rows and columns exchanged: interleaved three times."""
+    """Return eight vectors of eight with rows and columns exchanged, by interleaving three times."""
 
     def interleaved(first: Any, second: Any, begin: int) -> Any:
         lanes = [lane for i in range(begin, begin + 4) for lane in (i, i + LANES)]
@@ -154,7 +154,7 @@ def _transposed(build: Any, rows: list[Any]) -> list[Any]:
 
 
 def _limited(build: Any, values: Any, low: int, high: int) -> Any:
-    """Values brought within low..high."""
+    """Return values limited to low..high."""
     values = build.select(build.icmp_signed("<", values, _all(low)), _all(low), values)
     values = build.select(build.icmp_signed(">", values, _all(high)), _all(high), values)
     return values

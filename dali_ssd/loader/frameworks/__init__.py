@@ -1,4 +1,4 @@
-"""The frameworks that batches go to: a module for each, which is all that a new one takes, and its name here."""
+"""The frameworks that batches go to, one per module; a new one takes a module and its name here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a loader asks of a framework; everything else it does without one."""
+"""The interface of a framework: the only part of a loader that depends on one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["Device", "Framework"]
 
 @dataclass(frozen=True)
 class Device:
-    """Where a part of each batch goes."""
+    """A device that gets a part of each batch."""
 
     kind: Literal["cpu", "gpu"]
     number: int
     handle: Any = None
-    """What the framework calls it."""
+    """The framework's own object for it."""
 
 
 class Framework(Protocol):
@@ -30,12 +30,12 @@ class Framework(Protocol):
     def array(self, tensors: Any, device: Device) -> Any:
         """Return the framework's array on `device` of what a dense DALI `TensorList` holds.
 
-        No copy, if the tensors are there: the memory is DALI's, and lives as long as the array does. Slices of the
-        array along its first axis are arrays as well.
+        Nothing is copied if the tensors are there: the memory is DALI's, and lives as long as the array does. Slices of
+        the array along its first axis are arrays as well.
         """
 
     def anchors(self, anchors: Any, data_shape: int) -> Any:
-        """Return anchors as something that `numpy.asarray` takes, from what a loader was given: these, or a network.
+        """Return anchors as something that `numpy.asarray` takes, from a loader's argument: anchors, or a network.
 
-        A network is asked what its anchors are for an input of `data_shape` pixels.
+        A network gives its anchors for an input of `data_shape` pixels.
         """

@@ -1,6 +1,6 @@
-"""NumPy's arrays over DALI's memory, for whoever takes arrays by DLPack: `torch.from_dlpack`, `jax.dlpack.from_dlpack`.
+"""NumPy arrays over DALI's memory, for all that take DLPack, such as `torch.from_dlpack` and `jax.dlpack.from_dlpack`.
 
-For the host alone: nothing has been tried on a GPU.
+For the host only: nothing has been tried on a GPU.
 """
 
 from __future__ import annotations

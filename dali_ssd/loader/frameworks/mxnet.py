@@ -15,7 +15,7 @@ def devices(ctx: Any) -> list[Device]:
     """Return the devices of an `mx.Context`, or of a list of them; see `Framework`."""
     try:
         mx = require("mxnet")
-    except MissingDependencyError as error:  # nobody may have asked for MXNet: it is what loaders take by default
+    except MissingDependencyError as error:  # the caller may not have asked for MXNet: it is the default
         text = f"{error}; or give framework='dlpack' for NumPy's arrays"
         raise MissingDependencyError(text, name=error.name) from error
     contexts = list(ctx) if isinstance(ctx, (list, tuple)) else [mx.cpu() if ctx is None else ctx]
@@ -28,7 +28,7 @@ def devices(ctx: Any) -> list[Device]:
 def array(tensors: Any, device: Device) -> Any:
     """Return an `mx.nd.NDArray`; see `Framework`.
 
-    MXNet takes all memory of the host for `cpu(0)`'s, so for any other CPU context the tensors are copied once, as by
+    MXNet regards all memory of the host as `cpu(0)`'s, so for any other CPU context the tensors are copied once, as by
     `split_and_load`. DALI has waited for its stream when it returns an output, so an array on a GPU is complete.
     """
     mx = require("mxnet")
@@ -36,7 +36,7 @@ def array(tensors: Any, device: Device) -> Any:
 
 
 def anchors(anchors: Any, data_shape: int) -> Any:
-    """Return the anchors themselves, or what a network answers in train mode to an empty image; see `Framework`."""
+    """Return the anchors themselves, or those that a network returns in train mode; see `Framework`."""
     if not hasattr(anchors, "collect_params"):
         return anchors
     mx = require("mxnet")

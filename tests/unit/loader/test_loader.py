@@ -258,8 +258,8 @@ def test_old_names_of_rank_and_world_size_work_and_say_so(shards: str) -> None:
     with pytest.warns(DeprecationWarning) as caught:
         old = train(shards, num_shards=2, shard_id=1)
     assert sorted(str(one.message) for one in caught) == [
-        "num_shards is called world_size now; the old name goes",
-        "shard_id is called rank now; the old name goes",
+        "num_shards is deprecated; use world_size instead",
+        "shard_id is deprecated; use rank instead",
     ]
     assert all(one.filename == train.__code__.co_filename for one in caught)
     with old, train(shards, world_size=2, rank=1) as new:
