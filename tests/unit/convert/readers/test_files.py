@@ -192,7 +192,7 @@ def test_files_that_macos_adds(voc: Voc) -> None:
         (voc.root / f"Annotations/{name}.xml").write_bytes(b"\0\5\26\7")
     done = by_voc(voc)
     assert (done.report.images, done.report.count("broken-annotation"), done.report.count("mac-file")) == (1, 0, 2)
-    assert "2 files passed over" in shown(done)
+    assert "2 files left out" in shown(done)
 
 
 @pytest.mark.parametrize(("folder", "stem"), [("caf\udce9", ""), ("caf\udce9/out", ""), ("out", "caf\udce9")])
