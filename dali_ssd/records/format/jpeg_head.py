@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dali_ssd.records.format.jpeg_markers import COM, DAC, DHT, DNL, DQT, DRI, SOF0, SOF1, SOF2, SOF9, SOF10, SOS
 from dali_ssd.util.words import counted
@@ -92,14 +93,14 @@ class Head:
     def _huffman(self, body: bytes) -> str | None:
         at = 0
         while at < len(body):
-            counts = body[at + 1 : at + 17]
-            if body[at] >> 4 > 1 or body[at] & 15 > 3 or len(counts) < 16 or at + 17 + sum(counts) > len(body):
-                return f"Huffman table 0x{body[at]:02x} is cut or has a number above 3"
-            symbols = body[at + 17 : at + 17 + sum(counts)]
-            if not _is_code(counts) or (body[at] >> 4 == 0 and any(symbol > 15 for symbol in symbols)):
-                return f"Huffman table 0x{body[at]:02x} is no code"
-            self.huffman.add(body[at])
-            at += 17 + sum(counts)
+            table, counts = body[at], body[at + 1 : at + 17]
+            end = at + 17 + sum(counts)
+            if table >> 4 > 1 or table & 15 > 3 or len(counts) < 16 or end > len(body):
+                return f"Huffman table 0x{table:02x} is cut or has a number above 3"
+            if not _is_code(counts) or (table >> 4 == 0 and max(body[at + 17 : end], default=0) > 15):
+                return f"Huffman table 0x{table:02x} is no code"
+            self.huffman.add(table)
+            at = end
         return None
 
     def _scan(self, body: bytes) -> str | None:
@@ -146,6 +147,7 @@ def _conditioning(body: bytes) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)  # most baseline files have the standard tables
 def _is_code(counts: bytes) -> bool:
     """Return whether a code with `counts` words per length, 1 to 16 bits, exists; the word of all ones is reserved."""
     word = 0

@@ -62,11 +62,13 @@ class Segment(NamedTuple):
 
 def segments(data: bytes, at: int) -> Iterator[Segment]:
     """Yield the segments that begin at byte `at` or later, those between scans included."""
+    size = len(data)
     while found := _MARKER.search(data, at):
-        begin, marker = found.start(), data[found.start() + 1]
-        end = begin + 2
+        begin = found.start()
+        marker, end = data[begin + 1], begin + 2
         if marker not in (SOI, EOI):
-            end += max(2, int.from_bytes(data[begin + 2 : begin + 4], "big"))
+            length = data[end] << 8 | data[end + 1] if end + 2 <= size else 0
+            end += length if length > 2 else 2
         yield Segment(marker, at, begin, end, data[begin + 4 : end])
         at = end
 
