@@ -1,4 +1,4 @@
-"""Boxes that look like fractions where pixels belong, and the reverse."""
+"""Boxes in fractions although pixels are expected, and the reverse."""
 
 from __future__ import annotations
 

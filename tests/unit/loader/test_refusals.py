@@ -1,4 +1,4 @@
-"""What a loader refuses, and what it says of that which it leaves out."""
+"""What a loader refuses, and its messages on records that it leaves out."""
 
 from __future__ import annotations
 

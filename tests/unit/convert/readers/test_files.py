@@ -1,4 +1,4 @@
-"""Where files are: folders in links and in other letters, names of other systems, and what the system refuses."""
+"""Finding files: linked folders, other case, names of other systems, and unreadable folders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def common() -> Iterator[Path]:
 
 @contextmanager
 def closed(folder: Path) -> Iterator[None]:
-    """Nobody may look into a folder. Modes do not count for root, so root becomes nobody meanwhile."""
+    """Make a folder unreadable. Root ignores modes, so it becomes the user nobody meanwhile."""
     root = os.geteuid() == 0
     folder.chmod(0)
     try:
