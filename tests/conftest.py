@@ -32,7 +32,7 @@ def _cuda_device_present() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies under tests/gpu as `gpu`, and skip all that is marked so where there is no GPU."""
+    """Mark tests under tests/gpu as `gpu`, and skip all with this mark if there is no GPU."""
     for item in items:
         if (_ROOT / "tests" / "gpu") in item.path.parents:
             item.add_marker(pytest.mark.gpu)
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep indexes that tests build out of the user's cache folder."""
+    """Use a cache folder apart from the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DALI_SSD_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

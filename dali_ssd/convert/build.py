@@ -1,4 +1,4 @@
-"""Sample to record: boxes from pixels to fractions of the raw raster, clipped; the image's bytes as they are."""
+"""Sample to record: boxes from pixels to fractions of the raw raster, clipped; the image's bytes unchanged."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from dali_ssd.records.format.recordio import Header, pack
 __all__ = ["Builder", "Built"]
 
 _DONE = {"skip": "; left out", "keep": "; kept", "raise": ""}
-"""What becomes of a bad image, by `OnBad`."""
+"""The end of a note on a bad image, by `OnBad`."""
 
 _OVERHANG = 1e-3
-"""Pixels beyond the border that are rounding, not worth a note."""
+"""Pixels beyond the border up to which it is rounding, and not noted."""
 
 
 class Built(NamedTuple):
-    """What became of a sample."""
+    """The result for a sample."""
 
     record: bytes | None
-    """None where the image is left out."""
+    """None if the image is left out."""
     objects: int
     notes: list[Note]
 
@@ -47,10 +47,10 @@ class Builder:
     coordinates: CoordinateUnit = "pixel"
     on_bad: OnBad = "skip"
     fractions: bool = False
-    """Whether boxes that could count pixels as well as fractions are fractions, as `has_fractions` says of the set."""
+    """Whether boxes that could be in either unit are fractions; `has_fractions` decides it for all samples."""
 
     def __call__(self, sample: Sample) -> Built:
-        """The record of a sample, or None with a note that says why the image is left out."""
+        """Return the record of a sample, or None with a note on why the image is left out."""
         data, notes = _read_image(sample)
         if not data:
             return Built(None, 0, [*sample.notes, *notes])
@@ -68,7 +68,7 @@ class Builder:
         return built._replace(notes=[*sample.notes, *bad, *notes, *built.notes])
 
     def _size_note(self, sample: Sample, raster: Raster, upright: bool) -> Note | None:
-        """What to say of the size: where --exif is given, the annotation may have either raster's."""
+        """Return a note if the size differs; with --exif raw or upright it may be that of either raster."""
         sizes = [(raster.width, raster.height), raster.upright_size]
         if upright:
             sizes.reverse()
@@ -90,7 +90,7 @@ class Builder:
     def _boxes(
         self, sample: Sample, pixels: NDArray[np.float64], raster: Raster
     ) -> tuple[NDArray[np.float32], list[int], list[Note]]:
-        """Boxes (n, 4) as fractions, the numbers of their objects, and notes on the rest."""
+        """Return boxes (n, 4) as fractions, the numbers of their objects, and notes on the rest."""
         size = np.array([raster.width, raster.height] * 2, np.float64)
         fractions = np.clip(pixels / size, 0, 1).astype(np.float32)
         overhang = np.maximum(-pixels, pixels - size)
@@ -113,7 +113,7 @@ class Builder:
 
 
 def _read_image(sample: Sample) -> tuple[bytes, list[Note]]:
-    """Bytes of the image file; empty with a note where there is nothing to use."""
+    """Return the bytes of the image file; empty bytes with a note if it cannot be used."""
     try:
         data = sample.image.read_bytes()
     except FileNotFoundError:
@@ -124,7 +124,7 @@ def _read_image(sample: Sample) -> tuple[bytes, list[Note]]:
 
 
 def _raster_of(sample: Sample, raster: Raster, exif: ExifRaster) -> tuple[bool, list[Note]]:
-    """Whether the annotation refers to the upright raster, with notes on what was assumed."""
+    """Return whether the annotation refers to the upright raster, with notes on the assumption."""
     if raster.orientation == 1:
         return False, []
     text = f"orientation {raster.orientation}, {raster.width}x{raster.height} raw"
@@ -140,7 +140,7 @@ def _raster_of(sample: Sample, raster: Raster, exif: ExifRaster) -> tuple[bool, 
 
 
 def _fault(box: NDArray[np.float64], clipped: NDArray[np.float32]) -> str | None:
-    """Kind of note for a box (4,) in pixels that cannot be used; `clipped` is what would be stored of it."""
+    """Return the kind of note for an unusable box (4,) in pixels, or None; `clipped` is what would be stored of it."""
     if not np.isfinite(box).all():
         return "not-finite"
     if box[2] < box[0] or box[3] < box[1]:

@@ -1,4 +1,4 @@
-"""The look at an image before it is written: what `dali-ssd check` would find in its head."""
+"""Checks of an image before it is written, as `dali-ssd check` makes of its head."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BAD_IMAGES = (
     "missing-image", "unreadable-image", "not-an-image", "format", "turned-tiff", "huge-image", "cut-image",
     "stray-bytes", "size-differs",
 )  # fmt: skip
-"""Kinds of notes on images that `--on-bad` decides on, or that can be of no use."""
+"""Kinds of notes on images that are unusable, or left out, kept or raised by `--on-bad`."""
 
 
 def look(sample: Sample, data: bytes) -> tuple[Raster | None, list[Note]]:
-    """The raster of an image, None where it can be of no use; and notes on what is wrong with it."""
+    """Return the raster of an image, None if it is unusable, and notes on its faults."""
     raster, where = read_raster(data), str(sample.image)
     if raster is None:
         return None, [Note("not-an-image", where, f"annotated by {sample.source}")]

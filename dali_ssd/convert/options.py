@@ -1,4 +1,4 @@
-"""The options of `dali-ssd convert` that all formats share; those of a format alone are beside its reader."""
+"""The options of `dali-ssd convert` that all formats share; options of one format are beside its reader."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dali_ssd.util.validation import check_choices, check_not_negative, check_po
 __all__ = ["ConvertConfig", "ExifRaster", "OnBad"]
 
 OnBad = Literal["skip", "keep", "raise"]
-"""What is done with an image that training refuses, or of another size than its annotation says."""
+"""The treatment of images that training refuses or whose annotation gives another size."""
 
 ExifRaster = Literal["auto", "raw", "upright"]
-"""Which raster of an image with EXIF rotation an annotation refers to; auto: its width and height tell."""
+"""Which raster of an image with EXIF rotation an annotation refers to; auto: decided by its width and height."""
 
 
 @dataclass(frozen=True)
@@ -27,31 +27,31 @@ class ConvertConfig:
     out: Path
     """Folder for the shards, classes.txt and the report; made if missing."""
     split: str = ""
-    """Which part of the data; empty: all of it."""
+    """Part of the data to convert; empty: all of it."""
     images: str = ""
-    """Folder of the images in SRC; empty: where the format has it."""
+    """Folder of the images in SRC; empty: the usual one of the format."""
     annotations: str = ""
-    """Folder (VOC) or file (COCO) of the annotations in SRC; empty: where the format has it."""
+    """Folder (VOC) or file (COCO) of the annotations in SRC; empty: the usual one of the format."""
     classes: str = ""
-    """A file with one class name a line, or names separated by commas; empty: the classes found in the data."""
+    """A file with one class name per line, or names separated by commas; empty: the classes found in the data."""
     shards: int = 1
-    """Number of shards; images are dealt out to them in turn."""
+    """Number of shards; images are distributed over them in turn."""
     shuffle: bool = False
     """Shuffle the images."""
     seed: int = 233
     """Seed of the shuffle."""
     workers: int = 0
-    """Processes; 0: as many as there are cores. The shards are the same whatever their number."""
+    """Processes; 0: as many as there are cores. The shards do not depend on the number."""
     stem: str = ""
     """Name of the shards; empty: the split's name, or "data"."""
     exif: ExifRaster = "auto"
-    """Which raster of images with EXIF rotation the boxes refer to; auto: the annotation's width and height tell."""
+    """Raster of images with EXIF rotation that the boxes refer to; auto: as the annotation's width and height show."""
     coordinates: CoordinateUnit = "pixel"
-    """What boxes count: pixels, or fractions of the image's width and height."""
+    """Unit of the boxes: pixels, or fractions of the image's width and height."""
     on_bad: OnBad = "skip"
-    """Images that training refuses (cut, too large, stray bytes in the head) or whose annotation gives another size:
-    leave out (skip), keep with boxes as pixels of the file, or end at the first, also where an image is missing or an
-    entry cannot be read (raise)."""
+    """Images that training refuses (truncated, too large, stray bytes in the head) or whose annotation gives another
+    size: leave them out (skip), keep them with boxes as pixels of the file (keep), or stop at the first, also if an
+    image is missing or an entry cannot be read (raise)."""
     drop_empty: bool = False
     """Leave out images without objects; otherwise they are kept as background."""
     overwrite: bool = False

@@ -1,7 +1,7 @@
-"""Turning boxes between the upright and the raw raster of an image.
+"""Turning boxes from the upright to the raw raster of an image.
 
-Cameras store a picture as the sensor saw it and note in EXIF how to turn it. MXNet's `imdecode` ignores that, so
-labels have to refer to the raw raster; an annotation made in a viewer that turns refers to the upright one.
+Cameras store an image as the sensor recorded it and note in EXIF how to turn it. MXNet's `imdecode` ignores the note,
+so labels must refer to the raw raster; annotations made in a viewer that turns images refer to the upright one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["turn_to_raw"]
 
 
 def turn_to_raw(boxes: NDArray[np.float64], raster: Raster) -> NDArray[np.float64]:
-    """Boxes (n, 4) in pixels of the upright raster as boxes in pixels of the raw one."""
+    """Return boxes (n, 4) in pixels of the upright raster as boxes in pixels of the raw one."""
     width, height = raster.upright_size
     left, top, right, bottom = boxes.reshape(-1, 4).T
     turned = {

@@ -1,4 +1,4 @@
-"""What a conversion changed, assumed or left out: counted by kind for the terminal, listed in full for a file."""
+"""Notes on what a conversion changed, assumed or left out: counted per kind in the terminal, listed in a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = {
     "no-annotation": ("image", "left out: listed in the split, but there is no annotation file"),
     "broken-annotation": ("image", "left out: the annotation file cannot be read"),
     "unread-folder": ("folder", "of annotations left out: the system refuses to list its files"),
-    "mac-file": ("file", "passed over: named ._ as macOS names what belongs to another file"),
+    "mac-file": ("file", "left out: named ._*, so metadata that macOS keeps beside another file"),
     "same-id": ("annotation file", "left out: another has the same name but for its suffix"),
     "broken-image": ("image", "left out: no id, or no usable file name, in the annotation file"),
     "missing-image": ("image", "left out: the file is missing"),
@@ -24,52 +24,52 @@ KINDS = {
     "turned-tiff": ("image", "left out: a TIFF with an orientation tag, which decoders read in different ways"),
     "stray-bytes": (
         "JPEG",
-        "that DALI refuses for bytes in the head (--on-bad decides; `dali-ssd check --fix` takes these out)",
+        "with stray bytes in the head, which DALI refuses (--on-bad decides; `dali-ssd check --fix` removes the bytes)",
     ),
-    "cut-image": ("image", "cut, or refused by decoders (--on-bad decides)"),
-    "huge-image": ("image", "of more pixels than can be decoded (--on-bad decides)"),
+    "cut-image": ("image", "truncated, or refused by decoders (--on-bad decides)"),
+    "huge-image": ("image", "with more pixels than can be decoded (--on-bad decides)"),
     "size-differs": (
         "image",
         "whose annotation gives another size than the file (--on-bad decides; keep takes boxes as pixels of the file)",
     ),
     "empty-left-out": ("image", "left out: no objects"),
-    "unknown-image": ("object", "left out: of an image that is not in the annotation file"),
-    "crowd": ("object", "left out: of a crowd (with --crowd kept, marked difficult)"),
+    "unknown-image": ("object", "left out: its image is not in the annotation file"),
+    "crowd": ("object", "left out: a crowd (kept with --crowd, marked difficult)"),
     "broken-object": ("object", "left out: no class, no image, or no box of four numbers"),
     "fraction-box": ("object", "left out: too small for pixels, likely fractions (read by --coordinates fraction)"),
-    "pixel-box": ("object", "left out: pixels where --coordinates fraction wants fractions"),
+    "pixel-box": ("object", "left out: in pixels, although --coordinates is fraction"),
     "unknown-class": ("object", "left out: a class that is not in the list"),
     "not-finite": ("object", "left out: a coordinate is NaN or infinite"),
     "inverted": ("object", "left out: left and right, or top and bottom, are exchanged"),
     "zero-area": ("object", "left out: the box has no area"),
-    "outside": ("object", "left out: the box lies outside of the image"),
-    "difficult-word": ("object", "taken as not difficult: <difficult> is no whole number"),
-    "crowd-word": ("object", "taken as no crowd: 'iscrowd' is no whole number"),
+    "outside": ("object", "left out: the box lies outside the image"),
+    "difficult-word": ("object", "taken as not difficult: <difficult> is not a whole number"),
+    "crowd-word": ("object", "taken as not a crowd: 'iscrowd' is not a whole number"),
     "clipped": ("box", "clipped at the image's border"),
     "other-case": (
         "image",
         "found under a name that differs in upper and lower case, or in the Unicode form of letters",
     ),
-    "size-rounded": ("image", "whose annotation gives a size that is a pixel off: the file's counts"),
+    "size-rounded": ("image", "whose annotation gives a size that is a pixel off: the file's is used"),
     "exif-upright": (
         "image",
         "with EXIF rotation whose annotation has the upright size: boxes turned to the raw raster",
     ),
     "exif-raw": ("image", "with EXIF rotation whose annotation has the raw size: boxes taken as they are"),
-    "exif-assumed-raw": ("image", "with EXIF rotation where no size tells: boxes taken as of the raw raster"),
+    "exif-assumed-raw": ("image", "with EXIF rotation, which the size does not show: boxes taken as of the raw raster"),
     "exif-forced": ("image", "with EXIF rotation: raster of the annotation chosen by --exif"),
-    "unused-class": ("class", "used by no annotation, with a class id all the same (left out by --drop-empty-classes)"),
-    "dropped-class": ("class", "left out: used by no annotation"),
-    "similar-classes": ("class", "named as another but for upper and lower case"),
-    "background-class": ("class", "named as the background, and the network has one of its own"),
+    "unused-class": ("class", "not used by any annotation, but with a class id (left out by --drop-empty-classes)"),
+    "dropped-class": ("class", "left out: not used by any annotation"),
+    "similar-classes": ("class", "with the same name as another except for case"),
+    "background-class": ("class", "named as the background, which the network adds itself"),
     "fractions": ("box", "read as fractions, by --coordinates"),
     "empty": ("image", "kept without objects"),
 }
-"""Every kind of note: what is counted, in the singular, and what is said of it; in the order of the report."""
+"""Every kind of note, in the order of the report: the noun that is counted, in the singular, and the text after it."""
 
 
 def reason(kind: str) -> str:
-    """What is said of a kind, without what is done about it."""
+    """Return the text of a kind without the consequence."""
     return KINDS[kind][1].removeprefix("left out: ").partition(" (")[0]
 
 
@@ -84,16 +84,16 @@ class Report:
         self._notes: dict[str, list[Note]] = defaultdict(list)
 
     def add(self, notes: Iterable[Note]) -> None:
-        """Take notes down; their order within a kind is kept."""
+        """Add notes; their order within a kind is kept."""
         for note in notes:
             self._notes[note.kind].append(note)
 
     def count(self, kind: str) -> int:
-        """Number of notes of a kind."""
+        """Return the number of notes of a kind."""
         return len(self._notes[kind]) if kind in self._notes else 0
 
     def lines(self, examples: int | None = 3) -> Iterator[str]:
-        """The report; with at most `examples` of each kind, or all for None."""
+        """Yield the lines of the report, with at most `examples` notes per kind; None: all."""
         yield f"{counted(self.images, 'image')} with {counted(self.objects, 'object')}"
         for kind, (word, what) in KINDS.items():
             notes = self._notes.get(kind, [])

@@ -1,4 +1,4 @@
-"""A whole conversion: samples in parallel to shards, with `classes.txt` and a report beside them."""
+"""A whole conversion: samples to shards, in parallel, with `classes.txt` and a report beside them."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ __all__ = ["Converted", "convert"]
 
 
 class Converted:
-    """What a conversion wrote."""
+    """The result of a conversion."""
 
     def __init__(self, shards: tuple[Path, ...], classes: tuple[str, ...], report: Report, report_file: Path) -> None:
         self.shards, self.classes, self.report, self.report_file = shards, classes, report, report_file
 
 
 _RAISED = (*BAD_IMAGES, *WRONG_UNITS, "broken-annotation", "unread-folder", "broken-image", "broken-object")
-"""Kinds of notes at which `--on-bad raise` ends."""
+"""Kinds of notes at which `--on-bad raise` stops."""
 
 
 def convert(config: ConvertConfig) -> Converted:
-    """Convert the annotations that `config` names; deterministic whatever the number of workers.
+    """Convert the annotations that `config` names; the result does not depend on the number of workers.
 
-    Raises `AnnotationError` for annotations that cannot be read, `NothingLeftError` where they leave nothing to write,
-    `DaliSsdError` where the output cannot be written. Then nothing is left behind.
+    Raises `AnnotationError` if the annotations cannot be read, `NothingLeftError` if they leave nothing to write,
+    `DaliSsdError` if the output cannot be written. No files are left then.
     """
     forget()
     stem = config.stem or config.split or "data"
     _require_utf8(config.out / stem)
-    make_folder(config.out)  # before all else: reading many annotations takes minutes
+    make_folder(config.out)  # first, since reading many annotations takes minutes
     samples, classes, notes = read_annotations(config, read_classes(config.classes) if config.classes else ())
     if config.on_bad == "raise":
         _raise_bad(notes)

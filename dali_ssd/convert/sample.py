@@ -1,4 +1,4 @@
-"""One annotated image on its way from an annotation file to a record."""
+"""One annotated image, as read from an annotation file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Note", "Sample", "plausible_size"]
 
 
 class Note(NamedTuple):
-    """Something that a converter changed, assumed or left out."""
+    """A note on what a converter changed, assumed or left out."""
 
     kind: str
     """A key of `report.KINDS`."""
     where: str
-    """File, and object number where it is about one object."""
+    """File, and object number if it is about one object."""
     detail: str = ""
 
 
@@ -28,38 +28,38 @@ class Sample:
 
     image: Path
     source: str
-    """The annotation, as messages name it."""
+    """The annotation's name in messages."""
     declared: tuple[int, int] | None
-    """Width and height in pixels that the annotation gives for the image, None where it gives none."""
+    """Width and height in pixels that the annotation gives for the image, None if it gives none."""
     boxes: NDArray[np.float64]
     """(n, 4) float64: xmin, ymin, xmax, ymax in pixels from 0."""
     names: tuple[str, ...]
     """(n,) class names."""
     difficult: tuple[bool, ...] | None
-    """(n,) whether an object is difficult (or a crowd); None where the annotations do not tell."""
+    """(n,) whether an object is difficult (or a crowd); None if the annotations have no such mark."""
     notes: tuple[Note, ...] = ()
-    """What was found while reading the annotation."""
+    """Notes from reading the annotation."""
     places: tuple[str, ...] = ()
-    """(n,) what finds each object in the annotation, such as `object 2`: those left out are counted as well."""
+    """(n,) place of each object in the annotation, such as `object 2`, counting those left out."""
     first: int = 0
-    """Number of the first pixel in the annotation, which was taken off the boxes."""
+    """Number of the first pixel in the annotation, which was subtracted from the boxes."""
     with_sides: NDArray[np.float64] | None = None
-    """(n, 4) float64: x, y, width, height, where the annotation has these; None: it has the corners."""
+    """(n, 4) float64: x, y, width, height, if the annotation has these; None: it has corners."""
 
     def corners(self, i: int) -> NDArray[np.float64]:
-        """Corners (4,) float64 of an object's box, counted as the annotation does."""
+        """Return the corners (4,) float64 of an object's box, counted as in the annotation."""
         corners: NDArray[np.float64] = self.boxes[i] + self.first
         return corners
 
     def numbers_of(self, i: int) -> str:
-        """The four numbers of an object's box as they stand in the annotation, to be searched for there."""
+        """Return the four numbers of an object's box as written in the annotation, to search for there."""
         if self.with_sides is None:
             return f"({_listed(self.corners(i))})"
         return f"bbox [{_listed(self.with_sides[i])}]"
 
 
 def plausible_size(width: float, height: float) -> tuple[int, int] | None:
-    """The size that an annotation gives, or None where it cannot be one: some tools write 0 if they do not know."""
+    """Return the size that an annotation gives, or None if it is impossible: some tools write 0 for unknown."""
     return (int(width), int(height)) if 0 < width < 1e6 and 0 < height < 1e6 else None
 
 

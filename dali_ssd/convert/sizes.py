@@ -1,8 +1,8 @@
-"""The size of an image in its annotation and in its file.
+"""Comparison of an image's size in its annotation and in its file.
 
-Boxes in pixels mean one of the two. Where these differ nobody can tell which: some tools annotate large images that
-are shrunk afterwards, some write the size of another image. A pixel more or less, from rounding, matters to no box.
-Fractions are the same in both, so there only the shape has to agree.
+Boxes in pixels refer to one of the two. If these differ, it is unknown to which: some tools annotate large images
+that are shrunk afterwards, others write the size of another image. A difference of one pixel is rounding and does not
+matter. Fractions are the same in both, so for them only the aspect ratio must agree.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 
 def size_note(sample: Sample, sizes: Sequence[Size], coordinates: CoordinateUnit) -> Note | None:
-    """What to say where the annotation's size is none of `sizes`, those that the file may be said to have."""
+    """Return a note if the annotation's size is none of `sizes`, those accepted for the file."""
     if sample.declared is None or sample.declared in sizes:
         return None
     kind = "size-differs"
@@ -36,7 +36,7 @@ def _near(one: Size, other: Size) -> bool:
 
 
 def _same_shape(one: Size, other: Size) -> bool:
-    """Whether `one`, scaled so that its longer side is that of `other`, has the other side as well, to a pixel."""
+    """Return whether both sizes have the same aspect ratio, to a pixel after scaling to the same longer side."""
     return abs(one[0] * other[1] - one[1] * other[0]) <= max(one)
 
 

@@ -1,7 +1,8 @@
-"""Boxes that look like fractions of the image where `--coordinates` says pixels, and the reverse.
+"""Detection of boxes in fractions of the image although `--coordinates` is pixel, and the reverse.
 
-No box of use is smaller than a pixel, but the border is no sign: fractions hang over it by a hair, and more where an
-object does. Some boxes could be either: 0, 0, 1, 1 is a pixel, or the whole image. The others of the set tell.
+A useful box in pixels is never smaller than a pixel. Being within 0..1 is no criterion: fractions may exceed the image
+slightly, or more if the object does. Some boxes could be either: 0, 0, 1, 1 is a pixel, or the whole image; the other
+boxes of the set decide.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from dali_ssd.records.lint.content import FRACTION_LIMIT
 __all__ = ["WRONG_UNITS", "has_fractions", "wrong_unit"]
 
 WRONG_UNITS = ("fraction-box", "pixel-box")
-"""Kinds of notes on boxes that count something else than `--coordinates` says, where others are likely to do so too."""
+"""Kinds of notes on boxes in another unit than `--coordinates`; further boxes are likely to have the same fault."""
 
 _ROUNDING = 1e-9
-"""Square pixels: corners that are sums of decimal numbers make a box of one pixel smaller by less than this."""
+"""Square pixels: rounding of corners that are sums of decimals makes a box of one pixel smaller by less than this."""
 
 
 def has_fractions(samples: Sequence[Sample]) -> bool:
-    """Whether boxes that could be either are fractions: some of the set surely are, or none surely counts pixels."""
+    """Return whether boxes that could be either are fractions: some boxes surely are, or none is surely in pixels."""
     boxes = np.concatenate([np.zeros((0, 4)), *(sample.boxes + sample.first for sample in samples)])
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
     near = boxes[_near_zero(boxes)]
@@ -33,9 +34,9 @@ def has_fractions(samples: Sequence[Sample]) -> bool:
 
 
 def wrong_unit(box: NDArray[np.float64], coordinates: CoordinateUnit, fractions: bool) -> str | None:
-    """Kind of note for a box (4,), as the annotation has it, whose numbers count something else than `coordinates`.
+    """Return the kind of note for a box (4,), as annotated, in another unit than `coordinates`, or None.
 
-    `fractions`: what a box is that could be either.
+    `fractions`: whether a box that could be either is taken as fractions.
     """
     near = _near_zero(box)
     if coordinates == "fraction":
@@ -46,13 +47,13 @@ def wrong_unit(box: NDArray[np.float64], coordinates: CoordinateUnit, fractions:
 
 
 def _near_zero(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(...) bool: which of boxes (..., 4) have no number that must be in pixels, nor NaN."""
+    """Return (...) bool: boxes (..., 4) without NaN and without a number that must be pixels."""
     near: NDArray[np.bool_] = (np.abs(boxes) <= FRACTION_LIMIT).all(axis=-1)
     return near
 
 
 def _is_small(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(...) bool: which of boxes (..., 4) have an area, of less than a pixel."""
+    """Return (...) bool: boxes (..., 4) with an area greater than 0 and less than a pixel."""
     width, height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
     small: NDArray[np.bool_] = (width > 0) & (height > 0) & (width * height < 1 - _ROUNDING)
     return small

@@ -1,1 +1,1 @@
-"""Records on disk: read, checked, decoded, repaired and written. README.md follows a record through it."""
+"""Records on disk: reading, checking, decoding, repairing and writing. README.md shows the life of a record."""

@@ -1,4 +1,4 @@
-"""What `dali-ssd check` asks of the look at shards."""
+"""The work of `dali-ssd check`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["check"]
 
 
 def check(config: CheckConfig) -> DatasetReport:
-    """Look at shards afresh, whatever an earlier look found.
+    """Inspect shards without reading or writing the cache.
 
-    Raises `DatasetError` if a path means no shard or all shards are empty, `ConfigError` on bad classes.
+    Raises `DatasetError` if a path matches no shard or all shards are empty, `ConfigError` if the classes are invalid.
     """
     shards = expand_paths(config.shards)
     return inspect_shards(
@@ -33,7 +33,7 @@ def check(config: CheckConfig) -> DatasetReport:
 
 
 def _num_classes(spec: str, shards: Sequence[Path]) -> int | None:
-    """Number of classes: as given, else by the `classes.txt` beside the shards, None without."""
+    """Return the number of classes: as given, else from the `classes.txt` beside the shards; None if there is none."""
     if spec.isascii() and spec.isdigit():
         if int(spec[:9]) < 1:
             raise ConfigError(f"the number of classes must be at least 1, not {spec}")

@@ -1,4 +1,4 @@
-"""A dataset: one or many shards seen as one list of records, and the one index that DALI's reader wants for them."""
+"""A dataset: one or many shards as one list of records, and the merged index that DALI's reader needs for them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Paths: TypeAlias = "str | Path | Sequence[str | Path]"
 
 
 def expand_paths(paths: Paths) -> tuple[Path, ...]:
-    """The shards that a path, many paths, or patterns such as `data/train-*.rec` mean; a pattern's are sorted.
+    """Return the shards that a path, paths or patterns such as `data/train-*.rec` match; those of a pattern are sorted.
 
-    Raises `DatasetError` for a path without a file, for a folder, an index, and a shard given twice.
+    Raises `DatasetError` for a path without a file, a folder, an index, or a shard given twice.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not given:
@@ -46,10 +46,10 @@ def expand_paths(paths: Paths) -> tuple[Path, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The records of some shards, in file order. Made by `open_dataset`; only shards that have records are in it."""
+    """The records of shards, in file order. Made by `open_dataset`; shards without records are left out."""
 
     shards: tuple[Path, ...]
-    """What DALI's reader is to read, in this order, together with `merged_index`."""
+    """The files that DALI's reader reads, in this order, with `merged_index`."""
     starts: NDArray[np.int64]
     """(len(shards) + 1,) int64: byte at which each shard begins in the concatenation of all; then the total."""
     keys: NDArray[np.int64]
@@ -62,20 +62,20 @@ class Dataset:
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        """Number of each shard."""
+        """Number of each shard by its path."""
         return {str(shard): number for number, shard in enumerate(self.shards)}
 
     def shard_of(self, offset: int) -> int:
-        """Number of the shard that byte `offset` of the concatenation lies in."""
+        """Return the number of the shard that contains byte `offset` of the concatenation."""
         return int(np.searchsorted(self.starts, offset, side="right")) - 1
 
     def place(self, i: int) -> RecordLocation:
-        """Shard, key and byte offset of record `i` (0 to len - 1)."""
+        """Return shard, key and byte offset of record `i` (0 to len - 1)."""
         shard = self.shard_of(int(self.offsets[i]))
         return RecordLocation(self.shards[shard], int(self.keys[i]), int(self.offsets[i] - self.starts[shard]))
 
     def find(self, shard: str | Path, offset: int) -> int | None:
-        """Number of the record that begins at byte `offset` of a shard, None if there is no such record."""
+        """Return the number of the record that begins at byte `offset` of a shard, or None if there is none."""
         number = self._numbers.get(str(shard))
         if number is None:
             return None
@@ -83,13 +83,13 @@ class Dataset:
         return i if i < len(self) and self.offsets[i] == self.starts[number] + offset else None
 
     def read(self, i: int) -> tuple[Header, bytes]:
-        """Header and image bytes of record `i`. Raises `RecordError` with its place."""
+        """Return the header and image bytes of record `i`. Raises `RecordError` with its place if it is damaged."""
         place = self.place(i)
         assert place.shard is not None and place.offset is not None  # `place` always sets both
         return unpack(read_record(place.shard, place.offset), place)
 
     def require_sizes(self) -> None:
-        """Raise `DatasetError` unless each shard still has the size with which its records were found."""
+        """Raise `DatasetError` unless each shard still has the size that it had when its records were found."""
         for shard, size in zip(self.shards, np.diff(self.starts), strict=True):
             try:
                 now = shard.stat().st_size
@@ -99,7 +99,7 @@ class Dataset:
                 raise DatasetError(f"{shard} has changed from {counted(size, 'byte')} to {now:,} since the run began")
 
     def without(self, records: Iterable[int]) -> Dataset:
-        """The same dataset with some records left out, and shards that lose all of theirs."""
+        """Return the dataset without some records, and without shards that lose all of theirs."""
         keep = np.ones(len(self), bool)
         keep[list(records)] = False
         sizes, owner = np.diff(self.starts), np.searchsorted(self.starts, self.offsets, side="right") - 1
@@ -114,10 +114,10 @@ class Dataset:
     def merged_index(self, folder: str | Path | None = None) -> Path:
         """Write the index of the concatenation of `shards`, for DALI's `readers.mxnet`; return its path.
 
-        The name follows from the content, so runs share it and never see another's. `folder` is the cache by default.
+        The file name is a hash of the content, so runs share it safely. `folder` defaults to the cache folder.
         """
-        # DALI 2.4 does not look whether the last entry begins a new file: the only record of a last shard would be read
-        # from the file before it. The end of the data as one more entry, of no bytes, mends that; DALI passes over it.
+        # DALI 2.4 does not check whether the last entry begins a new file: if the last shard has only one record, it
+        # would be read from the file before. One more entry of no bytes at the end avoids that; DALI skips it.
         index = Index(np.arange(len(self) + 1), np.append(self.offsets, self.starts[-1]))
         digest = hashlib.sha256("\n".join(map(str, self.shards)).encode("utf-8", "surrogateescape"))
         digest.update(self.offsets.tobytes())
@@ -142,9 +142,9 @@ class Part(NamedTuple):
 
 
 def concatenate(parts: Sequence[Part]) -> Dataset:
-    """Dataset of the records of some shards.
+    """Return the dataset of the records of shards.
 
-    Shards without records are dropped: DALI counts files on by one at a time while it walks the index, so a file
+    Shards without records are dropped: DALI advances by one file at a time while it walks the index, so a file
     that no entry points into would shift all that follow.
     """
     parts = [part for part in parts if len(part.keys)]
@@ -156,7 +156,7 @@ def concatenate(parts: Sequence[Part]) -> Dataset:
 
 
 def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
-    """The records of one shard, many, or a pattern; missing indexes are built. Raises `DatasetError`, `RecordError`."""
+    """Open one shard, many, or a pattern; missing indexes are built. Raises `DatasetError`, `RecordError`."""
     shards = expand_paths(paths)
     dataset = concatenate([_open_shard(shard, cache_dir) for shard in shards])
     if not len(dataset):
@@ -165,7 +165,7 @@ def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
 
 
 def _expand(path: str | Path) -> list[Path]:
-    """Files that a path or pattern means, sorted."""
+    """Return the files that a path or pattern matches, sorted."""
     if Path(path).is_dir():
         raise DatasetError(f"{path} is a folder; give its shards, such as '{Path(path) / '*.rec'}'")
     if Path(path).exists():
@@ -180,7 +180,7 @@ def _expand(path: str | Path) -> list[Path]:
 
 
 def _is_written(path: Path, index: Index) -> bool:
-    """Whether an earlier run has left the very index: the cache may be read-only by now."""
+    """Return whether an earlier run left the same index: the cache may be read-only by now."""
     try:
         there = read_index(path)
     except DatasetError:

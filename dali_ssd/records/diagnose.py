@@ -14,9 +14,9 @@ __all__ = ["find_damage"]
 
 
 def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
-    """The error to raise for DALI's `message`: with the records that are damaged now, if that is what it is about.
+    """Return the error to raise for DALI's `message`. If it blames records, the error names those that are damaged now.
 
-    Looks through all records of the dataset, which takes about as long as reading them.
+    Checks all records of the dataset, which takes about as long as reading them.
     """
     text = cause(message) or "without a message"
     if not blames_records(message):
@@ -34,7 +34,7 @@ def find_damage(dataset: Dataset, message: str) -> DaliSsdError:
 
 
 def _damaged(dataset: Dataset) -> list[Finding]:
-    """Errors of all records as they are on the disk now, the cheap look first."""
+    """Return the errors of all records as they are on disk now, decoding only if the cheap checks find none."""
     found: list[Finding] = []
     intact: list[int] = []
     for i in range(len(dataset)):

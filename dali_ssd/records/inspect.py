@@ -1,13 +1,13 @@
-"""The one look at shards from which `dali-ssd check`, the loaders, `train` and `eval` take their answers.
+"""The inspection of shards that `dali-ssd check`, the loaders, `train` and `eval` share.
 
-lint/framing.py          framing and index                     every whole record, and what is between them
-lint/content.py          header, label, head of the image      one record at a time, by the tables box_checks.py
-                         (both kept by shard_report.py)        and image_checks.py
-lint/coordinate_unit.py  fractions or pixels                   all records together
-lint/labels.py           objects against classes and unit      likewise
+lint/framing.py          framing and index                     every whole record, and the bytes between them
+lint/content.py          header, label, head of the image      per record, by the tables of box_checks.py and
+                         (both cached by shard_report.py)      image_checks.py
+lint/coordinate_unit.py  fractions or pixels                   for all records together
+lint/labels.py           objects against classes and unit      for all records together
 decode/opencv.py         every pixel by OpenCV                 on demand
 decode/dali.py           every pixel by DALI                   on demand
-lint/dataset_report.py   what was found, and what is demanded of it
+lint/dataset_report.py   the findings, and the requirements of loaders and commands
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ __all__ = ["Decoder", "inspect_shards"]
 _log = logging.getLogger(__name__)
 
 Decoder = Literal["opencv", "dali"]
-"""Who is to decode every image: OpenCV tells of damage inside of images that decode, DALI is what training uses."""
+"""A library that decodes every image: OpenCV also reports damage inside decodable ones, DALI is training's decoder."""
 
 
 def inspect_shards(
@@ -64,23 +64,22 @@ def inspect_shards(
     index_unlisted: bool = False,
     cache_dir: str | Path | None = None,
 ) -> DatasetReport:
-    """Look through shards. What is wrong with them is not raised but told by the result.
+    """Inspect shards. Faults of theirs are not raised but returned as findings.
 
     Args:
         paths: a `.rec` path, many, or a glob.
-        coordinates: what the boxes are meant to be in; `auto`: what nearly all records look like.
-        num_classes: number of classes that ids are held against; None: none.
-        decoders: who is to decode every image whose head looks good.
-        workers: processes; 0: as many as there are cores and are worth it.
-        fresh: neither believe what an earlier look found and kept in the cache folder, nor keep anything, nor build
-            missing indexes.
+        coordinates: the unit of the boxes; `auto`: the unit that nearly all records look like.
+        num_classes: number of classes that ids are checked against; None: not checked.
+        decoders: the libraries that decode every image whose head is good.
+        workers: processes; 0: as many as there are cores, fewer for small shards.
+        fresh: do not read cached reports, write none, and build no missing indexes.
         index_unlisted: give keys to records that an index does not list, so that a repair keeps them; only with
             `fresh`.
-        cache_dir: default: see `files.cache_folder`.
+        cache_dir: None: see `files.cache_folder`.
 
     Raises:
-        DatasetError: a path means no shard, all shards are empty, or the cache folder cannot be used.
-        MissingDependencyError: DALI alone is to decode, and is not installed.
+        DatasetError: if a path matches no shard, all shards are empty, or the cache folder cannot be used.
+        MissingDependencyError: if DALI is the only decoder and not installed.
     """
     shards = expand_paths(paths)
     cache = None if fresh else _Cache(cache_folder(cache_dir))
@@ -103,7 +102,7 @@ def inspect_shards(
 
 
 def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:
-    """Shards that DALI will not be able to open: it takes paths as UTF-8."""
+    """Yield a finding per shard that DALI cannot open: it takes paths as UTF-8."""
     for shard in shards:
         shown = not_utf8(shard)
         if shown is not None:
@@ -112,7 +111,7 @@ def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:
 
 
 def _unit(units: LabelUnits, wanted: AnyUnit) -> tuple[CoordinateUnit, list[Finding]]:
-    """What the boxes are in, and what there is to say about a guess."""
+    """Return the unit of the boxes, and findings if it was guessed or could not be."""
     try:
         unit = resolve_unit(units, wanted)
     except DatasetError as error:
@@ -125,13 +124,13 @@ def _unit(units: LabelUnits, wanted: AnyUnit) -> tuple[CoordinateUnit, list[Find
 
 
 def _all_of(shards: Iterable[Path | None]) -> RecordLocation:
-    """Where something is that holds for all records together: their shard, if it is a single one."""
+    """Return the place of what holds for all records together: their shard if there is only one."""
     names = set(shards)
     return RecordLocation(names.pop()) if len(names) == 1 else RecordLocation()
 
 
 def _without_aim(report: DatasetReport) -> Iterator[Finding]:
-    """What `require_objects` and `require_countable` will refuse, so that a check says it as well."""
+    """Yield what `require_objects` and `require_countable` will refuse, so that `check` reports it as well."""
     good, place = report.records - len(report.bad), _all_of(report.shards)
     if good and not report.objects:
         yield finding("nothing-to-learn", place, f"{counted(good, 'record')} without an object")
@@ -141,12 +140,12 @@ def _without_aim(report: DatasetReport) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class _Cache:
-    """Reports of earlier looks, for as long as shard and index stay the same."""
+    """Reports of earlier inspections, valid as long as shard and index stay the same."""
 
     folder: Path
 
     def path(self, shard: Path) -> Path:
-        """Where the shard's report is kept; builds a missing index first, which the report's name follows from."""
+        """Return the path of a shard's report, whose name depends on the index; a missing index is built first."""
         if not index_path(shard).exists():
             with suppress(RecordError):  # a damaged shard gets no index; its report tells why
                 ensure_index(shard, self.folder)
@@ -156,7 +155,7 @@ class _Cache:
 def _look(
     shards: Sequence[Path], workers: int, cache: _Cache | None, index_unlisted: bool
 ) -> tuple[list[ShardReport], list[Finding]]:
-    """Report of each shard that can be read, and a finding for each other one."""
+    """Return the report of each readable shard, and a finding for each of the others."""
     reports: dict[Path, ShardReport] = {}
     kept_at: dict[Path, Path] = {}
     structures: list[Structure] = []
@@ -184,7 +183,7 @@ def _look(
 
 
 def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:
-    """One note for each unusual format, with the place of the first."""
+    """Yield one note per unusual format, with the place of its first image."""
     first: dict[str, RecordLocation] = {}
     counts: dict[str, int] = {}
     for report in reports:
@@ -217,9 +216,9 @@ def _decode_by_opencv(reports: Sequence[ShardReport], workers: int) -> list[Find
 def _decode_by_dali(
     reports: Sequence[ShardReport], findings: Sequence[Finding], cache: _Cache | None, required: bool
 ) -> Sequence[Finding]:
-    """A finding for each image that DALI cannot decode.
+    """Return a finding for each image that DALI cannot decode.
 
-    Where DALI is missing, which must not be if it is `required`: a warning, and no finding.
+    If DALI is missing: raise `MissingDependencyError` if it is `required`, else log a warning and return none.
     """
     dataset = concatenate([report.part() for report in reports])
     bad = _not_decoded(findings)

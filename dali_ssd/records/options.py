@@ -24,33 +24,33 @@ ClassNames = Annotated[
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """Find every damaged or doubtful record of some shards. Exit code 0: none; 1: some; 2: a shard cannot be read."""
+    """Find every damaged or doubtful record in shards. Exit code 0: none; 1: some; 2: a shard cannot be read."""
 
     shards: tuple[str, ...]
     """Shards or patterns such as 'data/*.rec'."""
     decode: bool = False
     """Decode every image as well."""
     coordinates: AnyUnit = RecordsConfig.coordinates
-    """What the boxes are meant to be in: fractions of the image, as MXNet has it, or pixels; auto: what nearly all of
-    them look like, as the loaders take them."""
+    """Unit of the boxes: fractions of the image, as in MXNet, or pixels; auto: the one that nearly all of them look
+    like, as in the loaders."""
     classes: str = ""
-    """Class names, a file or a list, or their number; empty: classes.txt beside the shards, if there is one."""
+    """Class names, as a file or a list, or their number; empty: classes.txt beside the shards, if there is one."""
     json: Path | None = None
     """Write all findings to this file."""
     fix: Path | None = None
-    """Write clean shards into this folder: what can be mended mended, the rest left out. The input stays as it is."""
+    """Write clean shards into this folder: repaired if possible, else left out. The input is not changed."""
     quarantine: Path | None = None
     """Put links to the shards into this folder, with indexes that leave bad records out."""
     workers: int = 0
     """Processes; 0: as many as there are cores."""
     show: int = 20
-    """Findings printed of each kind; 0: all."""
+    """Findings printed per kind; 0: all."""
 
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_not_negative(self, "workers", "show")
         faults += check_choices(self, "coordinates")
-        if self.json is not None and self.json.suffix != ".json":  # nothing that was there under another name is lost
+        if self.json is not None and self.json.suffix != ".json":  # so that no other kind of file is overwritten
             faults.append(f"json must be a name that ends in .json, not {str(self.json)!r}")
         if self.fix is not None and self.quarantine is not None and self.fix.resolve() == self.quarantine.resolve():
             faults.append(f"fix and quarantine must be two folders, not both {str(self.fix)!r}")

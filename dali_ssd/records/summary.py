@@ -1,4 +1,4 @@
-"""What a dataset holds, in numbers: for a person who wants to know what they have before they train on it."""
+"""Statistics of a dataset, to look at before training on it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class DatasetSummary:
 
     records: int = 0
     unreadable: int = 0
-    """Records whose frame, label or image header cannot be read; `dali-ssd check` says why."""
+    """Records whose frame, label or image header cannot be read; `dali-ssd check` reports why."""
     difficult: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     classes: Counter[int] = field(default_factory=Counter)
     objects: list[int] = field(default_factory=list)
-    """Objects in each record."""
+    """Objects per record."""
     widths: list[int] = field(default_factory=list)
     heights: list[int] = field(default_factory=list)
     image_bytes: list[int] = field(default_factory=list)

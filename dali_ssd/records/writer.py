@@ -1,4 +1,4 @@
-"""Writing shards: records dealt out in turn to one or many `.rec` files with their `.idx`, all of them or none."""
+"""Writing shards: records distributed in turn over one or many `.rec` files with their `.idx`, all files or none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_SHARDS = 99_999
 
 
 def shard_names(stem: str, num_shards: int) -> tuple[str, ...]:
-    """File names of a set of shards: `stem.rec`, or `stem-00000-of-00004.rec` and so on."""
+    """Return the file names of a set of shards: `stem.rec`, or `stem-00000-of-00004.rec` and so on."""
     if not 1 <= num_shards <= MAX_SHARDS:
         raise ConfigError(f"the number of shards must be 1 to {MAX_SHARDS}, not {num_shards}")
     if not stem or "/" in stem or stem.startswith("."):
@@ -51,14 +51,14 @@ class ShardFile:
         self.size += len(framed)
 
     def close(self) -> None:
-        """Bring both files to the disk."""
+        """Flush both files to disk."""
         for file in self.files:
             file.close()
         for temporary in self.temporaries:
             sync_file(temporary)
 
     def commit(self) -> None:
-        """Give both files their names."""
+        """Rename both files to their final names."""
         for temporary, target in zip(self.temporaries, self.targets, strict=True):
             replace(temporary, target)
 
@@ -68,15 +68,15 @@ class ShardFile:
             with suppress(OSError):  # closing flushes, which fails again on a full disk
                 file.close()
         for path in self.temporaries + (self.targets if committed else ()):
-            with suppress(OSError):  # a read-only file system refuses even this
+            with suppress(OSError):  # a read-only file system refuses this as well
                 path.unlink(missing_ok=True)
 
 
 class ShardWriter:
-    """Context manager that writes records into `num_shards` shards of a folder, record i into shard i modulo that.
+    """Context manager that writes records into `num_shards` shards of a folder, record i into shard i % num_shards.
 
-    Nothing appears under its final name before the block has ended without an exception; after one, nothing stays.
-    Raises `DaliSsdError` where shards of this stem exist already (unless `overwrite`) and where the disk refuses.
+    Files get their final names once the block ends without an exception; after an exception none are left.
+    Raises `DaliSsdError` if shards of this stem exist already (unless `overwrite`) or writing fails.
     """
 
     def __init__(self, folder: str | Path, stem: str, num_shards: int = 1, *, overwrite: bool = False) -> None:
@@ -103,7 +103,7 @@ class ShardWriter:
         return self
 
     def write(self, record: bytes, key: int | None = None) -> None:
-        """Append a record (see `recordio.pack`); its key is its number over all shards unless given."""
+        """Append a record (see `recordio.pack`); its key defaults to its number over all shards."""
         framed = frame(record)
         try:
             self._shards[self.count % len(self._shards)].write(self.count if key is None else key, framed)
@@ -123,7 +123,7 @@ class ShardWriter:
             raise self._failed(failure) from failure
 
     def _commit(self) -> None:
-        """All shards are whole on disk before the first gets its name; a failure half way takes the named ones back."""
+        """Rename the shards once all are whole on disk; if that fails half way, delete those already renamed."""
         old = _existing(self.folder, self.stem)
         renaming = False
         try:
@@ -148,6 +148,6 @@ class ShardWriter:
 
 
 def _existing(folder: Path, stem: str) -> list[Path]:
-    """Shards and indexes of that stem, whatever their number: a leftover would be read along with the new ones."""
+    """Return the shards and indexes of a stem, of any number of shards: leftovers would be read with the new ones."""
     pattern = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.(rec|idx)")
     return sorted(path for path in folder.glob("*") if pattern.fullmatch(path.name))

@@ -28,7 +28,7 @@ SHORT = (
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pattern that means two shards."""
+    """A pattern that matches two shards."""
     folder = tmp_path_factory.mktemp("shapes")
     write_shapes(folder, "train", 12, seed=1, num_shards=2)
     return folder / "train-*.rec"

@@ -1,4 +1,4 @@
-"""A disk that is full while something is written: our error, no half file, and what was there before stays.
+"""A full disk while writing: our error is raised, no partial file is left, and earlier files stay.
 
 A limit on the size of files (RLIMIT_FSIZE) stands in for the disk: it needs no rights, and fails the same calls.
 """

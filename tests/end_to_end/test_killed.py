@@ -1,4 +1,4 @@
-"""A training that is killed, whenever that may be, and resumed ends like one that never was."""
+"""A training run that is killed at any time and resumed ends as one that was not killed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Training:
-    """A training in a process of its own, three epochs of four steps, which can be begun again and again."""
+    """A training run of three epochs of four steps in a separate process, which can be restarted."""
 
     def __init__(self, shard: Path, out: Path) -> None:
         self.shard, self.out, self.log = shard, out, out / "batches.txt"
@@ -68,7 +68,7 @@ class Training:
         return set(self.out.glob(f".{NAME}*.tmp.ckpt"))
 
     def kill(self, process: subprocess.Popen[str], due: Callable[[], object], delay: float) -> None:
-        """Kill the process some time after something is so."""
+        """Kill the process some time after a condition is met."""
         wait_until(due)
         time.sleep(delay)
         assert process.poll() is None, "the training was over before it could be killed"
@@ -92,7 +92,7 @@ def whole(shard: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
 
 
 def test_killed_at_random_and_while_saving(shard: Path, whole: Training, tmp_path: Path) -> None:
-    """Three lives: killed somewhere, killed inside of a checkpoint, and to the end."""
+    """Three runs: killed anywhere, killed while a checkpoint is written, and to the end."""
     training, chance = Training(shard, tmp_path), random.Random()
     print("seed", seed := chance.randrange(2**32))  # pytest shows it if the test fails
     chance.seed(seed)
@@ -111,7 +111,7 @@ def test_killed_at_random_and_while_saving(shard: Path, whole: Training, tmp_pat
 
 
 def test_a_second_interrupt_leaves_at_once(shard: Path, whole: Training, tmp_path: Path) -> None:
-    """The first one is still being answered, by a checkpoint that takes seconds; the one before it is intact."""
+    """The first signal is still writing a checkpoint, which takes seconds; the previous checkpoint is intact."""
     training = Training(shard, tmp_path)
     process = training.start(slow=0.01)
     wait_until(lambda: training.checkpoints)

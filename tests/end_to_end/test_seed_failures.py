@@ -1,4 +1,4 @@
-"""The failures that this project was started for, each by the name it had, and what a user sees instead."""
+"""The failures that this project was started to fix, by their original names, and what a user sees instead."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _read(shard: Path, threads: int) -> int:
 
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_invalid_recordio_file_with_many_workers(tmp_path: Path, method: Method) -> None:
-    """GluonCV's forked workers moved one another's place in the file. Here everyone reads the same as one alone."""
+    """GluonCV's forked workers moved each other's file position. Here each process reads the same as one alone."""
     (shard,) = write(tmp_path, records())
     found = in_processes(method, _read, [(shard, threads) for threads in (1, 4, 8)])
     assert found == [_read(shard, 8)] * 3
@@ -88,7 +88,7 @@ def test_a_shard_that_is_invalid_is_named_with_the_byte(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_corrupt_jpeg(tmp_path: Path, workers: int) -> None:
-    """The night's run is not begun, or is run without the image; it does not end at three o'clock."""
+    """The run is refused, or runs without the image; it does not fail hours later."""
     some = records()
     some[5] = (some[5][0], some[5][1][: len(some[5][1]) // 2])
     some[8] = (some[8][0], b"\xff\xd8 and nothing more")
@@ -102,7 +102,7 @@ def test_corrupt_jpeg(tmp_path: Path, workers: int) -> None:
 
 
 def test_corrupt_jpeg_behind_its_first_scan(tmp_path: Path) -> None:
-    """A table between the scans with counts that make no sense: DALI refuses it, and the look at heads tells."""
+    """A table between the scans with impossible counts: DALI refuses it, and the check of heads finds it."""
     some = records()
     image = encoded(draw(np.random.default_rng(0), SIZE, SIZE), "JPEG", quality=90, progressive=True)
     table = image.index(b"\xff\xc4", image.index(b"\xff\xda"))
@@ -133,7 +133,7 @@ def in_pixels(boxes: npt.NDArray[np.float64], _: int) -> npt.NDArray[np.float32]
 
 
 def test_cannot_differentiate_node_with_pixel_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """No anchor was positive, and GluonCV's loss a constant. Labels in pixels are labels like others."""
+    """No anchor was positive, so GluonCV's loss was constant. Labels in pixels work like others."""
     fractions, pixels = write(tmp_path, records()), write(tmp_path, records(in_pixels), stem="p")
     for one, other in zip(loader(fractions), loader(pixels), strict=True):
         np.testing.assert_array_equal(one.data[0].asnumpy(), other.data[0].asnumpy())

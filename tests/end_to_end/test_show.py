@@ -1,4 +1,4 @@
-"""Pictures from the command line, and what goes on where no extra but DALI is installed."""
+"""Pictures from the command line, and the commands that work if DALI is the only extra installed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_show_names_the_image_that_cannot_be_decoded(tmp_path: Path, capfd: pyte
 
 
 def alone(*argv: str) -> subprocess.CompletedProcess[str]:
-    """Run `dali-ssd` as where nothing of any extra is installed."""
+    """Run `dali-ssd` as if no extra was installed."""
     return subprocess.run(
         [sys.executable, "-c", ALONE, *argv], capture_output=True, text=True, timeout=300, check=False
     )

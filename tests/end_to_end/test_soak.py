@@ -1,4 +1,4 @@
-"""The soak in small: all is well, a signal ends it with a report, and what leaks or gets in makes it fail."""
+"""A short soak: it passes, a signal ends it with a report, and leaks or bad records make it fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def soak(out: Path, *options: str) -> tuple[int, str]:
 
 
 def each_batch(patch: pytest.MonkeyPatch, then: Callable[[int], object]) -> None:
-    """Do something whenever the loader has made a batch; it is given the batch's number."""
+    """Call a function with the batch's number whenever the loader has made a batch."""
     plain, count = TrainLoader._next, iter(range(1_000_000))
 
     def also(loader: TrainLoader) -> Any:

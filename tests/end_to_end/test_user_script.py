@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("user_script.py")
 
 @pytest.mark.parametrize("contexts", [1, 2])
 def test_script_trains_and_scores(tmp_path: Path, contexts: int) -> None:
-    """On two contexts as well: were a part of the batch elsewhere, `Trainer.step` would raise of stale gradients."""
+    """Also on two contexts: with a part of the batch elsewhere, `Trainer.step` would raise on stale gradients."""
     rng = np.random.default_rng(0)
     records = [
         (build_label(random_boxes(rng, 2), [0, 1]), encoded(draw(rng, 320, 240), "JPEG", quality=90)) for _ in range(4)

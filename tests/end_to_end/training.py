@@ -1,4 +1,4 @@
-"""A training small enough for tests: its options, and what it leaves; and commands that fail."""
+"""A training run small enough for tests: its options, the files it leaves, and commands that fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def same_weights(first: Path, second: Path) -> bool:
 
 
 def fails(argv: list[str], capfd: pytest.CaptureFixture[str], message: str, code: int = 2) -> None:
-    """Run a command that must end with this message, and nothing of Python's."""
+    """Run a command that must end with this message and without a traceback."""
     try:
         assert main(argv) == code
     except SystemExit as exit_:  # tyro reports options that cannot work itself

@@ -1,4 +1,4 @@
-"""What the cases of all areas share."""
+"""Shared parts of the cases."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def raising(error: BaseException) -> Callable[..., Any]:
 
 
 def refuse(patch: pytest.MonkeyPatch, target: str) -> None:
-    """Let a function fail as it does on a full disk."""
+    """Make a function fail as on a full disk."""
     patch.setattr(target, raising(OSError(28, "No space left on device")))

@@ -30,7 +30,7 @@ from tests.errors.cases import Case, record, write
 
 
 def printed(*argv: str) -> Case:
-    """What `dali-ssd` prints for these arguments."""
+    """Return what `dali-ssd` prints for these arguments."""
 
     def case(folder: Path, _: object) -> str:
         with contextlib.redirect_stderr(io.StringIO()) as stream:

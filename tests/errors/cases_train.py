@@ -63,7 +63,7 @@ def trainer(folder: Path, **options: Any) -> Trainer:
 
 
 def checkpoint(folder: Path, **changes: Any) -> Path:
-    """A checkpoint of a training that has not begun, some of its state changed."""
+    """A checkpoint of a training run that has not begun, with some of its state changed."""
     one = trainer(folder)
     path = one._now.save(str(folder / "net"), 1)
     arrays, meta = read_checkpoint(path)

@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 DOCUMENT = ROOT / "docs" / "errors.md"
 ERRORS = {*errors.__all__, "FrameError"} - {"RecordLocation"}
 NOT_SEEN = {"{}", "its parts lead to no end"}
-"""Templates of messages that nobody reads: one passes on what was raised elsewhere, one `salvage` catches itself."""
+"""Templates of messages that users never see: one passes on another error's, one is caught by `salvage`."""
 
 
 def rows(heading: str | None = None) -> list[list[str]]:
@@ -25,23 +25,23 @@ def rows(heading: str | None = None) -> list[list[str]]:
 
 
 def messages() -> list[str]:
-    """Messages as the document has them, `{name}` where something is filled in."""
+    """Return the messages as in the document, with `{name}` for what is filled in."""
     return [re.sub(r"^(`+) ?(.*?) ?\1$", r"\2", row[0]) for row in rows()]
 
 
 def template(message: str) -> str:
-    """A message of the document without the names of what is filled in."""
+    """Return a message of the document without the names in braces."""
     return re.sub(r"\{[^}]*\}", "{}", message)
 
 
 def pattern(message: str) -> re.Pattern[str]:
-    """What a raised message looks like."""
+    """Return a pattern that matches the raised message."""
     parts = [re.escape(part) for part in template(message).split("{}")]
     return re.compile(".*".join(parts), re.DOTALL)
 
 
 def sites() -> Iterator[tuple[str, str]]:
-    """(place in the code, template of the message) of each error that is made there."""
+    """Yield (place in the code, template of the message) of each error that is made there."""
     for path in sorted([*(ROOT / "dali_ssd").rglob("*.py"), *(ROOT / "pipelines").rglob("*.py")]):
         module = ast.parse(path.read_text(encoding="utf-8"))
         scopes = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
@@ -71,7 +71,7 @@ def _template(node: ast.expr, scope: ast.AST, module: ast.Module) -> str:
 
 
 def _assigned(name: str, scope: ast.AST, module: ast.Module) -> str:
-    """The text that a variable of the function is given just once."""
+    """Return the text assigned to a variable of the function, if it is assigned once."""
     values = [
         node.value
         for node in ast.walk(scope)
@@ -81,7 +81,7 @@ def _assigned(name: str, scope: ast.AST, module: ast.Module) -> str:
 
 
 def _first_text(name: str, module: ast.Module) -> str:
-    """The first text that a function of the module makes."""
+    """Return the first text that a function of the module makes."""
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef) and node.name == name:
             texts = [part for part in ast.walk(node) if isinstance(part, ast.JoinedStr)]

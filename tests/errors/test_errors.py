@@ -1,4 +1,4 @@
-"""docs/errors.md says every message, and every message that it says is raised here."""
+"""docs/errors.md has every message, and each of its messages is raised here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.errors.cases import Case
 from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, template
 
 MISSING = [name for name in ("mxnet", "gluoncv", "matplotlib") if find_spec(name) is None]
-"""What is not installed here, so that some cases cannot get as far as their message."""
+"""Packages that are not installed, without which some cases cannot raise their message."""
 AREAS = [cases_records, cases_convert, cases_loader, cases_tools]
 if not MISSING:
     AREAS.append(import_module("tests.errors.cases_train"))

@@ -1,4 +1,4 @@
-"""Damaged shards as Hypothesis draws them: a few small records, broken as records, as bytes and in the index."""
+"""Hypothesis strategies for damaged shards: a few small records, damaged as records, as bytes and in the index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def how_many(share: float) -> int:
 
 
 class Case:
-    """A shard and its index, None where there is none."""
+    """A shard and its index, None if there is none."""
 
     def __init__(self, shard: bytes, index: bytes | None) -> None:
         self.shard, self.index = shard, index

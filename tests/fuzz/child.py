@@ -95,14 +95,14 @@ def _load(make: Callable[[], Any]) -> str:
 
 
 def _undecodable_here(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
-    """What `decoding.undecodable` tells, without a process of its own for it, which takes a second to start."""
+    """Return what `decode.dali.undecodable` does, without the separate process, which takes a second to start."""
     decoder = _Decoder(1)
     faults = {number: decoder.fault([dataset.read(number)[1]]) for number in numbers}
     return {number: why for number, why in faults.items() if why is not None}
 
 
 def _structure(shard: Path) -> Iterator[str]:
-    """Check, training and validation of one shard; whatever a loader refuses, check has something to say about."""
+    """Check, training and validation of one shard: check has a finding on all that a loader refuses."""
     try:
         found: Sequence[object] = check(CheckConfig((str(shard),), workers=1)).findings
     except DatasetError as error:  # an empty shard: loaders refuse it with the same words
@@ -118,7 +118,7 @@ def _has_errors(shard: Path, coordinates: CoordinateUnit) -> bool:
 
 
 def _agreed(shard: Path) -> tuple[str, str]:
-    """Training and validation of a shard whose framing is good: check says the same, and nothing is found later."""
+    """Training and validation of a shard with good framing: check finds the same, and no fault appears later."""
     train, val = _structure(shard)
     assert "named" not in (train, val), "a record got through that cannot be decoded"
     errors = [_has_errors(shard, coordinates) for coordinates in get_args(CoordinateUnit)]
@@ -159,7 +159,7 @@ def _count(dataset: Dataset, in_pixels: bool) -> Iterator[tuple[int, int]]:
 
 
 def _decoded(folder: Path) -> Iterator[str]:
-    """All shards of a folder at once, bad records left out: none is left that could be named later."""
+    """All shards of a folder at once without their bad records: no error names a record later."""
     shards = sorted(folder.glob("*.rec"))
     assert check(CheckConfig(tuple(map(str, shards)), decode=True, workers=1)).exit_code in (0, 1)
     for make in _LOADERS:
@@ -169,7 +169,7 @@ def _decoded(folder: Path) -> Iterator[str]:
 
 
 def _repaired(shard: Path) -> Iterator[str]:
-    """Check and repair: what comes out is clean, and has each record that nothing was said about, byte for byte."""
+    """Check and repair: the output is clean, and has each record without findings, byte for byte."""
     for coordinates in get_args(CoordinateUnit):
         out = shard.parent / coordinates
         options = {"coordinates": coordinates, "fix": out / "fixed", "quarantine": out / "kept"}

@@ -1,4 +1,4 @@
-"""The child process that all fuzz tests share, and the line that says what they saw."""
+"""The child process that all fuzz tests share, and the summary of their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps one child process for many cases, and starts another where a case has killed it."""
+"""Keeps one child process for many cases, and starts another if a case has killed it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Server:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
 
     def ask(self, task: str, folder: Path) -> tuple[str, str]:
-        """Outcome and reason. Raises `Died` where there is no answer; the next question starts a new child."""
+        """Return outcome and reason. Raises `Died` if there is no answer; the next request starts a new child."""
         child = self._child or self._start()
         begin = time.monotonic()
         outcome, why, peak = self._exchange(child, task, str(folder), _LIMITS[task])

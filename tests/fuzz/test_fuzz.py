@@ -1,4 +1,4 @@
-"""Damaged shards, thousands of them: no crash, no hang, no endless memory, and never a bare error.
+"""Thousands of damaged shards: no crash, no hang, bounded memory, and no error but ours.
 
 `DALI_SSD_FUZZ=20000 python -m pytest tests/fuzz` tries more than the 2,000 that are usual.
 """
@@ -24,7 +24,7 @@ _GROUP = 50
 
 
 def ask(server: Server, task: str, *given_cases: Case) -> None:
-    """Let the child meet some cases. A failure keeps their files."""
+    """Give the child some cases. A failure keeps their files."""
     with tempfile.TemporaryDirectory() as name:
         for number, case in enumerate(given_cases):
             case.write(Path(name), f"{number:03d}" if task == "decoded" else "a")

@@ -1,4 +1,4 @@
-"""The peers get the work that the table says they do: the same records, sizes, value ranges and targets."""
+"""The peers do the work that the table claims: the same records, sizes, value ranges and targets."""
 
 from __future__ import annotations
 

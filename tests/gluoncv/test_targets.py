@@ -77,7 +77,7 @@ def by_gluoncv(images: list[Floats], anchors: Floats) -> Iterator[tuple[Floats, 
 
 
 def lost(classes: Floats, count: int) -> int:
-    """How many of `count` boxes with ids of their own no anchor learns."""
+    """Number of `count` boxes with unique ids that no anchor is trained on."""
     return count - len(np.unique(classes[classes > 0]))
 
 

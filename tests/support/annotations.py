@@ -107,12 +107,12 @@ class Coco:
 
 
 def by_voc(voc: Voc, **options: Any) -> Converted:
-    """Convert a set by one process, into its own folder `out`."""
+    """Convert a VOC set by one process, into its own folder `out`."""
     return convert(VocConfig(voc.root, voc.root / "out", workers=1, **options))
 
 
 def by_coco(coco: Coco, **options: Any) -> Converted:
-    """Likewise."""
+    """Convert a COCO set by one process, into its own folder `out`."""
     coco.save()
     return convert(CocoConfig(coco.root, coco.root / "out", workers=1, **options))
 

@@ -1,4 +1,4 @@
-"""Shards for check and repair: one with a fault of each kind, and what is found in any."""
+"""Shards for check and repair: one with a fault of each kind, and the findings on any."""
 
 from __future__ import annotations
 

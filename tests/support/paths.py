@@ -1,4 +1,4 @@
-"""Where the files of the project are, and what they say of it."""
+"""Paths of the project's files, and what they contain."""
 
 from __future__ import annotations
 

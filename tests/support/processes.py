@@ -13,7 +13,7 @@ Method = Literal["fork", "spawn"]
 def in_processes(
     method: Method, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], limit: float = 300
 ) -> list[Any]:
-    """What the function answers to each of the arguments. None of the processes outlives the limit."""
+    """Return the function's result for each of the arguments. Processes are killed after the limit."""
     # Named one by one: that of either name has no Process, as far as types can tell.
     context = multiprocessing.get_context("fork") if method == "fork" else multiprocessing.get_context("spawn")
     end = time.monotonic() + limit

@@ -1,4 +1,4 @@
-"""A recipe of one's own."""
+"""A custom recipe."""
 
 from __future__ import annotations
 

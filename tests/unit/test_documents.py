@@ -1,4 +1,4 @@
-"""What the documents say is what the code has: options and defaults, commands, make targets, links, versions."""
+"""The documents agree with the code: options and defaults, commands, make targets, links, versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each page of `docs/extending` is done to a copy of the checkout: what it adds works, in three files at most."""
+"""Each page of `docs/extending` is applied to a copy of the checkout: its addition works, in three files at most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make` installs when something else is asked for than is there, and only then."""
+"""`make` installs only if the environment differs from what is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who imports what only an extra brings: each package is for a few rooms."""
+"""Packages that only an extra installs are imported by a few rooms."""
 
 from __future__ import annotations
 

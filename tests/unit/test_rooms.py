@@ -1,4 +1,4 @@
-"""The rooms: none is too full, no module is too long, and the tests are where what they test is."""
+"""The rooms: none is too full, no module is too long, and tests are in the folders of what they test."""
 
 from __future__ import annotations
 

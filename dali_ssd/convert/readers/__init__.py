@@ -1,4 +1,4 @@
-"""Annotations read into samples: a module for each format, which is all that a new one takes, and its line here."""
+"""Readers of annotations: one module per format. A new format takes its module and a line here."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dali_ssd.convert.sample import Note, Sample
 __all__ = ["READERS", "Reader", "read_annotations"]
 
 Read = tuple[list[Sample], tuple[str, ...], list[Note]]
-"""Samples in their order, class names, and notes on what became none."""
+"""Samples in their order, class names, and notes on what was left out."""
 
 
 class Reader(NamedTuple):
     """A format of annotations."""
 
     config: type[ConvertConfig]
-    """Its options; their docstring is what `--help` says of the format."""
+    """Its options; the docstring is the format's `--help`."""
     read: Callable[[Any, tuple[str, ...]], Read]
-    """Return what the annotations hold that such options name; if class names are given, these.
+    """Read the annotations that such options name; class names that are given replace those found.
 
-    Raises AnnotationError if there is nothing to be read. What is wrong with one file or object is a note.
+    Raises AnnotationError if there is nothing to read. A fault of a single file or object becomes a note.
     """
 
 
@@ -32,10 +32,10 @@ READERS: dict[str, Reader] = {
     "voc": Reader(VocConfig, read_voc),
     "coco": Reader(CocoConfig, read_coco),
 }
-"""Every format by the name that `dali-ssd convert` knows it by."""
+"""Every format by its name in `dali-ssd convert`."""
 
 
 def read_annotations(config: ConvertConfig, classes: tuple[str, ...]) -> Read:
-    """Return what the annotations hold that the options of a format name."""
+    """Read the annotations that the options of a format name."""
     reader = next(reader for reader in READERS.values() if reader.config is type(config))
     return reader.read(config, classes)

@@ -37,7 +37,7 @@ class CocoConfig(ConvertConfig):
 
 
 def find_annotations(config: CocoConfig) -> Path:
-    """The JSON file: `--annotations`, SRC itself, or where COCO sets usually have it. Raises `AnnotationError`."""
+    """Return the JSON file: `--annotations`, SRC itself, or a usual place. Raises `AnnotationError` if not found."""
     if os.path.isfile(config.src):
         return config.src
     names = ["annotations/instances.json", "instances.json", "annotations.json", "_annotations.coco.json"]
@@ -54,9 +54,10 @@ def find_annotations(config: CocoConfig) -> Path:
 
 
 def read_coco(config: CocoConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    """Samples in the file's order of images, class names, and notes on what belongs to no image.
+    """Return samples in the file's order of images, class names, and notes on what was left out.
 
-    Class names default to the file's categories in the order of their ids. Raises `AnnotationError`.
+    Class names default to the file's categories in the order of their ids. Raises `AnnotationError` if the file is
+    unusable.
     """
     path = find_annotations(config)
     reader = _Reader(path, _images_folder(config, path), config.crowd)
@@ -108,13 +109,13 @@ def _load(path: Path) -> Entry:
 
 
 def _in_order(identity: str) -> tuple[bool, int, str]:
-    """Sorts ids that are numbers by their value, before the others."""
+    """Return a sort key for an id: numbers by value, before other ids."""
     number = identity.isascii() and identity.removeprefix("-").isdecimal() and len(identity) < 20
     return (not number, int(identity) if number else 0, identity)
 
 
 def _by_id(entries: Iterable[Entry], path: Path, what: str) -> tuple[dict[str, Entry], list[_Fault]]:
-    """Entries by their ids, and those that have none."""
+    """Return the entries by their ids, and the faults of those without one."""
     table: dict[str, Entry] = {}
     faults = []
     for number, entry in enumerate(entries):
@@ -130,7 +131,7 @@ def _by_id(entries: Iterable[Entry], path: Path, what: str) -> tuple[dict[str, E
 
 
 def _class_names(entries: Sequence[Entry], path: Path) -> dict[str, str]:
-    """Names by their ids, in the order of these. Each class needs both, or class ids would not be what they seem."""
+    """Return class names by category id, sorted. Raises `AnnotationError` if one lacks either: ids would shift."""
     categories, faults = _by_id(entries, path, "categories")
     names = {}
     for identity in sorted(categories, key=_in_order):
@@ -156,7 +157,7 @@ class _Object(NamedTuple):
 
 
 class _Reader:
-    """One annotation file, looked into."""
+    """The content of one annotation file."""
 
     def __init__(self, path: Path, folder: Path, keep_crowd: bool) -> None:
         content = _load(path)
@@ -180,7 +181,7 @@ class _Reader:
             self.notes.append(Note("unknown-image", f"{self.path}, {place}", f"image {image}"))
 
     def sample(self, identity: str) -> Sample | Note:
-        """An image with its objects, or a note that says why there is none."""
+        """Return an image with its objects, or a note on why it is left out."""
         where = f"{self.path}, image {identity}"
         try:
             file_name = fields.line(self.images[identity], "file_name")
@@ -203,7 +204,7 @@ class _Reader:
         )
 
     def _objects(self, entries: Iterable[tuple[str, Entry]]) -> tuple[list[_Object], list[Note]]:
-        """The objects that can be used, and notes on the others."""
+        """Return the usable objects, and notes on the others."""
         objects, notes = [], []
         for place, entry in entries:
             where = f"{self.path}, {place}"

@@ -1,6 +1,6 @@
-"""Fields of an entry of a COCO file as they are meant: tools write numbers as text, and whole ones with a point.
+"""Reading the fields of a COCO entry: some tools write numbers as text, and whole numbers with a decimal point.
 
-Each function raises ValueError that says what is wrong with a field that cannot be used.
+Each function raises ValueError with the fault if a field cannot be used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Entry = dict[str, Any]
 
 
 def identity(entry: Entry, key: str) -> str:
-    """An id as text: tools write 1 as well as "1" and 1.0, and mean the same."""
+    """Return an id as text: tools write 1, "1" or 1.0 for the same id."""
     value = entry.get(key)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -27,7 +27,7 @@ def identity(entry: Entry, key: str) -> str:
 
 
 def line(entry: Entry, key: str) -> str:
-    """A name that fits in a line of text."""
+    """Return a name that fits in a line of text."""
     name = entry.get(key)
     if not isinstance(name, str):
         raise ValueError(_problem(entry, key))
@@ -37,7 +37,7 @@ def line(entry: Entry, key: str) -> str:
 
 
 def box(entry: Entry) -> list[float]:
-    """x, y, width, height of an object."""
+    """Return x, y, width, height of an object."""
     values = entry.get("bbox")
     if (
         not isinstance(values, list)
@@ -52,7 +52,7 @@ def box(entry: Entry) -> list[float]:
 
 
 def crowd(entry: Entry) -> bool:
-    """Whether an object is a crowd; the file's "0" is no, as its 0 is."""
+    """Return whether an object is a crowd; the text "0" counts as 0."""
     value = entry.get("iscrowd")
     if value is None or isinstance(value, bool):
         return bool(value)
@@ -63,7 +63,7 @@ def crowd(entry: Entry) -> bool:
 
 
 def declared_size(image: Entry) -> tuple[int, int] | None:
-    """Width and height of an image; they are only compared, so what is no size is as good as none."""
+    """Return width and height of an image, or None if they are missing or invalid: they are only compared."""
     width, height = _number(image.get("width")), _number(image.get("height"))
     return None if width is None or height is None else plausible_size(width, height)
 
@@ -73,7 +73,7 @@ def _problem(entry: Entry, key: str) -> str:
 
 
 def _number(value: object) -> float | None:
-    """A number, or a whole one as text; None for anything else."""
+    """Return a number, or a whole number written as text; None for anything else."""
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,15}\s*", value):
         return int(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""Files by names of another system: other separators, the folder repeated, letters of another case or Unicode form."""
+"""Search for files under names of another system: other separators, repeated folders, other case or Unicode form."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ __all__ = ["Located", "folded", "forget", "locate", "locate_folder"]
 
 
 class Located(NamedTuple):
-    """Where a file is, or would be."""
+    """The path of a file, whether it exists or not."""
 
     path: Path
     respelled: bool = False
-    """Whether it is there under a name that differs in case or Unicode form."""
+    """Whether it exists under a name that differs in case or Unicode form."""
 
 
 def locate(folder: Path, name: str) -> Located:
-    """The file that `name` means in `folder`; where there is none, the path that the name says."""
+    """Return the file that `name` refers to in `folder`; if there is none, the path as named."""
     tries = [folder.joinpath(*parts) for parts in _readings(folder, name, str)]
     exact = next((path for path in tries if os.path.isfile(path)), None)
     if exact is not None:
         return Located(exact)
     found = (_respelled(folder, parts, os.path.isfile) for parts in _readings(folder, name, folded))
-    # Where several would do, nobody can tell which is meant.
+    # If several files match, it is unknown which one is meant.
     only = next((paths[0] for paths in found if len(paths) == 1), None)
     return Located(tries[0]) if only is None else Located(only, respelled=True)
 
 
 def locate_folder(parent: Path, name: str) -> Path:
-    """The folder that `name` means in `parent`; where there is none, the path that the name says."""
+    """Return the folder that `name` refers to in `parent`; if there is none, the path as named."""
     path = parent / name
     found = [] if os.path.isdir(path) else _respelled(parent, _parts(name), os.path.isdir)
     return found[0] if len(found) == 1 else path
 
 
 def folded(name: str) -> str:
-    """What names have in common that a system may take for the same: macOS takes letters apart from their accents."""
+    """Return the same text for names that a system may treat as equal: other case, or accents apart as on macOS."""
     composed = unicodedata.normalize("NFC", name)
     return unicodedata.normalize("NFC", composed.casefold())
 
 
 def forget() -> None:
-    """Look at the folders anew from now on: files may have come and gone."""
+    """Forget the listings of folders, since files may have changed."""
     _listing.cache_clear()
 
 
@@ -55,7 +55,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _readings(folder: Path, name: str, spelled: Callable[[str], str]) -> Iterator[Sequence[str]]:
-    """Parts of paths below `folder` that a name may mean; `spelled` gives what must agree in names of folders."""
+    """Yield the parts of paths below `folder` that a name may mean; folder names are compared by `spelled`."""
     yield [name]
     parts = _parts(name)
     yield parts
@@ -67,7 +67,7 @@ def _readings(folder: Path, name: str, spelled: Callable[[str], str]) -> Iterato
 
 
 def _respelled(folder: Path, parts: Sequence[str], wanted: Callable[[Path], bool]) -> list[Path]:
-    """All that is `wanted` below `folder` under these names, or ones that differ in case or Unicode form."""
+    """Return the `wanted` paths below `folder` with these names, or with names that differ in case or Unicode form."""
     if not parts:
         return [folder] if wanted(folder) else []
     first, *rest = parts

@@ -1,4 +1,4 @@
-"""Names in annotations: which can be used for classes and files, and which deserve a word."""
+"""Names in annotations: faults of names of classes and files, and notes on class names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["class_notes", "name_fault"]
 
 
 def name_fault(name: str) -> str | None:
-    """What keeps a name from being a line of text, such as `classes.txt` has; None if nothing."""
+    """Return why a name cannot be a line of text, as in `classes.txt`, or None if it can."""
     if not name.strip():
         return "is empty"
     if len(name.splitlines()) > 1:
@@ -22,7 +22,7 @@ def name_fault(name: str) -> str | None:
 
 
 def class_notes(classes: Sequence[str]) -> Iterator[Note]:
-    """Notes on class names that may not be meant."""
+    """Yield notes on class names that may be mistakes."""
     for name, other in similar_names(classes):
         yield Note("similar-classes", name, f"and {other}")
     if is_background(classes):

@@ -1,6 +1,6 @@
-"""Pascal VOC: one XML file an image.
+"""Pascal VOC: one XML file per image.
 
-    SRC/Annotations/<id>.xml     SRC/JPEGImages/<id>.jpg     SRC/ImageSets/Main/<split>.txt: one id a line
+    SRC/Annotations/<id>.xml     SRC/JPEGImages/<id>.jpg     SRC/ImageSets/Main/<split>.txt: one id per line
 
 VOC counts pixels from 1. As GluonCV's `VOCDetection` does, 1 is subtracted from all four coordinates (so the last
 pixel column is not covered by its box); `one_based=False` takes the numbers as they are.
@@ -35,10 +35,10 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class VocConfig(ConvertConfig):
-    """Convert Pascal VOC annotations (one XML file an image) to shards."""
+    """Convert Pascal VOC annotations (one XML file per image) to shards."""
 
     one_based: bool = True
-    """Pixels count from 1, as VOC has it: 1 is subtracted from all coordinates, as GluonCV does."""
+    """Pixels count from 1, as in VOC: 1 is subtracted from all coordinates, as GluonCV does."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class VocParser:
     """Folder of the annotations; images are in the same subfolders."""
 
     def __call__(self, path: Path) -> Sample | Note:
-        """The sample of an annotation file, or a note that says why the file cannot be read."""
+        """Return the sample of an annotation file, or a note on why the file cannot be read."""
         try:
             root = _root(path)
         except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
@@ -76,7 +76,7 @@ class VocParser:
         )
 
     def _image(self, identity: str, filename: str) -> Located:
-        """The image of an annotation: named like it, else by its `<filename>`."""
+        """Return the image of an annotation: named like it, else by its `<filename>`."""
         names = [identity, Path(identity).name] if "/" in identity else [identity]
         tries = [f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
         named = Path(filename.replace("\\", "/")).name
@@ -87,17 +87,17 @@ class VocParser:
         for name in tries:
             found = locate(self.images, name)
             if found.respelled:
-                # The suffix was a guess: that of the file may be in other letters without a word.
+                # The suffix was a guess, so a difference in its case is not noted.
                 wanted = (self.images / name).with_suffix("")
                 return Located(found.path, found.path.with_suffix("") != wanted)
         return Located(self.images / tries[0])
 
 
 def read_voc(config: VocConfig, classes: tuple[str, ...] = ()) -> tuple[list[Sample], tuple[str, ...], list[Note]]:
-    """Samples of the split in its order, class names, and notes on ids without annotation or with a broken one.
+    """Return samples in the order of the split, class names, and notes on ids without a usable annotation.
 
     Class names default to all found in the annotations of *all* splits, sorted, so that splits converted one by one
-    agree. Raises `AnnotationError`.
+    agree. Raises `AnnotationError` if there are no annotations or the split cannot be read.
     """
     folder = locate_folder(config.src, config.annotations or "Annotations")
     files, passed = annotation_files(folder)
@@ -136,7 +136,7 @@ def _number(element: ElementTree.Element, name: str) -> float:
 
 
 def _declared_size(root: ElementTree.Element) -> tuple[int, int] | None:
-    """The size that the annotation gives; it is only compared, so one that is no size is as good as none."""
+    """Return the size that the annotation gives, or None if it is missing or invalid: it is only compared."""
     size = root.find("size")
     if size is None:
         return None
@@ -154,7 +154,7 @@ class _Object(NamedTuple):
 
 
 def _object(place: str, element: ElementTree.Element) -> _Object:
-    """One object. Raises ValueError that says what is wrong with it."""
+    """Read one object. Raises ValueError with the fault if it cannot be used."""
     name, box = (element.findtext("name") or "").strip(), element.find("bndbox")
     if not name or box is None:
         raise ValueError(f"<{'name' if not name else 'bndbox'}> is missing")
@@ -166,13 +166,13 @@ def _object(place: str, element: ElementTree.Element) -> _Object:
 
 
 def _difficult_note(element: ElementTree.Element, where: str) -> list[Note]:
-    """A note where <difficult> is a word, which counts as 0, as in GluonCV."""
+    """Return a note if <difficult> is not a number, which counts as 0, as in GluonCV."""
     word = (element.findtext("difficult") or "").strip()
     return [] if not word or re.fullmatch(r"[+-]?\d+", word) else [Note("difficult-word", where, repr(word))]
 
 
 def _root(path: Path) -> ElementTree.Element:
-    """The annotation in a file, without namespaces. Raises ValueError where it is none, such as a page of HTML."""
+    """Read the annotation in a file, without namespaces. Raises ValueError if it is none, such as a page of HTML."""
     root = ElementTree.parse(path).getroot()
     for element in root.iter():
         if isinstance(element.tag, str):
@@ -183,7 +183,7 @@ def _root(path: Path) -> ElementTree.Element:
 
 
 def _objects(root: ElementTree.Element, source: str) -> tuple[list[_Object], list[Note]]:
-    """The objects that can be used, and notes on the others."""
+    """Return the usable objects, and notes on the others."""
     objects, notes = [], []
     for number, element in enumerate(root.iter("object")):
         place = f"object {number}"
@@ -200,7 +200,7 @@ def _class_names(samples: Iterable[Sample]) -> tuple[str, ...]:
 
 
 def _refusal(folder: Path, notes: Iterable[Note]) -> str:
-    """Why no annotations are seen in a folder: the first that the system had to say, in parentheses."""
+    """Return the system's first error on reading a folder, in parentheses; empty if there is none."""
     first = next((note for note in notes if note.kind == "unread-folder"), None)
     if first is None:
         return ""

@@ -1,4 +1,4 @@
-"""Which annotation files a VOC folder has, and which of them a split names."""
+"""The annotation files of a VOC folder and the ids of its splits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["annotation_files", "annotation_id", "split_ids"]
 
 
 def annotation_id(path: Path, folder: Path) -> str:
-    """An annotation's id: its path in the folder, without suffix."""
+    """Return an annotation's id: its path in the folder, without suffix."""
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def annotation_files(folder: Path) -> tuple[dict[str, Path], list[Note]]:
-    """The annotation files in a folder and those below, by their ids, and notes on what is passed over."""
+    """Return the annotation files in a folder and below by their ids, and notes on files that are skipped."""
     files: dict[str, Path] = {}
     notes: list[Note] = []
     for path in sorted(path for path in _files(folder, notes) if path.suffix.lower() == ".xml"):
@@ -34,7 +34,7 @@ def annotation_files(folder: Path) -> tuple[dict[str, Path], list[Note]]:
 
 
 def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
-    """The ids of a split, each once. Raises `AnnotationError` where there are none."""
+    """Return the ids of a split, each once. Raises `AnnotationError` if there are none."""
     path = locate_folder(src, "ImageSets/Main") / f"{split}.txt"
     try:
         lines = read_text(path).splitlines()
@@ -52,7 +52,7 @@ def split_ids(src: Path, split: str, known: Mapping[str, Path]) -> list[str]:
 
 
 def _files(folder: Path, notes: list[Note]) -> Iterator[Path]:
-    """Files in a folder and those below, and in those that links lead to; adds notes on folders that cannot be read."""
+    """Yield the files in a folder and below, following links; add notes on folders that cannot be read."""
 
     def refused(error: OSError) -> None:
         notes.append(Note("unread-folder", str(error.filename), error.strerror or ""))
@@ -60,8 +60,8 @@ def _files(folder: Path, notes: list[Note]) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
-        # Links may lead in a circle, so each folder is taken once. They wait until all else is seen: a folder that is
-        # there by itself goes by its own name.
+        # Links may form cycles, so each folder is read once. Links are followed last, so that a folder that is reached
+        # both ways goes by its own name.
         for name, folders, files in os.walk(waiting.pop(0), onerror=refused):
             here = Path(name)
             if _is_new(here, seen):
@@ -73,7 +73,7 @@ def _files(folder: Path, notes: list[Note]) -> Iterator[Path]:
 
 
 def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a folder is met for the first time."""
+    """Return whether a folder is seen for the first time, and remember it."""
     status = os.stat(folder)
     identity = (status.st_dev, status.st_ino)
     new = identity not in seen
@@ -82,7 +82,7 @@ def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
 
 
 def _split_id(line: str, known: Mapping[str, Path], spellings: Mapping[str, str]) -> str:
-    """The id of a line, which may have spaces in it; a class's split has a second column."""
+    """Return the id in a line; ids may contain spaces, and the splits of a class have a second column."""
     line = line.strip()
     tries = [line, line.replace("\\", "/"), line.split()[0], line.split()[0].replace("\\", "/")]
     exact = next((identity for identity in tries if identity in known), None)

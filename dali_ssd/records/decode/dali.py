@@ -1,7 +1,7 @@
-"""Every pixel decoded by the decoder that training uses.
+"""Decoding of every image by DALI, the decoder of training.
 
-DALI gives up a whole pipeline for one image that it cannot decode, and some bytes that are no image at all make
-DALI 2.4 crash. So it decodes in a process of its own, which is started again behind the image it fell over.
+One image that cannot be decoded ends a whole DALI pipeline, and some bytes that are no image at all make DALI 2.4
+crash. So it decodes in a separate process, which is started again after the image that it failed on.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = ["decode_findings", "undecodable"]
 _WORKER = ("-m", "dali_ssd.records.decode.dali_worker")
 _BATCH = 64
 _TIMEOUT_S = 120.0
-"""Seconds without a sign of life after which the decoding process is given up; the largest images take ten."""
+"""Seconds without output after which the decoding process is killed; the largest images take ten."""
 
 
 def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
-    """Which of the given records DALI cannot decode, with its reason. Raises `MissingDependencyError` without DALI."""
+    """Return which of the given records DALI cannot decode, and why. Raises `MissingDependencyError` without DALI."""
     require("nvidia.dali")
     places = [dataset.place(number) for number in numbers]
     items = [(str(place.shard), place.offset or 0) for place in places]
@@ -57,10 +57,9 @@ def undecodable(dataset: Dataset, numbers: Sequence[int]) -> dict[int, str]:
 def decode_findings(
     dataset: Dataset, numbers: Sequence[int], *, cached: bool = True, cache_dir: str | Path | None = None
 ) -> list[Finding]:
-    """A finding for each of the given records that DALI cannot decode.
+    """Return a finding for each of the given records that DALI cannot decode.
 
-    `cached`: take what an earlier look found, and keep what this one finds, in the cache folder shard by shard. Raises
-    `MissingDependencyError` without DALI.
+    `cached`: read and write findings in the cache folder, per shard. Raises `MissingDependencyError` without DALI.
     """
     if not cached:
         return [_finding(dataset, number, why) for number, why in undecodable(dataset, numbers).items()]
@@ -95,7 +94,7 @@ def _cache(shard: Path, cache_dir: str | Path | None) -> Path:
 
 
 def _read(shard: Path, cache_dir: str | Path | None, offsets: list[int]) -> list[Finding] | None:
-    """Findings of an earlier run on the same records; None if there was none or its file is damaged."""
+    """Read the cached findings on the same records; return None if there are none or the file is damaged."""
     try:
         data = json.loads(_cache(shard, cache_dir).read_text(encoding="utf-8"))
         return [from_json(entry, shard) for entry in data["findings"]] if data["offsets"] == offsets else None
@@ -109,7 +108,7 @@ def _write(path: Path, offsets: list[int], findings: list[Finding]) -> None:
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[list[Any]]:
-    """What the process says, until it ends or keeps silent for too long."""
+    """Yield the messages of the process until it ends or times out."""
     assert process.stdout is not None  # asked for when it was started
     rest = b""
     while select.select([process.stdout], [], [], _TIMEOUT_S)[0]:
@@ -130,17 +129,17 @@ def _start(items: Sequence[tuple[str, int]], batch: int) -> subprocess.Popen[byt
         with process.stdin:
             process.stdin.write(json.dumps(items).encode())
     except BrokenPipeError:
-        pass  # it died at once; its exit code tells
+        pass  # it died at once; `watch` reports its exit code
     return process
 
 
 class _Run:
-    """One life of the decoding process over some items."""
+    """The results of one decoding process."""
 
     def __init__(self) -> None:
         self.failed: dict[int, str] = {}
         self.open: tuple[int, int] | None = None
-        """First and end of the batch that was under way when the process died; None if it did not."""
+        """First and end of the batch that the process died in; None if it did not."""
 
     def watch(self, process: subprocess.Popen[bytes], progress: Progress) -> None:
         begun = ended = False

@@ -1,4 +1,4 @@
-"""What DALI says, read in one place: why it stopped, whether a record is to blame, and where a record came from."""
+"""Parsing of DALI's messages: why it stopped, whether records are to blame, and the place of a record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 __all__ = ["blames_records", "cause", "parse_source_info"]
 
 _BLAMED = ("readers.mxnet", "RecordIO", "decoders", "peek_image_shape", "nvImageCodec")
-"""Words of DALI's messages if it is about what it read."""
+"""Words in DALI's messages about records."""
 
 
 def cause(message: str) -> str | None:

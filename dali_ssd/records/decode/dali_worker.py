@@ -1,8 +1,8 @@
-"""The process that `decoding.py` starts: `python -m dali_ssd.records.decode.dali_worker BATCH`.
+"""The process that `dali.py` starts: `python -m dali_ssd.records.decode.dali_worker BATCH`.
 
 It reads a JSON list of [shard, byte offset] from stdin and decodes the images by DALI on the CPU. It prints one JSON
-line before each batch, `["begin", first, end]`, one for each image that cannot be decoded, `["bad", number, why]`, and
-`["end"]` after the last. An image that makes DALI crash takes this process down, and no other.
+line before each batch, `["begin", first, end]`, one per image that cannot be decoded, `["bad", number, why]`, and
+`["end"]` after the last. An image that makes DALI crash ends only this process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _say(*words: object) -> None:
 
 
 def batches(items: Iterator[Sized], most: int) -> Iterator[list[bytes]]:
-    """Images in batches of at most `most`, and of limited size once decoded."""
+    """Yield the images in batches of at most `most`, and of limited size once decoded."""
     batch: list[bytes] = []
     pixels = 0
     for data, size in items:
@@ -51,7 +51,7 @@ def batches(items: Iterator[Sized], most: int) -> Iterator[list[bytes]]:
 
 
 def main(most: int) -> None:
-    """Decode what stdin names, in batches of at most `most`."""
+    """Decode the images that stdin names, in batches of at most `most`."""
     items: list[tuple[str, int]] = json.load(sys.stdin)
     decoder, first = _Decoder(most), 0
     for batch in batches((_read(shard, offset) for shard, offset in items), most):
@@ -85,14 +85,14 @@ def _build(batch: int) -> Any:
 
 
 class _Decoder:
-    """Decodes batches; DALI gives up a pipeline after the first image that it cannot decode, so they are rebuilt."""
+    """Decodes batches. An image that cannot be decoded ends a DALI pipeline, so pipelines are rebuilt."""
 
     def __init__(self, batch: int) -> None:
         self.batch = batch
         self._pipeline: Any = None
 
     def fault(self, images: Sequence[bytes]) -> str | None:
-        """Why DALI cannot decode these images, None if it can."""
+        """Return why DALI cannot decode these images, or None if it can."""
         if self._pipeline is None:
             self._pipeline = _build(self.batch)
         try:

@@ -1,7 +1,7 @@
-"""Every pixel decoded by OpenCV in worker processes, listening to what the image libraries complain about.
+"""Decoding of every image by OpenCV in worker processes, with the warnings of the image libraries.
 
-libjpeg decodes most damaged files and only prints a line on stderr. A worker process sends its stderr into a file and
-looks into it after each image; that is why this must not run in a process that others share.
+libjpeg decodes most damaged files and only prints a line on stderr. A worker process redirects its stderr to a file and
+reads it after each image, so it must not be a process with other work.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from dali_ssd.util.optional import require
 __all__ = ["decode_task"]
 
 _OPENCV = re.compile(r"\[[^\]]*(ERROR|WARN)[^\]]*\] \S+ \S+ \S+ *|\(?OpenCV\([^)]*\)[^:]*:\d+: error: *")
-"""What OpenCV writes before the message: level, thread, file and line."""
+"""What OpenCV prints before a message: level, thread, file and line."""
 
 _stderr: IO[bytes] | None = None
 
 
 def decode_task(task: Task) -> list[Finding]:
-    """Findings on the pixels of some records of a shard. Only for worker processes: it takes over stderr."""
+    """Return findings on the pixels of some records of a shard. Only for worker processes: stderr is redirected."""
     shard, records = task
     findings = []
     with map_shard(shard) as buffer:
@@ -44,7 +44,7 @@ def decode_task(task: Task) -> list[Finding]:
 
 
 def _listen() -> IO[bytes]:
-    """Send this process's stderr into a file from now on."""
+    """Redirect this process's stderr to a file from now on."""
     global _stderr
     if _stderr is None:
         _stderr = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - stderr for the rest of the process
@@ -53,7 +53,7 @@ def _listen() -> IO[bytes]:
 
 
 def _complaint(log: IO[bytes]) -> str:
-    """What was written to stderr since the last call, the first line of it."""
+    """Return the first line written to stderr since the last call."""
     log.seek(0)
     text = log.read(4096).decode("utf-8", "replace")
     log.seek(0)
@@ -63,7 +63,7 @@ def _complaint(log: IO[bytes]) -> str:
 
 
 def _decode(data: bytes) -> tuple[bool, str]:
-    """Whether OpenCV makes an image of the bytes, and what the libraries say."""
+    """Decode an image; return whether OpenCV could, and the first warning of the libraries."""
     cv2 = require("cv2")
     log = _listen()
     _complaint(log)

@@ -1,1 +1,1 @@
-"""How records lie on disk: framing, index, labels, class names, and the heads of images."""
+"""The layout of records on disk: framing, index, labels, class names, and the heads of images."""

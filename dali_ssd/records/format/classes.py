@@ -1,4 +1,4 @@
-"""Class names: from a file with one a line, from a comma list, or from the `classes.txt` beside the shards."""
+"""Class names: from a file with one per line, a comma-separated list, or the `classes.txt` beside the shards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLASSES_FILE = "classes.txt"
 
 
 def similar_names(classes: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each class name that another before it equals but for upper and lower case, with that one."""
+    """Yield each class name that differs from an earlier one only in case, with the earlier one."""
     seen: dict[str, str] = {}
     for name in classes:
         other = seen.setdefault(name.casefold(), name)
@@ -28,14 +28,14 @@ def similar_names(classes: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def is_background(classes: Sequence[str]) -> bool:
-    """Whether the first class is named as the background, of which the network has one of its own."""
+    """Return whether the first class is named as the background; the network adds a background class itself."""
     return bool(classes) and classes[0].strip("_").casefold() == "background"
 
 
 def read_classes(spec: str | Path) -> tuple[str, ...]:
-    """Class names in the order of their ids. `spec` is a file with one name a line, or names separated by commas.
+    """Return class names in the order of their ids. `spec` is a file with one per line, or names separated by commas.
 
-    Raises `DatasetError` where there are none, or one twice, or the file cannot be read.
+    Raises `DatasetError` if there are none, one is there twice, or the file cannot be read.
     """
     if isinstance(spec, Path) or Path(spec).is_file():
         return _from_file(Path(spec))
@@ -50,7 +50,7 @@ def class_names(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
 
 
 def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:
-    """Class names in the `classes.txt` beside the shards. Raises `DatasetError` where it is missing or they differ."""
+    """Return the names in `classes.txt` beside the shards. Raises `DatasetError` if it is missing or they differ."""
     folders = sorted({shard.parent for shard in shards})
     found = {folder / CLASSES_FILE: _from_file(folder / CLASSES_FILE) for folder in folders}
     if len(set(found.values())) > 1:
@@ -58,7 +58,7 @@ def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:
     return next(iter(found.values()))
 
 
-@cache  # once a process: a training reads the names several times
+@cache  # once per process: a training run reads the names several times
 def _warn(names: tuple[str, ...], source: str) -> None:
     for name, other in similar_names(names):
         _log.warning("the class names in %s have both %s and %s; are two classes meant?", source, other, name)

@@ -1,7 +1,7 @@
-"""What the structure of an image that is no JPEG shows to be wrong: bytes that are missing, and kinds not decoded.
+"""Faults in the structure of images other than JPEGs: missing bytes, and variants that are not decoded.
 
-What is refused here is what DALI 2.4 refuses on the CPU, and a few files cut short that it takes all the same, such as
-BMPs of 32 bits. Damage inside of the pixels is not looked for: decoding finds it.
+Refused are the images that DALI 2.4 refuses on the CPU, and a few truncated files that it accepts, such as BMPs of
+32 bits. Damage inside the pixels is not checked here: decoding finds it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Faults(NamedTuple):
     fault: str | None = None
     """What is missing; None if nothing."""
     refused: str | None = None
-    """What decoders refuse though it is all there; None if nothing."""
+    """Why decoders refuse the image although no byte is missing; None if they do not."""
 
 
 def find_faults(image: Image.Image, data: bytes) -> Faults:
-    """The faults of an image that Pillow has opened. May raise anything on a file whose structure is damaged."""
+    """Return the faults of an image that Pillow has opened. May raise any exception if the file is damaged."""
     look = _LOOKS.get(image.format or "")
     return Faults() if look is None else look(image, data)
 
@@ -49,15 +49,15 @@ def _look_at_png(_: Image.Image, data: bytes) -> Faults:
 
 def _look_at_bmp(image: ImageFile.ImageFile, data: bytes) -> Faults:
     (header,) = struct.unpack_from("<I", data, 14)
-    old = header == 12  # of OS/2, which knows no compression
+    old = header == 12  # of OS/2, which has no compression
     (bits,), (compression,) = struct.unpack_from("<H", data, 24 if old else 28), struct.unpack_from("<I", data, 30)
     if not old and (compression == _RLE4 or (bits == 16 and compression == 0)):
         what = "compressed with 4 bits a pixel" if compression == _RLE4 else "of 16 bits a pixel without masks"
         return Faults(refused=f"a BMP {what} is not decoded")
     if not old and compression == _RLE8:
-        return Faults()  # only the pixels themselves tell where they end
+        return Faults()  # the end is known only from the pixels themselves
     row = (image.width * bits + 31) // 32 * 4
-    last = image.width * 3 if bits == 24 else row  # some writers leave out what would fill up the last row
+    last = image.width * 3 if bits == 24 else row  # some writers leave out the padding of the last row
     return _reaching(image.tile[0][2] + row * (image.height - 1) + last, data)
 
 
@@ -107,14 +107,14 @@ def _refused_tiff(tags: Any) -> str | None:
 
 
 def _blocks(tags: Any, width: int, height: int) -> Iterator[tuple[int, int]]:
-    """(byte offset, bytes) of each strip or tile."""
+    """Yield (byte offset, bytes) of each strip or tile."""
     tiled = _TILES in tags
     offsets = tags[_TILES if tiled else _STRIPS]
     counts = tags.get(_TILE_BYTES if tiled else _STRIP_BYTES)
     if tags.get(_COMPRESSION, 1) != 1:
         yield from zip(offsets, counts, strict=False)
         return
-    # Of pixels that are not compressed the sizes follow from the image, and readers do not believe the counts.
+    # Sizes of uncompressed pixels follow from the image, and readers ignore the counts.
     columns, rows = (tags[_TILE_WIDTH], tags[_TILE_HEIGHT]) if tiled else (width, min(height, tags.get(_ROWS, height)))
     samples = 1 if tags.get(_PLANAR, 1) == 2 else tags.get(_SAMPLES, 1)
     line, each = (columns * samples * tags[_BITS][0] + 7) // 8, -(-height // rows)
@@ -129,7 +129,7 @@ _CODESTREAM, _TILE_PART, _END = b"\xff\x4f\xff\x51", b"\xff\x90", b"\xff\xd9"
 def _look_at_jpeg2000(image: Image.Image, data: bytes) -> Faults:
     if image.mode in ("CMYK", "LA"):
         return Faults(refused=f"a JPEG 2000 with the channels {image.mode} is not decoded")
-    # The lengths of the boxes around the pixels are not looked at: no reader minds them.
+    # The lengths of the boxes around the pixels are not checked: readers ignore them.
     at = data.find(_TILE_PART, data.index(_CODESTREAM))
     while at >= 0 and data[at : at + 2] == _TILE_PART and at + 10 <= len(data):
         (length,) = struct.unpack_from(">I", data, at + 6)
@@ -145,4 +145,4 @@ _LOOKS: dict[str, Callable[[Any, bytes], Faults]] = {
     "TIFF": _look_at_tiff,
     "JPEG2000": _look_at_jpeg2000,
 }
-"""Not WEBP: Pillow opens none that is cut."""
+"""The check of each format. WEBP needs none: Pillow does not open truncated ones."""

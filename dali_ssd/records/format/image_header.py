@@ -1,4 +1,4 @@
-"""What the head of an image file tells without decoding: real size, format, channels, orientation."""
+"""Reading the head of an image file without decoding it: size, format, channels, orientation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dali_ssd.records.format.jpeg import Jpeg, read_jpeg
 __all__ = ["FORMATS", "MAX_PIXELS", "Raster", "read_raster"]
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
-"""Formats that DALI decodes, by Pillow's names; MXNet's wheel has no decoder for WEBP, nor for deep PPM and TIFF."""
+"""Formats that DALI decodes, by Pillow's names; MXNet's wheel has no decoder for WEBP or for deep PPM and TIFF."""
 MAX_PIXELS = 1 << 27
-"""Largest image that is taken for one: 134 million pixels, 400 MB once decoded. A few bytes can claim much more."""
+"""Largest image that is accepted: 134 million pixels, 400 MB once decoded. A few bytes can claim to be much larger."""
 
 _ORIENTATION_TAG = 0x0112
 
@@ -32,15 +32,15 @@ class Raster(NamedTuple):
     mode: str = "RGB"
     """Pillow's name of the channels, such as L for gray, CMYK, RGBA."""
     fault: str | None = None
-    """What the file's structure shows to be missing; None if nothing."""
+    """What is missing according to the file's structure; None if nothing."""
     progressive: bool = False
-    """Whether it is a JPEG that comes in passes over the whole image."""
+    """Whether it is a progressive JPEG."""
     refused: str | None = None
-    """Why decoders refuse the image, as far as its head tells; None if they do not."""
+    """Why decoders refuse the image, as far as its head shows; None if they do not."""
     stray: int = 0
     """Bytes in a JPEG's head that belong to no segment, for which DALI refuses it."""
     turned_tiff: bool = False
-    """Whether it is a TIFF that asks to be turned, which some decoders do and some do not: its size is Pillow's."""
+    """Whether it is a TIFF with an orientation tag, which only some decoders follow; its size is Pillow's."""
 
     @property
     def kind(self) -> str:
@@ -59,9 +59,9 @@ class Raster(NamedTuple):
 
 
 def read_raster(data: bytes) -> Raster | None:
-    """Size, orientation, format, channels and structure of an image file, without decoding it; None if it is none.
+    """Return size, orientation, format, channels and faults of an image file without decoding it; None if it is none.
 
-    JPEGs are read here, the rest by Pillow, which takes ten times as long.
+    JPEGs are read here, other formats by Pillow, which takes ten times as long.
     """
     found = read_jpeg(data)
     if found is not None:
@@ -76,7 +76,7 @@ def _orientation(exif: object) -> int:
     try:
         tags.load(exif)
         return _tagged(tags)
-    except Exception:  # Pillow raises all sorts on damaged EXIF; viewers and decoders then show the image as it is
+    except Exception:  # Pillow raises many kinds on damaged EXIF; viewers and decoders then ignore the tag
         return 1
 
 
@@ -88,7 +88,7 @@ def _tagged(tags: Image.Exif) -> int:
 def _turned_tiff(image: Image.Image) -> bool:
     try:
         return image.format == "TIFF" and _tagged(image.getexif()) != 1
-    except Exception:  # as above: a tag that cannot be read is none
+    except Exception:  # as above: a tag that cannot be read is ignored
         return False
 
 
@@ -102,16 +102,16 @@ def _from_jpeg(found: Jpeg) -> Raster:
 
 
 def _by_pillow(data: bytes) -> Raster | None:
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow would refuse to tell a huge image's size
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow would refuse to read the size of a huge image
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damage that does not matter for a head
+            warnings.simplefilter("ignore")  # about damage that does not concern the head
             with Image.open(io.BytesIO(data)) as image:
                 orientation = _orientation(image.info.get("exif"))
                 raster = Raster(image.width, image.height, orientation, image.format or "", image.mode)
                 fault, refused = find_faults(image, data)
                 return raster._replace(fault=fault, refused=refused, turned_tiff=_turned_tiff(image))
-    except Exception:  # whatever a parser of damaged files may raise means the same here
+    except Exception:  # any exception means that the file cannot be read
         return None
     finally:
         Image.MAX_IMAGE_PIXELS = limit

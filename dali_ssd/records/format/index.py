@@ -1,7 +1,7 @@
-"""The `.idx` beside a shard: one line `key<tab>byte offset` a record.
+"""The `.idx` beside a shard: one line `key<tab>byte offset` per record.
 
-An index may leave records out (that is how bad ones are skipped), but every line has to point at the beginning of a
-record. `ensure_index` checks that before anything is read by it, and builds what is missing.
+An index may leave records out (that is how bad ones are skipped), but every line must point at the beginning of a
+record. `ensure_index` checks this before the index is used, and builds a missing one.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Index:
 
 
 def index_path(shard: Path) -> Path:
-    """Where MXNet looks for a shard's index: the same name with `.idx`."""
+    """Return where MXNet looks for a shard's index: the same name with `.idx`."""
     return shard.with_suffix(".idx")
 
 
 def read_index(path: Path) -> Index:
-    """The index in a file. Raises `DatasetError` with the line where it is not one."""
+    """Return the index in a file. Raises `DatasetError` with the first line that is not a valid entry."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -56,7 +56,10 @@ def read_index(path: Path) -> Index:
 
 
 def build_index(shard: Path) -> Index:
-    """Index of all records of a shard, keys from 0 in file order; reads heads only. Raises `RecordError` on damage."""
+    """Return the index of all records of a shard, keys from 0 in file order. Raises `RecordError` if it is damaged.
+
+    Reads only the heads of records.
+    """
     try:
         with map_shard(shard) as buffer:
             offsets = np.fromiter((frame.offset for frame in scan(buffer, shard)), np.int64)
@@ -73,9 +76,9 @@ def write_index(path: Path, index: Index) -> None:
 
 
 def check_index(shard: Path, index: Index, source: Path) -> None:
-    """Raise `RecordError` unless every entry points at the beginning of a record of the shard, no two at the same.
+    """Raise `RecordError` unless every entry points at the beginning of a different record of the shard.
 
-    `source` is the index file that the message names. Touches one page of the shard for each record.
+    `source` is the index file that the message names. Reads one page of the shard per record.
     """
     advice = f"run `dali-ssd check {shard}` to see what is wrong, or `dali-ssd index {shard}` to rebuild the index"
     with map_shard(shard) as buffer:
@@ -92,11 +95,11 @@ def check_index(shard: Path, index: Index, source: Path) -> None:
 
 
 def ensure_index(shard: Path, cache_dir: str | Path | None = None) -> Path:
-    """Path of an index that fits the shard: the one beside it, else one built beside it, else one in the cache folder.
+    """Return the path of an index that fits the shard: beside it, built there if missing, or in the cache folder.
 
-    The cache (see `dali_ssd.util.files.cache_folder`) is used where the shard's folder is read-only. Any number of
-    processes may do this at once. Raises `DatasetError` or `RecordError` where an existing index does not fit, where
-    the shard is damaged, and where nothing can be written.
+    The cache (see `dali_ssd.util.files.cache_folder`) is used if the shard's folder is read-only. Any number of
+    processes may do this at once. Raises `DatasetError` or `RecordError` if an existing index does not fit, the
+    shard is damaged, or the index cannot be written.
     """
     beside = index_path(shard)
     if beside.exists():
@@ -120,7 +123,7 @@ def _parse_line(line: bytes, number: int, path: Path) -> tuple[int, int]:
 
 
 def _first_misfit(buffer: Buffer, index: Index) -> tuple[int, str] | None:
-    """(line, why) of the first entry that does not point at the beginning of a record."""
+    """Return (line, reason) of the first entry that does not point at the beginning of a record, or None."""
     size = len(buffer)
     outside = (index.offsets < 0) | (index.offsets + 8 > size) | (index.offsets % 4 != 0)
     words = np.frombuffer(buffer, "<u4", size // 4)
@@ -141,7 +144,7 @@ def _cached_index(shard: Path, cache_dir: str | Path | None) -> Path:
     path = cache_folder(cache_dir, "index") / f"{file_identity(shard)}.idx"
     try:
         check_index(shard, read_index(path), path)
-    except DatasetError:  # missing or damaged: the cache is ours, so it is made again
+    except DatasetError:  # missing or damaged: it is in our own cache, so rebuild it
         index = build_index(shard)
         with caching():
             write_index(path, index)

@@ -1,4 +1,4 @@
-"""What the markers of a JPEG tell, without decoding a pixel."""
+"""Reading the markers of a JPEG without decoding its pixels."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["Jpeg", "read_jpeg", "without_stray"]
 
 
 class Jpeg(NamedTuple):
-    """What the markers tell. Size and components are 0 where none announces them."""
+    """The content of the markers. Size and components are 0 if no marker has them."""
 
     width: int = 0
     height: int = 0
     components: int = 0
     """1 gray, 3 color, 4 CMYK."""
     progressive: bool = False
-    """Whether the image comes in passes over all of it, and not from top to bottom."""
+    """Whether the image is stored in passes over all of it, not from top to bottom."""
     exif: bytes = b""
     fault: str | None = None
-    """What is missing: head, size, start of pixels and end have to be there."""
+    """Which of head, size, start of the pixels and end marker is missing; None if none."""
     refused: str | None = None
-    """Why decoders refuse what is there; the first reason."""
+    """The first reason why decoders refuse the image; None if they do not."""
     stray: tuple[tuple[int, int], ...] = ()
-    """(first, end) of bytes between segments that belong to none. OpenCV passes over them, DALI refuses the image."""
+    """(first, end) of bytes between segments that belong to none. OpenCV skips them, DALI refuses the image."""
 
 
 def read_jpeg(data: bytes) -> Jpeg | None:
-    """Markers of a JPEG file, None if it does not begin as one."""
+    """Return the content of a JPEG file's markers, or None if the data does not begin as a JPEG."""
     if not data.startswith(SIGNATURE):
         return None
     found, head = Jpeg(), Head()
@@ -52,7 +52,7 @@ def read_jpeg(data: bytes) -> Jpeg | None:
 
 
 def without_stray(data: bytes) -> bytes:
-    """Return a JPEG file without the bytes in its head that belong to no segment; other files as they are."""
+    """Return a JPEG file without the bytes in its head that belong to no segment; other files unchanged."""
     found = read_jpeg(data)
     for first, end in reversed(found.stray if found is not None else ()):
         data = data[:first] + data[end:]
@@ -73,7 +73,7 @@ def _read_segment(found: Jpeg, marker: int, body: bytes) -> Jpeg:
 
 
 def _later_refusal(data: bytes, at: int, head: Head) -> str | None:
-    """Why a decoder refuses what stands between the scans; `at`: where the first scan's pixels begin."""
+    """Return why a decoder refuses the segments between scans, or None; `at` is where the first scan's pixels begin."""
     for marker, _, _, _, body in segments(data, at):
         if marker == EOI:
             return None

@@ -1,12 +1,13 @@
-"""What libjpeg, and so DALI and OpenCV, ask of the segments in a JPEG's head (ITU-T T.81, annex B).
+"""The rules of libjpeg, and so of DALI and OpenCV, for the segments in a JPEG's head (ITU-T T.81, annex B).
 
-A head that breaks one of these rules is refused by the decoder, whatever the pixels are.
+The decoder refuses a head that breaks one of these rules, whatever the pixels are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dali_ssd.records.format.jpeg_markers import COM, DAC, DHT, DNL, DQT, DRI, SOF0, SOF1, SOF2, SOF9, SOF10, SOS
 from dali_ssd.util.words import counted
@@ -15,36 +16,36 @@ __all__ = ["FRAMES", "Head"]
 
 _SEQUENTIAL, _IN_PASSES = (SOF0, SOF1), (SOF2, SOF10)
 _DECODED = (*_SEQUENTIAL, SOF9, *_IN_PASSES)
-"""Baseline, extended and arithmetic, and those in passes. The rest is lossless or hierarchical."""
+"""Baseline, extended, arithmetic and progressive frames. The rest are lossless or hierarchical."""
 FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, DAC}
-"""Markers that announce size and components; the other three among them are tables."""
+"""Markers of frames, which have size and components; the three left out of the range are no frames."""
 _IGNORED = frozenset([DNL, COM, *range(0xE0, 0xF0)])
-"""DNL, comments and application data: nothing in them keeps an image from being decoded."""
+"""DNL, comments and application data: their content never prevents decoding."""
 _STANDARD = frozenset([0x00, 0x01, 0x10, 0x11])
-"""Huffman tables that libjpeg brings itself for sequential images; motion JPEG leaves them out."""
+"""Huffman tables that libjpeg provides itself for sequential images; motion JPEG leaves them out."""
 _LONGEST_SIDE = 65500
-"""Pixels across or down that libjpeg takes at most."""
+"""Largest width and height in pixels that libjpeg accepts."""
 _MOST_BLOCKS = 10
-"""Blocks of all components together in one unit of an interleaved scan."""
+"""Largest number of blocks of all components together in one unit of an interleaved scan."""
 
 
 @dataclass
 class Head:
-    """The head of one JPEG, told its segments one by one; an image in several scans has more of them later on."""
+    """The head of one JPEG, checked segment by segment; an image in several scans has further segments between them."""
 
     frame: int = 0
     """Marker of the frame, 0 before it."""
     components: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """By id: blocks in a unit, number of the quantization table."""
+    """By id: blocks per unit, number of the quantization table."""
     quantization: set[int] = field(default_factory=set)
-    """Numbers of the tables that are there."""
+    """Numbers of the tables that were defined."""
     huffman: set[int] = field(default_factory=set)
-    """Class (0 DC, 1 AC) and number of the tables that are there."""
+    """Class (0 DC, 1 AC) and number of the tables that were defined."""
     several_scans: bool = False
-    """Whether the first scan leaves something to later ones, which decoders then read before any pixel is there."""
+    """Whether later scans are needed as well, which decoders then read before they output a pixel."""
 
     def refusal(self, marker: int, body: bytes) -> str | None:
-        """Why a decoder refuses the image for this segment, None if it does not; `body` comes after the length."""
+        """Return why a decoder refuses the image for this segment, or None; `body` comes after the length."""
         if marker in FRAMES:
             return self._frame(marker, body)
         if marker == SOS:
@@ -92,14 +93,14 @@ class Head:
     def _huffman(self, body: bytes) -> str | None:
         at = 0
         while at < len(body):
-            counts = body[at + 1 : at + 17]
-            if body[at] >> 4 > 1 or body[at] & 15 > 3 or len(counts) < 16 or at + 17 + sum(counts) > len(body):
-                return f"Huffman table 0x{body[at]:02x} is cut or has a number above 3"
-            symbols = body[at + 17 : at + 17 + sum(counts)]
-            if not _is_code(counts) or (body[at] >> 4 == 0 and any(symbol > 15 for symbol in symbols)):
-                return f"Huffman table 0x{body[at]:02x} is no code"
-            self.huffman.add(body[at])
-            at += 17 + sum(counts)
+            table, counts = body[at], body[at + 1 : at + 17]
+            end = at + 17 + sum(counts)
+            if table >> 4 > 1 or table & 15 > 3 or len(counts) < 16 or end > len(body):
+                return f"Huffman table 0x{table:02x} is cut or has a number above 3"
+            if not _is_code(counts) or (table >> 4 == 0 and max(body[at + 17 : end], default=0) > 15):
+                return f"Huffman table 0x{table:02x} is no code"
+            self.huffman.add(table)
+            at = end
         return None
 
     def _scan(self, body: bytes) -> str | None:
@@ -119,7 +120,7 @@ class Head:
         return _passes(count, *body[-3:]) if self.frame in _IN_PASSES else None
 
     def _wanted(self, choices: bytes, first: int, _last: int, bits: int) -> set[int]:
-        """Huffman tables that a scan reads: both of each component, but in passes only those of the pass."""
+        """Return the Huffman tables that a scan reads: both per component; if progressive, only those of the pass."""
         dc, ac = {choice >> 4 for choice in choices}, {choice & 15 | 0x10 for choice in choices}
         if self.frame in _SEQUENTIAL:
             return dc | ac
@@ -131,13 +132,13 @@ class Head:
 
 
 def _whole(sampling: Sequence[int]) -> bool:
-    """Whether the largest of the sampling factors, across and down, are multiples of all: others are not scaled up."""
+    """Return whether the largest sampling factors, across and down, are multiples of all, as libjpeg requires."""
     across, down = [factors >> 4 for factors in sampling], [factors & 15 for factors in sampling]
     return not any(max(factors) % factor for factors in (across, down) for factor in factors)
 
 
 def _conditioning(body: bytes) -> str | None:
-    """What is wrong with the parameters of arithmetic coding: pairs of a table, from 16 on AC, and a value."""
+    """Return the fault in parameters of arithmetic coding, pairs of a table (AC from 16 on) and a value, or None."""
     if len(body) % 2:
         return f"arithmetic coding conditions of {len(body)} bytes"
     for table, value in zip(body[::2], body[1::2], strict=True):
@@ -146,8 +147,9 @@ def _conditioning(body: bytes) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)  # most baseline files have the standard tables
 def _is_code(counts: bytes) -> bool:
-    """Whether there are as many words of each length, from 1 to 16 bits, as `counts` says; all ones is none."""
+    """Return whether a code with `counts` words per length, 1 to 16 bits, exists; the word of all ones is reserved."""
     word = 0
     for bits, count in enumerate(counts, 1):
         word = 2 * word + count
@@ -157,7 +159,7 @@ def _is_code(counts: bytes) -> bool:
 
 
 def _passes(components: int, first: int, last: int, bits: int) -> str | None:
-    """What is wrong with the coefficients and bits of a progressive image's scan."""
+    """Return the fault in the coefficients and bits of a progressive image's scan, or None."""
     high, low = bits >> 4, bits & 15
     dc = first == 0 and last == 0
     ac = components == 1 and 1 <= first <= last <= 63

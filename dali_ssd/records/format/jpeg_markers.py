@@ -1,6 +1,6 @@
-"""The markers of a JPEG (ITU-T T.81, table B.1), and the one walk over the segments that they begin.
+"""The markers of a JPEG (ITU-T T.81, table B.1), and the walk over the segments that they begin.
 
-`kernels/jpeg/head.py` has a walk of its own for what it decodes, since it is compiled; the codes are these.
+`kernels/jpeg/head.py` uses the same codes but has its own walk, since it is compiled.
 """
 
 from __future__ import annotations
@@ -42,31 +42,33 @@ SIGNATURE = b"\xff\xd8\xff"
 """The first bytes of a JPEG file: the start marker and half of the next."""
 
 # No segment begins with 0xFF and one of: 0, which marks the 0xFF as pixels; TEM (1) and the restarts (0xD0 to 0xD7),
-# which stand alone; 0xFF, of which any number may come before a marker.
+# which have no length; 0xFF, since any number of them may come before a marker.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
 _STRAY = re.compile(rb"(?:[^\xff]|\xff[\x00\x01\xd0-\xd7])+", re.DOTALL)
 
 
 class Segment(NamedTuple):
-    """One segment and what is before it. Its end may lie behind the file's."""
+    """One segment. Its end may lie beyond that of the file."""
 
     marker: int
     previous: int
-    """Byte where the segment before ends; in between are pixels, fill bytes, or bytes that belong to nothing."""
+    """Byte where the previous segment ends; in between are pixels, fill bytes or stray bytes."""
     begin: int
     """Byte of its marker."""
     end: int
     body: bytes
-    """What comes after the length; nothing for SOI and EOI, which have none."""
+    """The bytes after the length; empty for SOI and EOI, which have no length."""
 
 
 def segments(data: bytes, at: int) -> Iterator[Segment]:
     """Yield the segments that begin at byte `at` or later, those between scans included."""
+    size = len(data)
     while found := _MARKER.search(data, at):
-        begin, marker = found.start(), data[found.start() + 1]
-        end = begin + 2
+        begin = found.start()
+        marker, end = data[begin + 1], begin + 2
         if marker not in (SOI, EOI):
-            end += max(2, int.from_bytes(data[begin + 2 : begin + 4], "big"))
+            length = data[end] << 8 | data[end + 1] if end + 2 <= size else 0
+            end += length if length > 2 else 2
         yield Segment(marker, at, begin, end, data[begin + 4 : end])
         at = end
 

@@ -1,10 +1,10 @@
-"""Label vectors: the numbers in a record's header that tell which objects are in the image.
+"""Label vectors: the numbers in a record's header that describe the objects in the image.
 
-    label = A, B, header (A - 2 numbers), object, object, ...       A: where the objects begin; B: numbers an object
+    label = A, B, header (A - 2 numbers), object, object, ...       A: where the objects begin; B: numbers per object
     object = class id, xmin, ymin, xmax, ymax, [difficult, [extra ...]]
 
 Coordinates are fractions of the image's width and height. `[2, 5]` and rows whose class id is -1 mean "no object here".
-A label that is one number is none: im2rec writes it without `--pack-label`, for classification.
+A single number is not a label vector: im2rec writes it for classification, without `--pack-label`.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ __all__ = [
 ]
 
 MAX_HEADER = 1024
-"""Longest label header that is believed; anything above is damage."""
+"""Longest label header that is accepted; anything longer is damage."""
 MAX_WIDTH = 256
-"""Widest object that is believed."""
+"""Widest object that is accepted."""
 MAX_CLASS_ID = 2**24
 """Float32 holds whole numbers exactly up to here."""
 MAX_COORDINATE = 2.0**24
-"""Largest coordinate that is believed: no image is so wide, and a larger one overflows once it is scaled."""
+"""Largest coordinate that is accepted: no image is so wide, and a larger one overflows once it is scaled."""
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The objects of one image, in the label's order, rows without an object left out."""
+    """The objects of one image, in the label's order, without the rows that hold none."""
 
     boxes: NDArray[np.float32]
-    """(n, 4) float32: xmin, ymin, xmax, ymax as stored, which should be fractions of the image."""
+    """(n, 4) float32: xmin, ymin, xmax, ymax as stored, normally fractions of the image."""
     class_ids: NDArray[np.int32]
     """(n,) int32, from 0."""
     difficult: NDArray[np.bool_]
-    """(n,) bool: not to be counted when scoring; False where the label has no column for it."""
+    """(n,) bool: not counted when scoring; False if the label has no such column."""
     extra: NDArray[np.float32]
     """(n, max(B - 6, 0)) float32: the columns after `difficult`."""
     header: NDArray[np.float32]
@@ -63,9 +63,9 @@ class Objects:
 def split_label(
     label: NDArray[np.float32], place: RecordLocation | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Header (A - 2,) and object rows (n, B) of a label, float32, not looked into.
+    """Return the header (A - 2,) and object rows (n, B) of a label, float32, without checking their numbers.
 
-    Raises `RecordError` if the label is a single number, or its lengths cannot be true.
+    Raises `RecordError` if the label is a single number or its lengths are impossible.
     """
     place = place or RecordLocation()
     label = np.asarray(label, np.float32).reshape(-1)
@@ -84,21 +84,21 @@ def split_label(
 
 
 def is_object(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: label rows (n, B) that hold an object, good or bad: all but those with the class id -1."""
+    """Return (n,) bool: label rows (n, B) that hold an object, good or bad: all but those with the class id -1."""
     real: NDArray[np.bool_] = rows[:, 0] != -1
     return real
 
 
 def proper_ids(ids: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: class ids (n,) that are whole and in range."""
+    """Return (n,) bool: class ids (n,) that are whole and in range."""
     proper: NDArray[np.bool_] = (ids == np.floor(ids)) & (ids >= 0) & (ids <= MAX_CLASS_ID)
     return proper
 
 
 def is_plausible(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: label rows (n, B) with a finite class id and mark for difficult, and coordinates that are not absurd.
+    """Return (n,) bool: label rows (n, B) with a finite class id and difficult mark, and plausible coordinates.
 
-    Extra columns may hold anything: nobody reads them here.
+    Extra columns may hold anything: they are not read.
     """
     finite = np.isfinite(rows[:, 0]) & np.isfinite(rows[:, 5:6]).all(axis=1)
     with np.errstate(invalid="ignore"):  # NaN compares false
@@ -107,9 +107,9 @@ def is_plausible(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def parse_label(label: NDArray[np.float32], place: RecordLocation | None = None) -> Objects:
-    """Objects of a label. Raises `RecordError` on lengths that cannot be true, NaN, and class ids that are not whole.
+    """Return the objects of a label. Raises `RecordError` on impossible lengths, NaN, and class ids that are not whole.
 
-    Coordinates are not judged beyond being plausible: what is out of 0..1 or inverted comes out as stored.
+    Coordinates only have to be plausible: those outside 0..1 or inverted are returned as stored.
     """
     header, rows = split_label(label, place)
     numbers = np.flatnonzero(is_object(rows))
@@ -126,7 +126,7 @@ def build_label(
     extra: ArrayLike | None = None,
     header: ArrayLike = (),
 ) -> NDArray[np.float32]:
-    """The label vector (float32) of n objects: boxes (n, 4) fractions, class ids (n,), difficult (n,), extra (n, k).
+    """Return the label (float32) of n objects: boxes (n, 4) fractions, class ids (n,), difficult (n,), extra (n, k).
 
     Objects are 5 wide, 6 with `difficult`, 6 + k with `extra`. No objects become one row with class id -1, which
     GluonCV's `RecordFileDetection` can read, unlike the shorter `[2, 5]`.

@@ -1,4 +1,4 @@
-"""RecordIO: how records lie in a `.rec` shard, and the header in front of each image.
+"""RecordIO: the layout of records in a `.rec` shard, and the header before each image.
 
     shard  = frame frame frame ...
     frame  = part                                       flag 0: the whole record
@@ -6,7 +6,7 @@
     part   = magic u32 | flag << 29 | length u32 | length bytes | zeros up to a multiple of 4
     record = flag u32 | label f32 | id u64 | id2 u64 | flag x f32 if flag > 0 | image bytes
 
-All numbers are little-endian. A record that holds the magic number at a multiple of 4 is split there and the four
+All numbers are little-endian. A record that contains the magic number at a multiple of 4 is split there and the four
 bytes are left out, so an aligned magic number in a shard always begins a part.
 """
 
@@ -60,9 +60,9 @@ _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 
 
 class FrameError(RecordError):
-    """No whole record where one should begin.
+    """Raised if no whole record begins where one should.
 
-    `kind` tells damage apart. `magic`: something else stands there; `flags`: parts in an impossible order;
+    `kind` is the kind of damage. `magic`: there is no magic number; `flags`: parts in an impossible order;
     `truncated`: the shard ends before the record does.
     """
 
@@ -76,10 +76,10 @@ class FrameError(RecordError):
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """What stands before the image in a record."""
+    """The part of a record before its image."""
 
     label: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
-    """(n,) float32. One number where the record was written with flag 0."""
+    """(n,) float32. One number if the record was written with flag 0."""
     id: int = 0
     id2: int = 0
 
@@ -101,13 +101,13 @@ class Frame(NamedTuple):
 
 
 def pack(header: Header, payload: bytes) -> bytes:
-    """Record bytes of a header and its image. An empty label is written as the single number 0 (flag 0)."""
+    """Return the record of a header and its image. An empty label is written as the single number 0 (flag 0)."""
     label = np.ascontiguousarray(header.label, dtype="<f4").reshape(-1)
     return _HEADER.pack(label.size, 0.0, header.id, header.id2) + label.tobytes() + payload
 
 
 def unpack(record: bytes, place: RecordLocation | None = None) -> tuple[Header, bytes]:
-    """Header and image bytes of a record. Raises `RecordError` where the record is shorter than its label says."""
+    """Return the header and image bytes of a record. Raises `RecordError` if it is shorter than its label claims."""
     if len(record) < _HEADER.size:
         size = counted(len(record), "byte")
         raise RecordError(f"the record has {size}, its header alone takes {_HEADER.size}", place)
@@ -121,7 +121,10 @@ def unpack(record: bytes, place: RecordLocation | None = None) -> tuple[Header, 
 
 
 def frame(record: bytes) -> bytes:
-    """The bytes of a record in a shard: split at the magic number, headed, padded. Raises `RecordError` if too long."""
+    """Return a record as stored in a shard: split at the magic number, with heads and padding.
+
+    Raises `RecordError` if it is too long.
+    """
     if len(record) > MAX_LENGTH:
         raise RecordError(f"a record of {len(record)} bytes; RecordIO holds at most {MAX_LENGTH}")
     cuts = _cuts(record)
@@ -133,9 +136,9 @@ def frame(record: bytes) -> bytes:
 
 
 def walk_parts(buffer: Buffer, offset: int, shard: Path | None = None) -> Iterator[tuple[int, int]]:
-    """(start, length) in bytes of the payload of each part of the record whose frame begins at byte `offset`.
+    """Yield (start, length) in bytes of the payload of each part of the record whose frame begins at byte `offset`.
 
-    Raises `FrameError` with the record's place where the next part is not there.
+    Raises `FrameError` with the record's place if the next part is missing.
     """
     place = RecordLocation(shard, offset=offset)
     if not 0 <= offset < len(buffer):
@@ -153,14 +156,14 @@ def walk_parts(buffer: Buffer, offset: int, shard: Path | None = None) -> Iterat
 
 
 def frame_at(buffer: Buffer, offset: int, shard: Path | None = None) -> Frame:
-    """The frame that begins at byte `offset`. Raises `FrameError` with its place if there is no whole record."""
+    """Return the frame that begins at byte `offset`. Raises `FrameError` with its place if there is no whole record."""
     parts = tuple(walk_parts(buffer, offset, shard))
     start, length = parts[-1]
     return Frame(offset, start + length + (-length % 4) - offset, parts)
 
 
 def scan(buffer: Buffer, shard: Path | None = None, start: int = 0) -> Iterator[Frame]:
-    """All frames from byte `start` on, reading heads only. Raises `RecordError` at the first damage."""
+    """Yield all frames from byte `start` on, reading heads only. Raises `RecordError` at the first damage."""
     while start < len(buffer):
         found = frame_at(buffer, start, shard)
         yield found
@@ -168,9 +171,9 @@ def scan(buffer: Buffer, shard: Path | None = None, start: int = 0) -> Iterator[
 
 
 def resync(buffer: Buffer, start: int) -> int | None:
-    """Byte offset of the next place from `start` on where a record may begin, None if there is none.
+    """Return the first byte offset from `start` on where a record may begin, or None if there is none.
 
-    That is a magic number whose part has flag 0 or 1, at any byte: after bytes were lost, nothing is aligned.
+    That is a magic number whose part has flag 0 or 1, at any byte: after bytes are lost, nothing is aligned.
     """
     end = max(len(buffer) - 4, 0)
     at = buffer.find(_MAGIC_BYTES, start, end)
@@ -180,25 +183,25 @@ def resync(buffer: Buffer, start: int) -> int | None:
 
 
 def join(buffer: Buffer, found: Frame) -> bytes:
-    """The record's bytes, its parts joined by the magic number that split them."""
+    """Return the record's bytes: its parts, joined by the magic number that split them."""
     return _MAGIC_BYTES.join(bytes(buffer[start : start + length]) for start, length in found.parts)
 
 
 @contextmanager
 def map_shard(path: Path) -> Iterator[Buffer]:
-    """The bytes of a shard, mapped read-only. Raises `DatasetError` where it cannot be read."""
+    """Map the bytes of a shard read-only. Raises `DatasetError` if it cannot be read."""
     try:
         with open(path, "rb") as file:
             empty = os.fstat(file.fileno()).st_size == 0  # mmap refuses an empty file
             mapped = None if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}") from error
-    # Not closed here: an array made from the buffer may outlive the block, and the mapping goes with its last user.
+    # Not closed here: an array made from the buffer may outlive the block; the mapping is freed with its last user.
     yield b"" if mapped is None else mapped
 
 
 def read_record(source: Buffer | Path, offset: int) -> bytes:
-    """The bytes of the record whose frame begins at byte `offset` of a shard. Raises `RecordError` with its place."""
+    """Return the record whose frame begins at byte `offset` of a shard. Raises `RecordError` if it is damaged."""
     if isinstance(source, Path):
         with map_shard(source) as buffer:
             return join(buffer, frame_at(buffer, offset, source))
@@ -210,7 +213,7 @@ def _part(flag: int, payload: bytes) -> bytes:
 
 
 def _cuts(record: bytes) -> list[int]:
-    """Positions of the magic number at multiples of 4: where the record has to be split."""
+    """Return the positions of the magic number at multiples of 4, where the record must be split."""
     cuts, at = [], record.find(_MAGIC_BYTES)
     while at >= 0:
         aligned = at % 4 == 0
@@ -220,7 +223,7 @@ def _cuts(record: bytes) -> list[int]:
 
 
 def _read_part(buffer: Buffer, start: int, place: RecordLocation) -> tuple[int, int]:
-    """(flag, length) of the part at byte `start`; errors name the record's `place`."""
+    """Return (flag, length) of the part at byte `start`; errors name the record's `place`."""
     size = len(buffer)
     if start + _PART.size > size:
         raise FrameError(f"the shard ends at byte {size}, inside the head of a record (truncated)", place, "truncated")

@@ -1,1 +1,1 @@
-"""What can be wrong with records, how it is found, and what is reported of it."""
+"""Faults of records: their kinds, the checks that find them, and the reports."""

@@ -1,8 +1,7 @@
-"""What can be wrong with a box: each kind of finding beside the check that finds it.
+"""The checks of boxes, each beside the kind of finding that it makes.
 
 A check is a function of boxes (n, 4) float32, xmin, ymin, xmax, ymax, and of the image's width and height (2,) float32
-in the boxes' unit, so (1, 1) for fractions; None if these are pixels and the image cannot be read. It returns
-(n,) bool.
+in the boxes' unit: (1, 1) for fractions; None for pixels if the image cannot be read. It returns (n,) bool.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dali_ssd.records.lint.kinds import WITHOUT_OBJECTS, Kind
 __all__ = ["BOX_CHECKS", "CHECKS_INSIDE", "OVERHANG", "BoxCheck", "box_faults", "is_useless"]
 
 OVERHANG = 1e-3
-"""How far, as a fraction of the image, a box may reach beyond it without a finding: rounding goes no further."""
+"""Part of the image's side by which a box may reach beyond it without a finding: more is not rounding."""
 
 _Boxes = NDArray[np.float32]
 _Size = NDArray[np.float32]
@@ -26,13 +25,13 @@ _Mask = NDArray[np.bool_]
 
 
 class BoxCheck(NamedTuple):
-    """A kind of finding, and what finds it."""
+    """A kind of finding, and the check that finds it."""
 
     kind: Kind
     find: Callable[[_Boxes, _Size | None], _Mask]
     inside: bool = False
-    """Whether it can find a box that has an area and lies within the image: nearly all do, and most checks are spared
-    looking at them."""
+    """Whether it can find a box that has an area and lies within the image. Nearly all boxes do, and other checks skip
+    them."""
 
 
 def _inverted(boxes: _Boxes, size: _Size | None) -> _Mask:
@@ -74,7 +73,7 @@ BOX_CHECKS: dict[str, BoxCheck] = {
         Kind("warning", "boxes without area", WITHOUT_OBJECTS, repair="drop object"), _without_area
     ),
     "outside-box": BoxCheck(
-        Kind("warning", "boxes that lie outside of the image", WITHOUT_OBJECTS, repair="drop object"), _outside
+        Kind("warning", "boxes that lie outside the image", WITHOUT_OBJECTS, repair="drop object"), _outside
     ),
     "overhanging-box": BoxCheck(
         Kind(
@@ -86,16 +85,16 @@ BOX_CHECKS: dict[str, BoxCheck] = {
         _overhanging,
     ),
 }
-"""Every check of boxes by its kind's name. A box has the first of these faults that it can have, and no other."""
+"""Every check of boxes by its kind's name. Only the first of these faults is reported per box."""
 
 CHECKS_INSIDE = {name: check for name, check in BOX_CHECKS.items() if check.inside}
-"""The checks that boxes within the image need."""
+"""The checks that can find boxes within the image."""
 
 
 def box_faults(
     boxes: _Boxes, usable: _Mask, size: _Size | None, checks: Mapping[str, BoxCheck] = BOX_CHECKS
 ) -> list[tuple[str, _Mask]]:
-    """Return for each check its kind's name and (n,) bool: which of the `usable` boxes (n, 4) it finds."""
+    """Return the kind's name of each check, and (n,) bool: which of the `usable` boxes (n, 4) it finds."""
     rest, found = usable.copy(), []
     for name, check in checks.items():
         bad = rest & check.find(boxes, size)
@@ -105,7 +104,7 @@ def box_faults(
 
 
 def is_useless(boxes: _Boxes, size: _Size) -> _Mask:
-    """Return (n,) bool: boxes (n, 4) with a fault for which a repair drops the object."""
+    """Return (n,) bool: boxes (n, 4) with a fault that a repair drops the object for."""
     useless = np.zeros(len(boxes), bool)
     for name, bad in box_faults(boxes, ~useless, size):
         if BOX_CHECKS[name].kind.repair == "drop object":

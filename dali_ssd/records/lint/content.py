@@ -1,4 +1,4 @@
-"""One record looked into: its header, label and the head of its image."""
+"""The checks of one record: its header, its label and the head of its image."""
 
 from __future__ import annotations
 
@@ -32,39 +32,39 @@ __all__ = [
 ]
 
 LabelUnit = Literal["none", "fraction", "pixel", "mixed"]
-"""What the coordinates of a record look like; none: it has no box that could tell; mixed: some of both, it seems."""
+"""The unit that the coordinates of a record seem to have; none: it has no usable box; mixed: some of both."""
 
 _ONE = np.ones(2, np.float32)
-"""Width and height of an image in its own fractions."""
+"""Width and height of an image as fractions of itself."""
 
 FRACTION_LIMIT = 2.0
-"""Coordinates up to here may be fractions that reach beyond the image; above, they count pixels."""
+"""Coordinates up to this may be fractions that reach beyond the image; larger ones are pixels."""
 
 
 @dataclass
 class Content:
-    """What a record holds, and all that is wrong with it."""
+    """The content of a record, and all findings on it."""
 
     findings: list[Finding] = field(default_factory=list)
     unit: LabelUnit = "none"
     top_class: int = -1
     """Largest class id; -1 without objects."""
     objects: int = 0
-    """Objects with a proper class id and an area inside of the image."""
+    """Objects with a proper class id and an area inside the image."""
     difficult: int = 0
-    """How many of these are marked difficult."""
+    """Number of these that are marked difficult."""
     image: str = ""
-    """Format and channels of the image where they are not the usual: `PNG RGBA`, `JPEG CMYK`."""
+    """Format and channels of the image if it is not a color JPEG: `PNG RGBA`, `JPEG CMYK`."""
     label: int = 0
     """CRC-32 of the label vector."""
     pixels: int = 0
-    """Pixels of the image; 0 where its head cannot be read."""
+    """Pixels of the image; 0 if its head cannot be read."""
     progressive: bool = False
     """Whether the image is a progressive JPEG."""
 
 
 def unit_of(rows: NDArray[np.float32]) -> LabelUnit:
-    """What the coordinates of label rows (n, B) look like."""
+    """Return the unit that the coordinates of label rows (n, B) seem to have."""
     if not (is_object(rows) & is_plausible(rows)).any():
         return "none"
     if not in_pixels(rows).any():
@@ -73,17 +73,17 @@ def unit_of(rows: NDArray[np.float32]) -> LabelUnit:
 
 
 def in_pixels(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
+    """Return (n,) bool: objects among label rows (n, B) with a coordinate that cannot be a fraction of the image."""
     real = is_object(rows) & is_plausible(rows)
     large: NDArray[np.bool_] = real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     return large
 
 
 def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) bool: objects among label rows (n, B) that must be fractions, since no object is so small in pixels.
+    """Return (n,) bool: objects among label rows (n, B) that must be fractions, since no object is so small in pixels.
 
-    Their boxes are smaller than a pixel, or hardly larger and in the image's corner, as (0, 0, 1, 1) is: as fractions,
-    the whole image. A pixel elsewhere, such as (1, 0, 2, 1), may be an object.
+    Their boxes are smaller than a pixel, or hardly larger and in the image's corner, such as (0, 0, 1, 1), which as
+    fractions is the whole image. A pixel elsewhere, such as (1, 0, 2, 1), may be an object.
     """
     real, low, high = is_object(rows) & is_plausible(rows) & ~in_pixels(rows), rows[:, 1:3], rows[:, 3:5]
     with np.errstate(invalid="ignore", over="ignore"):
@@ -94,7 +94,7 @@ def in_fractions(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def check_record(record: bytes, place: RecordLocation) -> Content:
-    """All findings on a record's bytes, in the order header, label, image; the image is not decoded."""
+    """Check a record's header, label and image head; the image is not decoded."""
     content = Content()
     try:
         header, payload = unpack(record, place)
@@ -117,13 +117,13 @@ def check_record(record: bytes, place: RecordLocation) -> Content:
             _count(rows, content)
         return content
     content.unit = unit_of(rows)
-    with np.errstate(invalid="ignore"):  # NaN is looked for, not a surprise
+    with np.errstate(invalid="ignore"):  # NaN is one of the findings
         _check_rows(rows, place, content, raster)
     return content
 
 
 def describe(row: NDArray[np.float32]) -> str:
-    """An object's label row (B,) in words."""
+    """Return an object's label row (B,) in words."""
     mark = "".join(f", difficult {value:g}" for value in row[5:6] if not np.isfinite(value))
     return f"class {row[0]:g}, box ({', '.join(f'{value:g}' for value in row[1:5])}){mark}"
 
@@ -152,7 +152,7 @@ def _no_image(data: bytes, place: RecordLocation) -> Finding:
 
 
 def _usual(rows: NDArray[np.float32]) -> bool:
-    """Whether all rows (n, B) are objects with a proper class id and a box inside of the image: nothing to say."""
+    """Return whether all rows (n, B) are objects with a proper class id and a box inside the image: no findings."""
     ids, low, high = rows[:, 0], rows[:, 1:3], rows[:, 3:5]
     inside = rows[:, :5].min() >= 0 and high.max() <= 1  # NaN compares false
     proper = (ids == np.floor(ids)).all() and ids.max() <= MAX_CLASS_ID
@@ -160,7 +160,7 @@ def _usual(rows: NDArray[np.float32]) -> bool:
 
 
 def _check_rows(rows: NDArray[np.float32], place: RecordLocation, content: Content, raster: Raster | None) -> None:
-    """Findings on the objects (n, B) of a label."""
+    """Add the findings on the objects (n, B) of a label to `content`."""
     real = is_object(rows)
     if not real.any():
         content.findings.append(finding("no-objects", place, "no objects"))
@@ -183,7 +183,7 @@ def _judge(
     place: RecordLocation,
     content: Content,
 ) -> None:
-    """Add findings on label rows (n, B), of which `problems` has (kind, (n,) bool), and count the good objects."""
+    """Add findings on label rows (n, B), as `problems` gives them by (kind, (n,) bool), and count the good objects."""
     useful = is_object(rows)
     for kind, bad in problems:
         if KINDS[kind].repair == "drop object":
@@ -195,6 +195,6 @@ def _judge(
 
 
 def _count(rows: NDArray[np.float32], content: Content) -> None:
-    """Count objects (n, B) that nothing is wrong with, but that they may reach beyond the image."""
+    """Count good objects (n, B); their boxes may reach beyond the image."""
     content.objects = len(rows)
     content.difficult = int((rows[:, 5] != 0).sum()) if rows.shape[1] > 5 else 0

@@ -1,4 +1,4 @@
-"""Are the coordinates of a dataset fractions of the image, or pixels? All records together tell, or nobody does."""
+"""The unit of a dataset's coordinates, fractions of the image or pixels, decided from all records together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dali_ssd.util.words import counted
 __all__ = ["LabelUnits", "guess_unit", "resolve_unit"]
 
 LabelUnits = Sequence[tuple[RecordLocation, LabelUnit]]
-"""What each record's coordinates look like."""
+"""The unit that the coordinates of each record seem to have."""
 
 _CLEAR = 0.9
-"""Share of the records that have to look alike for the rest to be taken as faulty."""
+"""Share of the records that must have the same unit for the rest to count as faulty."""
 
 
 def guess_unit(units: LabelUnits) -> CoordinateUnit | None:
-    """What nine out of ten records look like; None if neither. Without any box: fractions."""
+    """Return the unit of at least nine in ten records, None if neither has so many, fractions if there are no boxes."""
     fractions, pixels = _split(units)
     total = len(fractions) + len(pixels)
     if len(fractions) >= _CLEAR * total:
@@ -28,7 +28,7 @@ def guess_unit(units: LabelUnits) -> CoordinateUnit | None:
 
 
 def resolve_unit(units: LabelUnits, wanted: AnyUnit = RecordsConfig.coordinates) -> CoordinateUnit:
-    """What the coordinates are to be taken for. Raises `DatasetError` if `auto` would have to guess blindly."""
+    """Return the unit to read coordinates in. Raises `DatasetError` if `wanted` is `auto` and the records disagree."""
     if wanted != "auto":
         return wanted
     guess = guess_unit(units)

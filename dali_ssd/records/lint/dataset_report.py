@@ -1,6 +1,6 @@
-"""What one look at shards found, and what those who want to use the records demand of it.
+"""The result of an inspection of shards, and the requirements of those who use the records.
 
-`inspect_shards` makes it; `dali-ssd check`, the loaders, `train` and `eval` all take their answers from here.
+Made by `inspect_shards`; used by `dali-ssd check`, the loaders, `train` and `eval`.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from dali_ssd.util.words import counted, first_few
 __all__ = ["DatasetReport"]
 
 _NAMED = 50
-"""Faulty records that an error names itself; where there are more, it names the file that lists all."""
+"""Most faulty records that an error names; if there are more, it names the file that lists all."""
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetReport:
-    """Some shards that were looked through."""
+    """The result of an inspection of shards."""
 
     shards: tuple[Path, ...]
-    """All of them, those included that cannot be read."""
+    """All shards, including those that cannot be read."""
     reports: tuple[ShardReport, ...]
-    """One for each shard that could be read."""
+    """One per shard that could be read."""
     findings: tuple[Finding, ...]
     unit: CoordinateUnit
-    """What the boxes of the labels are taken for."""
+    """Unit that the boxes of the labels are read in."""
     num_classes: int | None
-    """Number of classes that the labels were held against, None if against none."""
+    """Number of classes that the labels were checked against, None if they were not."""
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -50,32 +50,32 @@ class DatasetReport:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Findings that forbid using what they are about."""
+        """Findings that make a record, an index or a shard unusable."""
         return tuple(found for found in self.findings if found.severity == "error")
 
     @cached_property
     def bad(self) -> tuple[int, ...]:
-        """Numbers of the records of `dataset` that have errors, ascending; an index's faults are not the record's."""
+        """Numbers of the records of `dataset` that have errors, ascending; errors of the index do not count."""
         return tuple(sorted({number for _, number in self._record_errors if number is not None}))
 
     @cached_property
     def lost(self) -> int:
-        """Number of damaged places in the shards that no record of `dataset` could be read from."""
+        """Number of damaged places in the shards from which no record of `dataset` could be read."""
         return len({(at.shard, at.offset) for at, number in self._record_errors if number is None})
 
     @cached_property
     def objects(self) -> int:
-        """Objects of the good records with a proper class id and an area inside of the image."""
+        """Objects of the good records with a proper class id and an area inside the image."""
         return int(np.delete(self._column("objects"), self.bad).sum())
 
     @cached_property
     def difficult(self) -> int:
-        """How many of `objects` are marked difficult, so that no score counts them."""
+        """Number of `objects` that are marked difficult, which scores do not count."""
         return int(np.delete(self._column("difficult"), self.bad).sum())
 
     @property
     def records(self) -> int:
-        """Number of records that were looked into."""
+        """Number of records that were checked."""
         return sum(len(report.records) for report in self.reports)
 
     @cached_property
@@ -85,7 +85,7 @@ class DatasetReport:
 
     @cached_property
     def mean_pixels(self) -> float:
-        """Pixels of an image, width times height; the mean over those whose size could be read."""
+        """Mean of width times height over the images whose size could be read."""
         sizes = [facts.pixels for facts in self._facts() if facts.pixels]
         return sum(sizes) / max(1, len(sizes))
 
@@ -96,17 +96,17 @@ class DatasetReport:
 
     @property
     def exit_code(self) -> int:
-        """What `dali-ssd check` ends with. 0: nothing but notes; 1: errors or warnings; 2: a shard cannot be read."""
+        """Exit code of `dali-ssd check`. 0: nothing but notes; 1: errors or warnings; 2: a shard cannot be read."""
         if self.count("unreadable"):
             return 2
         return int(any(found.severity != "note" for found in self.findings))
 
     def count(self, what: str) -> int:
-        """Number of findings of a kind or severity."""
+        """Return the number of findings of a kind or severity."""
         return sum(what in (found.kind, found.severity) for found in self.findings)
 
     def require_readable(self) -> None:
-        """Raise `DatasetError` if shards cannot be read, if there are no records, or if nobody can tell their unit."""
+        """Raise `DatasetError` if shards cannot be read, there are no records, or their unit is unclear."""
         fatal = [found for found in self.findings if found.meaning.fatal]
         shards = [found.message for found in fatal if found.meaning.part == "shard"]
         if fatal:
@@ -122,13 +122,13 @@ class DatasetReport:
         raise DatasetError("\n".join([f"no records in {where}", *_listing(self)]))
 
     def require_clean(self) -> Dataset:
-        """The dataset. Raises `DatasetError` that names everything that is wrong if anything is."""
+        """Return the dataset. Raises `DatasetError` with all errors if there are any."""
         if self.errors:
             raise DatasetError("\n".join(_listing(self)))
         return self.dataset
 
     def require_classes(self) -> None:
-        """Raise `DatasetError` if all that is wrong is that there are more classes than names."""
+        """Raise `DatasetError` if the only errors are class ids beyond the class names."""
         bad = [found for found in self.errors if found.kind == "unknown-class"]
         if bad and len(bad) == len(self.errors):
             raise DatasetError(
@@ -137,7 +137,7 @@ class DatasetReport:
             )
 
     def require_objects(self) -> None:
-        """Raise `DatasetError` if no good record has an object to learn: training would teach that there are none."""
+        """Raise `DatasetError` if no good record has an object: a network would learn that there are none."""
         if not self.objects:
             raise DatasetError(
                 f"none of {counted(self.records - len(self.bad), 'record')} has an object with an area inside of its "
@@ -146,7 +146,7 @@ class DatasetReport:
             )
 
     def require_countable(self) -> None:
-        """Raise `DatasetError` if no good record has an object that a score could count: each would be nan."""
+        """Raise `DatasetError` if no good record has an object that scores count: they would all be NaN."""
         where = self._shard_names
         if not self.objects:
             raise DatasetError(f"no objects with an area inside of their image in {where}: there is nothing to find")
@@ -157,9 +157,9 @@ class DatasetReport:
             )
 
     def without_bad(self, max_bad: float = 0.01) -> Dataset:
-        """The dataset without its bad records.
+        """Return the dataset without its bad records.
 
-        Raises `DatasetError` if more than the share `max_bad` (0 to 1) of the records is bad, and if none is left.
+        Raises `DatasetError` if more than the share `max_bad` (0 to 1) of the records is bad, or none is left.
         """
         bad = len(self.bad) + self.lost
         total = len(self.dataset) + self.lost
@@ -172,9 +172,9 @@ class DatasetReport:
         return left
 
     def write_list(self, path: str | Path | None = None) -> Path:
-        """List all errors in a text file, one a line, whole or not at all; return its path.
+        """Write all errors to a text file, one per line, whole or not at all; return its path.
 
-        By default in the cache folder, under a name that follows from the content.
+        Defaults to a file in the cache folder, named by a hash of its content.
         """
         text = "".join(f"{found.kind}\t{found}\n" for found in self.errors)
         if path is None:
@@ -187,7 +187,7 @@ class DatasetReport:
         return Path(path)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Return everything as plain data."""
         return {
             "shards": [str(shard) for shard in self.shards],
             "records": self.records,
@@ -212,7 +212,7 @@ class DatasetReport:
 
     @cached_property
     def _record_errors(self) -> list[tuple[RecordLocation, int | None]]:
-        """RecordLocation of each error of a record, and the record's number, None if it is none of the dataset's."""
+        """Location of each error of a record, and the record's number in `dataset`, None if it is not in there."""
         places = [found.place for found in self.errors if found.meaning.part == "record"]
         return [(place, self._number(place)) for place in places]
 

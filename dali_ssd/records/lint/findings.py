@@ -1,4 +1,4 @@
-"""What `dali-ssd check` can find: all kinds, and a finding as text and as JSON."""
+"""All kinds of findings of `dali-ssd check`, and findings as text and as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS: dict[str, Kind] = {
     ),
     "name-not-utf8": Kind(
         "error",
-        "a shard whose name, or whose folder's, is not UTF-8, so that DALI cannot open it",
+        "a shard that DALI cannot open, since its name, or its folder's, is not UTF-8",
         "rename it, or link to it under another name",
         part="shard",
         fatal=True,
@@ -32,24 +32,24 @@ KINDS: dict[str, Kind] = {
         "error", "a split record with parts missing or in the wrong order", WITHOUT_IT, repair="drop bytes"
     ),
     "truncated-shard": Kind(
-        "error", "the shard ends inside of a record", f"copy the shard again; or {WITHOUT_IT}", repair="drop bytes"
+        "error", "the shard ends inside a record", f"copy the shard again; or {WITHOUT_IT}", repair="drop bytes"
     ),
     "swallowed": Kind("error", "a record whose length reaches into the next record", WITHOUT_IT, repair="drop bytes"),
     "misaligned": Kind(
         "error",
-        "a record at an offset that is no multiple of 4",
+        "a record at an offset that is not a multiple of 4",
         "`dali-ssd check --fix OUT` realigns it",
         repair="realign record",
     ),
-    "empty-shard": Kind("note", "a shard without records", "delete it, if that was not meant", part="shard"),
+    "empty-shard": Kind("note", "a shard without records", "delete it if that was not intended", part="shard"),
     "index-missing": Kind(
         "note",
         "no index beside the shard",
-        "loaders build it; or run `dali-ssd index`",
+        "loaders build it, or run `dali-ssd index`",
         repair="write index",
         part="index",
     ),
-    "index-unreadable": Kind("error", "the index is not one", REBUILD_INDEX, repair="write index", part="index"),
+    "index-unreadable": Kind("error", "the index cannot be read", REBUILD_INDEX, repair="write index", part="index"),
     "index-foreign": Kind(
         "error", "the index belongs to another file", REBUILD_INDEX, repair="write index", part="index"
     ),
@@ -68,53 +68,53 @@ KINDS: dict[str, Kind] = {
     ),
     "unindexed": Kind(
         "warning",
-        "records that the index does not list, so nobody reads them",
+        "records that the index does not list, so they are not read",
         REBUILD_INDEX,
         repair="write index",
         part="index",
         logged=True,
     ),
-    "left-out": Kind("note", "damage that the index leaves out", "nothing; it is not read"),
+    "left-out": Kind("note", "damage that the index leaves out", "no action needed: it is not read"),
     "bad-header": Kind(
         "error", "a record too short for its header and label", WITHOUT_IT, repair="drop record", decodable=False
     ),
-    "bad-label": Kind("error", "label lengths that cannot be true", WITHOUT_IT, repair="drop record"),
+    "bad-label": Kind("error", "impossible lengths in a label", WITHOUT_IT, repair="drop record"),
     "scalar-label": Kind(
         "error",
-        "labels that are one number, so without boxes (packed without --pack-label, or made for classification)",
+        "labels that are a single number, so without boxes (packed without --pack-label, or made for classification)",
         "pack them again by im2rec with --pack-label; a set for classification has no boxes to train on",
         repair="drop record",
     ),
     "not-finite": Kind("error", "NaN, infinite or absurd numbers in a label", WITHOUT_OBJECTS, repair="drop object"),
     "bad-class": Kind(
         "error",
-        "class ids that are negative, not whole, or absurd (-1 alone means no object)",
+        "class ids that are negative, not whole, or absurd (only -1 is allowed: no object)",
         WITHOUT_OBJECTS,
         repair="drop object",
     ),
     "unknown-class": Kind(
         "error",
-        "class ids that the class names do not reach",
+        "class ids beyond the class names",
         f"give all class names; or {WITHOUT_OBJECTS}",
         repair="drop object",
     ),
     **{name: check.kind for name, check in BOX_CHECKS.items()},
     "unclear-coordinates": Kind(
         "error",
-        "labels of which some have fractions and some pixels, so that neither can be guessed",
-        "say `--coordinates fraction` or `pixel` if one is meant; `dali-ssd check --fix OUT` then converts the others",
+        "labels in fractions and in pixels, too many of each to guess the unit",
+        "give `--coordinates fraction` or `pixel`; with it `dali-ssd check --fix OUT` converts the others",
         fatal=True,
     ),
     "labels-in-pixels": Kind(
         "warning",
         "labels in pixels, which MXNet's and GluonCV's own loaders cannot train on",
-        "say `--coordinates pixel` if that is meant; `dali-ssd check --coordinates fraction --fix OUT` converts them",
+        "give `--coordinates pixel` if intended; `dali-ssd check --coordinates fraction --fix OUT` converts them",
         logged=True,
     ),
     "pixel-coordinates": Kind(
         "error",
         "pixel coordinates where fractions belong",
-        "if all labels are so, say `--coordinates pixel`; else `dali-ssd check --fix OUT` converts them",
+        "if all labels are in pixels, give `--coordinates pixel`; else `dali-ssd check --fix OUT` converts them",
         repair="convert box",
     ),
     "fraction-coordinates": Kind(
@@ -125,38 +125,38 @@ KINDS: dict[str, Kind] = {
     ),
     "nothing-to-learn": Kind(
         "warning",
-        "no record has an object with an area inside of its image, so no training takes these shards",
-        "pack them with their labels; images without objects may stand among others",
+        "no record has an object with an area inside its image, so there is nothing to train on",
+        "pack them with their labels; only some of the images may be without objects",
     ),
     "nothing-to-count": Kind(
         "warning",
-        "all objects are marked difficult, so no score counts one",
-        "nothing for training; to score, write them again without the mark, or take others",
+        "all objects are marked difficult, so scores count none",
+        "no action needed to train; to score, write them again without the mark, or use other shards",
     ),
-    "no-objects": Kind("note", "records without objects", "nothing; they are trained on as background"),
+    "no-objects": Kind("note", "records without objects", "no action needed: they are trained on as background"),
     "not-an-image": Kind("error", "records that hold no image", WITHOUT_IT, repair="drop record", decodable=False),
     **{name: check.kind for name, check in IMAGE_CHECKS.items()},
     "damaged-image": Kind("warning", "images that decode, with damage inside", WITHOUT_IT, repair="drop record"),
     "unusual-image": Kind(
-        "note", "images that are not color JPEGs", "nothing; they are decoded to RGB like the others"
+        "note", "images that are not color JPEGs", "no action needed: they are decoded to RGB like the others"
     ),
 }
-"""Every kind; in the report those of one severity are in this order."""
+"""Every kind; reports list those of one severity in this order."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found at a place."""
+    """A fault or a note, and its place."""
 
     kind: str
     """A key of `KINDS`."""
     place: RecordLocation
     message: str
-    """What is there, with the numbers."""
+    """The finding in words, with its numbers."""
 
     @property
     def meaning(self) -> Kind:
-        """All that follows from its kind."""
+        """The definition of its kind."""
         return KINDS[self.kind]
 
     @property
@@ -175,25 +175,25 @@ class Finding:
 
 
 def finding(kind: str, place: RecordLocation, message: str) -> Finding:
-    """A finding of a known kind."""
+    """Return a finding of a known kind."""
     if kind not in KINDS:
         raise KeyError(kind)
     return Finding(kind, place, message)
 
 
 def to_json(found: Finding) -> dict[str, Any]:
-    """A finding as plain data, with severity and advice."""
+    """Return a finding as plain data, with severity and advice."""
     place = asdict(found.place) | {"shard": None if found.place.shard is None else str(found.place.shard)}
     return {"kind": found.kind, "severity": found.severity, **place, "message": found.message, "advice": found.advice}
 
 
 def from_json(data: dict[str, Any], shard: Path) -> Finding:
-    """The finding about `shard` that `to_json` was given; the shard may go by another name than it did then."""
+    """Return the finding that `to_json` was given, about `shard`, whose path may have changed since."""
     return finding(data["kind"], RecordLocation(shard, data["key"], data["offset"], data["object"]), data["message"])
 
 
 def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """The findings of each kind that there is, the worst kinds first."""
+    """Return the findings by kind, the worst kinds first, without empty kinds."""
     by_kind: dict[str, list[Finding]] = {
         name: [] for name, _ in sorted(KINDS.items(), key=lambda item: _WORST_FIRST.index(item[1].severity))
     }
@@ -203,7 +203,7 @@ def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def summary(findings: Iterable[Finding], show: int) -> Iterator[str]:
-    """Lines for people: the worst kinds first, each with count, advice and its first `show` places (0: all)."""
+    """Yield lines of text: the worst kinds first, each with count, advice and its first `show` findings (0: all)."""
     for name, some in worst_first(findings).items():
         kind = KINDS[name]
         yield f"{kind.severity}: {name}, {len(some)}: {kind.title}; {kind.advice}"

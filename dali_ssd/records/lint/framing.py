@@ -1,4 +1,4 @@
-"""Framing and index of a shard: every record that can be reached, and everything that is wrong on the way."""
+"""Framing and index of a shard: every record that can be found, and findings on the rest."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from dali_ssd.records.lint.recover import salvage
 __all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
 
 _FOREIGN = 0.5
-"""Share of index entries that fit nothing from which on the index is taken for another file's."""
+"""An index is taken for another file's if less than this share of its entries fit the shard."""
 
 
 @dataclass
 class Structure:
-    """What a shard holds."""
+    """The records of a shard, with their keys, and findings on its structure."""
 
     shard: Path
     frames: list[Frame] = field(default_factory=list)
     """Whole records, in file order."""
     keys: list[int | None] = field(default_factory=list)
-    """Their keys; None where the index does not list the record. Without an index: numbers from 0."""
+    """Their keys; None if the index does not list the record. Without an index: numbers from 0."""
     findings: list[Finding] = field(default_factory=list)
 
     def listed(self) -> Iterator[tuple[Frame, int]]:
-        """Records that readers see, with their keys."""
+        """Yield the records that the index lists, with their keys."""
         return ((frame, key) for frame, key in zip(self.frames, self.keys, strict=True) if key is not None)
 
     def index_unlisted(self) -> None:
-        """Give keys to the records that the index does not list, but for those left out of it on purpose."""
+        """Give keys to the records that the index does not list, except those left out on purpose."""
         meant, free = read_left_out(self.shard), 1 + max((key for key in self.keys if key is not None), default=-1)
         for number, frame in enumerate(self.frames):
             if self.keys[number] is None and frame.offset not in meant:
@@ -46,12 +46,12 @@ class Structure:
 
 
 def left_out_path(shard: Path) -> Path:
-    """File beside a shard that tells which records its index leaves out on purpose: byte offset, tab, reason."""
+    """Return the file that lists the records left out of a shard's index on purpose: byte offset, tab, reason."""
     return shard.with_suffix(".left-out.txt")
 
 
 def read_left_out(shard: Path) -> set[int]:
-    """Byte offsets of records left out of the shard's index on purpose; empty without such a file."""
+    """Return the byte offsets of records left out of a shard's index on purpose; empty without such a file."""
     try:
         lines = left_out_path(shard).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -61,7 +61,7 @@ def read_left_out(shard: Path) -> set[int]:
 
 
 def shard_structure(shard: Path) -> Structure:
-    """Framing and index of a shard, with all findings. Raises `DatasetError` where the shard cannot be read."""
+    """Read framing and index of a shard, with all findings. Raises `DatasetError` if the shard cannot be read."""
     structure = Structure(shard)
     with map_shard(shard) as buffer:
         for item in salvage(buffer, shard):
@@ -81,7 +81,7 @@ def shard_structure(shard: Path) -> Structure:
 
 
 def _tell_once(structure: Structure) -> None:
-    """Damage where the index has an entry is one finding, with the key of that entry."""
+    """Merge the findings on damage and on the index entry that points at it into one, with the entry's key."""
     keys = {found.place.offset: found.place.key for found in structure.findings if found.kind == "index-misfit"}
     damaged = {found.place.offset for found in structure.findings if _is_damage(found)}
     structure.findings = [
@@ -92,18 +92,18 @@ def _tell_once(structure: Structure) -> None:
 
 
 def _is_damage(found: Finding) -> bool:
-    """Whether no whole record is there."""
+    """Return whether a finding means that no whole record is there."""
     return found.meaning.repair == "drop bytes"
 
 
 def _misaligned(shard: Path, frame: Frame, key: int | None) -> Iterator[Finding]:
-    """Whether a record that is read, since it has a key, begins where none should."""
+    """Yield a finding if a record with a key, which is read, begins where none should."""
     if frame.offset % 4 and key is not None:
         yield finding("misaligned", RecordLocation(shard, key, frame.offset), "the record begins at no multiple of 4")
 
 
 def _attach_index(structure: Structure) -> bool:
-    """Take the keys from the index; whether it could be used."""
+    """Take the keys from the index; return whether it could be used."""
     path = index_path(structure.shard)
     structure.keys = list(range(len(structure.frames)))
     if not path.exists():
@@ -143,7 +143,7 @@ def _duplicates(shard: Path, index: Index) -> Iterator[Finding]:
 
 
 def _left_out(structure: Structure) -> None:
-    """Records that the index does not list; damage that it leaves out on purpose becomes a note."""
+    """Add findings on records that the index does not list; turn damage left out on purpose into notes."""
     meant = read_left_out(structure.shard)
     for frame, key in zip(structure.frames, structure.keys, strict=True):
         if key is None:

@@ -1,7 +1,7 @@
-"""What the head of an image can show to be wrong: each kind of finding beside the check that finds it.
+"""The checks of an image's head, each beside the kind of finding that it makes.
 
-A check is a function of the image's `Raster` and of the file's size in bytes. It returns what is there, with the
-numbers, or None if there is nothing to say.
+A check is a function of the image's `Raster` and of the file's size in bytes. It returns a message with the numbers,
+or None if it finds nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["IMAGE_CHECKS", "ImageCheck"]
 
 
 class ImageCheck(NamedTuple):
-    """A kind of finding, and what finds it."""
+    """A kind of finding, and the check that finds it."""
 
     kind: Kind
     find: Callable[[Raster, int], str | None]
@@ -79,8 +79,7 @@ IMAGE_CHECKS: dict[str, ImageCheck] = {
     "turned-tiff": ImageCheck(
         Kind(
             "error",
-            "TIFFs with an orientation tag, which some readers follow and some do not, so that boxes would fit only "
-            "some",
+            "TIFFs with an orientation tag, which only some readers follow, so that boxes do not fit for all of them",
             f"pack them again, saved upright or as JPEG or PNG; or {WITHOUT_IT}",
             repair="drop record",
             decodable=False,
@@ -109,7 +108,7 @@ IMAGE_CHECKS: dict[str, ImageCheck] = {
             "JPEGs with bytes in their head that belong to no segment, which DALI does not decode",
             "`dali-ssd check --fix OUT` takes the bytes out, without loss",
             repair="strip bytes",
-            decodable=False,  # OpenCV would take it; what counts is training's decoder
+            decodable=False,  # OpenCV decodes it, but training uses DALI
         ),
         _stray,
     ),
@@ -117,9 +116,9 @@ IMAGE_CHECKS: dict[str, ImageCheck] = {
         Kind(
             "note",
             "images with EXIF rotation",
-            "labels refer to the raw raster, as MXNet decodes it; draw some by `dali-ssd show`",
+            "labels must refer to the raw raster, as MXNet decodes it; `dali-ssd show` draws some",
         ),
         _turned,
     ),
 }
-"""Every check of an image's head by its kind's name, in the order in which they are told of a record."""
+"""Every check of an image's head by its kind's name, in the order of the findings on a record."""

@@ -1,8 +1,8 @@
-"""What a kind of finding means: all that anyone asks about it stands with the kind, and nowhere else.
+"""Definition of a kind of finding: all that depends on the kind is defined here, and nowhere else.
 
 error     the record, entry or shard cannot be used; loaders refuse it (or skip it, if told)
 warning   usable, but something is lost or suspicious; `check` ends with 1
-note      allowed, only said
+note      allowed, for information
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Repair = Literal[
     "realign record",
     "write index",
 ]
-"""What `dali-ssd check --fix` does with what was found."""
+"""What `dali-ssd check --fix` does about a finding."""
 Part = Literal["shard", "index", "record"]
 
 WITHOUT_IT = "`dali-ssd check --fix OUT` writes shards without it"
 WITHOUT_OBJECTS = "`dali-ssd check --fix OUT` writes shards without such objects"
-REBUILD_INDEX = "rebuild the index by `dali-ssd index`; where the shard is damaged as well, `dali-ssd check --fix OUT`"
-"""Advice that several kinds give."""
+REBUILD_INDEX = "rebuild the index by `dali-ssd index`; if the shard is damaged as well, `dali-ssd check --fix OUT`"
+"""Advice that several kinds share."""
 
 
 class Kind(NamedTuple):
@@ -40,10 +40,10 @@ class Kind(NamedTuple):
     advice: str
     repair: Repair = "nothing"
     part: Part = "record"
-    """What is at fault. A record that is, if that is an error, is left out by `on_bad="skip"` and by a quarantine."""
+    """The part at fault. `on_bad="skip"` and a quarantine leave out records that are at fault by an error."""
     decodable: bool = True
-    """Whether decoding the image can tell more. If not, it would fail for sure, or take the machine's memory."""
+    """Whether decoding the image can find more. If not, decoding surely fails or exhausts the memory."""
     fatal: bool = False
-    """Whether nobody can use the data set, whatever is left out of it."""
+    """Whether it makes the whole data set unusable, whatever is left out."""
     logged: bool = False
-    """Whether loaders, which go on, log it."""
+    """Whether loaders, which go on, log it as a warning."""

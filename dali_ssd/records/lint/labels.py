@@ -1,6 +1,6 @@
-"""What is wrong with labels that are well-formed: told by the class list, or by what all other labels look like.
+"""Findings on well-formed labels that depend on the class list or on the unit of all other labels.
 
-A shard's report keeps no more of a label than is needed to find the record; the objects at fault are looked up.
+A shard's report keeps only what is needed to find the records at fault; their objects are read again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["class_findings", "coordinate_findings", "units_of"]
 
 
 def units_of(reports: Iterable[ShardReport]) -> LabelUnits:
-    """What each record's coordinates look like."""
+    """Return the unit that the coordinates of each record seem to have."""
     return [(RecordLocation(r.shard, facts.key, facts.offset), facts.unit) for r in reports for facts in r.records]
 
 
 def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> list[Finding]:
-    """Each object with a class id that `num_classes` does not have."""
+    """Return a finding per object with a class id of `num_classes` or more."""
     if num_classes is None:
         return []
     ids = f" (ids 0 to {num_classes - 1})" if num_classes > 1 else ""
@@ -43,7 +43,7 @@ def class_findings(reports: Iterable[ShardReport], num_classes: int | None) -> l
 
 
 def coordinate_findings(reports: Iterable[ShardReport], unit: CoordinateUnit) -> list[Finding]:
-    """Each record whose coordinates look like the other kind, with the first such object where not all are."""
+    """Return a finding per record with coordinates in the other unit, about its first such object if only some are."""
     mixed = list(_labels_where(reports, lambda facts: facts.unit == "mixed"))
     if unit == "fraction":
         pixels = _labels_where(reports, lambda facts: facts.unit == "pixel")
@@ -70,7 +70,7 @@ def _in_pixels(place: RecordLocation, rows: NDArray[np.float32]) -> Finding:
 def _labels_where(
     reports: Iterable[ShardReport], condition: Callable[[RecordFacts], bool]
 ) -> Iterator[tuple[RecordLocation, NDArray[np.float32]]]:
-    """RecordLocation and label rows (n, B) of the records that meet the condition."""
+    """Yield location and label rows (n, B) of the records that meet the condition."""
     for report in reports:
         some = [facts for facts in report.records if condition(facts)]
         if not some:

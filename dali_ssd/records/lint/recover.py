@@ -1,4 +1,4 @@
-"""Finding every whole record in a shard that may be damaged anywhere, in time linear in its size."""
+"""Search for every whole record in a shard that may be damaged anywhere, in time linear in its size."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dali_ssd.records.lint.findings import Finding, finding
 __all__ = ["salvage"]
 
 _CHUNK = 1 << 14
-"""Words searched in one go; few, since a record that others are nested in is searched again for each of them."""
+"""Words searched at once; few, since a record that contains others is searched again for each of them."""
 
 _KIND = {"magic": "bad-magic", "flags": "bad-parts", "truncated": "truncated-shard"}
 
 
 def salvage(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
-    """Frames of all whole records in file order, and a finding on whatever is between them; takes any bytes."""
+    """Yield the frames of all whole records in file order, and findings on the bytes between; takes any bytes."""
     chains = _Chains(buffer)
     at = 0
     while at < len(buffer):
@@ -44,10 +44,10 @@ def salvage(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
 
 
 class _Chains:
-    """Answers whether a whole record begins somewhere.
+    """Checks whether a whole record begins at a byte.
 
-    Where parts continue is remembered with the answer: otherwise a shard made of many beginnings that all lead into
-    one long chain of parts would be walked for ever.
+    Results are stored for each part of a chain: otherwise a shard of many beginnings that all lead into one long chain
+    of parts would take quadratic time.
     """
 
     def __init__(self, buffer: Buffer) -> None:
@@ -71,7 +71,7 @@ class _Chains:
             self._ends.update(dict.fromkeys(walked[1:], ends))
 
     def begins(self, at: int) -> bool:
-        """Whether a whole record begins at byte `at`."""
+        """Return whether a whole record begins at byte `at`."""
         try:
             self.check(at)
         except FrameError:
@@ -79,17 +79,17 @@ class _Chains:
         return True
 
     def next(self, start: int) -> int | None:
-        """Byte offset of the first whole record that begins at or after byte `start`."""
+        """Return the byte offset of the first whole record that begins at or after byte `start`, or None."""
         at = resync(self.buffer, start)
         while at is not None and not self.begins(at):
             at = resync(self.buffer, at + 1)
         return at
 
     def inside(self, at: int) -> int | None:
-        """Byte offset of a whole record inside of the one at `at`; there is none in one that is intact.
+        """Return the byte offset of a whole record inside the one at `at`, or None, as for every intact record.
 
-        Only multiples of 4 count: there a writer would have split the record. Elsewhere the number may occur by
-        chance. Parts are looked into one by one, so a long record is not walked to its end for nothing.
+        Only multiples of 4 count: a writer would have split the record there, while elsewhere the magic number may
+        occur by chance. Parts are searched one by one, so that the search can stop before the end of a long record.
         """
         for start, length in walk_parts(self.buffer, at):
             words = np.frombuffer(self.buffer, "<u4", length // 4, start)

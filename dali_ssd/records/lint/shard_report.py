@@ -1,4 +1,4 @@
-"""Everything that is known about a shard after looking through it once, kept in the cache folder for the next time."""
+"""The result of inspecting one shard, kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ __all__ = [
 ]
 
 _FORMAT = 10
-"""Counts up when what is stored or how it is found changes, so that older cached reports are not believed."""
+"""Increased whenever the content of reports or the checks change, so that older cached reports are not used."""
 _TASK = 256
-"""Records that are looked into in one go."""
+"""Records checked per task."""
 
 Task = tuple[Path, tuple[tuple[int, int], ...]]
 """A shard, and the (byte offset, key) of some of its records."""
@@ -50,7 +50,7 @@ Task = tuple[Path, tuple[tuple[int, int], ...]]
 
 @dataclass(frozen=True)
 class RecordFacts:
-    """What is kept of a record."""
+    """The facts about a record that its shard's report keeps."""
 
     offset: int
     key: int
@@ -58,11 +58,11 @@ class RecordFacts:
     top_class: int
     """Largest class id, -1 without objects."""
     objects: int
-    """Objects with a proper class id and an area inside of the image: what can be learned, and found."""
+    """Objects with a proper class id and an area inside the image: those to train on and to find."""
     difficult: int
-    """How many of these are marked difficult, so that no score counts them."""
+    """Number of these that are marked difficult, which scores do not count."""
     image: str
-    """Format and channels where unusual."""
+    """Format and channels if not a color JPEG."""
     pixels: int
     label: int
     """CRC-32 of the label vector."""
@@ -72,7 +72,7 @@ class RecordFacts:
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What a shard holds: the records that its index lists, and findings on shard, index and records."""
+    """The records that a shard's index lists, and findings on shard, index and records."""
 
     shard: Path
     size: int
@@ -82,11 +82,11 @@ class ShardReport:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in the shard, neither a record nor damage."""
+        """Whether the shard has neither a record nor damage."""
         return any(found.kind == "empty-shard" for found in self.findings)
 
     def part(self) -> Part:
-        """The shard's share of a dataset."""
+        """Return the shard's part of a dataset."""
         return Part(self.shard, self.size, self._column("key"), self._column("offset"))
 
     def _column(self, name: str) -> NDArray[np.int64]:
@@ -94,15 +94,15 @@ class ShardReport:
 
 
 def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK) -> list[Task]:
-    """The records (byte offset, key) of a shard in portions of `size`."""
+    """Return the records (byte offset, key) of a shard in portions of `size`."""
     return [(shard, tuple(records[start : start + size])) for start in range(0, len(records), size)]
 
 
 def inspect_records(structures: Sequence[Structure], workers: int = 1) -> Iterator[ShardReport]:
-    """Look into the records of shards whose framing is known. Raises `DatasetError` if one cannot be read."""
+    """Check the records of shards whose framing is known. Raises `DatasetError` if a shard cannot be read."""
     tasks = [tasks_of(one.shard, [(frame.offset, key) for frame, key in one.listed()]) for one in structures]
     count = sum(map(len, tasks))
-    # Starting a process takes as long as looking into some 8,000 records.
+    # Starting a process takes as long as checking about 8,000 records.
     looked = _progress(ordered_map(_look_into, [task for some in tasks for task in some], workers, worth=32), count)
     for structure, some in zip(structures, tasks, strict=True):
         facts: list[RecordFacts] = []
@@ -111,11 +111,11 @@ def inspect_records(structures: Sequence[Structure], workers: int = 1) -> Iterat
             facts += some_facts
             findings += some_findings
         yield ShardReport(structure.shard, structure.shard.stat().st_size, tuple(facts), tuple(findings))
-    deque(looked, maxlen=0)  # lets the bar and the processes end
+    deque(looked, maxlen=0)  # ends the progress bar and the processes
 
 
 def require_any_record(reports: Sequence[ShardReport]) -> None:
-    """Raise `DatasetError` if no shard has a record or anything else that could be told of."""
+    """Raise `DatasetError` if all shards are empty, without records or findings on damage."""
     if reports and all(report.is_empty for report in reports):
         shards = ", ".join(first_few([report.shard for report in reports], "shard"))
         size = sum(report.size for report in reports)
@@ -123,30 +123,30 @@ def require_any_record(reports: Sequence[ShardReport]) -> None:
 
 
 def report_identity(shard: Path) -> str:
-    """Text that changes with the shard, its index and its list of left-out records. Raises `DatasetError`."""
+    """Return text that changes with the shard, its index and its list of left-out records. Raises `DatasetError`."""
     try:
         parts = [file_identity(shard)]
     except OSError as error:
         raise DatasetError(f"cannot read {shard}: {error.strerror}") from error
     beside = (index_path(shard), left_out_path(shard))
     parts += [file_identity(path) if path.exists() else "none" for path in beside]
-    kinds = zlib.crc32(repr(list(KINDS)).encode())  # a report of before a kind came does not have it
+    kinds = zlib.crc32(repr(list(KINDS)).encode())  # a report from before a kind was added lacks it
     return f"{_FORMAT}-{kinds:08x}-" + "-".join(part[:24] for part in parts)
 
 
 def report_path(shard: Path, cache_dir: str | Path | None = None) -> Path:
-    """Where the report of a shard as it is now is kept. Raises `DatasetError` if shard or folder cannot be read."""
+    """Return the path of the report of a shard as it is now. Raises `DatasetError` if either cannot be read."""
     return cache_folder(cache_dir, "reports") / f"{report_identity(shard)}.json"
 
 
 def write_report(report: ShardReport, path: Path) -> None:
-    """Keep a report for the next time."""
+    """Write a report to the cache."""
     with caching(), atomic_open(path, "w") as file:
         json.dump(_to_json(report), file)
 
 
 def read_report(path: Path, shard: Path) -> ShardReport | None:
-    """The report that was kept; None if there is none, or one that is damaged: then it is made again."""
+    """Read a cached report; return None if there is none or it is damaged, so that it is made again."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         records = tuple(RecordFacts(*cast("Sequence[Any]", row)) for row in data["records"])

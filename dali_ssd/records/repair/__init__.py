@@ -1,1 +1,1 @@
-"""Damaged shards written again, or passed over; the input is never touched."""
+"""Repairs of damaged shards: clean copies, or indexes without the bad records. The input is never changed."""

@@ -1,4 +1,4 @@
-"""Mending a label: objects that cannot be right removed, boxes clipped, coordinates of the wrong kind converted."""
+"""Repair of a label: remove invalid objects, clip boxes, convert coordinates in the wrong unit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["mend_label"]
 def mend_label(
     label: NDArray[np.float32], raster: Raster, unit: CoordinateUnit, num_classes: int | None
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """The label as it should be, and what was changed; the very label where nothing was.
+    """Return the repaired label and a list of the changes; the same label if there are none.
 
-    `unit`: what the boxes are to be in. Extra columns and the label's header stay. Raises `RecordError` where
-    the label's lengths cannot be true.
+    `unit`: the unit of the boxes returned. Extra columns and the label's header stay. Raises `RecordError` if the
+    label's lengths are impossible.
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are among what is mended
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are among the faults
         return _mend(label, raster, unit, num_classes)
 
 
@@ -48,12 +48,12 @@ def _mend(
 
 
 def _size(raster: Raster, unit: CoordinateUnit) -> NDArray[np.float32]:
-    """(4,) float32: what xmin, ymin, xmax, ymax may be at most."""
+    """Return (4,) float32: the largest xmin, ymin, xmax, ymax inside the image."""
     return np.array((raster.width, raster.height) * 2 if unit == "pixel" else (1, 1, 1, 1), np.float32)
 
 
 def _convert(rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit) -> tuple[NDArray[np.float32], list[str]]:
-    """Rows (n, B) with boxes of the wanted kind."""
+    """Return rows (n, B) with boxes in the wanted unit, and a list of the changes."""
     found, mended = unit_of(rows), rows.copy()
     if found in ("none", unit) or (found == "mixed" and unit == "pixel"):
         return mended, []
@@ -62,8 +62,8 @@ def _convert(rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit) ->
     if unit == "pixel" or all(unit_of(row[None]) == found for row in rows[real]):
         mended[:, 1:5] *= factor
         return mended, [f"{found} coordinates converted"]
-    # A mixture. Only a box with two large numbers counts pixels for certain, and beside such a box none is a fraction
-    # for certain; -3 among fractions is neither. What cannot be told is removed.
+    # A mixture. Only a box with two large numbers is certainly in pixels, and beside such a box no other is certainly
+    # in fractions; a single -3 among fractions is neither. Boxes that could be either are removed.
     large = real & ((rows[:, 1:5] > FRACTION_LIMIT).sum(axis=1) > 1)
     unclear = real & ~large if large.any() else real & (np.abs(rows[:, 1:5]) > FRACTION_LIMIT).any(axis=1)
     mended[large, 1:5] *= factor
@@ -72,7 +72,7 @@ def _convert(rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit) ->
 
 
 def _fractions_left(rows: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(n,) bool: objects of a label in pixels that look like fractions all the same: of what, nobody can tell."""
+    """Return (n,) bool: objects of a label in pixels that still look like fractions, so that their unit is unknown."""
     found = unit_of(rows[kept])
     if found == "fraction":
         return kept
@@ -88,7 +88,7 @@ def _clip(rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit) -> ND
 def _usable(
     rows: NDArray[np.float32], raster: Raster, unit: CoordinateUnit, num_classes: int | None
 ) -> NDArray[np.bool_]:
-    """(n,) bool: rows with a proper class id and a box that no check has the object dropped for."""
+    """Return (n,) bool: rows with a proper class id and a box for which no check drops the object."""
     ids = rows[:, 0]
     top = MAX_CLASS_ID if num_classes is None else num_classes - 1
     proper = proper_ids(ids) & (ids <= top) & is_plausible(rows)

@@ -1,7 +1,7 @@
-"""What the two repairs of damaged shards share. The input is never touched, and everything that was changed is listed.
+"""Shared parts of the two repairs. The input is never changed, and every change is listed.
 
-rewrite.py      shards with what can be mended mended, and the rest left out
-quarantine.py   links to the same shards, with indexes that leave every record with an error out
+rewrite.py      clean shards: records are repaired if possible, else left out
+quarantine.py   links to the same shards, with indexes that leave out every record with an error
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from dali_ssd.util.files import atomic_open, locked, make_folder
 __all__ = ["Reasons", "Repaired", "outputs", "reasons_where", "repairing", "require_free"]
 
 Reasons = dict[Path, dict[int, str]]
-"""Why the record at a byte offset of a shard cannot stay."""
+"""By shard and byte offset: why the record there cannot stay."""
 
 
 @dataclass
 class Repaired:
-    """What a repair wrote."""
+    """The result of a repair."""
 
     paths: list[Path] = field(default_factory=list)
     kept: int = 0
-    """Records, mended ones included."""
+    """Records written, including those that were changed."""
     mended: int = 0
     dropped: int = 0
     changes: list[str] = field(default_factory=list)
-    """One line for each record that was mended or dropped."""
+    """One line per record that was changed or dropped."""
 
 
 def outputs(target: Path) -> tuple[Path, ...]:
-    """Files that a repaired shard may consist of."""
+    """Return the files that a repaired shard may consist of."""
     return target, index_path(target), left_out_path(target)
 
 
 def require_free(shards: Sequence[Path], out: Path, *lists: str) -> list[Path]:
-    """Where the repaired shards go, in a folder that exists then; `lists`: names of more files that are to be written.
+    """Create the folder and return the paths of the repaired shards; `lists`: names of further files to be written.
 
-    Raises `DaliSsdError` where that would touch anything that is there already, or where nothing can be written.
+    Raises `DaliSsdError` if one of the files exists already, or the folder cannot be written to.
     """
     targets = [out / shard.name for shard in shards]
     if len(set(targets)) < len(targets):
@@ -63,11 +63,10 @@ def require_free(shards: Sequence[Path], out: Path, *lists: str) -> list[Path]:
 def repairing(
     reports: Sequence[ShardReport], findings: Iterable[Finding], out: Path, *lists: str
 ) -> Iterator[Repaired]:
-    """A repair's result, to be filled; meanwhile the folder is its own.
+    """Yield a result to be filled in, with the output folder locked, and copy the class names afterwards.
 
-    Raises as `require_free` does, and `DatasetError` where a shard could not be read: what it holds would be missing.
-
-    Afterwards the class names are beside the repaired shards as well, where all shards have the same.
+    They are copied if all shards have the same. Raises as `require_free` does, and `DatasetError` if a shard cannot
+    be read, since its records would be missing.
     """
     unreadable = [str(found.place.shard) for found in findings if found.kind == "unreadable"]
     if unreadable:
@@ -80,7 +79,7 @@ def repairing(
 
 
 def reasons_where(findings: Iterable[Finding], condition: Callable[[Finding], bool]) -> Reasons:
-    """The findings about records that meet the condition, as reasons to leave the record out."""
+    """Return the findings about records that meet the condition, as reasons to leave these records out."""
     texts: dict[Path, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for found in findings:
         place = found.place

@@ -1,4 +1,4 @@
-"""`dali-ssd check --quarantine`: the same shards, with indexes that leave bad records out."""
+"""`dali-ssd check --quarantine`: links to the shards, with indexes that leave bad records out."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["quarantine"]
 
 
 def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out: Path) -> Repaired:
-    """Put a link to each shard into `out`, with an index of its good records and a list of the others; all or none.
+    """Create a link to each shard in `out`, with an index of its good records and a list of the others; all or none.
 
-    Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
+    Raises `DaliSsdError` if files exist already or writing fails, `DatasetError` if no record would be left.
     """
     reasons = reasons_where(findings, _unfit)
     good = [[r for r in report.records if r.offset not in reasons.get(report.shard, {})] for report in reports]
@@ -39,7 +39,7 @@ def quarantine(reports: Sequence[ShardReport], findings: Sequence[Finding], out:
 
 
 def _write(shard: Path, target: Path, records: Sequence[RecordFacts], left_out: dict[int, str]) -> None:
-    """Link, list and index of one shard; the link comes last, so that a shard is there only with its index."""
+    """Write list, index and link of one shard; the link comes last, so that no shard is there without its index."""
     keys = np.array([record.key for record in records], np.int64)
     keys = keys if len(np.unique(keys)) == len(keys) else np.arange(len(keys))
     with atomic_open(left_out_path(target), "w") as file:
@@ -52,6 +52,6 @@ def _write(shard: Path, target: Path, records: Sequence[RecordFacts], left_out: 
 
 
 def _unfit(found: Finding) -> bool:
-    """Whether the record itself is at fault: the index is written anew."""
+    """Return whether a finding makes a record unfit; faults of the index do not, since it is written anew."""
     meaning = found.meaning
     return (meaning.severity == "error" and meaning.part != "index") or meaning.repair == "drop record"

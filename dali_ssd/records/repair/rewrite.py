@@ -35,9 +35,9 @@ def fix(
     unit: CoordinateUnit,
     num_classes: int | None,
 ) -> Repaired:
-    """Write clean shards of the same names into `out`, with `fixed.txt`, all of them or none.
+    """Write clean shards of the same names into `out`, with `fixed.txt`; all files or none.
 
-    Raises `DaliSsdError` where files are in the way or the disk refuses, `DatasetError` where nothing would be left.
+    Raises `DaliSsdError` if files exist already or writing fails, `DatasetError` if no record would be left.
     """
     unrepairable = reasons_where(findings, lambda found: found.meaning.repair == "drop record")
     with repairing(reports, findings, out, FIX_LIST) as repaired:
@@ -86,9 +86,9 @@ def _fix_shard(
 
 
 def _mend(record: bytes, wanted: tuple[CoordinateUnit, int | None]) -> tuple[bytes, list[str]]:
-    """The record with its label mended, and what was changed.
+    """Return the repaired record and a list of the changes.
 
-    Nothing is left of a record that has lost all its objects: as background it would teach that there are none.
+    A record that loses all its objects becomes empty bytes: as background it would teach that there are none.
     """
     header, image = unpack(record)
     raster = read_raster(image)
@@ -109,7 +109,7 @@ def _count_objects(label: NDArray[np.float32]) -> int:
 
 @contextmanager
 def _all_or_none(files: list[ShardFile], out: Path) -> Iterator[None]:
-    """Commit all files at the end, or leave nothing."""
+    """Commit all files at the end, or delete them all after an error."""
     committing = False
     try:
         yield

@@ -1,4 +1,4 @@
-"""Fixtures of the folders whose commands these are."""
+"""Fixtures from the tests of the rooms behind the commands."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_no_object_at_all(coco: Coco, capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_exit_code(voc: Voc, box: Any, image: bytes | None, options: list[str], code: int) -> None:
-    """1 where data were read and leave nothing to learn, 2 where the command cannot be carried out."""
+    """1 if the data leave nothing to learn, 2 if the command cannot be carried out."""
     voc.add("a", [] if box is None else [box], image=image)
     assert main(["convert", "voc", str(voc.root), str(voc.root / "out"), "--workers", "1", *options]) == code
 

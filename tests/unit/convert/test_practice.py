@@ -1,4 +1,4 @@
-"""Data as people have it: what other tools and systems write."""
+"""Data in practice, as other tools and systems write it."""
 
 from __future__ import annotations
 

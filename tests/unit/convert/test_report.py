@@ -1,4 +1,4 @@
-"""What the report of a conversion says."""
+"""The report of a conversion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes that look like fractions where pixels belong, and the reverse."""
+"""Boxes in fractions although pixels are expected, and the reverse."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_fractions_in_voc(voc: Voc) -> None:
     done = by_voc(voc, coordinates="fraction", overwrite=True)
     np.testing.assert_allclose(boxes(done), [[0.1, 0.2, 0.5, 0.6]], atol=1e-6)
     assert done.report.count("pixel-box") == 1
-    with pytest.raises(AnnotationError, match=r"object 1, pixels where --coordinates fraction wants fractions"):
+    with pytest.raises(AnnotationError, match=r"object 1, in pixels, although --coordinates is fraction"):
         by_voc(voc, coordinates="fraction", on_bad="raise", overwrite=True)
 
 

@@ -58,7 +58,7 @@ def fork(in_child: Callable[[], object] = lambda: None) -> float:
 
 @contextmanager
 def forking() -> Iterator[None]:
-    """As if this thread were in the middle of a fork."""
+    """Act as if this thread were in the middle of a fork."""
     forks._before()
     try:
         yield
@@ -68,7 +68,7 @@ def forking() -> Iterator[None]:
 
 @contextmanager
 def in_thread(work: Callable[[], object]) -> Iterator[None]:
-    """Something that goes on beside, and has ended after."""
+    """Run something in parallel, and end it afterwards."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield

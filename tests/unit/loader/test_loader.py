@@ -100,7 +100,7 @@ def test_each_device_has_records_of_its_own_in_a_pass(tmp_path: Path) -> None:
 
 
 def test_the_devices_change_parts_with_each_pass(tmp_path: Path) -> None:
-    """So that no device, and no step of batch normalization, sees but half of the data for ever."""
+    """Otherwise a device, and its batch normalization, would only ever see half of the data."""
     loader = train(write_random(tmp_path, 12), ctx=TWO, initial_fill=1)
     first = [{key for batch in loader for key in keys(batch.records())[:2]} for _ in range(2)]
     assert first[0] | first[1] == set(range(12))

@@ -1,4 +1,4 @@
-"""What only loaders for MXNet have: NDArrays on their contexts, and networks that are asked for their anchors."""
+"""Loaders for MXNet: NDArrays on their contexts, and anchors from a network."""
 
 from __future__ import annotations
 

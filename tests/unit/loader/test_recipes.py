@@ -1,4 +1,4 @@
-"""What a recipe says reaches the batch, and what is given beside it takes the place of its numbers."""
+"""A recipe's numbers reach the batch, and options given beside it replace them."""
 
 from __future__ import annotations
 

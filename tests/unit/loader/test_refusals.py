@@ -1,4 +1,4 @@
-"""What a loader refuses, and what it says of that which it leaves out."""
+"""What a loader refuses, and its messages on records that it leaves out."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_records_that_no_index_lists_are_told(tmp_path: Path, caplog: pytest.Log
     with train(shard) as loader:
         assert loader.num_records == COUNT - 2
     (message,) = caplog.messages
-    assert "records that the index does not list, so nobody reads them (2)" in message and "dali-ssd index" in message
+    assert "records that the index does not list, so they are not read (2)" in message and "dali-ssd index" in message
 
 
 def test_too_few_records_for_the_devices(tmp_path: Path) -> None:

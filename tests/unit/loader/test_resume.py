@@ -1,4 +1,4 @@
-"""A loader that goes on where another one was, and what it refuses to go on with."""
+"""A loader that resumes from another's state, and states that it refuses."""
 
 from __future__ import annotations
 

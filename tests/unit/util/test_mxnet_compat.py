@@ -1,4 +1,4 @@
-"""MXNet and GluonCV find the names that NumPy and Python have removed, and nobody else notices."""
+"""MXNet and GluonCV find the names that NumPy and Python have removed; other packages are not affected."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def numpy_names(tree: ast.Module) -> Iterator[str]:
 @needs_a_new_numpy
 @pytest.mark.parametrize("package", ["mxnet", "gluoncv"])
 def test_view_has_every_name_that_the_sources_look_up(package: str) -> None:
-    """At import and later: what is only looked up while a model is scored would else fail in a user's hands."""
+    """At import and later: a name that is only looked up while a model is scored would otherwise fail for users."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # escapes in their strings
         found = {name for _, text in sources(package) for name in numpy_names(ast.parse(text))}
@@ -195,7 +195,7 @@ def test_hook_is_installed_once() -> None:
 @needs_a_new_numpy
 @pytest.mark.parametrize("first", ["mxnet", "gluoncv"])
 def test_import_after_one_that_failed_works(first: str) -> None:
-    """In a notebook people try MXNet first, then read the remedy and do not start anew."""
+    """In a notebook users import MXNet first, then read the remedy and do not restart."""
     pytest.importorskip("gluoncv")
     printed = run_python(f"""
 import warnings

@@ -1,4 +1,4 @@
-"""What is said when an optional dependency is missing or cannot be loaded."""
+"""Messages if an optional dependency is missing or cannot be loaded."""
 
 from __future__ import annotations
 

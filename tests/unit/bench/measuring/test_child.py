@@ -10,7 +10,7 @@ from dali_ssd.bench.measuring import child
 
 
 def test_every_contender_has_dalis_pool_of_host_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our loader chooses it for itself: without it the peers that DALI decodes for would be held back."""
+    """Our loader sets it itself; without it the peers that use DALI would be slower."""
     monkeypatch.delenv("DALI_MALLOC_POOL_THRESHOLD", raising=False)
     seen: list[str | None] = []
 

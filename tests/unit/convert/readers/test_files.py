@@ -1,4 +1,4 @@
-"""Where files are: folders in links and in other letters, names of other systems, and what the system refuses."""
+"""Finding files: linked folders, other case, names of other systems, and unreadable folders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def common() -> Iterator[Path]:
 
 @contextmanager
 def closed(folder: Path) -> Iterator[None]:
-    """Nobody may look into a folder. Modes do not count for root, so root becomes nobody meanwhile."""
+    """Make a folder unreadable. Root ignores modes, so it becomes the user nobody meanwhile."""
     root = os.geteuid() == 0
     folder.chmod(0)
     try:
@@ -192,7 +192,7 @@ def test_files_that_macos_adds(voc: Voc) -> None:
         (voc.root / f"Annotations/{name}.xml").write_bytes(b"\0\5\26\7")
     done = by_voc(voc)
     assert (done.report.images, done.report.count("broken-annotation"), done.report.count("mac-file")) == (1, 0, 2)
-    assert "2 files passed over" in shown(done)
+    assert "2 files left out" in shown(done)
 
 
 @pytest.mark.parametrize(("folder", "stem"), [("caf\udce9", ""), ("caf\udce9/out", ""), ("out", "caf\udce9")])

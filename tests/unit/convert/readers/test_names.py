@@ -1,4 +1,4 @@
-"""Names of classes that cannot be used, or may not be meant."""
+"""Names of classes that cannot be used, or may be mistakes."""
 
 from __future__ import annotations
 

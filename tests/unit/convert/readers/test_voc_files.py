@@ -1,4 +1,4 @@
-"""Which annotations a VOC folder has, and which images these are of."""
+"""The annotations of a VOC folder, and their images."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_two_annotations_of_one_name(voc: Voc) -> None:
 
 
 def test_files_that_come_between_two_conversions(voc: Voc) -> None:
-    """In a notebook: folders are looked at anew each time."""
+    """As in a notebook: each conversion lists the folders again."""
     voc.add("1", [CAT])
     photo = voc.root / "JPEGImages/1.jpg"
     photo.rename(photo.with_suffix(".away"))

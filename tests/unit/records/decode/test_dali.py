@@ -1,4 +1,4 @@
-"""Images verified by DALI's own decoder, and the record behind an error of its."""
+"""Images checked by DALI's decoder, and the search for the record behind one of its errors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_formats_that_count_as_good_decode(tmp_path: Path) -> None:
 
 
 def test_what_a_head_says_of_other_formats_is_what_dali_does() -> None:
-    """A decoder for one image at a time: in a batch DALI would not tell which it refuses."""
+    """A decoder for one image at a time: for a batch DALI would not report which image it refuses."""
     decoder = _Decoder(1)
     for images, taken in ((WHOLE, True), (CUT, False), (REFUSED, False)):
         assert {name: decoder.fault([data]) is None for name, data in images.items()} == dict.fromkeys(images, taken)

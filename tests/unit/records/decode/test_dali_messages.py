@@ -1,4 +1,4 @@
-"""DALI's messages as it words them, the real ones included."""
+"""DALI's messages, including real ones."""
 
 from __future__ import annotations
 

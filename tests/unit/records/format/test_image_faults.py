@@ -1,4 +1,4 @@
-"""Images that are no JPEGs, whole and cut, as check judges them; `decode/test_dali.py` asks DALI the same."""
+"""Images other than JPEGs, whole and truncated, as check reports them; `decode/test_dali.py` asks DALI the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the head of a JPEG tells about whether DALI will decode it: found before training, and by no decoding."""
+"""Whether DALI will decode a JPEG, decided from its head before training and without decoding."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ HEAD = segment(PHOTO, SOS)[1]
 
 @given(at=st.integers(2, HEAD - 1), value=st.integers(0, 255))
 def test_a_head_that_is_called_clean_is_decoded(at: int, value: int) -> None:
-    """One byte of the head is another: what nothing is found in, DALI decodes."""
+    """One byte of the head is changed: DALI decodes each image without a finding."""
     data = PHOTO[:at] + bytes([value]) + PHOTO[at + 1 :]
     raster = read_raster(data)
     clean = raster is not None and (raster.refused, raster.stray, raster.fault) == (None, 0, None)

@@ -127,7 +127,7 @@ def test_what_has_no_area_cannot_be_learned(boxes: list[list[float]], learnable:
 
 @pytest.mark.parametrize("number", [0, 3, 4.5, -1, np.nan])
 def test_a_label_of_one_number_is_no_image_without_objects(number: float) -> None:
-    """What im2rec writes without --pack-label, and a set for classification: 0.1 trained on it as background."""
+    """As im2rec writes it without --pack-label, or for classification: version 0.1 trained on it as background."""
     assert kinds(record(label=[number])) == [("scalar-label", None)]
 
 

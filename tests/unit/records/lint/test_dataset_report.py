@@ -1,4 +1,4 @@
-"""What a report on shards demands, says and lists."""
+"""The requirements, numbers and lists of a report on shards."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ PLAIN = [2, 6, 0, 0.1, 0.2, 0.5, 0.6, 0]
 def test_a_set_without_an_aim_is_told_of_and_refused(
     write: Write, labels: list[list[float]], objects: int, difficult: int, kind: str | None
 ) -> None:
-    """`check` says what a training, or its scoring, will refuse."""
+    """`check` reports what training or scoring will refuse."""
     report = inspect_shards(write([record(label=label) for label in labels]))
     assert (report.objects, report.difficult) == (objects, difficult)
     aims = {"nothing-to-learn", "nothing-to-count"} & {found.kind for found in report.findings}

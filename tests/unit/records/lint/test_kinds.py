@@ -1,4 +1,4 @@
-"""What a kind says of itself is what the repairs and the checks do."""
+"""Repairs and checks do what the definition of a kind says."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_repair_does_what_the_kind_says(kind: str, write: Write, tmp_path: Pat
 
 
 def test_a_check_may_look_at_boxes_inside_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nearly all records have no others, and pass by those checks that cannot find anything in them."""
+    """Nearly all records have no other boxes, and skip the checks that cannot find anything in them."""
     narrow = BoxCheck(Kind("warning", "narrow", "none"), lambda boxes, _: boxes[:, 2] - boxes[:, 0] < 0.01, inside=True)
     monkeypatch.setitem(KINDS, "narrow", narrow.kind)
     monkeypatch.setattr(content, "CHECKS_INSIDE", {"narrow": narrow})

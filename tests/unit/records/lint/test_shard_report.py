@@ -1,4 +1,4 @@
-"""What is known of a shard is kept, and believed for as long as the shard is the same."""
+"""Reports on shards are cached, and used as long as the shard is the same."""
 
 from __future__ import annotations
 

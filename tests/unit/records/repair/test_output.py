@@ -1,4 +1,4 @@
-"""Where both repairs write: never over something, and nothing by halves."""
+"""The output of both repairs: no file is overwritten, and none is left partial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check --fix`: a clean copy of all that can be mended."""
+"""`check --fix`: a clean copy of all that can be repaired."""
 
 from __future__ import annotations
 
