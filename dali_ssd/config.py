@@ -164,8 +164,14 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "prefetch", "initial_fill")
-        if self.num_threads != "auto" and not (is_whole(self.num_threads) and int(self.num_threads) > 0):
-            faults.append(f"num_threads must be auto or greater than 0, not {self.num_threads!r}")
+        if self.num_threads != "auto" and not (is_whole(self.num_threads) and 0 < int(self.num_threads) <= 1024):
+            faults.append(f"num_threads must be auto or within 1..1024, not {self.num_threads!r}")
+        most = {"batch_size": 65536, "prefetch": 64}  # far beyond, DALI would end the process
+        faults += [
+            f"{name} must be at most {limit}, not {getattr(self, name)!r}"
+            for name, limit in most.items()
+            if getattr(self, name) > limit
+        ]
         if not 0 <= self.seed <= 2**62:  # DALI takes 64 bits, and draws a seed of its own for a negative one
             faults.append(f"seed must be within 0..2^62, not {self.seed!r}")
         raise_all(self, faults)

@@ -80,15 +80,15 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        faults = check_positive(
-            self, "global_batch_size", "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep"
-        )
+        faults = check_positive(self, "epochs", "lr", "lr_decay", "val_interval", "checkpoint_keep")
         faults += check_not_negative(
             self,
             "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval",
             "checkpoint_every", "seed",
         )  # fmt: skip
         faults += check_random_seed(self.seed)
+        if not self.global_batch_size > 0:  # by the option's name
+            faults.append(f"batch_size must be greater than 0, not {self.global_batch_size!r}")
         if not self.lr < float("inf"):
             faults.append(f"lr must be finite, not {self.lr!r}")
         if self.start_epoch >= max(self.epochs, 1):

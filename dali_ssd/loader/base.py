@@ -80,8 +80,8 @@ class Loader:
             )
         self.pipeline = pipeline
         self.batch_size = pipeline.batch_size
-        self._device_batch_size = pipeline.batch_size // len(self._devices)
-        cores = available_cores() if pipeline.num_threads == "auto" else pipeline.num_threads
+        self._device_batch_size = int(pipeline.batch_size) // len(self._devices)
+        cores = available_cores() if pipeline.num_threads == "auto" else int(pipeline.num_threads)
         self._threads = max(1, cores // len(self._devices))
         self._pid = os.getpid()
         self._pipelines: list[Any] = []

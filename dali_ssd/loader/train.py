@@ -164,8 +164,8 @@ class TrainLoader(Loader):
             batch_size=self._run_batch_size,
             num_threads=self._threads,
             device_id=self._device_id(self._devices[device]),
-            seed=self.pipeline.seed + part,
-            prefetch_queue_depth=self.pipeline.prefetch,
+            seed=int(self.pipeline.seed) + part,
+            prefetch_queue_depth=int(self.pipeline.prefetch),
             enable_checkpointing=True,
             checkpoint=None if checkpoint is None else base64.b64decode(checkpoint),
         )
@@ -213,7 +213,7 @@ class TrainLoader(Loader):
             "epoch": self.epoch,
             "batch": self._batch,
             "turn": self._turn,
-            "lanes": [group.state() for group in self._groups],
+            "groups": [group.state() for group in self._groups],
             "identity": self._identity(),
         }
 
@@ -228,7 +228,7 @@ class TrainLoader(Loader):
         ]
         if differ:
             raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
-        self._build(state["lanes"])
+        self._build(state["groups"])
         self.epoch, self._turn = state["epoch"], state["turn"]
         self._batch = self._resume_at = state["batch"]
 

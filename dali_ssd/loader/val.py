@@ -70,7 +70,7 @@ class ValLoader(Loader):
                 batch_size=self._device_batch_size,
                 num_threads=self._threads,
                 device_id=self._device_id(ctx),
-                prefetch_queue_depth=self.pipeline.prefetch,
+                prefetch_queue_depth=int(self.pipeline.prefetch),
             )
             for number, ctx in enumerate(self._devices)
         ]

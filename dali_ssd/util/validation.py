@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import is_dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from dali_ssd.errors import ConfigError
 
@@ -34,6 +34,9 @@ _NUMBERS: dict[Any, tuple[type, str]] = {
 }
 
 
+_TUPLES: dict[Any, str] = {int: "whole numbers", float: "numbers", str: "names"}
+
+
 def is_whole(value: object) -> bool:
     """Return whether a value is a whole number of Python or NumPy; a bool is not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
@@ -46,9 +49,9 @@ def check_types(config: object) -> None:
     """
     faults = []
     for name, hint in get_type_hints(type(config)).items():
-        kind, what = _expected(hint)
         value = getattr(config, name)
-        if not isinstance(value, kind) or (hint is not bool and what and isinstance(value, bool)):
+        what = _tuple_fault(hint, value) if get_origin(hint) is tuple else _fault(hint, value)
+        if what:
             faults.append(f"{name} must be {what}, not {value!r}")
     raise_all(config, faults)
 
@@ -99,8 +102,21 @@ def check_random_seed(seed: int) -> list[str]:
     return [] if seed < 2**32 else [f"seed must be below 2^32, not {seed!r}"]
 
 
-def _expected(hint: Any) -> tuple[type, str]:
-    """Return the class of a field's values and its name in words; object if it is checked elsewhere."""
+def _fault(hint: Any, value: object) -> str:
+    """Return what a value should be if it is not; empty for what is checked elsewhere."""
     if isinstance(hint, type) and is_dataclass(hint):
-        return hint, f"of the class {hint.__name__}"
-    return _NUMBERS.get(hint, (object, ""))
+        return "" if isinstance(value, hint) else f"of the class {hint.__name__}"
+    kind, what = _NUMBERS.get(hint, (object, ""))
+    odd = hint is not bool and isinstance(value, bool)
+    return what if not isinstance(value, kind) or odd else ""
+
+
+def _tuple_fault(hint: Any, value: Any) -> str:
+    """Return what a tuple should be if its length or an item is wrong; a list will do."""
+    kinds = get_args(hint)
+    several = kinds[-1] is Ellipsis
+    sequence = isinstance(value, (tuple, list))
+    if sequence and (several or len(value) == len(kinds)) and not any(_fault(kinds[0], item) for item in value):
+        return ""
+    kind = _TUPLES.get(kinds[0], "values")
+    return kind if several else f"{len(kinds)} {kind}"

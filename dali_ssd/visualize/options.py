@@ -38,4 +38,6 @@ class ShowConfig:
         faults = check_positive(self, "images", "columns") + check_not_negative(self, "seed")
         if self.images > 1000:
             faults.append(f"images must be at most 1000, not {self.images!r}")
+        if self.input != InputConfig() and not self.augmented:
+            faults.append("recipe and data_shape are for augmented images; give --augmented as well")
         raise_all(self, faults)

@@ -41,6 +41,10 @@ def option(**options: Any) -> Case:
     return lambda folder, _: loader(folder, **options)
 
 
+def missing_gpu(folder: Path, _: pytest.MonkeyPatch) -> object:
+    return loader(folder, framework="mxnet", ctx=pytest.importorskip("mxnet").gpu(99))
+
+
 def odd_recipe(_: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr("pipelines.ssd300.image", 300)
     return find_recipe()
@@ -142,6 +146,7 @@ CASES: dict[str, Case] = {
     ),
     "training pipeline cannot be read": lambda *_: loader_of_code("def train(): ..."),
     "needs GPUs in ctx": option(device="gpu"),
+    "ctx has {context}, and MXNet finds": missing_gpu,
     "{path}: there is no folder {folder}": option(bad_list="no/such/folder/list.txt"),
     "world_size must be": option(world_size=0),
     "{name} must be a {kind}, not {value}": option(records={"on_bad": "skip"}),

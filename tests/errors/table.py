@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 DOCUMENT = ROOT / "docs" / "errors.md"
 ERRORS = {*errors.__all__, "FrameError"} - {"RecordLocation"}
 NOT_SEEN = {"{}", "its parts lead to no end"}
-"""Templates of messages that users never see: one passes on another error's, one is caught by `salvage`."""
+"""Templates of messages that users never see: one passes on another error's, one is caught by `recover`."""
 
 
 def rows(heading: str | None = None) -> list[list[str]]:

@@ -62,18 +62,18 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "data_shape": [15, 4097, 0, -300],
         "dtype": ["float64", "half"],
         "layout": ["CHW", "nchw"],
-        "std": [(0.2, 0, 0.2), (-1, 1, 1), (NAN, 1, 1)],
+        "std": [(0.2, 0, 0.2), (-1, 1, 1), (NAN, 1, 1), (0.2, 0.2), (0.2,), "abc", ("a", 1, 1)],
     },
     TargetConfig: {
         "targets": ["encoder", ""],
         "iou_threshold": [0, 1.01, -0.5, NAN],
-        "stds": [(0.1, 0.1, 0, 0.2), (NAN, 1, 1, 1)],
+        "stds": [(0.1, 0.1, 0, 0.2), (NAN, 1, 1, 1), (0.1, 0.1, 0.2), (0.1,)],
     },
     PipelineConfig: {
-        "batch_size": [0, -32],
-        "prefetch": [0],
+        "batch_size": [0, -32, 65537, 10**30],
+        "prefetch": [0, 65],
         "initial_fill": [0, -1],
-        "num_threads": [0, -2],
+        "num_threads": [0, -2, 100000],
     },
     InputConfig: {"data_shape": [-1]},
     RecordsConfig: {
@@ -111,7 +111,7 @@ def test_value_that_cannot_work_is_named_and_echoed(kind: type, name: str, value
     with pytest.raises(ConfigError) as caught:
         build(kind, **{name: value})
     message = str(caught.value)
-    assert message.startswith(f"{kind.__name__}: {name} must ")
+    assert message.startswith(f"{kind.__name__}: {name.removeprefix('global_')} must ")
     assert message.endswith(f"not {value!r}")
     assert "\n" not in message
 
@@ -122,7 +122,7 @@ def test_all_faults_come_at_once(kind: type) -> None:
         build(kind, **{name: values[0] for name, values in BAD[kind].items()})
     message = str(caught.value)
     for name, values in BAD[kind].items():
-        assert f"{name} must " in message
+        assert f"{name.removeprefix('global_')} must " in message
         assert f"not {values[0]!r}" in message
     assert message.count("; ") == len(BAD[kind]) - 1
 
@@ -159,6 +159,19 @@ NUMBERS = [(kind, name) for kind in BAD for name, hint in get_type_hints(kind).i
 def test_what_is_no_number_is_named(kind: type, name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{kind.__name__}: {name} must be a (whole )?number, not "):
         build(kind, **{name: value})
+
+
+@pytest.mark.parametrize("value", [(0.1, 0.2), 0.5, "abc", (0.1, 0.2, None), (0.1, 0.2, True)], ids=repr)
+def test_a_tuple_of_another_length_or_kind_is_named(value: Any) -> None:
+    with pytest.raises(ConfigError, match="RenderConfig: mean must be 3 numbers, not "):
+        RenderConfig(mean=value)
+
+
+def test_a_tuple_of_any_length_has_one_kind() -> None:
+    with pytest.raises(ConfigError, match="crop_min_iou must be numbers, not "):
+        AugmentConfig(crop_min_iou=("a",))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="interpolations must be names, not 'linear'"):
+        AugmentConfig(interpolations="linear")  # type: ignore[arg-type]
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

@@ -20,10 +20,10 @@ ROOMS = {
     "horovod": ("gluon",),
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
-    "pycocotools": ("metrics",),
+    "pycocotools": ("metrics", "gluon/training/run.py", "gluon/scoring.py"),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
-        *("gluon/reporting/curve.py", "visualize/lettering.py"),
+        *("gluon/reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py"),
     ),
 }
 """Packages of the extras, and the parts of `dali_ssd` that may import them."""

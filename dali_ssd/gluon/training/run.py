@@ -33,6 +33,7 @@ from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.util.files import remove_leftovers
+from dali_ssd.util.optional import require
 
 __all__ = ["Setup", "learned_by", "train"]
 
@@ -57,6 +58,9 @@ class Setup:
         if not config.train:
             raise ConfigError("no training shards; give them with --train")
         parse_decay_epochs(config.lr_decay_epoch)  # refused before anything is read
+        require("matplotlib")  # for the curve, after the first epoch
+        if config.val:
+            require("pycocotools")  # for the scores
         recipe = network_recipe(config)
         require_network(config.network, recipe.image.data_shape)
         workers, devices = _workers(config)

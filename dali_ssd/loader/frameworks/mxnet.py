@@ -7,6 +7,7 @@ from typing import Any
 from dali_ssd.errors import ConfigError, MissingDependencyError
 from dali_ssd.loader.frameworks.base import Device
 from dali_ssd.util.optional import require
+from dali_ssd.util.words import counted
 
 __all__ = ["anchors", "array", "devices"]
 
@@ -22,6 +23,9 @@ def devices(ctx: Any) -> list[Device]:
     kinds = {context.device_type if isinstance(context, mx.Context) else None for context in contexts}
     if len(kinds) != 1 or None in kinds:
         raise ConfigError(f"ctx must be an mx.Context, or a list of them of one kind, not {ctx!r}")
+    missing = [context for context in contexts if "gpu" in kinds and context.device_id >= mx.context.num_gpus()]
+    if missing:
+        raise ConfigError(f"ctx has {missing[0]}, and MXNet finds {counted(mx.context.num_gpus(), 'GPU')} here")
     return [Device("gpu" if "gpu" in kinds else "cpu", int(context.device_id), context) for context in contexts]
 
 

@@ -13,7 +13,7 @@ from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.format.index import Index, index_path, read_index
 from dali_ssd.records.format.recordio import Frame, map_shard
 from dali_ssd.records.lint.findings import Finding, finding
-from dali_ssd.records.lint.recover import salvage
+from dali_ssd.records.lint.recover import recover
 
 __all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
 
@@ -64,7 +64,7 @@ def shard_structure(shard: Path) -> Structure:
     """Read framing and index of a shard, with all findings. Raises `DatasetError` if the shard cannot be read."""
     structure = Structure(shard)
     with map_shard(shard) as buffer:
-        for item in salvage(buffer, shard):
+        for item in recover(buffer, shard):
             if isinstance(item, Frame):
                 structure.frames.append(item)
             else:

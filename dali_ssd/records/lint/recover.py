@@ -11,7 +11,7 @@ from dali_ssd.errors import RecordLocation
 from dali_ssd.records.format.recordio import MAGIC, Buffer, Frame, FrameError, frame_at, resync, walk_parts
 from dali_ssd.records.lint.findings import Finding, finding
 
-__all__ = ["salvage"]
+__all__ = ["recover"]
 
 _CHUNK = 1 << 14
 """Words searched at once; few, since a record that contains others is searched again for each of them."""
@@ -19,7 +19,7 @@ _CHUNK = 1 << 14
 _KIND = {"magic": "bad-magic", "flags": "bad-parts", "truncated": "truncated-shard"}
 
 
-def salvage(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
+def recover(buffer: Buffer, shard: Path) -> Iterator[Frame | Finding]:
     """Yield the frames of all whole records in file order, and findings on the bytes between; takes any bytes."""
     chains = _Chains(buffer)
     at = 0

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +8,6 @@ import tyro
 from dali_ssd.config import InputConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig, network_recipe
-from dali_ssd.visualize.options import ShowConfig
-from tests.support.shards import write_random
 
 
 def test_gluoncvs_command_line_is_understood() -> None:
@@ -51,26 +45,12 @@ def test_defaults_are_gluoncvs() -> None:
     [
         (TrainConfig, {"epochs": 0, "lr": -1.0, "wd": -1.0}, "epochs .* not 0; lr .* not -1.0; wd .* not -1.0"),
         (EvalConfig, {"params": "x", "val": (), "batch_size": 0}, "batch_size must be greater than 0, not 0"),
-        (ShowConfig, {"shards": (), "images": 0, "seed": -1}, "images .* not 0; seed must not be negative, not -1"),
         (DemoConfig, {"epochs": 0, "num_workers": -2}, "epochs .* not 0; num_workers must not be negative, not -2"),
     ],
 )
 def test_all_faults_are_told_at_once(make: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{make.__name__}: {message}$"):
         make(**options)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"seed": -1}, "seed must not be negative, not -1"), ({"images": 1001}, "at most 1000")],
-)
-def test_show_refuses_what_no_picture_can_be(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        ShowConfig(("a.rec",), augmented=True, **options)
-
-
-def test_show_takes_the_most_images() -> None:
-    assert ShowConfig(("a.rec",), images=1000).images == 1000
 
 
 @pytest.mark.parametrize(
@@ -86,15 +66,3 @@ def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, An
 def test_a_recipe_that_no_network_takes_is_refused() -> None:
     with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
         network_recipe(TrainConfig(input=InputConfig("tests.support.recipe:OWN")))
-
-
-def test_stored_pictures_need_no_dali(tmp_path: Path) -> None:
-    (shard,) = write_random(tmp_path, 2)
-    code = "import sys; sys.modules['nvidia'] = None; from dali_ssd.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    show = [sys.executable, "-c", code, "show", str(shard), "--out", str(tmp_path / "a.png")]
-    done = subprocess.run(show, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    train = [sys.executable, "-c", code, "train", "--train", str(shard)]
-    for command in ([*show, "--augmented"], *([train] if find_spec("mxnet") else [])):  # it asks for MXNet first
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 2 and "NVIDIA DALI is not installed; run: pip install" in done.stderr, done.stderr

@@ -71,9 +71,9 @@ def test_wrong_options_are_named_before_any_shard_is_opened(make: Any, options: 
     ],
     ids=str,
 )
-def test_wrong_options_of_training_are_named(shards: str, options: dict[str, Any], message: str) -> None:
+def test_wrong_options_of_training_are_named_before_any_shard_is_opened(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        train(shards, **options)
+        train("no/such.rec", **options)
 
 
 @pytest.mark.parametrize("make", [train, val])

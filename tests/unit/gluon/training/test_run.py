@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("mxnet")
 
-from dali_ssd.errors import DatasetError
+from dali_ssd.errors import DatasetError, MissingDependencyError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training import run as module
 from dali_ssd.gluon.training.distributed import OneWorker
@@ -32,3 +34,13 @@ def test_a_loader_that_cannot_score_is_closed(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DatasetError, match="nothing counts"):
         setup.val_loader()
     assert closed == [True]
+
+
+@pytest.mark.parametrize(("library", "options"), [("matplotlib", {}), ("pycocotools", {"val": ("no/such.rec",)})])
+def test_what_a_later_epoch_needs_is_asked_for_first(
+    library: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would be saved of an epoch that ends so."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingDependencyError, match=f"(?i){library} is not installed; run: pip install"):
+        module.Setup.from_config(TrainConfig(train=("no/such.rec",), **options))

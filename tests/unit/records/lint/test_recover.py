@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dali_ssd.records.format.recordio import MAGIC, Frame, frame, join
 from dali_ssd.records.lint.findings import Finding
-from dali_ssd.records.lint.recover import salvage
+from dali_ssd.records.lint.recover import recover
 
 SHARD = Path("a.rec")
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -24,7 +24,7 @@ def part(flag: int, payload: bytes = b"", length: int | None = None) -> bytes:
 
 
 def look(shard: bytes) -> tuple[list[bytes], list[tuple[str, int | None]]]:
-    items = list(salvage(shard, SHARD))
+    items = list(recover(shard, SHARD))
     records = [join(shard, item) for item in items if isinstance(item, Frame)]
     return records, [(item.kind, item.place.offset) for item in items if isinstance(item, Finding)]
 
@@ -101,7 +101,7 @@ def test_any_damage_is_explained_and_ends(damages: list[tuple[int, str]], garbag
             shard = shard[:at] + garbage + shard[at:]
         else:
             shard = shard[:at] + shard[at // 2 :]
-    items = list(salvage(shard, SHARD))
+    items = list(recover(shard, SHARD))
     ends = 0
     for item in items:
         offset = item.offset if isinstance(item, Frame) else item.place.offset
