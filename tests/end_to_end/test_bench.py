@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from dali_ssd.bench.measuring.gpu import gpu_names
 from dali_ssd.bench.measuring.resources import process_tree
 from dali_ssd.bench.results.steps import STEPS
+from dali_ssd.bench.work import HOST_STEPS
 from dali_ssd.synthetic import SHAPES, write_shapes
 
 COMMAND = [sys.executable, "-m", "dali_ssd", "bench"]
@@ -60,12 +62,19 @@ def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_p
         assert outcome["startup_s"] > 0
 
 
-def test_the_steps_of_the_pipeline(shards: Path, tmp_path: Path) -> None:
-    done = bench(shards, "--steps", "--json", tmp_path / "steps.json")
+@pytest.mark.parametrize(
+    ("device", "steps"),
+    [("cpu", [step for step in STEPS if step != "place"]), ("gpu", list(HOST_STEPS))],
+)
+def test_the_steps_of_the_pipeline(device: str, steps: list[str], shards: Path, tmp_path: Path) -> None:
+    """Without a GPU, those of one are what the host does."""
+    if device == "gpu" and gpu_names():
+        pytest.skip("a GPU is here, and all steps would be measured")
+    done = bench(shards, "--steps", "--device", device, "--json", tmp_path / "steps.json")
     assert done.returncode == 0, done.stderr
     runs = runs_of(tmp_path / "steps.json")
-    assert list(runs) == list(STEPS)
-    assert [outcome["error"] for outcome in runs.values()] == [""] * len(STEPS)
+    assert list(runs) == steps
+    assert [outcome["error"] for outcome in runs.values()] == [""] * len(steps)
 
 
 def test_training_from_shards_and_from_a_constant_batch(shards: Path, tmp_path: Path) -> None:
