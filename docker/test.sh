@@ -114,8 +114,8 @@ ends() { # ends SIGN COMMAND...: once log or processes of the container show SIG
     [ "$code" -eq 130 ] && [ $((SECONDS - started)) -le 10 ] && ! grep -q Traceback <<<"$log"
 }
 starts() { docker run -d --name "$container" --network=none --user "$me" -v "$work/out:/out" "$image" "$@"; }
-interrupted_bench() { starts bench --draw 16 --contenders synthetic --seconds 600 && ends bench.child docker kill -s INT; }
-stopped_bench() { starts bench --draw 16 --contenders synthetic --seconds 600 && ends bench.child docker stop -t 20; }
+interrupted_bench() { starts bench --draw 16 --contenders synthetic --seconds 600 && ends measuring.child docker kill -s INT; }
+stopped_bench() { starts bench --draw 16 --contenders synthetic --seconds 600 && ends measuring.child docker stop -t 20; }
 interrupted_training() {
     starts demo --out /out/interrupted --train-images 64 --val-images 8 --batch-size 8 --epochs 500 &&
         ends 'Epoch 1. Training cost' docker kill -s INT && ls "$work"/out/interrupted/*.ckpt
