@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from dali_ssd.util.validation import (
+    check_at_most,
     check_choices,
     check_not_negative,
     check_positive,
@@ -166,12 +167,7 @@ class PipelineConfig:
         faults = check_positive(self, "batch_size", "prefetch", "initial_fill")
         if self.num_threads != "auto" and not (is_whole(self.num_threads) and 0 < int(self.num_threads) <= 1024):
             faults.append(f"num_threads must be auto or within 1..1024, not {self.num_threads!r}")
-        most = {"batch_size": 65536, "prefetch": 64}  # far beyond, DALI would end the process
-        faults += [
-            f"{name} must be at most {limit}, not {getattr(self, name)!r}"
-            for name, limit in most.items()
-            if getattr(self, name) > limit
-        ]
+        faults += check_at_most(self, batch_size=65536, prefetch=64)  # far beyond, DALI would end the process
         if not 0 <= self.seed <= 2**62:  # DALI takes 64 bits, and draws a seed of its own for a negative one
             faults.append(f"seed must be within 0..2^62, not {self.seed!r}")
         raise_all(self, faults)

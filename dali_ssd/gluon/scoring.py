@@ -19,10 +19,9 @@ from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.run import learned_by
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
-from dali_ssd.metrics.scores import Scores
+from dali_ssd.metrics.scores import Scores, require_metrics
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names
-from dali_ssd.util.optional import require
 from dali_ssd.util.progress import track
 from dali_ssd.visualize.grid import Tile
 from dali_ssd.visualize.tiles import detection_tiles
@@ -45,7 +44,7 @@ def score_file(config: EvalConfig) -> Scoring:
     """
     if not config.val:
         raise ConfigError("no shards to score on; give them with --val")
-    require("pycocotools")  # said before minutes of detection rather than after
+    require_metrics()
     recipe = network_recipe(config)
     size = recipe.image.data_shape
     shards = expand_paths(config.val)

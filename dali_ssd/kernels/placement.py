@@ -38,17 +38,14 @@ def place_region(visible, low, high, top, left, color, plan, region, size):  # t
     """
     shown = True
     for axis in range(2):
-        begin, end = plan[WINDOW + 1 - axis], plan[WINDOW + 3 - axis]
-        scale = np.float32(size) / (end - begin)
-        edge, length = np.float32(region[axis]), np.float32(region[2 + axis])
+        begin, end, scale, edge = _along(plan, region, size, axis)
+        length = np.float32(region[2 + axis])
         first = math.ceil((edge - begin) * scale - np.float32(_CENTER))
         last = math.floor((edge + length - begin) * scale + np.float32(_CENTER))
         shown = shown and first < last and begin < edge + length and edge < end
         visible[axis], low[axis] = last, first
     for axis in range(2):
-        begin, end = plan[WINDOW + 1 - axis], plan[WINDOW + 3 - axis]
-        scale = np.float32(size) / (end - begin)
-        edge = np.float32(region[axis])
+        begin, _, scale, edge = _along(plan, region, size, axis)
         # A region that is not shown becomes one pixel, which the color matrix of 0 then turns into 0.
         first = min(max(low[axis], np.float32(0)), np.float32(size - 1))
         last = max(visible[axis] if shown else np.float32(0), first + np.float32(1))
@@ -68,3 +65,10 @@ def name_choices(kind, mirrored, is_area, plan):  # type: ignore[no-untyped-def]
     kind[0] = DALI_FILTERS[int(plan[FILTER])]
     mirrored[0] = int(plan[MIRROR])
     is_area[0] = int(plan[FILTER]) == _AREA
+
+
+@kernel_function
+def _along(plan, region, size, axis):  # type: ignore[no-untyped-def]
+    """Return, along y (0) or x (1): the window's begin and end, network pixels per source pixel, the region's begin."""
+    begin, end = plan[WINDOW + 1 - axis], plan[WINDOW + 3 - axis]
+    return begin, end, np.float32(size) / (end - begin), np.float32(region[axis])

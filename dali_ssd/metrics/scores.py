@@ -22,9 +22,10 @@ from dali_ssd.errors import DatasetError
 from dali_ssd.metrics.coco import coco_scores
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.voc import voc07_scores
+from dali_ssd.util.optional import require
 from dali_ssd.util.words import counted
 
-__all__ = ["METRICS", "Metric", "Scores", "Truth", "check_ids", "score"]
+__all__ = ["METRICS", "Metric", "Scores", "Truth", "check_ids", "require_metrics", "score"]
 
 
 class Metric(NamedTuple):
@@ -37,10 +38,12 @@ class Metric(NamedTuple):
     """
     why_nan: str
     """The reason for a number that is NaN."""
+    needs: str = ""
+    """The optional library that it needs; empty if none."""
 
 
 METRICS: dict[str, Metric] = {
-    "COCO": Metric(coco_scores, "no objects of that size"),
+    "COCO": Metric(coco_scores, "no objects of that size", needs="pycocotools"),
 }
 """Every metric besides VOC07's, by the title of its table. `eval` prints all and writes them to its JSON file, and a
 training run logs the first number of each."""
@@ -141,6 +144,13 @@ def score(
     mean_ap = float(np.mean(known)) if known else math.nan
     tables = {title: METRICS[title].score(images, len(classes)) for title in metrics}
     return Scores(len(images), tuple(classes), ap, mean_ap, tables, _truth(images, len(classes), data_shape))
+
+
+def require_metrics() -> None:
+    """Raise MissingDependencyError if a library of `METRICS` is missing: before minutes of detection, not after."""
+    for metric in METRICS.values():
+        if metric.needs:
+            require(metric.needs)
 
 
 def check_ids(image: Detections, classes: int) -> None:

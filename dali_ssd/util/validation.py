@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from dali_ssd.errors import ConfigError
 
 __all__ = [
+    "check_at_most",
     "check_choices",
     "check_not_negative",
     "check_positive",
@@ -61,6 +62,16 @@ def check_range(name: str, value: tuple[float, float], low: float, high: float) 
     if len(value) == 2 and low <= value[0] <= value[1] <= high:
         return []
     return [f"{name} must be (low, high) within {low:g}..{high:g}, not {value!r}"]
+
+
+def check_at_most(config: object, **limits: int) -> list[str]:
+    """Return the faults of attributes that are above their limits."""
+    values = {name: getattr(config, name) for name in limits}
+    return [
+        f"{name} must be at most {limits[name]}, not {value!r}"
+        for name, value in values.items()
+        if value > limits[name]
+    ]
 
 
 def check_choices(config: object, *names: str) -> list[str]:

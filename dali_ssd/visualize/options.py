@@ -9,7 +9,7 @@ from tyro.conf import OmitArgPrefixes
 
 from dali_ssd.config import InputConfig, PipelineConfig
 from dali_ssd.records.options import ClassNames
-from dali_ssd.util.validation import check_not_negative, check_positive, check_types, raise_all
+from dali_ssd.util.validation import check_at_most, check_not_negative, check_positive, check_types, raise_all
 
 __all__ = ["ShowConfig"]
 
@@ -36,8 +36,7 @@ class ShowConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "images", "columns") + check_not_negative(self, "seed")
-        if self.images > 1000:
-            faults.append(f"images must be at most 1000, not {self.images!r}")
+        faults += check_at_most(self, images=1000)
         if self.input != InputConfig() and not self.augmented:
             faults.append("recipe and data_shape are for augmented images; give --augmented as well")
         raise_all(self, faults)

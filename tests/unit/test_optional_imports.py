@@ -20,7 +20,7 @@ ROOMS = {
     "horovod": ("gluon",),
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
-    "pycocotools": ("metrics", "gluon/training/run.py", "gluon/scoring.py"),
+    "pycocotools": ("metrics",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
         *("gluon/reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py"),

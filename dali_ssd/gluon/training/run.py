@@ -30,6 +30,7 @@ from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.gluon.training.trainer import FitResult, Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.metrics.scores import require_metrics
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.util.files import remove_leftovers
@@ -60,7 +61,7 @@ class Setup:
         parse_decay_epochs(config.lr_decay_epoch)  # refused before anything is read
         require("matplotlib")  # for the curve, after the first epoch
         if config.val:
-            require("pycocotools")  # for the scores
+            require_metrics()
         recipe = network_recipe(config)
         require_network(config.network, recipe.image.data_shape)
         workers, devices = _workers(config)
