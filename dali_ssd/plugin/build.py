@@ -47,7 +47,7 @@ def build_plugin(config: BuildPluginConfig | None = None, sources: Sources | Non
         return there
     require_host_compiler()
     toolkit = find_toolkit(dali.cuda_major)
-    architectures = choose(wanted, toolkit.known())
+    architectures = choose(wanted, toolkit.known)
     with _place() as folder:
         there = None if config.rebuild else find_plugin(wanted, sources)  # another process may have built it meanwhile
         if there is not None:

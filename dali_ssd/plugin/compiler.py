@@ -20,7 +20,8 @@ __all__ = ["Compiler"]
 
 _POLL = 0.1
 """Seconds between two looks at the compilers."""
-_LAST_LINES = 12
+_LAST_LINES, _LONGEST_LINE = 12, 200
+"""As much of what a compiler says is part of the error."""
 _COMMAND = "#$ "
 """How nvcc with -v begins the lines that tell what it starts."""
 _FRONT_END = "cicc"
@@ -85,10 +86,10 @@ class Compiler:
 
     def _tell(self, code: int, output: Path) -> None:
         said = output.read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in said.splitlines()[1:] if line.strip() and not line.startswith(_COMMAND)]
+        lines = [line for line in said.splitlines()[1:] if line.strip(" ^~|") and not line.startswith(_COMMAND)]
         with atomic_open(self._log, "w") as file:
             file.write(said)
-        last = "".join(f"\n  {line}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
+        last = "".join(f"\n  {line[:_LONGEST_LINE]}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
         raise PluginError(
             f"the plugin cannot be built: {self._toolkit} ended with code {code}; all that it said is in {self._log}, "
             f"and this was the last of it:{last}"
