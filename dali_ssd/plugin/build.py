@@ -108,12 +108,9 @@ def _place() -> Iterator[Path]:
             yield folder
     except PluginError:
         raise
-    except DaliSsdError as error:
-        raise PluginError(f"the plugin has no place: {error}") from error
-    except OSError as error:
-        raise PluginError(
-            f"the plugin has no place: {error}; set DALI_SSD_CACHE to a folder you can write to"
-        ) from error
+    except (DaliSsdError, OSError) as error:
+        advice = "; set DALI_SSD_CACHE to a folder you can write to" if isinstance(error, OSError) else ""
+        raise PluginError(f"the plugin has no place: {error}{advice}") from error
 
 
 def _say_that_it_waits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -64,21 +65,24 @@ class Compiler:
         try:
             for run, output in zip(runs, outputs, strict=True):
                 started.append(self._start([*command, *run], output))
-            while any(process.poll() is None for process in started) and not any(map(_failed, started)):
+            while True:
+                running = any(process.poll() is None for process in started)
+                failed = next((number for number, process in enumerate(started) if process.poll()), None)
+                if failed is not None or not running:
+                    break
                 time.sleep(_POLL)
                 progress.advance(before + sum(map(_front_ends, outputs)) - progress.done)
         finally:
             for process in started:
                 _end(process)
-        for process, output in zip(started, outputs, strict=True):
-            if _failed(process):
-                self._tell(process.returncode, output)
+        if failed is not None:
+            self._tell(started[failed].returncode, outputs[failed])
 
     def _start(self, command: list[str], output: Path) -> subprocess.Popen[bytes]:
         # A group of its own, so that it ends with all that it has started, and temporary files in the folder that goes.
         environment = os.environ | {"TMPDIR": str(self._work)}
         with open(output, "wb") as file:
-            file.write(f"{' '.join(command)}\n".encode())
+            file.write(f"{shlex.join(command)}\n".encode())
             file.flush()
             return subprocess.Popen(
                 command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
@@ -94,10 +98,6 @@ class Compiler:
             f"the plugin cannot be built: {self._toolkit} ended with code {code}; all that it said is in {self._log}, "
             f"and this was the last of it:{last}"
         )
-
-
-def _failed(process: subprocess.Popen[bytes]) -> bool:
-    return process.poll() not in (None, 0)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

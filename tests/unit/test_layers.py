@@ -32,6 +32,7 @@ ORDER = (
     "kernels.augment kernels.jpeg",
     "kernels.plan",
     "kernels.render kernels.placement kernels.targets",
+    "plugin",
     "graph",
     "pipelines",
     "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.recipes",

@@ -193,7 +193,7 @@ def test_a_compiler_that_says_nothing(tmp_path: Path, cache: Path, monkeypatch: 
 
 
 def test_one_that_fails_ends_the_others(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = ('case "$*" in *first.cu*) echo no space; exit 1;; esac', "sleep 300")
+    lines = ('case "$*" in *more0.cu*) echo no space; exit 1;; esac', "sleep 300")
     failing(monkeypatch, tmp_path / "bin", *lines)
     begun = time.monotonic()
     with pytest.raises(PluginError, match=r"code 1; .*\n  no space$"):

@@ -15,6 +15,7 @@ from dali_ssd.plugin.build import build_plugin
 from dali_ssd.plugin.load import load_plugin, plugin_loaded, prepare_plugin
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.plugin.sources import Sources, dali_here
+from dali_ssd.util.optional import require
 from tests.support.plugin import SCALE, clean_path, operator, quick, script, toolkit_for
 from tests.support.processes import in_processes
 
@@ -40,7 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sources, Path]:
 def run_operator(sources: Sources) -> tuple[bool, Path, Path, bool, list[float]]:
     before = plugin_loaded(sources)
     path, again = prepare_plugin(sources), prepare_plugin(sources)
-    from nvidia.dali import fn, pipeline_def
+    fn, pipeline_def = require("nvidia.dali.fn"), require("nvidia.dali").pipeline_def  # it is in no stub of DALI's
 
     @pipeline_def(batch_size=2, num_threads=1, device_id=None, enable_checkpointing=True)
     def scaled() -> Any:
