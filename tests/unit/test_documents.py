@@ -23,6 +23,7 @@ from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
+from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.util.optional import require
 from tests.support.paths import ROOT, pyproject
 
@@ -65,7 +66,10 @@ def on_command_line(config: type[Any]) -> dict[str, str]:
 
 def options_in_readme(heading: str) -> dict[str, str]:
     """Names and defaults from the table below a heading."""
-    section = read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0]
+    return options_in(read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0])
+
+
+def options_in(section: str) -> dict[str, str]:
     rows = re.findall(r"^\| (?:\+ )?`(?:--)?([a-z_-]+)`(?: `-j`)? \| (.*?) ?\| ", section, re.MULTILINE)
     return {name.replace("-", "_"): default for name, default in rows}
 
@@ -90,6 +94,10 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
     options |= {name: "None" for name in TrainOptions.__annotations__}  # the recipe's
     options |= {one.name: as_written(one.default) for kind in (PipelineConfig, RecordsConfig) for one in fields(kind)}
     assert options_in_readme("TrainLoader") == options
+
+
+def test_page_of_the_plugin_has_every_option_with_its_default() -> None:
+    assert options_in(read(ROOT / "docs" / "plugin.md")) == on_command_line(BuildPluginConfig)
 
 
 def test_readme_has_every_environment_variable() -> None:
