@@ -14,8 +14,8 @@ from dali_ssd.errors import DaliSsdError, DatasetError, PluginError
 from dali_ssd.plugin.architectures import Architectures, Wanted, choose
 from dali_ssd.plugin.compiler import Compiler
 from dali_ssd.plugin.options import BuildPluginConfig
-from dali_ssd.plugin.sources import Sources, dali_here, own_sources
-from dali_ssd.plugin.toolkit import find_toolkit, require_host_compiler
+from dali_ssd.plugin.sources import Dali, Sources, dali_here, own_sources
+from dali_ssd.plugin.toolkit import Toolkit, find_toolkit, require_host_compiler
 from dali_ssd.util.files import atomic_path, cache_folder, caching, locked, remove_leftovers, temporary_name
 from dali_ssd.util.progress import Progress
 
@@ -49,23 +49,9 @@ def build_plugin(config: BuildPluginConfig | None = None, sources: Sources | Non
     toolkit = find_toolkit(dali.cuda_major)
     architectures = choose(wanted, toolkit.known)
     with _place() as folder:
-        there = None if config.rebuild else find_plugin(wanted, sources)  # another process may have built it meanwhile
-        if there is not None:
-            return there
-        begun = time.monotonic()
-        path = folder / f"{sources.key(dali)}-{architectures.tag}.so"
-        work = temporary_name(folder / "build")
-        work.mkdir()
-        try:
-            compiler = Compiler(toolkit, dali, sources, work, path.with_suffix(".log"))
-            with Progress("building the DALI plugin", compiler.steps(architectures)) as progress:
-                progress.log(f"building the DALI plugin for {architectures} with {toolkit}, once")
-                with atomic_path(path) as library:
-                    compiler.build(architectures, library, progress)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        path.with_suffix(".log").unlink(missing_ok=True)  # of an attempt that failed
-        return BuiltPlugin(path, architectures, time.monotonic() - begun)
+        # Another process may have built it while this one waited.
+        there = None if config.rebuild else find_plugin(wanted, sources)
+        return there or _build(folder, toolkit, dali, sources, architectures)
 
 
 def find_plugin(wanted: Wanted, sources: Sources) -> BuiltPlugin | None:
@@ -95,6 +81,24 @@ def _plugins(folder: Path, key: str) -> Iterator[BuiltPlugin]:
         architectures = Architectures.from_tag(path.stem.removeprefix(f"{key}-"))
         if architectures is not None:
             yield BuiltPlugin(path, architectures)
+
+
+def _build(folder: Path, toolkit: Toolkit, dali: Dali, sources: Sources, architectures: Architectures) -> BuiltPlugin:
+    begun = time.monotonic()
+    path = folder / f"{sources.key(dali)}-{architectures.tag}.so"
+    log = path.with_suffix(".log")
+    work = temporary_name(folder / "build")
+    work.mkdir()
+    try:
+        compiler = Compiler(toolkit, dali, sources, work, log)
+        with Progress("building the DALI plugin", compiler.steps(architectures)) as progress:
+            progress.log(f"building the DALI plugin for {architectures} with {toolkit}, once")
+            with atomic_path(path) as library:
+                compiler.build(architectures, library, progress)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    log.unlink(missing_ok=True)  # of an attempt that failed
+    return BuiltPlugin(path, architectures, time.monotonic() - begun)
 
 
 @contextmanager
