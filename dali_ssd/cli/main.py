@@ -44,6 +44,9 @@ COMMANDS = {
     "eval": Command("dali_ssd.cli.eval", "score trained parameters: VOC07 mAP and COCO AP"),
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
+    "build-plugin": Command(
+        "dali_ssd.cli.build_plugin", "build the DALI plugin, which renders and makes targets on a GPU"
+    ),
     "index": Command("dali_ssd.cli.index", "rebuild the .idx of a shard"),
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
     "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as seen in training"),
