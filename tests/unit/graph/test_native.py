@@ -46,9 +46,8 @@ def test_training(shard: ReaderSlice, layout: Layout, dtype: Dtype) -> None:
         ours, theirs = ([*pipeline.run()] for pipeline in pipelines)
         assert ours[0].layout() == theirs[0].layout() == layout[1:]
         assert [tensors.dtype for tensors in ours] == [tensors.dtype for tensors in theirs]
-        (images, classes, offsets, places), (twins, same, near, records) = (
-            map(arrays, each) for each in (ours, theirs)
-        )
+        images, classes, offsets, places = map(arrays, ours)
+        twins, same, near, records = map(arrays, theirs)
         for one, other in zip(images, twins, strict=True):
             np.testing.assert_allclose(one.astype(np.float64), other, rtol=0, atol=TOLERANCE)
         np.testing.assert_array_equal(classes, same)
