@@ -205,7 +205,7 @@ class NvjpegConfig:
         if not 0 <= self.hw_decoder_load <= 1:
             faults.append(f"hw_decoder_load must be a share within 0..1, not {self.hw_decoder_load!r}")
         faults += check_at_most(self, preallocate_width=65535, preallocate_height=65535)  # no JPEG is larger
-        if bool(self.preallocate_width) != bool(self.preallocate_height):
+        if not faults and bool(self.preallocate_width) != bool(self.preallocate_height):
             sides = f"{self.preallocate_width!r} and {self.preallocate_height!r}"
             faults.append(f"preallocate_width and preallocate_height must both be given or both be 0, not {sides}")
         raise_all(self, faults)
