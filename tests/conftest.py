@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import dali_ssd  # noqa: F401 - before any test imports MXNet
 from tests.support.gpu import cuda_device_present
+from tests.support.plugin import no_compiler
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,12 +22,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests under tests/gpu as `gpu`, and skip all with this mark if there is no GPU."""
+    """Mark tests under tests/gpu as `gpu`, and skip those whose mark needs what is not there."""
     for item in items:
         if (_ROOT / "tests" / "gpu") in item.path.parents:
             item.add_marker(pytest.mark.gpu)
         if item.get_closest_marker("gpu") and not cuda_device_present():
             item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
+        if item.get_closest_marker("plugin") and (reason := no_compiler()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("nvidia.dali")
 
-from tests.support.plugin import load_plugin_or_skip
+from tests.support.own_plugin import load_plugin_or_skip
 from tests.support.shards import draw, encoded, random_record, write, write_random
 
 COUNT = 16

@@ -14,8 +14,8 @@ from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.graph.where import Where
 from tests.support.cases import FULL_RANGE
+from tests.support.own_plugin import load_plugin_or_skip
 from tests.support.pipes import Dtype, Layout, arrays, train_pipeline, val_pipeline
-from tests.support.plugin import load_plugin_or_skip
 from tests.support.shards import as_shard, write_random
 
 pytestmark = [pytest.mark.slow, pytest.mark.plugin]

@@ -14,8 +14,8 @@ from dali_ssd.config import AugmentConfig, NvjpegConfig, RenderConfig, TargetCon
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.graph.where import Where
 from pipelines import ssd
+from tests.support.own_plugin import load_plugin_or_skip
 from tests.support.pipes import ANCHORS
-from tests.support.plugin import load_plugin_or_skip
 from tests.support.shards import as_shard, write_random
 
 Operator = tuple[str, str]
