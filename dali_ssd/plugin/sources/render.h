@@ -44,6 +44,12 @@ struct Image {
   int64_t channel, row, column;
 };
 
+// Convert to the type of the output, to the nearest value.
+template <typename T>
+DALI_SSD_BOTH T rounded(float value) {
+  return value;
+}
+
 // The source pixels of `count` output pixels.
 template <int count>
 struct Taps {
@@ -207,7 +213,7 @@ DALI_SSD_BOTH void render_tile(const Team &team, const Image<T> &image, const Vi
     T *out = image.data + (top + row) * image.row + (left + column) * image.column;
     for (int c = 0; c < 3; c++) {
       const float *m = view.color + 4 * c;
-      out[c * image.channel] = static_cast<T>(m[0] * sums.red + m[1] * sums.green + m[2] * sums.blue + m[3] * sums.cover);
+      out[c * image.channel] = rounded<T>(m[0] * sums.red + m[1] * sums.green + m[2] * sums.blue + m[3] * sums.cover);
     }
   }
 }

@@ -11,6 +11,16 @@
 #include "render.h"
 
 namespace dali_ssd {
+
+template <>
+DALI_SSD_BOTH dali::float16 rounded<dali::float16>(float value) {
+#ifdef __CUDA_ARCH__
+  return __float2half_rn(value);
+#else
+  return half_float::half_cast<half_float::half, std::round_to_nearest>(value);  // by default it cuts off
+#endif
+}
+
 namespace {
 
 using dali::CPUBackend;
