@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dali_ssd.cli.main import COMMANDS
-from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.convert.readers import READERS
 from dali_ssd.convert.readers.coco import CocoConfig
 from dali_ssd.convert.readers.voc import VocConfig
@@ -35,6 +35,7 @@ DOCUMENTS = [
         "CHANGELOG.md",
         "docker/README.md",
         "docs/errors.md",
+        "docs/gpu.md",
         "docs/plugin.md",
         "docs/soak.md",
     )
@@ -92,7 +93,11 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
     parameters = [one for one in inspect.signature(TrainLoader).parameters.values() if one.name != "options"]
     options = {one.name: as_written(one.default) for one in parameters}
     options |= {name: "None" for name in TrainOptions.__annotations__}  # the recipe's
-    options |= {one.name: as_written(one.default) for kind in (PipelineConfig, RecordsConfig) for one in fields(kind)}
+    options |= {
+        one.name: as_written(one.default)
+        for kind in (PipelineConfig, RecordsConfig, NvjpegConfig)
+        for one in fields(kind)
+    }
     assert options_in_readme("TrainLoader") == options
 
 

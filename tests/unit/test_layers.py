@@ -35,7 +35,7 @@ ORDER = (
     "plugin",
     "graph",
     "pipelines",
-    "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.recipes",
+    "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.placement loader.recipes",
     "loader.options loader.pipeline_group",
     "loader.base",
     "loader.train loader.val",

@@ -19,6 +19,7 @@ from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.source import image_shapes, read
 from dali_ssd.graph.targets import encode
+from dali_ssd.graph.where import Where
 from dali_ssd.kernels.targets import anchor_tables
 from dali_ssd.records.dataset import open_dataset
 from tests.support import oracle
@@ -96,7 +97,7 @@ def test_real_data(real_shards: Callable[[str], Path], data: str, size: int) -> 
         jpegs, labels = read(records, shuffle=True, initial_fill=64)
         shapes = image_shapes(jpegs, upright=False)
         plans, _, drawn = draw_training_plan(labels, shapes, AugmentConfig(), RenderConfig(data_shape=size))
-        by_kernel = encode(drawn, plans, anchors, TargetConfig(), size, device="cpu")
+        by_kernel = encode(drawn, plans, anchors, TargetConfig(), size, where=Where())
         return drawn, *by_kernel, *operators.ssd_targets(drawn, **options_of(anchors))
 
     pipeline = define()
