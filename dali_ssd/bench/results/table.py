@@ -46,8 +46,16 @@ def format_number(value: float) -> str:
 def _notes(rows: Sequence[Row]) -> list[str]:
     names = dict.fromkeys(row.trial.contender for row in rows)
     notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
+    placements = {row.trial.contender: row.placement for row in rows if row.placement}
+    notes += [f"{name} runs: {text}" for name, text in placements.items()]
+    notes += [f"each device, images/s: {row.trial}: {_each(row)}" for row in rows if row.each]
     failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
     return notes + failures
+
+
+def _each(row: Row) -> str:
+    pairs = zip(row.trial.devices, row.each, strict=True)
+    return ", ".join(f"{number}: {format_number(speed)}" for number, speed in pairs)
 
 
 def _setting(record: BenchResult) -> list[str]:
@@ -94,17 +102,25 @@ def _gpu(rows: Sequence[Row]) -> bool:
     return any(row.gpu_utilization is not None for row in rows)
 
 
+def _several(rows: Sequence[Row]) -> bool:
+    return any(len(row.trial.devices) > 1 for row in rows)
+
+
 def _titles(rows: Sequence[Row]) -> list[str]:
-    titles = ["threads", "batch", "images/s", "low - high", f"{REFERENCE} is", "low - high", "CPU ms/image"]
+    titles = [*(["devices"] if _several(rows) else []), "threads", "batch", "images/s", "low - high"]
+    titles += [*(["of n x one"] if _several(rows) else []), f"{REFERENCE} is", "low - high", "CPU ms/image"]
     titles += ["cores busy", "peak MB", "first batch s"]
     return titles + (["GPU %", "GPU MB"] if _gpu(rows) else [])
 
 
 def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
-    cells = [str(row.trial.threads), str(row.trial.batch_size)]
+    cells = [",".join(map(str, row.trial.devices))] if _several(rows) else []
+    cells += [str(row.trial.threads), str(row.trial.batch_size)]
     if row.speed is None:
         return [*cells, "failed"]
-    cells += [*_spread(row.speed), *(["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x"))]
+    cells += _spread(row.speed)
+    cells += [format_number(row.scaling.median) if row.scaling else ""] if _several(rows) else []
+    cells += ["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x")
     values = [row.cpu_ms_per_image, row.cores, row.peak_memory_mb, row.startup_s]
     values += [row.gpu_utilization, row.gpu_memory_mb] if _gpu(rows) else []
     return cells + ["" if value is None else format_number(value) for value in values]
