@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from dali_ssd.bench.work import HOST_STEPS, Work
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.progress import Progress
 
-__all__ = ["open_data", "run_session"]
+__all__ = ["measure", "open_data", "run_session"]
 
 
 @contextmanager
@@ -45,9 +45,35 @@ def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     machine, devices = describe_machine(), _devices(config)
     with open_data(config) as dataset:
         data = describe(dataset)
-        runs = _measure(config, dataset, devices)
+        trials = _trials(config, devices)
+        with Progress("measuring", len(trials) * config.rounds) as progress:
+            runs = measure(config, dataset, devices, trials, progress)
     task = "steps" if config.steps else f"train {config.network}" if config.train else "load"
     return BenchResult(command, date, task, config.data_shape, devices[0].kind, versions(), machine, data, runs)
+
+
+def measure(
+    config: BenchConfig,
+    dataset: Dataset,
+    devices: Sequence[Device],
+    trials: Sequence[Trial],
+    progress: Progress,
+    keep: Callable[[Run], None] = lambda _: None,
+) -> list[Run]:
+    """Run the trials in interleaved rounds; each run is shown and handed to `keep` as it ends."""
+    shards = tuple(str(shard.resolve()) for shard in dataset.shards)
+    by_number = {device.number: device for device in devices}
+
+    def run(trial: Trial) -> Outcome:
+        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, devices[0].kind, config.seed)
+        return run_on([by_number[number] for number in trial.devices], _request(config, trial, work), config.timeout)
+
+    def report(done: Run) -> None:
+        keep(done)
+        progress.log(f"round {done.round}: {done.trial}: {_brief(done.outcome)}")
+        progress.advance()
+
+    return run_rounds(trials, config.rounds, run, report)
 
 
 def _devices(config: BenchConfig) -> list[Device]:
@@ -56,24 +82,6 @@ def _devices(config: BenchConfig) -> list[Device]:
     if config.cpus > 1:
         return cpu_devices(config.cpus)
     return one_device(best_device() if config.device == "auto" else config.device)
-
-
-def _measure(config: BenchConfig, dataset: Dataset, devices: list[Device]) -> list[Run]:
-    trials = _trials(config, devices)
-    shards = tuple(str(shard.resolve()) for shard in dataset.shards)
-    by_number = {device.number: device for device in devices}
-
-    def run(trial: Trial) -> Outcome:
-        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, devices[0].kind, config.seed)
-        return run_on([by_number[number] for number in trial.devices], _request(config, trial, work), config.timeout)
-
-    with Progress("measuring", len(trials) * config.rounds) as progress:
-
-        def report(done: Run) -> None:
-            progress.log(f"round {done.round}: {done.trial}: {_brief(done.outcome)}")
-            progress.advance()
-
-        return run_rounds(trials, config.rounds, run, report)
 
 
 def _trials(config: BenchConfig, devices: list[Device]) -> list[Trial]:

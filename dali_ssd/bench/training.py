@@ -43,4 +43,4 @@ def _moved(batch: WorkBatch, device: Any) -> WorkBatch:
     data, classes, boxes = (
         [array.as_in_context(device) for array in part] for part in (batch.data, batch.cls_targets, batch.box_targets)
     )
-    return WorkBatch(batch.size, data, classes, boxes, batch.placement)
+    return WorkBatch(batch.size, data, classes, boxes, placement=batch.placement)

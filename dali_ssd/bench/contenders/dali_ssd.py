@@ -31,7 +31,8 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
         )
     while True:
         for data, cls_targets, box_targets in loader:
-            yield WorkBatch(sum(part.shape[0] for part in data), data, cls_targets, box_targets, loader.placement)
+            size = sum(part.shape[0] for part in data)
+            yield WorkBatch(size, data, cls_targets, box_targets, placement=str(loader.placement))
 
 
 @contextmanager

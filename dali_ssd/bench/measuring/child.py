@@ -24,7 +24,7 @@ from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.util.host_pool import choose_host_pool
 
-__all__ = ["Request", "main"]
+__all__ = ["Request", "end_with_parent", "in_one_line", "main"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -64,14 +64,18 @@ def main(request: Path, result: Path) -> int:
         answer: dict[str, object] = {"measured": asdict(measured)}
     except Exception as error:
         traceback.print_exc()
-        lines = str(error).strip().splitlines() or [""]
-        kind = "" if isinstance(error, DaliSsdError) else f"{type(error).__name__}: "  # our own errors say what to do
-        answer = {"error": f"{kind}{lines[0]}"}
+        answer = {"error": in_one_line(error)}
     result.write_text(json.dumps(answer))
     return 1 if "error" in answer else 0
 
 
-def _end_with_parent(parent: int) -> None:
+def in_one_line(error: BaseException) -> str:
+    """Return the first line of an error with its class, which our own errors need not have: they say what to do."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{'' if isinstance(error, DaliSsdError) else f'{type(error).__name__}: '}{lines[0]}"
+
+
+def end_with_parent(parent: int) -> None:
     """Make the kernel end this process when its parent dies, however it dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -88,7 +92,7 @@ def _batches(request: Request) -> Iterator[WorkBatch]:
 
 
 if __name__ == "__main__":
-    _end_with_parent(int(sys.argv[3]))
+    end_with_parent(int(sys.argv[3]))
     code = main(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stdout.flush()
     sys.stderr.flush()
