@@ -47,7 +47,7 @@ class WorkBatch:
     """`(B, N) float32`."""
     box_targets: list[Any] = field(default_factory=list)
     """`(B, N, 4) float32`."""
-    placement: str = ""
+    placement: str = field(default="", kw_only=True)
     """What runs where, in words; empty if the contender does not say."""
 
     def wait(self) -> None:
