@@ -14,7 +14,7 @@ from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.datasets import MakeConfig, describe
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import read_record
 from dali_ssd.bench.soak.__main__ import main as soak
