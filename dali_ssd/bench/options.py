@@ -115,16 +115,16 @@ class BenchConfig:
         )
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def gpus_faults(gpus: str) -> list[str]:
     """Return the faults of an option that names GPUs: `all`, or different numbers from 0 separated by commas."""
     numbers = gpus.split(",")
     if gpus == "all" or (all(map(str.isdecimal, numbers)) and len({*map(int, numbers)}) == len(numbers)):
         return []
     return [f"gpus must be all, or different numbers separated by commas, not {gpus!r}"]
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _device_faults(config: BenchConfig) -> list[str]:

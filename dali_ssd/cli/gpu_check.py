@@ -16,7 +16,7 @@ __all__ = ["run"]
 
 def run(argv: list[str]) -> int:
     """Check, measure, write and print; return 0 if all passed and was measured, else 1."""
-    config = tyro.cli(GpuCheckConfig, args=argv, prog="dali-ssd gpu-check", config=(tyro.conf.PositionalRequiredArgs,))
+    config = tyro.cli(GpuCheckConfig, args=argv, prog="dali-ssd gpu-check")
     require("nvidia.dali")
     devices = find_gpus(config.gpus)
     make_folder(config.out)

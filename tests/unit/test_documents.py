@@ -28,7 +28,15 @@ from tests.support.paths import ROOT, pyproject
 
 DOCUMENTS = [
     ROOT / name
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "docs/errors.md", "docs/soak.md")
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docker/README.md",
+        "docs/errors.md",
+        "docs/soak.md",
+        "docs/gpu-check.md",
+    )
 ] + sorted((ROOT / "docs" / "extending").glob("*.md"))
 
 
@@ -103,7 +111,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_commands_and_targets_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
     text = read(document)
-    assert set(re.findall(r"dali-ssd ([a-z]+)\b", text)) <= set(COMMANDS)
+    assert set(re.findall(r"dali-ssd ([a-z]+(?:-[a-z]+)*)\b", text)) <= set(COMMANDS)
     assert set(re.findall(r"(?:`|^ +)make ([a-z-]+)", text, re.MULTILINE)) <= targets
 
 

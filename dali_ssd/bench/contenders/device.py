@@ -31,7 +31,9 @@ def mxnet_context(work: Work) -> Any:
     """Return the work's device for contenders that need MXNet. Raises ConfigError if MXNet cannot use a GPU."""
     mx = require("mxnet")
     if work.device == "gpu" and not mx.context.num_gpus():
-        raise ConfigError("MXNet finds no GPU here; those up to Ada need mxnet-cu112 or mxnet-cu117, or NVIDIA's image")
+        raise ConfigError(
+            "MXNet can use no GPU here; those up to Ada need mxnet-cu112 or mxnet-cu117, or NVIDIA's image"
+        )
     return mx.gpu(0) if work.device == "gpu" else mx.cpu()
 
 

@@ -25,10 +25,11 @@ class GpuCheckConfig:
     was measured before a failure or Ctrl-C is written.
     """
 
-    shards: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Shards of JPEGs as they are to be loaded: paths or patterns such as 'data/*.rec'."""
     out: Path
     """Folder for the two files; it is made if missing."""
+    shards: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Shards of JPEGs as they are to be loaded: paths or patterns such as 'data/*.rec'. Without shards, some are drawn,
+    of Pascal VOC's size."""
     gpus: str = "all"
     """GPUs to check: all, or numbers separated by commas, as CUDA counts here. Each is measured alone, and all at
     once."""
@@ -52,13 +53,11 @@ class GpuCheckConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, *_POSITIVE) + gpus_faults(self.gpus)
-        faults += [] if self.shards else ["give one shard at least"]
         raise_all(self, faults)
-        for config in self.benchmarks():
-            config.__post_init__()
+        self.benchmarks()
 
     def benchmarks(self) -> list[BenchConfig]:
-        """Return the options of the benchmark of each data shape. Raises ConfigError if they cannot work."""
+        """Return the options of the benchmark of each data shape; ConfigError is raised if they cannot work."""
         return [
             BenchConfig(
                 self.shards,

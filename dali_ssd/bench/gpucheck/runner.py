@@ -17,6 +17,7 @@ from dali_ssd.bench.measuring.runner import end_group, last_words, start_python
 
 __all__ = ["check_device", "names_of_checks"]
 
+_CHILD = "dali_ssd.bench.gpucheck.child"
 _POLL = 0.1
 """Seconds between two looks at the results."""
 
@@ -54,7 +55,7 @@ def _run(
     asked, results, log = folder / "request.json", folder / "results.jsonl", folder / "log.txt"
     asked.write_text(json.dumps(asdict(request)))
     results.touch()
-    process = start_python("dali_ssd.bench.gpucheck.child", [str(asked), str(results)], device, log)
+    process = start_python(_CHILD, [str(asked), str(results)], device, log)
     try:
         seen, heard = 0, time.monotonic()
         while True:
@@ -63,8 +64,10 @@ def _run(
             for line in (line for line in lines if line.endswith("\n")):
                 arrived(CheckResult(**json.loads(line)))
                 seen, heard = seen + 1, time.monotonic()
+            if code == 0:
+                return "" if seen else "the process ended without a result"
             if code is not None:
-                return "" if code == 0 else last_words(code, log)
+                return last_words(code, log)
             if time.monotonic() - heard > timeout:
                 return f"no result after {timeout:g} s; it was stopped"
             time.sleep(_POLL)

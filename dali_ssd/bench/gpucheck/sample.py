@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Sample:
     """Unit of the labels' boxes."""
 
 
-def take_sample(shards: tuple[str, ...], count: int, folder: Path) -> Sample:
+def take_sample(shards: Sequence[Path], count: int, folder: Path) -> Sample:
     """Write up to `count` records into two shards in `folder`, evenly taken from all.
 
     Only from JPEGs of gray or color: what nvJPEG makes of CMYK is its own, and other formats are decoded on the host.
@@ -46,7 +46,10 @@ def take_sample(shards: tuple[str, ...], count: int, folder: Path) -> Sample:
     dataset = report.require_clean()
     records = list(_jpegs(dataset, count))
     if not records:
-        raise DatasetError(f"no JPEG of gray or color among {counted(count, 'record')} of {dataset.shards[0].parent}")
+        looked = counted(min(count, len(dataset)), "record")
+        raise DatasetError(
+            f"no JPEG of gray or color among {looked} of {dataset.shards[0].parent}, so nothing to check"
+        )
     with ShardWriter(folder, "jpegs") as jpegs, ShardWriter(folder, "exact") as exact:
         for number, (header, payload) in enumerate(records):
             jpegs.write(pack(Header(header.label, number), payload))

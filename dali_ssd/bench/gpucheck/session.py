@@ -18,8 +18,8 @@ from dali_ssd.bench.measuring.child import in_one_line
 from dali_ssd.bench.measuring.devices import Device
 from dali_ssd.bench.measuring.machine import Machine, describe_machine, versions
 from dali_ssd.bench.options import BenchConfig
-from dali_ssd.bench.session import measure
-from dali_ssd.records.dataset import Dataset, open_dataset
+from dali_ssd.bench.session import measure, open_data
+from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.progress import Progress
 
 __all__ = ["GpuCheck", "run_gpu_check"]
@@ -62,8 +62,9 @@ def run_gpu_check(
     Raises:
         DatasetError: shards that are missing or damaged, before anything is measured.
     """
-    with tempfile.TemporaryDirectory(prefix="dali-ssd-gpu-check-") as folder:
-        sample, dataset = take_sample(config.shards, config.images, Path(folder)), open_dataset(config.shards)
+    folder = tempfile.TemporaryDirectory(prefix="dali-ssd-gpu-check-")
+    with folder, open_data(config.benchmarks()[0]) as dataset:
+        sample = take_sample(dataset.shards, config.images, Path(folder.name))
         found = GpuCheck(
             command,
             datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
