@@ -7,6 +7,7 @@
     |   `-- RecordError          one record (or its index entry) that cannot be used: names shard, key, offset, object
     |-- AnnotationError          an annotation file a converter cannot read
     |   `-- NothingLeftError     annotations and images that were read, with nothing among them to write
+    |-- PluginError              the DALI plugin cannot be built, found or loaded
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
     `-- TrainingError            a training run that must not go on, such as a loss that is not finite
 
@@ -26,6 +27,7 @@ __all__ = [
     "DatasetError",
     "MissingDependencyError",
     "NothingLeftError",
+    "PluginError",
     "RecordError",
     "RecordLocation",
     "TrainingError",
@@ -96,6 +98,10 @@ class NothingLeftError(AnnotationError):
 
     exit_code = 1
     """The same as of a conversion without any object: the command was right, the data are not."""
+
+
+class PluginError(DaliSsdError):
+    """The DALI plugin cannot be built, found or loaded; the message says why and what to do."""
 
 
 class CheckpointError(DaliSsdError):

@@ -45,6 +45,9 @@ COMMANDS = {
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "gpu-check": Command("dali_ssd.cli.gpu_check", "check and measure this package on NVIDIA GPUs, and write a report"),
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
+    "build-plugin": Command(
+        "dali_ssd.cli.build_plugin", "build the DALI plugin, which renders and makes targets on a GPU"
+    ),
     "index": Command("dali_ssd.cli.index", "rebuild the .idx of a shard"),
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
     "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as seen in training"),

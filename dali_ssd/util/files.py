@@ -13,7 +13,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, TextIO, overload
@@ -45,13 +46,17 @@ def temporary_name(path: Path) -> Path:
 
 
 def remove_leftovers(folder: Path, stem: str) -> None:
-    """Delete temporary files of names that begin with `stem`, left by processes that were killed while writing.
+    """Delete temporary files and folders of names that begin with `stem`, left by processes that were killed.
 
-    Files that a process of this machine may still be writing are kept.
+    Those that a process of this machine may still be writing are kept.
     """
     for path in folder.glob(f".{glob.escape(stem)}*.tmp*"):
         found = re.search(r"\.(\d+)-[0-9a-f]{8}\.tmp", path.name)
-        if found is not None and (int(found[1]) == os.getpid() or not _runs(int(found[1]))):
+        if found is None or (int(found[1]) != os.getpid() and _runs(int(found[1]))):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
 
 
@@ -115,15 +120,21 @@ def new_files(paths: Iterable[Path]) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time write results into a folder. Raises `DaliSsdError` if another one does."""
+def locked(folder: Path, waiting: Callable[[], object] | None = None) -> Iterator[None]:
+    """Let one process at a time write results into a folder.
+
+    If another one does, raise `DaliSsdError`; with `waiting`, call that and then wait until the other is done.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems have no locks
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DaliSsdError(f"another process is writing to {folder}; choose another folder") from None
+                if waiting is None:
+                    raise DaliSsdError(f"another process is writing to {folder}; choose another folder") from None
+                waiting()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -1,0 +1,112 @@
+"""Compilation of the sources: the translation units side by side, and all of them linked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from dali_ssd.errors import PluginError
+from dali_ssd.plugin.architectures import Architectures
+from dali_ssd.plugin.sources import COMPILE_FLAGS, Dali, Sources
+from dali_ssd.plugin.toolkit import Toolkit
+from dali_ssd.util.files import atomic_open
+from dali_ssd.util.progress import Progress
+
+__all__ = ["Compiler"]
+
+_POLL = 0.1
+"""Seconds between two looks at the compilers."""
+_LAST_LINES = 12
+_COMMAND = "#$ "
+"""How nvcc with -v begins the lines that tell what it starts."""
+_FRONT_END = "cicc"
+"""Of these, the one that is started once for each architecture, and takes most of the time."""
+
+
+class Compiler:
+    """A toolkit, what it compiles, and a folder for all that is in between.
+
+    `log` is the file for what the compilers say if they fail.
+    """
+
+    def __init__(self, toolkit: Toolkit, dali: Dali, sources: Sources, work: Path, log: Path) -> None:
+        self._toolkit, self._dali, self._sources, self._work, self._log = toolkit, dali, sources, work, log
+
+    def steps(self, architectures: Architectures) -> int:
+        """Return how far `build` advances its progress."""
+        return len(self._sources.units) * len(architectures.virtual) + 1
+
+    def build(self, architectures: Architectures, library: Path, progress: Progress) -> None:
+        """Write the plugin to `library`. Raises PluginError, with the compiler's last lines, if that fails."""
+        units = self._sources.units
+        objects = [self._work / f"{unit.stem}.o" for unit in units]
+        threads = max(1, len(os.sched_getaffinity(0)) // len(units))
+        options = [*COMPILE_FLAGS, *self._sources.define_flags, *architectures.flags, *self._dali.compile_flags]
+        options += [f"-I{self._sources.folder}", f"--threads={threads}", "-c"]
+        self._run([[*options, str(unit), "-o", str(out)] for unit, out in zip(units, objects, strict=True)], progress)
+        # Nothing of the device is left to link, which would be done for each architecture.
+        link = ["-shared", "-Xcompiler=-fPIC", *map(str, objects), *self._dali.link_flags, "-o", str(library)]
+        self._run([link], progress)
+        progress.advance(self.steps(architectures) - progress.done)
+
+    def _run(self, runs: list[list[str]], progress: Progress) -> None:
+        """Run nvcc with each of the arguments side by side; end them all as soon as one fails, or on Ctrl-C."""
+        host = [f"-ccbin={os.environ['NVCC_CCBIN']}"] if "NVCC_CCBIN" in os.environ else []
+        command = [str(self._toolkit.nvcc), "-v", *self._toolkit.flags, *host]
+        outputs = [self._work / f"{number}.log" for number in range(len(runs))]
+        started: list[subprocess.Popen[bytes]] = []
+        before = progress.done
+        try:
+            for run, output in zip(runs, outputs, strict=True):
+                started.append(self._start([*command, *run], output))
+            while any(process.poll() is None for process in started) and not any(map(_failed, started)):
+                time.sleep(_POLL)
+                progress.advance(before + sum(map(_front_ends, outputs)) - progress.done)
+        finally:
+            for process in started:
+                _end(process)
+        for process, output in zip(started, outputs, strict=True):
+            if _failed(process):
+                self._tell(process.returncode, output)
+
+    def _start(self, command: list[str], output: Path) -> subprocess.Popen[bytes]:
+        # A group of its own, so that it ends with all that it has started, and temporary files in the folder that goes.
+        environment = os.environ | {"TMPDIR": str(self._work)}
+        with open(output, "wb") as file:
+            file.write(f"{' '.join(command)}\n".encode())
+            file.flush()
+            return subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
+
+    def _tell(self, code: int, output: Path) -> None:
+        said = output.read_text(encoding="utf-8", errors="replace")
+        lines = [line for line in said.splitlines()[1:] if line.strip() and not line.startswith(_COMMAND)]
+        with atomic_open(self._log, "w") as file:
+            file.write(said)
+        last = "".join(f"\n  {line}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
+        raise PluginError(
+            f"the plugin cannot be built: {self._toolkit} ended with code {code}; all that it said is in {self._log}, "
+            f"and this was the last of it:{last}"
+        )
+
+
+def _failed(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() not in (None, 0)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _front_ends(output: Path) -> int:
+    text = output.read_text(encoding="utf-8", errors="replace")
+    commands = [line.removeprefix(_COMMAND) for line in text.splitlines() if line.startswith(_COMMAND)]
+    return sum(_FRONT_END in command.partition(" ")[0] for command in commands)
