@@ -29,8 +29,10 @@ __all__ = [
     "AugmentConfig",
     "CoordinateUnit",
     "InputConfig",
+    "NvjpegConfig",
     "OnBad",
     "PipelineConfig",
+    "PluginUse",
     "RecordsConfig",
     "RenderConfig",
     "TargetConfig",
@@ -143,6 +145,9 @@ class TargetConfig:
         raise_all(self, faults)
 
 
+PluginUse = Literal["auto", "require", "off"]
+
+
 @dataclass(frozen=True)
 class PipelineConfig:
     """How the pipelines of a loader run."""
@@ -161,15 +166,48 @@ class PipelineConfig:
     """Turn images by their EXIF orientation. Off: labels refer to the output of MXNet's `imdecode`, which does not."""
     seed: int = 233
     """GluonCV's default seed."""
+    plugin: PluginUse = "auto"
+    """What renders and makes exact targets on a GPU. auto: this package's plugin for DALI, built at the first use if it
+    is not there; or DALI's operators and the host, with a warning, if it cannot be had. require: the plugin, or an
+    error. off: never the plugin. Without effect on a CPU."""
 
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "prefetch", "initial_fill")
+        faults += check_choices(self, "plugin")
         if self.num_threads != "auto" and not (is_whole(self.num_threads) and 0 < int(self.num_threads) <= 1024):
             faults.append(f"num_threads must be auto or within 1..1024, not {self.num_threads!r}")
         faults += check_at_most(self, batch_size=65536, prefetch=64)  # far beyond, DALI would end the process
         if not 0 <= self.seed <= 2**62:  # DALI takes 64 bits, and draws a seed of its own for a negative one
             faults.append(f"seed must be within 0..2^62, not {self.seed!r}")
+        raise_all(self, faults)
+
+
+@dataclass(frozen=True)
+class NvjpegConfig:
+    """How nvJPEG decodes on a GPU; without effect on a CPU. None of it has been measured."""
+
+    hw_decoder_load: float = 1.0
+    """Share of the images that go to the hardware decoder, where the GPU has one that takes them (A100, H100 and newer;
+    sequential JPEGs). All, so that the host's cores are left to reading, planning and the training loop: with DALI's
+    own 0.65, a third takes the hybrid decoder, whose Huffman decoding is the host's below a megapixel. Less where the
+    hardware decoder is the limit and cores are idle."""
+    preallocate_width: int = 0
+    """Width in pixels for which the hardware decoder has memory from the beginning, for each image of a batch. 0: its
+    buffers grow within the first batches. The largest image of the shards is no good default: a batch of that size
+    may be more than the GPU holds, and no such batch need ever come."""
+    preallocate_height: int = 0
+    """Height in pixels, likewise; both or none."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        faults = check_not_negative(self, "preallocate_width", "preallocate_height")
+        if not 0 <= self.hw_decoder_load <= 1:
+            faults.append(f"hw_decoder_load must be a share within 0..1, not {self.hw_decoder_load!r}")
+        faults += check_at_most(self, preallocate_width=65535, preallocate_height=65535)  # no JPEG is larger
+        if not faults and bool(self.preallocate_width) != bool(self.preallocate_height):
+            sides = f"{self.preallocate_width!r} and {self.preallocate_height!r}"
+            faults.append(f"preallocate_width and preallocate_height must both be given or both be 0, not {sides}")
         raise_all(self, faults)
 
 

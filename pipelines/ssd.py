@@ -1,7 +1,8 @@
 """SSD's pipelines: from records to the inputs of training or scoring, one step per line, in the order of the data.
 
-`device="cpu"` runs everything on the host. `device="gpu"` reads and plans on the host, hands the compressed image to
-nvJPEG, and renders and encodes on the device.
+`where` says on which device. On a CPU everything runs on the host. For a GPU, records are read and planned on the host,
+nvJPEG gets the compressed image, and the plugin renders and encodes on the device; docs/gpu.md has what happens without
+the plugin.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
 from dali_ssd.graph.targets import encode
+from dali_ssd.graph.where import Where
 
 __all__ = ["train", "val"]
 
@@ -33,7 +35,7 @@ def train(
     initial_fill: int,
     upright: bool,
     unit: CoordinateUnit,
-    device: str,
+    where: Where,
     until: Literal["read", "plan", "place", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
     """Return images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
@@ -47,17 +49,17 @@ def train(
     plans, regions, objects = draw_training_plan(
         labels, image_shapes(jpegs, upright=upright), augment, image, unit=unit
     )
-    if until == "plan":
+    if until == "plan" or (until == "place" and where.plugin):
         return jpegs, plans, regions, objects
-    if until == "place":  # what the host does for a GPU before it decodes; a CPU's render kernel places for itself
+    if until == "place":  # for DALI's operators on a GPU, on the host; the plugin and the CPU's kernel place themselves
         return jpegs, objects, *place(plans, regions, image.data_shape).whole()
-    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
+    pixels = decode(jpegs, regions, where=where, upright=upright, progressive=records.progressive)
     if until == "decode":
         return pixels, plans, regions, objects
-    images = render(pixels, plans, regions, image, device=device)
+    images = render(pixels, plans, regions, image, where=where)
     if until == "render":
         return images, plans, objects
-    cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, device=device)
+    cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, where=where)
     if until == "encode":
         return images, cls_targets, box_targets
     return images, cls_targets, box_targets, source_info(jpegs)
@@ -65,11 +67,11 @@ def train(
 
 @pipeline_def
 def val(
-    records: ReaderSlice, image: RenderConfig, *, upright: bool, unit: CoordinateUnit, device: str
+    records: ReaderSlice, image: RenderConfig, *, upright: bool, unit: CoordinateUnit, where: Where
 ) -> tuple[Any, ...]:
     """Return images (3, S, S), labels (M, 6) in network pixels padded with -1, and each record's place as text."""
     jpegs, labels = read(records, shuffle=False)
     plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, unit=unit)
-    pixels = decode(jpegs, regions, device=device, upright=upright, progressive=records.progressive)
-    images = render(pixels, plans, regions, image, device=device)
+    pixels = decode(jpegs, regions, where=where, upright=upright, progressive=records.progressive)
+    images = render(pixels, plans, regions, image, where=where)
     return images, fn.pad(objects, fill_value=-1), source_info(jpegs)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import dali_ssd  # noqa: F401 - before any test imports MXNet
+from tests.support.gpu import cuda_device_present
+from tests.support.plugin import no_compiler
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,23 +21,15 @@ settings.register_profile("ci", parent=settings.get_profile("local"), derandomiz
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-@cache
-def _cuda_device_present() -> bool:
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int()
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests under tests/gpu as `gpu`, and skip all with this mark if there is no GPU."""
+    """Mark tests under tests/gpu as `gpu`, and skip those whose mark needs what is not there."""
     for item in items:
         if (_ROOT / "tests" / "gpu") in item.path.parents:
             item.add_marker(pytest.mark.gpu)
-        if item.get_closest_marker("gpu") and not _cuda_device_present():
+        if item.get_closest_marker("gpu") and not cuda_device_present():
             item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
+        if item.get_closest_marker("plugin") and (reason := no_compiler()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

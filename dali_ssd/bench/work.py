@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["HOST_STEPS", "Contender", "Work", "WorkBatch"]
 
 HOST_STEPS = ("read", "plan", "place")
-"""The steps of a pipeline for a GPU that run on the host."""
+"""The steps of a pipeline for a GPU that run on the host; where the plugin renders, there is nothing to `place`."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Render: the decoded part of each image becomes the network's input, by a kernel, or on a GPU by operators."""
+"""Render: the decoded part of each image becomes the network's input, by a kernel, the plugin or DALI's operators."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from dali_ssd.config import RenderConfig
 from dali_ssd.graph.callback import RUN, SETUP, Kernel, compiled, cube, dims, vector
+from dali_ssd.graph.where import Where
 from dali_ssd.kernels.render import render_image
 
 __all__ = ["render", "render_kernel"]
@@ -46,17 +47,21 @@ def render_kernel() -> Kernel:
     return Kernel(compiled(RUN, run_callback), compiled(SETUP, setup_callback), ins, (("float32", 3),))
 
 
-def render(pixels: Any, plans: Any, regions: Any, config: RenderConfig, *, device: str) -> Any:
-    """Render each image: by the kernel on the CPU, by DALI's operators on the GPU.
+def render(pixels: Any, plans: Any, regions: Any, config: RenderConfig, *, where: Where) -> Any:
+    """Render each image: by the kernel on the CPU, by the plugin or by DALI's operators on the GPU.
 
     Args:
-        pixels: the decoded region on `device`, `(h, w, 3) uint8` RGB.
+        pixels: the decoded region on `where.device`, `(h, w, 3) uint8` RGB.
         plans, regions: as `graph.plan` makes them, on the host.
 
     Returns:
-        `(3, S, S)`, or `(S, S, 3)` for NHWC, of `config.dtype`, on `device`.
+        `(3, S, S)`, or `(S, S, 3)` for NHWC, of `config.dtype`, on `where.device`.
     """
-    if device == "gpu":
+    if where.plugin:
+        from dali_ssd.graph.native import render_with_plugin
+
+        return render_with_plugin(pixels, plans, regions, config, device=where.device)
+    if where.device == "gpu":
         from dali_ssd.graph.render_ops import render_with_operators
 
         return render_with_operators(pixels, plans, regions, config)

@@ -9,8 +9,10 @@ from typing import Any
 
 from nvidia.dali import fn, types
 
+from dali_ssd.config import NvjpegConfig
 from dali_ssd.graph.conditional import merge, split
 from dali_ssd.graph.jpeg import decode_progressive
+from dali_ssd.graph.where import Where
 
 __all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "read", "source_info"]
 
@@ -63,17 +65,17 @@ def image_shapes(images: Any, *, upright: bool) -> Any:
     return fn.peek_image_shape(images, adjust_orientation=upright)
 
 
-def decode(images: Any, regions: Any, *, device: str, upright: bool, progressive: bool = False) -> Any:
-    """Decode a region `y x height width` of each image: `(height, width, 3) uint8` RGB on `device`.
+def decode(images: Any, regions: Any, *, where: Where, upright: bool, progressive: bool = False) -> Any:
+    """Decode a region `y x height width` of each image: `(height, width, 3) uint8` RGB on `where.device`.
 
     On the CPU, and with `upright=False`, the pixels are those of MXNet's `imdecode` to the bit. `progressive`: many are
     progressive JPEGs, which then get a decoder of twice the speed; it changes no pixel.
     """
-    if device == "gpu" or upright or not progressive:
-        return _decode(images, regions, device, upright)
+    if where.device == "gpu" or upright or not progressive:
+        return _decode(images, regions, where, upright)
     ours, done = decode_progressive(images, regions)
     (decoded, *_), (_, images, regions) = split(done, ours, images, regions)
-    return merge(done, decoded, _decode(images, regions, device, upright))
+    return merge(done, decoded, _decode(images, regions, where, upright))
 
 
 def source_info(images: Any) -> Any:
@@ -81,11 +83,9 @@ def source_info(images: Any) -> Any:
     return fn.get_property(images, key="source_info")
 
 
-def _decode(images: Any, regions: Any, device: str, upright: bool) -> Any:
+def _decode(images: Any, regions: Any, where: Where, upright: bool) -> Any:
     # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. On a CPU, with photos of 1280 px, neither their
     # mean size (246 and 222 images/s) nor the largest (246, 247, 244) was faster than no hint (255, 245, 236).
-    # nvJPEG's default upsamples color by repetition; libjpeg-turbo, whose pixels the CPU has, interpolates.
-    by_device = {"device": "mixed", "jpeg_fancy_upsampling": True} if device == "gpu" else {"device": "cpu"}
     return fn.decoders.image_slice(
         images,
         start=regions[0:2],
@@ -93,5 +93,16 @@ def _decode(images: Any, regions: Any, device: str, upright: bool) -> Any:
         axis_names="HW",
         output_type=types.RGB,
         adjust_orientation=upright,
-        **by_device,
+        **(_nvjpeg_options(where.nvjpeg) if where.device == "gpu" else {"device": "cpu"}),
     )
+
+
+def _nvjpeg_options(config: NvjpegConfig) -> dict[str, Any]:
+    return {
+        "device": "mixed",
+        # nvJPEG's default upsamples color by repetition; libjpeg-turbo, whose pixels the CPU has, interpolates.
+        "jpeg_fancy_upsampling": True,
+        "hw_decoder_load": config.hw_decoder_load,
+        "preallocate_width_hint": config.preallocate_width,
+        "preallocate_height_hint": config.preallocate_height,
+    }

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import Self
 
-from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig, TargetConfig
 from dali_ssd.errors import ConfigError, DatasetError, RecordLocation
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
+from dali_ssd.loader.placement import Placement, choose_where, placement_of
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.decode.dali_messages import parse_source_info
@@ -61,8 +62,12 @@ class Loader:
 
     report: DatasetReport
     """Result of the look through the shards, including the records that were left out."""
+    placement: Placement
+    """What of the work runs where."""
 
-    def __init__(self, framework: FrameworkName, pipeline: PipelineConfig, ctx: Any, device: str | None) -> None:
+    def __init__(
+        self, framework: FrameworkName, pipeline: PipelineConfig, ctx: Any, device: Literal["cpu", "gpu"] | None
+    ) -> None:
         self._framework = find_framework(framework)
         self._devices = self._framework.devices(ctx)
         self._makers: list[Callable[[Any], Any]] = [
@@ -73,6 +78,11 @@ class Loader:
             raise ConfigError(f"device must be cpu or gpu, not {device!r}")
         if self._device == "gpu" and self._devices[0].kind == "cpu":
             raise ConfigError(f"device='gpu' needs GPUs in ctx, not {ctx!r}: batches arrive where they are made")
+        if self._device == "cpu" and self._devices[0].kind == "gpu" and self._devices[0].handle is None:
+            raise ConfigError(
+                f"device='cpu' makes batches on the host, and framework={framework!r} cannot copy them to ctx={ctx!r}; "
+                "leave device out, or give ctx='cpu'"
+            )
         if pipeline.batch_size % len(self._devices):
             raise ConfigError(
                 f"batch_size must be a multiple of the number of devices ({len(self._devices)}), "
@@ -86,6 +96,13 @@ class Loader:
         self._pid = os.getpid()
         self._pipelines: list[Any] = []
         self.stats = LoaderStats()
+
+    def _place(self, nvjpeg: NvjpegConfig, targets: TargetConfig | None = None) -> None:
+        """Choose where the work is done, and say so of a GPU; all options must have been checked."""
+        self._where = choose_where(self._device, self.pipeline.plugin, nvjpeg)
+        self.placement = placement_of(self._where, targets)
+        if self._device == "gpu":
+            _log.info("%s", self.placement)
 
     def _look(self, shards: Paths, records: RecordsConfig, num_classes: int | None, bad_list: Path | None) -> None:
         """Look through the shards, which may take long: all options must have been checked."""
@@ -152,7 +169,10 @@ class Loader:
         begin = time.perf_counter()
         try:
             with no_fork():
-                return [pipeline.run() for pipeline in pipelines]
+                # All of them have work before the first is waited for, so that devices work side by side.
+                for pipeline in pipelines:
+                    pipeline.schedule_run()
+                return [pipeline.outputs() for pipeline in pipelines]
         except RuntimeError as error:
             self.close()  # DALI's pipelines cannot be used after an error
             raise find_damage(self._dataset, str(error)) from error

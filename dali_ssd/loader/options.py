@@ -1,7 +1,8 @@
 """The options of the loaders: as the classes that define them, or one by one as keywords.
 
-The classes hold names, types and defaults (`RecordsConfig`, `PipelineConfig`, the parts of a recipe). `ValOptions` and
-`TrainOptions` only let editors and type checkers see the names as keywords; a test compares them with the classes.
+The classes hold names, types and defaults (`PipelineConfig`, `RecordsConfig`, `NvjpegConfig`, the parts of a recipe).
+`ValOptions` and `TrainOptions` only let editors and type checkers see the names as keywords; a test compares them with
+the classes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
-from dali_ssd.config import AnyUnit, AugmentConfig, OnBad, PipelineConfig, RecordsConfig
+from dali_ssd.config import AnyUnit, AugmentConfig, NvjpegConfig, OnBad, PipelineConfig, PluginUse, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.util.files import require_folder_of
@@ -32,6 +33,10 @@ class ValOptions(TypedDict, total=False):
     num_threads: int | Literal["auto"]
     prefetch: int
     upright: bool
+    plugin: PluginUse
+    hw_decoder_load: float
+    preallocate_width: int
+    preallocate_height: int
     on_bad: OnBad
     max_bad: float
     coordinates: AnyUnit
@@ -52,6 +57,7 @@ class LoaderOptions(NamedTuple):
     recipe: Recipe
     pipeline: PipelineConfig
     records: RecordsConfig
+    nvjpeg: NvjpegConfig
 
 
 def gather(
@@ -60,6 +66,7 @@ def gather(
     recipe: Any,
     pipeline: PipelineConfig | None,
     records: RecordsConfig | None,
+    nvjpeg: NvjpegConfig | None,
 ) -> LoaderOptions:
     """Return a loader's options, with keywords in place of the recipe's numbers and the classes' fields.
 
@@ -70,18 +77,19 @@ def gather(
     unknown = sorted(given.keys() - names.__annotations__.keys())
     if unknown:
         raise TypeError(f"a loader has no option {unknown[0]!r}; there are {', '.join(sorted(names.__annotations__))}")
-    for name, value, kind in (("pipeline", pipeline, PipelineConfig), ("records", records, RecordsConfig)):
+    kinds = (PipelineConfig, RecordsConfig, NvjpegConfig)
+    for name, value, kind in zip(("pipeline", "records", "nvjpeg"), (pipeline, records, nvjpeg), kinds, strict=True):
         if not isinstance(value, kind | None):
             raise ConfigError(f"{name} must be a {kind.__name__}, not {value!r}")
-    of_pipeline, of_records = (
-        {field.name: given[field.name] for field in fields(kind) if field.name in given}
-        for kind in (PipelineConfig, RecordsConfig)
+    of_pipeline, of_records, of_nvjpeg = (
+        {field.name: given[field.name] for field in fields(kind) if field.name in given} for kind in kinds
     )
-    of_recipe = {name: value for name, value in given.items() if name not in of_pipeline | of_records}
+    of_recipe = {name: value for name, value in given.items() if name not in of_pipeline | of_records | of_nvjpeg}
     return LoaderOptions(
         find_recipe(recipe, **of_recipe),
         replace(pipeline or PipelineConfig(), **of_pipeline),
         replace(records or RecordsConfig(), **of_records),
+        replace(nvjpeg or NvjpegConfig(), **of_nvjpeg),
     )
 
 

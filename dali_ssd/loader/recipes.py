@@ -6,6 +6,7 @@ The package has no list of recipes: they are found through the entry points of `
 from __future__ import annotations
 
 import importlib
+import inspect
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any
@@ -112,4 +113,18 @@ def _checked(recipe: Recipe) -> Recipe:
     for part in _PIPELINES:
         if not callable(getattr(recipe, part)):
             raise ConfigError(f"{part} of the recipe {recipe.name} must be the definition of a pipeline")
+        names = _parameters(getattr(recipe, part))
+        if "device" in names and "where" not in names:
+            raise ConfigError(
+                f"{part} of the recipe {recipe.name} takes `device`, and must take `where`, a "
+                "`dali_ssd.graph.where.Where`, in its place; `where.device` is what `device` was"
+            )
     return recipe
+
+
+def _parameters(definition: Any) -> list[str]:
+    """Return the names of a definition's own parameters, below DALI's decorator; none if Python cannot tell."""
+    try:
+        return list(inspect.signature(definition).parameters)
+    except (TypeError, ValueError):
+        return []

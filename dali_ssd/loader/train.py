@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
-import logging
 import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from typing_extensions import Unpack
 
-from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import Batch
@@ -33,8 +32,6 @@ from dali_ssd.util.optional import require
 from dali_ssd.util.validation import is_whole
 
 __all__ = ["TrainLoader"]
-
-_log = logging.getLogger(__name__)
 
 
 class TrainLoader(Loader):
@@ -51,28 +48,32 @@ class TrainLoader(Loader):
         recipe: name of an entry point of `dali_ssd.pipelines`, `module:attribute`, a module or a `Recipe`: pipelines,
             and all numbers that are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size of
             `data_shape`.
-        ctx: an `mx.Context` or a list of them, "cpu" or a list of that for `dlpack`; default: the CPU. Each gets an
-            equal part of every batch.
+        ctx: an `mx.Context` or a list of them; for `dlpack` "cpu", "gpu", "gpu:1" or a list of those; default: the CPU.
+            Each gets an equal part of every batch.
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
-        framework: `mxnet`: NDArrays. `dlpack`: NumPy arrays over DALI's memory, which PyTorch, JAX and others take by
-            DLPack; needs no MXNet, and is for the host only.
+        framework: `mxnet`: NDArrays. `dlpack`: arrays over DALI's memory, NumPy's on the host and `GpuArray` on a GPU,
+            which PyTorch, JAX and others take by DLPack; needs no MXNet.
         world_size, rank: number of processes, and which of them this is (formerly `num_shards`, `shard_id`).
         num_classes: number of classes, so that labels with higher ids count as bad.
         bad_list: file for the list of records left out; default: one in the cache folder, which a warning names.
         pipeline: how the pipelines run: batch size, threads, seed.
         records: what to do about records that cannot be used, and what their labels hold.
-        options: the fields of `PipelineConfig` and `RecordsConfig` by their names, in place of those of `pipeline` and
-            `records`; and `data_shape`, `dtype`, `layout`, `targets` and `augment` in place of the recipe's.
+        nvjpeg: how a GPU decodes.
+        options: the fields of `PipelineConfig`, `RecordsConfig` and `NvjpegConfig` by their names, in place of those of
+            `pipeline`, `records` and `nvjpeg`; and `data_shape`, `dtype`, `layout`, `targets` and `augment` in place of
+            the recipe's.
 
     Attributes:
         recipe: everything that decides what a batch looks like.
         pipeline: the `PipelineConfig` in use.
+        placement: what of the work runs where; see `loader.placement.Placement`.
         epoch: number of epochs yielded so far.
 
     Raises:
         ConfigError: an option that cannot work, before any shard is opened; or a recipe that renders another size than
             `data_shape`.
         DatasetError: shards that are missing, empty or damaged; all that is wrong is named.
+        PluginError: `plugin="require"` on a GPU, and the plugin can neither be found nor built.
     """
 
     @renamed(num_shards="world_size", shard_id="rank")
@@ -91,6 +92,7 @@ class TrainLoader(Loader):
         bad_list: str | Path | None = None,
         pipeline: PipelineConfig | None = None,
         records: RecordsConfig | None = None,
+        nvjpeg: NvjpegConfig | None = None,
         **options: Unpack[TrainOptions],
     ) -> None:
         require("nvidia.dali")
@@ -100,18 +102,17 @@ class TrainLoader(Loader):
             raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
         if not (is_whole(rank) and 0 <= rank < world_size):
             raise ConfigError(f"rank must be a whole number within 0..{world_size - 1}, not {rank!r}")
-        self.recipe, pipeline, records = gather(TrainOptions, options, recipe, pipeline, records)
+        self.recipe, pipeline, records, nvjpeg = gather(TrainOptions, options, recipe, pipeline, records, nvjpeg)
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
         centers = as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
         _code_of(self.recipe)  # refused here if no state of it could be taken
+        self._place(nvjpeg, self.recipe.targets)
         self._look(shards, records, num_classes, bad_path)
         self.report.require_objects()
         self.epoch = 0
         self._batch = self._resume_at = self._turn = 0
         self._world_size, self._rank = world_size, rank
-        if self._device == "gpu" and self.recipe.targets.targets == "exact":
-            _log.warning("exact targets are made on the host and copied to the GPU; targets='box_encoder' stays there")
         self._options: dict[str, Any] = {
             "anchors": centers,
             "augment": self.recipe.augment,
@@ -160,7 +161,7 @@ class TrainLoader(Loader):
             **self._options,
             initial_fill=window,
             upright=self.pipeline.upright,
-            device=self._device,
+            where=self._where,
             batch_size=self._run_batch_size,
             num_threads=self._threads,
             device_id=self._device_id(self._devices[device]),
@@ -239,7 +240,7 @@ class TrainLoader(Loader):
         from dali_ssd.graph.callback import source_digest
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
-        settings = (self._device, self.pipeline.initial_fill, self.pipeline.upright)
+        settings = (_plain(self._where), self.pipeline.initial_fill, self.pipeline.upright)
         code = _code_of(self.recipe) + source_digest().encode()
         return {
             "the number of records": str(len(self._dataset)),

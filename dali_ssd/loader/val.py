@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from typing_extensions import Unpack
 
-from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import ValBatch
 from dali_ssd.loader.frameworks import FrameworkName
@@ -27,11 +27,15 @@ class ValLoader(Loader):
     """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
 
     Args:
-        shards, recipe, ctx, device, framework, num_classes, bad_list, pipeline, records: as for `TrainLoader`.
+        shards, recipe, ctx, device, framework, num_classes, bad_list, pipeline, records, nvjpeg: as for
+            `TrainLoader`.
         options: likewise, without those for random changes and targets.
 
+    Attributes:
+        placement: what of the work runs where; see `loader.placement.Placement`.
+
     Raises:
-        ConfigError, DatasetError: as for `TrainLoader`.
+        ConfigError, DatasetError, PluginError: as for `TrainLoader`.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class ValLoader(Loader):
         bad_list: str | Path | None = None,
         pipeline: PipelineConfig | None = None,
         records: RecordsConfig | None = None,
+        nvjpeg: NvjpegConfig | None = None,
         **options: Unpack[ValOptions],
     ) -> None:
         require("nvidia.dali")
-        self.recipe, pipeline, records = gather(ValOptions, options, recipe, pipeline, records)
+        self.recipe, pipeline, records, nvjpeg = gather(ValOptions, options, recipe, pipeline, records, nvjpeg)
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
+        self._place(nvjpeg)
         self._look(shards, records, num_classes, bad_path)
         self._batch = 0
         # The reader's own division of n records among k pipelines.
@@ -66,7 +72,7 @@ class ValLoader(Loader):
                 self.recipe.image,
                 upright=self.pipeline.upright,
                 unit=self.report.unit,
-                device=self._device,
+                where=self._where,
                 batch_size=self._device_batch_size,
                 num_threads=self._threads,
                 device_id=self._device_id(ctx),

@@ -47,7 +47,7 @@ def build_plugin(config: BuildPluginConfig | None = None, sources: Sources | Non
         return there
     require_host_compiler()
     toolkit = find_toolkit(dali.cuda_major)
-    architectures = choose(wanted, toolkit.known())
+    architectures = choose(wanted, toolkit.known)
     with _place() as folder:
         there = None if config.rebuild else find_plugin(wanted, sources)  # another process may have built it meanwhile
         if there is not None:
@@ -108,12 +108,9 @@ def _place() -> Iterator[Path]:
             yield folder
     except PluginError:
         raise
-    except DaliSsdError as error:
-        raise PluginError(f"the plugin has no place: {error}") from error
-    except OSError as error:
-        raise PluginError(
-            f"the plugin has no place: {error}; set DALI_SSD_CACHE to a folder you can write to"
-        ) from error
+    except (DaliSsdError, OSError) as error:
+        advice = "; set DALI_SSD_CACHE to a folder you can write to" if isinstance(error, OSError) else ""
+        raise PluginError(f"the plugin has no place: {error}{advice}") from error
 
 
 def _say_that_it_waits() -> None:

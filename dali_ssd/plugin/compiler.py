@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -20,7 +21,8 @@ __all__ = ["Compiler"]
 
 _POLL = 0.1
 """Seconds between two looks at the compilers."""
-_LAST_LINES = 12
+_LAST_LINES, _LONGEST_LINE = 12, 200
+"""As much of what a compiler says is part of the error."""
 _COMMAND = "#$ "
 """How nvcc with -v begins the lines that tell what it starts."""
 _FRONT_END = "cicc"
@@ -63,21 +65,24 @@ class Compiler:
         try:
             for run, output in zip(runs, outputs, strict=True):
                 started.append(self._start([*command, *run], output))
-            while any(process.poll() is None for process in started) and not any(map(_failed, started)):
+            while True:
+                running = any(process.poll() is None for process in started)
+                failed = next((number for number, process in enumerate(started) if process.poll()), None)
+                if failed is not None or not running:
+                    break
                 time.sleep(_POLL)
                 progress.advance(before + sum(map(_front_ends, outputs)) - progress.done)
         finally:
             for process in started:
                 _end(process)
-        for process, output in zip(started, outputs, strict=True):
-            if _failed(process):
-                self._tell(process.returncode, output)
+        if failed is not None:
+            self._tell(started[failed].returncode, outputs[failed])
 
     def _start(self, command: list[str], output: Path) -> subprocess.Popen[bytes]:
         # A group of its own, so that it ends with all that it has started, and temporary files in the folder that goes.
         environment = os.environ | {"TMPDIR": str(self._work)}
         with open(output, "wb") as file:
-            file.write(f"{' '.join(command)}\n".encode())
+            file.write(f"{shlex.join(command)}\n".encode())
             file.flush()
             return subprocess.Popen(
                 command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
@@ -85,18 +90,14 @@ class Compiler:
 
     def _tell(self, code: int, output: Path) -> None:
         said = output.read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in said.splitlines()[1:] if line.strip() and not line.startswith(_COMMAND)]
+        lines = [line for line in said.splitlines()[1:] if line.strip(" ^~|") and not line.startswith(_COMMAND)]
         with atomic_open(self._log, "w") as file:
             file.write(said)
-        last = "".join(f"\n  {line}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
+        last = "".join(f"\n  {line[:_LONGEST_LINE]}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
         raise PluginError(
             f"the plugin cannot be built: {self._toolkit} ended with code {code}; all that it said is in {self._log}, "
             f"and this was the last of it:{last}"
         )
-
-
-def _failed(process: subprocess.Popen[bytes]) -> bool:
-    return process.poll() not in (None, 0)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -31,6 +31,8 @@ class Toolkit:
     nvcc: Path
     release: tuple[int, int]
     """Major and minor version of its CUDA."""
+    known: tuple[int, ...]
+    """Compute capabilities, times ten, that it builds for."""
 
     def __str__(self) -> str:
         return f"{self.nvcc} (CUDA {self.release[0]}.{self.release[1]})"
@@ -41,10 +43,6 @@ class Toolkit:
         root = self.nvcc.parent.parent
         laid = (root / "include" / "cuda_runtime.h").is_file()
         return [f"-I{root / 'include'}", f"-L{root / 'lib'}"] if laid else []
-
-    def known(self) -> list[int]:
-        """Return the compute capabilities, times ten, that it builds for."""
-        return [int(code) for code in re.findall(r"^compute_(\d+)$", _output(self.nvcc, "--list-gpu-arch"), re.M)]
 
 
 def find_toolkit(cuda_major: int) -> Toolkit:
@@ -102,14 +100,15 @@ def _examine(nvcc: Path, cuda_major: int) -> Toolkit | str:
     """Return the toolkit of an nvcc, or why it will not do."""
     try:
         found = re.search(r"release (\d+)\.(\d+)", _output(nvcc, "--version"))
+        known = re.findall(r"^compute_(\d+)$", _output(nvcc, "--list-gpu-arch"), re.MULTILINE)
     except (OSError, subprocess.SubprocessError) as error:
         return f"{nvcc} does not run ({error})"
-    if found is None:
-        return f"{nvcc} does not tell its version"
+    if found is None or not known:
+        return f"{nvcc} does not tell its version and what it builds for"
     release = int(found[1]), int(found[2])
     if release[0] != cuda_major:
         return f"{nvcc} is of CUDA {release[0]}.{release[1]}"
-    return Toolkit(nvcc, release)
+    return Toolkit(nvcc, release, tuple(map(int, known)))
 
 
 def _output(tool: Path, option: str) -> str:

@@ -45,6 +45,25 @@ def missing_gpu(folder: Path, _: pytest.MonkeyPatch) -> object:
     return loader(folder, framework="mxnet", ctx=pytest.importorskip("mxnet").gpu(99))
 
 
+def early_engine(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    mx = pytest.importorskip("mxnet")
+    patch.setattr(mx.context, "num_gpus", lambda: 1)
+    patch.setenv("MXNET_ENGINE_TYPE", "ThreadedEnginePerDeviceAsync")
+    return loader(folder, framework="mxnet", ctx=mx.gpu())
+
+
+def not_copied(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr("dali_ssd.loader.frameworks.dlpack._count_gpus", lambda: 1)
+    return loader(folder, ctx="gpu", device="cpu")
+
+
+def recipe_of_devices(_: Path, patch: pytest.MonkeyPatch) -> object:
+    def train(records: object, *, device: str) -> None: ...
+
+    patch.setattr("pipelines.ssd300.train", train)
+    return find_recipe()
+
+
 def odd_recipe(_: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr("pipelines.ssd300.image", 300)
     return find_recipe()
@@ -126,7 +145,11 @@ CASES: dict[str, Case] = {
     "bad_list is a list": option(bad_list="a.rec"),
     "or give framework='dlpack'": without_mxnet,
     "ctx must be an mx.Context": option(ctx=[], framework="mxnet"),
-    "ctx must be 'cpu'": option(ctx="gpu"),
+    "ctx must be 'cpu'": option(ctx="tpu"),
+    "and DALI finds": option(ctx="gpu:99"),
+    "cannot copy them to ctx": not_copied,
+    "gives DALI its memory back": early_engine,
+    "takes `device`, and must take `where`": recipe_of_devices,
     "framework must be": option(framework="caffe"),
     "device must be cpu or gpu": option(device="tpu"),
     "batch_size must be a multiple": option(batch_size=3, ctx=["cpu"] * 2),

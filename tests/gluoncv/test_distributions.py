@@ -22,6 +22,7 @@ from dali_ssd.config import AugmentConfig, RenderConfig
 from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
+from dali_ssd.graph.where import Where
 from dali_ssd.kernels.plan import WINDOW
 from dali_ssd.records.dataset import Dataset, open_dataset
 from tests.support.pipes import arrays
@@ -74,8 +75,8 @@ def ours(shard: ReaderSlice, sizes: dict[int, int]) -> Draws:
     def pipeline():  # type: ignore[no-untyped-def]
         jpegs, labels = read(shard, shuffle=True, initial_fill=512)
         plans, regions, objects = draw_training_plan(labels, image_shapes(jpegs, upright=False), augment, image)
-        pixels = decode(jpegs, regions, device="cpu", upright=False)
-        return render(pixels, plans, regions, image, device="cpu"), plans, objects, source_info(jpegs)
+        pixels = decode(jpegs, regions, where=Where(), upright=False)
+        return render(pixels, plans, regions, image, where=Where()), plans, objects, source_info(jpegs)
 
     draws: Draws = defaultdict(list)
     running = pipeline()

@@ -11,6 +11,7 @@ from nvidia.dali import fn
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
+from dali_ssd.graph.where import Where
 from pipelines import ssd
 
 Dtype = Literal["float32", "float16"]
@@ -36,8 +37,8 @@ def arrays(tensors: Any) -> list[npt.NDArray[Any]]:
 
 
 def train_pipeline(shard: ReaderSlice, batch_size: int, **options: Any) -> Any:
-    """The training pipeline on the CPU, or the `device` among the options, with small inputs."""
-    device = options.get("device", "cpu")
+    """The training pipeline on the CPU, or `where` the options say, with small inputs."""
+    where = options.get("where", Where())
     return ssd.train(
         shard,
         options.get("anchors", ANCHORS),
@@ -47,25 +48,25 @@ def train_pipeline(shard: ReaderSlice, batch_size: int, **options: Any) -> Any:
         initial_fill=options.get("initial_fill", 16),
         upright=options.get("upright", False),
         unit="fraction",
-        device=device,
+        where=where,
         until=options.get("until"),
         batch_size=batch_size,
         num_threads=2,
-        device_id=0 if device == "gpu" else None,
+        device_id=0 if where.device == "gpu" else None,
         seed=options.get("seed", 7),
     )
 
 
 def val_pipeline(shard: ReaderSlice, batch_size: int, **options: Any) -> Any:
-    """The validation pipeline on the CPU, or the `device` among the options, with small inputs."""
-    device = options.get("device", "cpu")
+    """The validation pipeline on the CPU, or `where` the options say, with small inputs."""
+    where = options.get("where", Where())
     return ssd.val(
         shard,
         options.get("image", RenderConfig(data_shape=64)),
         upright=options.get("upright", False),
         unit="fraction",
-        device=device,
+        where=where,
         batch_size=batch_size,
         num_threads=2,
-        device_id=0 if device == "gpu" else None,
+        device_id=0 if where.device == "gpu" else None,
     )

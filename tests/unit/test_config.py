@@ -19,6 +19,7 @@ import dali_ssd.records.options
 from dali_ssd.config import (
     AugmentConfig,
     InputConfig,
+    NvjpegConfig,
     PipelineConfig,
     RecordsConfig,
     RenderConfig,
@@ -74,6 +75,11 @@ BAD: dict[type, dict[str, list[Any]]] = {
         "prefetch": [0, 65],
         "initial_fill": [0, -1],
         "num_threads": [0, -2, 100000],
+        "plugin": ["on", True, ""],
+    },
+    NvjpegConfig: {
+        "hw_decoder_load": [-0.1, 1.1, NAN],
+        **repeat(("preallocate_width", "preallocate_height"), [-1, 65536]),
     },
     InputConfig: {"data_shape": [-1]},
     RecordsConfig: {
@@ -211,3 +217,9 @@ def test_probabilities_are_accepted_exactly_within_0_and_1(probability: float) -
     else:
         with pytest.raises(ConfigError, match="mirror_probability must be a probability"):
             AugmentConfig(mirror_probability=probability)
+
+
+@pytest.mark.parametrize("sides", [(640, 0), (0, 480)])
+def test_one_side_of_an_image_is_no_size(sides: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match=rf"must both be given or both be 0, not {sides[0]} and {sides[1]}"):
+        NvjpegConfig(preallocate_width=sides[0], preallocate_height=sides[1])

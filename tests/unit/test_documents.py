@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dali_ssd.cli.main import COMMANDS
-from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.convert.readers import READERS
 from dali_ssd.convert.readers.coco import CocoConfig
 from dali_ssd.convert.readers.voc import VocConfig
@@ -23,6 +23,7 @@ from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
+from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.util.optional import require
 from tests.support.paths import ROOT, pyproject
 
@@ -34,8 +35,10 @@ DOCUMENTS = [
         "CHANGELOG.md",
         "docker/README.md",
         "docs/errors.md",
-        "docs/soak.md",
         "docs/gpu-check.md",
+        "docs/gpu.md",
+        "docs/plugin.md",
+        "docs/soak.md",
     )
 ] + sorted((ROOT / "docs" / "extending").glob("*.md"))
 
@@ -65,7 +68,10 @@ def on_command_line(config: type[Any]) -> dict[str, str]:
 
 def options_in_readme(heading: str) -> dict[str, str]:
     """Names and defaults from the table below a heading."""
-    section = read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0]
+    return options_in(read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0])
+
+
+def options_in(section: str) -> dict[str, str]:
     rows = re.findall(r"^\| (?:\+ )?`(?:--)?([a-z_-]+)`(?: `-j`)? \| (.*?) ?\| ", section, re.MULTILINE)
     return {name.replace("-", "_"): default for name, default in rows}
 
@@ -88,8 +94,16 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
     parameters = [one for one in inspect.signature(TrainLoader).parameters.values() if one.name != "options"]
     options = {one.name: as_written(one.default) for one in parameters}
     options |= {name: "None" for name in TrainOptions.__annotations__}  # the recipe's
-    options |= {one.name: as_written(one.default) for kind in (PipelineConfig, RecordsConfig) for one in fields(kind)}
+    options |= {
+        one.name: as_written(one.default)
+        for kind in (PipelineConfig, RecordsConfig, NvjpegConfig)
+        for one in fields(kind)
+    }
     assert options_in_readme("TrainLoader") == options
+
+
+def test_page_of_the_plugin_has_every_option_with_its_default() -> None:
+    assert options_in(read(ROOT / "docs" / "plugin.md")) == on_command_line(BuildPluginConfig)
 
 
 def test_readme_has_every_environment_variable() -> None:
@@ -208,7 +222,7 @@ def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
 
 def test_package_data_is_there() -> None:
     for package, names in pyproject()["tool"]["setuptools"]["package-data"].items():
-        assert all((ROOT / package / name).is_file() for name in names), package
+        assert all(any((ROOT / package).glob(name)) for name in names), package
 
 
 CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> )", re.MULTILINE)

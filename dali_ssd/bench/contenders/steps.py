@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.contenders.reader import pipeline_options
 from dali_ssd.bench.work import HOST_STEPS, Work, WorkBatch
-from dali_ssd.config import PipelineConfig
+from dali_ssd.config import NvjpegConfig, PipelineConfig
 from dali_ssd.graph.source import ReaderSlice
+from dali_ssd.loader.placement import choose_where
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.inspect import inspect_shards
@@ -40,7 +41,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
         initial_fill=config.initial_fill,
         upright=config.upright,
         unit="fraction",
-        device=work.device,
+        where=choose_where(work.device, config.plugin, NvjpegConfig()),
         until=work.until,
         **options,
     )

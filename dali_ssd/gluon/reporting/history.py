@@ -13,7 +13,7 @@ from dali_ssd.util.files import atomic_open
 __all__ = ["Entry", "History", "read_history"]
 
 Entry: TypeAlias = dict[str, Any]
-"""A line: `kind` is `step` or `epoch`, the rest numbers (null if there is none) and names."""
+"""A line: `kind` is `step`, `epoch` or `placement`, the rest numbers (null if there is none) and words."""
 
 
 class History:

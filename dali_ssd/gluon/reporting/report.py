@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,11 @@ class Report:
         """Log a line, with `values` for its `%` fields."""
         if not self._silent:
             self._log.logger.info(line, *values)
+
+    def placement(self, parts: Mapping[str, str], history: History) -> None:
+        """Report what of the loader's work runs where: words by step, as `loader.placement` has them."""
+        self.say("Loading: %s", ", ".join(f"{step}: {words}" for step, words in parts.items()))
+        history.add("placement", **parts)
 
     def step(self, at: TrainProgress, lr: float, meter: LossMeter, share: TimeShare, history: History) -> None:
         """Report the speed since the last report and the epoch's mean losses."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from dali_ssd.errors import ConfigError, MissingDependencyError
@@ -26,6 +27,8 @@ def devices(ctx: Any) -> list[Device]:
     missing = [context for context in contexts if "gpu" in kinds and context.device_id >= mx.context.num_gpus()]
     if missing:
         raise ConfigError(f"ctx has {missing[0]}, and MXNet finds {counted(mx.context.num_gpus(), 'GPU')} here")
+    if "gpu" in kinds:
+        _require_engine_that_waits()
     return [Device("gpu" if "gpu" in kinds else "cpu", int(context.device_id), context) for context in contexts]
 
 
@@ -47,3 +50,16 @@ def anchors(anchors: Any, data_shape: int) -> Any:
     ctx = next(iter(anchors.collect_params().values())).list_ctx()[0]
     with mx.autograd.train_mode():
         return anchors(mx.nd.zeros((1, 3, data_shape, data_shape), ctx=ctx))[2]
+
+
+def _require_engine_that_waits() -> None:
+    """Raise ConfigError for an engine that is done with an array when its kernel is launched, not when it has run.
+
+    MXNet then gives the array's memory back to DALI, which may write the next batch into it while the kernel reads.
+    """
+    engine = os.environ.get("MXNET_ENGINE_TYPE", "")
+    if engine.endswith("Async"):
+        raise ConfigError(
+            f"MXNET_ENGINE_TYPE={engine} gives DALI its memory back before a GPU has read it; unset it, or leave Async "
+            "out of the name"
+        )

@@ -11,6 +11,7 @@ from nvidia.dali import pipeline_def
 
 from dali_ssd.config import INTERPOLATIONS, RenderConfig
 from dali_ssd.graph.render import render, render_kernel
+from dali_ssd.graph.where import Where
 from dali_ssd.kernels.augment.color import normalization
 from tests.support.cases import FULL_RANGE, View, random_color, usual_views, views
 from tests.support.pipes import Dtype, Layout, fixed
@@ -92,7 +93,7 @@ def test_in_a_pipeline(layout: Layout, dtype: Dtype) -> None:
     def pipeline():  # type: ignore[no-untyped-def]
         sources = ([view.pixels for view in cases], [view.plan for view in cases], [view.region for view in cases])
         pixels, plans, regions = (fixed(values) for values in sources)
-        return render(pixels, plans, regions, config, device="cpu")
+        return render(pixels, plans, regions, config, where=Where())
 
     (images,) = pipeline().run()
     assert images.dtype.name == ("FLOAT16" if dtype == "float16" else "FLOAT")

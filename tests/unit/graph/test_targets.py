@@ -16,6 +16,7 @@ from dali_ssd import boxes as box_algebra
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.graph.targets import encode, encode_targets
+from dali_ssd.graph.where import Where
 from dali_ssd.kernels.targets import as_center_anchors
 from tests.support import oracle
 from tests.support.pipes import arrays, fixed
@@ -180,7 +181,7 @@ def in_pipeline(objects: list[Floats], config: TargetConfig) -> tuple[list[Any],
     @pipeline_def(batch_size=len(objects), num_threads=2, device_id=None)
     def pipeline():  # type: ignore[no-untyped-def]
         plans = fixed([np.array([0] * 6 + [(rows[:, 4] >= 0).sum()], np.float32) for rows in objects])
-        return encode(fixed(objects), plans, ALL_ANCHORS, config, 64, device="cpu")
+        return encode(fixed(objects), plans, ALL_ANCHORS, config, 64, where=Where())
 
     classes, offsets = pipeline().run()
     return arrays(classes), arrays(offsets)

@@ -14,7 +14,8 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import ConfigError
-from dali_ssd.loader.frameworks import dlpack
+from dali_ssd.loader.frameworks import Device, dlpack
+from tests.support.gpu import cuda_device_present
 from tests.support.pipes import ANCHORS
 from tests.support.shards import write_random
 
@@ -110,10 +111,35 @@ def test_no_mxnet_is_needed(shard: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == sums
 
 
-@pytest.mark.parametrize("ctx", ["gpu", [], ["cpu", "gpu"], ("cpu", 0), 0])
+@pytest.mark.parametrize("ctx", [[], ["cpu", "gpu"], ("cpu", 0), 0, "gpu:", "gpu:-1", "gpu:one", "GPU", "gpu 1"])
 def test_devices_that_are_none(ctx: Any) -> None:
-    with pytest.raises(ConfigError, match="ctx must be 'cpu', or a list of that"):
+    with pytest.raises(ConfigError, match="ctx must be 'cpu', 'gpu', 'gpu:1' or a list of those of one kind"):
         val(Path("none.rec"), ctx=ctx, framework="dlpack")
+
+
+@pytest.mark.parametrize(
+    ("ctx", "numbers"), [("gpu", [0]), ("gpu:1", [1]), (["gpu:1", "gpu"], [1, 0]), (("gpu:0", "gpu:1"), [0, 1])]
+)
+def test_gpus_by_name(ctx: Any, numbers: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlpack, "_count_gpus", lambda: 2)
+    assert dlpack.devices(ctx) == [Device("gpu", number) for number in numbers]
+
+
+def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlpack, "_count_gpus", lambda: 1)
+    with pytest.raises(ConfigError, match="ctx has gpu:1, and DALI finds 1 GPU here"):
+        val(Path("none.rec"), ctx=["gpu", "gpu:1"], framework="dlpack")
+
+
+def test_dali_counts_the_gpus() -> None:
+    """As the tests themselves do, by the driver."""
+    assert bool(dlpack._count_gpus()) == cuda_device_present()
+
+
+def test_batches_of_the_host_are_not_copied_to_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlpack, "_count_gpus", lambda: 1)
+    with pytest.raises(ConfigError, match=r"device='cpu' makes batches on the host, .*cannot copy them to ctx='gpu'"):
+        val(Path("none.rec"), ctx="gpu", device="cpu", framework="dlpack")
 
 
 def test_a_device_that_the_framework_has_not() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.errors import ConfigError
+from dali_ssd.loader.frameworks import Device, mxnet
 from tests.support.pipes import ANCHORS
 from tests.support.shards import write_random
 
@@ -62,6 +63,25 @@ def test_arrays_can_be_computed_with(shards: str) -> None:
         loss = (data * data).sum()
     loss.backward()
     np.testing.assert_allclose(data.grad.asnumpy(), 2 * (before + 1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["ThreadedEnginePerDeviceAsync", "ThreadedEngineAsync"])
+def test_an_engine_that_gives_memory_back_too_early_is_refused(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU; on a CPU what it runs has run when it gives memory back."""
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    monkeypatch.setenv("MXNET_ENGINE_TYPE", engine)
+    with pytest.raises(ConfigError, match=f"MXNET_ENGINE_TYPE={engine} gives DALI its memory back before"):
+        val(Path("none.rec"), ctx=mx.gpu())
+    assert [device.kind for device in mxnet.devices(mx.cpu())] == ["cpu"]
+
+
+@pytest.mark.parametrize("engine", [None, "NaiveEngine", "ThreadedEngine", "ThreadedEnginePerDevice"])
+def test_engines_that_wait_are_not(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    monkeypatch.delenv("MXNET_ENGINE_TYPE", raising=False)
+    if engine is not None:
+        monkeypatch.setenv("MXNET_ENGINE_TYPE", engine)
+    assert mxnet.devices([mx.gpu()]) == [Device("gpu", 0, mx.gpu())]
 
 
 class Network(mx.gluon.Block):  # type: ignore[misc, name-defined]  # MXNet has no types

@@ -163,6 +163,15 @@ def test_a_pipeline_with_some_options_set_is_one(shard: Path) -> None:
         loader.load_state_dict(loader.state_dict())
 
 
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_pipeline_that_still_takes_a_device_is_told_of_where(part: str) -> None:
+    @pipeline_def
+    def old(records: Any, *, device: str) -> None: ...
+
+    with pytest.raises(ConfigError, match=rf"{part} of the recipe .* takes `device`, and must take `where`"):
+        find_recipe(SimpleNamespace(**{**vars(OWN), part: old}))
+
+
 def test_what_a_recipe_lacks_is_named() -> None:
     with pytest.raises(ConfigError, match=r"recipe dali_ssd.config lacks train, val, augment, image, targets; "):
         find_recipe("dali_ssd.config")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("nvidia.dali")
 
-from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.bench.work import HOST_STEPS
+from dali_ssd.config import AugmentConfig, NvjpegConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
+from dali_ssd.graph.where import Where
 from pipelines import ssd
+from tests.support.own_plugin import load_plugin_or_skip
 from tests.support.pipes import ANCHORS
 from tests.support.shards import as_shard, write_random
 
@@ -20,6 +22,7 @@ Operator = tuple[str, str]
 """Its name in DALI, and cpu, gpu or mixed."""
 
 PLAN: list[Operator] = [("readers__MXNet", "cpu"), ("PeekImageShape", "cpu"), ("NumbaFunction", "cpu")]
+DRAW: list[Operator] = [("random__Uniform", "cpu")]
 PLACE: list[Operator] = [*[("NumbaFunction", "cpu")] * 2, ("Cast", "cpu"), *[("_conditional__Split", "cpu")] * 4]
 DECODE: list[Operator] = [*[("_TensorSubscript", "cpu")] * 2, ("decoders__ImageSlice", "mixed")]
 RENDER: list[Operator] = [
@@ -30,53 +33,129 @@ RENDER: list[Operator] = [
     ("Reshape", "gpu"),
     ("CropMirrorNormalize", "gpu"),
 ]
+HOST_TARGETS: list[Operator] = [("NumbaFunction", "cpu")]
 RECORDS: list[Operator] = [("GetProperty", "cpu")]
+PLUGIN_RENDER: list[Operator] = [("SsdRender", "gpu")]
+PLUGIN_TARGETS: list[Operator] = [("SsdTargets", "gpu")]
+
+GPU, GPU_WITH_PLUGIN = Where("gpu"), Where("gpu", plugin=True)
+
+
+@pytest.fixture(scope="module")
+def plugin() -> None:
+    load_plugin_or_skip()
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> ReaderSlice:
+    return as_shard(write_random(tmp_path_factory.mktemp("shards"), 4))
+
+
+def nodes(pipeline: Any) -> list[Any]:
+    """The nodes of a pipeline that is not built, without constants, which do nothing."""
+    pipeline._build_graph()
+    return [node for node in pipeline._ops if type(node._op).schema_name != "Constant"]
 
 
 def operators(pipeline: Any) -> Counter[Operator]:
-    """Return the operators of a pipeline that is not built; constants do nothing."""
-    pipeline._build_graph()
-    found = Counter((type(node._op).schema_name, node._op.device) for node in pipeline._ops)
-    return Counter({operator: count for operator, count in found.items() if operator[0] != "Constant"})
+    return Counter((type(node._op).schema_name, node._op.device) for node in nodes(pipeline))
 
 
-@pytest.fixture
-def records(tmp_path: Path) -> ReaderSlice:
-    return as_shard(write_random(tmp_path, 4))
-
-
-def training(records: ReaderSlice, device: str = "gpu", **options: Any) -> Counter[Operator]:
-    targets = TargetConfig(options.pop("targets", "exact"))
-    pipeline = ssd.train(
-        *(records, ANCHORS, AugmentConfig(), RenderConfig(data_shape=64), targets),
-        **{"initial_fill": 4, "upright": False, "unit": "fraction", "device": device},
-        **{"batch_size": 4, "num_threads": 1, "device_id": None, **options},
+def training(records: ReaderSlice, where: Where = GPU, targets: TargetConfig | None = None, until: Any = None) -> Any:
+    return ssd.train(
+        *(records, ANCHORS, AugmentConfig(), RenderConfig(data_shape=64), targets or TargetConfig()),
+        **{"initial_fill": 4, "upright": False, "unit": "fraction", "where": where, "until": until},
+        **{"batch_size": 4, "num_threads": 1, "device_id": None},
     )
-    return operators(pipeline)
+
+
+def validation(records: ReaderSlice, where: Where = GPU) -> Any:
+    options = {"upright": False, "unit": "fraction", "where": where}
+    return ssd.val(records, RenderConfig(data_shape=64), **options, batch_size=4, num_threads=1, device_id=None)
+
+
+def on_host(found: Counter[Operator]) -> Counter[Operator]:
+    return Counter({operator: count for operator, count in found.items() if operator[1] == "cpu"})
 
 
 def test_training(records: ReaderSlice) -> None:
-    drawn = [("random__Uniform", "cpu")]
-    targets = [("NumbaFunction", "cpu")]
-    assert training(records) == Counter([*PLAN, *drawn, *PLACE, *DECODE, *RENDER, *targets, *RECORDS])
+    """Exact targets are the host's; that they are copied is no operator of its own."""
+    wanted = Counter([*PLAN, *DRAW, *PLACE, *DECODE, *RENDER, *HOST_TARGETS, *RECORDS])
+    assert operators(training(records)) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.plugin
+@pytest.mark.usefixtures("plugin")
+def test_training_with_the_plugin(records: ReaderSlice) -> None:
+    wanted = Counter([*PLAN, *DRAW, *DECODE, *PLUGIN_RENDER, *PLUGIN_TARGETS, *RECORDS])
+    assert operators(training(records, GPU_WITH_PLUGIN)) == wanted
 
 
 def test_validation(records: ReaderSlice) -> None:
-    pipeline = ssd.val(
-        records, RenderConfig(data_shape=64), upright=False, unit="fraction", device="gpu",
-        batch_size=4, num_threads=1, device_id=None,
-    )  # fmt: skip
-    assert operators(pipeline) == Counter([*PLAN, *PLACE, *DECODE, *RENDER, ("Pad", "cpu"), *RECORDS])
+    wanted = Counter([*PLAN, *PLACE, *DECODE, *RENDER, ("Pad", "cpu"), *RECORDS])
+    assert operators(validation(records)) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.plugin
+@pytest.mark.usefixtures("plugin")
+def test_validation_with_the_plugin(records: ReaderSlice) -> None:
+    wanted = Counter([*PLAN, *DECODE, *PLUGIN_RENDER, ("Pad", "cpu"), *RECORDS])
+    assert operators(validation(records, GPU_WITH_PLUGIN)) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.plugin
+@pytest.mark.usefixtures("plugin")
+def test_the_plugin_gets_the_hosts_decisions_from_the_host(records: ReaderSlice) -> None:
+    """Plans, regions and objects are not copied to the GPU one by one, only the pixels are there."""
+    inputs = {
+        type(node._op).schema_name: [edge.device for edge in node._inputs]
+        for node in nodes(training(records, GPU_WITH_PLUGIN))
+    }
+    assert inputs["SsdRender"] == ["gpu", "cpu", "cpu"] and inputs["SsdTargets"] == ["cpu"]
+
+
+@pytest.mark.slow
+@pytest.mark.plugin
+@pytest.mark.usefixtures("plugin")
+def test_dalis_targets_are_dalis_with_the_plugin_too(records: ReaderSlice) -> None:
+    found = operators(training(records, GPU_WITH_PLUGIN, TargetConfig("box_encoder")))
+    assert found[("BoxEncoder", "gpu")] == 1 and ("SsdTargets", "gpu") not in found
 
 
 def test_what_the_benchmark_measures_is_the_hosts_part(records: ReaderSlice) -> None:
     """The same operators by the same functions; merging is only so that a pipeline can give them out."""
     merged = Counter({("_conditional__Merge", "cpu"): 4})
-    measured = training(records, until="place") - merged
-    host = Counter({name: count for name, count in training(records).items() if name[1] == "cpu"})
-    later = Counter([*DECODE[:2], ("NumbaFunction", "cpu"), *RECORDS])
-    assert measured == host - later
+    measured = operators(training(records, until=HOST_STEPS[-1])) - merged
+    later = Counter([*DECODE[:2], *HOST_TARGETS, *RECORDS])
+    assert measured == on_host(operators(training(records))) - later
+
+
+@pytest.mark.slow
+@pytest.mark.plugin
+@pytest.mark.usefixtures("plugin")
+def test_what_the_benchmark_measures_is_the_hosts_part_with_the_plugin(records: ReaderSlice) -> None:
+    """Which has nothing to place."""
+    measured = operators(training(records, GPU_WITH_PLUGIN, until=HOST_STEPS[-1]))
+    later = Counter([*DECODE[:2], *RECORDS])
+    assert measured == on_host(operators(training(records, GPU_WITH_PLUGIN))) - later
+    assert measured == operators(training(records, GPU_WITH_PLUGIN, until="plan"))
+
+
+def test_the_decoder_has_its_options(records: ReaderSlice) -> None:
+    where = Where("gpu", nvjpeg=NvjpegConfig(0.5, preallocate_width=640, preallocate_height=480))
+    for pipeline in (training(records, where), validation(records, where)):
+        (decoder,) = [node for node in nodes(pipeline) if node._op.device == "mixed"]
+        options = {
+            "hw_decoder_load": 0.5,
+            "preallocate_width_hint": 640,
+            "preallocate_height_hint": 480,
+            "jpeg_fancy_upsampling": True,
+        }
+        assert options.items() <= decoder._op._init_args.items()
 
 
 def test_a_cpus_pipeline_has_no_other_device(records: ReaderSlice) -> None:
-    assert {device for _, device in training(records, "cpu")} == {"cpu"}
+    assert {device for _, device in operators(training(records, Where()))} == {"cpu"}

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from dali_ssd.bench.results.steps import STEPS
 from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
+from dali_ssd.graph.where import Where
 from dali_ssd.kernels.augment.color import normalization
 from dali_ssd.records.format.labels import build_label
 from tests.support import oracle
@@ -151,7 +152,7 @@ def decoded(folder: Path, payloads: list[bytes], *, upright: bool) -> list[npt.N
 
         images, _ = read(shard, shuffle=False)
         extent = fn.cast(image_shapes(images, upright=upright)[0:2], dtype=types.INT32)
-        return decode(images, fn.cat(extent * 0, extent), device="cpu", upright=upright)
+        return decode(images, fn.cat(extent * 0, extent), where=Where(), upright=upright)
 
     (images,) = pipeline().run()
     return arrays(images)
@@ -193,7 +194,7 @@ def test_a_region_of_a_turned_image_is_that_of_the_whole(tmp_path: Path, upright
 
         images, _ = read(shard, shuffle=False)
         return decode(
-            images, types.Constant(np.array([7, 11, 30, 20], np.int32), device="cpu"), device="cpu", upright=upright
+            images, types.Constant(np.array([7, 11, 30, 20], np.int32), device="cpu"), where=Where(), upright=upright
         )
 
     for part, image in zip(arrays(pipeline().run()[0]), whole, strict=True):

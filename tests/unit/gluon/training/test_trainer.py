@@ -21,6 +21,7 @@ from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.loader.placement import Placement
 
 CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", global_batch_size=2, log_interval=2, save_interval=2)
 
@@ -91,6 +92,17 @@ def test_any_iterable_will_do_and_nothing_is_written_without_a_prefix(
     assert result.steps == 4
     assert result.checkpoint is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_runs_where_is_in_the_log_and_the_metrics(make_net: Any, make_loader: Any, prefix: str) -> None:
+    loader = make_loader(2)
+    loader.placement = Placement("nvJPEG", "plugin", "plugin")
+    with TrainLog(Path(f"{prefix}_train.log")) as log:
+        Trainer(make_net(), loader, replace(CONFIG, epochs=1), prefix=prefix, log=log).run()
+    lines = Path(f"{prefix}_train.log").read_text().splitlines()
+    assert "Loading: decode: nvJPEG, render: plugin, targets: plugin" in lines
+    first = read_history(Path(f"{prefix}_metrics.jsonl"))[0]
+    assert first == {"kind": "placement", "decode": "nvJPEG", "render": "plugin", "targets": "plugin"}
 
 
 def test_validation_keeps_its_intervals(make_net: Any, make_loader: Any) -> None:

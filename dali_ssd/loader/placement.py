@@ -1,0 +1,82 @@
+"""What of a loader's work runs where: chosen once, when the loader is made, and said in words."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from dali_ssd.config import NvjpegConfig, PipelineConfig, PluginUse, TargetConfig
+from dali_ssd.errors import PluginError
+from dali_ssd.graph.where import Where
+from dali_ssd.plugin import prepare_plugin
+
+__all__ = ["Placement", "choose_where", "placement_of"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What of a loader's work runs where, in words for people; `str` has all of it on one line.
+
+    Reading and planning are the host's in any case.
+    """
+
+    decode: str
+    render: str
+    targets: str | None = None
+    """None where none are made, for validation."""
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {words}" for name, words in self.parts().items())
+
+    def parts(self) -> dict[str, str]:
+        """Return the words by the names of the steps that there are."""
+        words = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: word for name, word in words.items() if word is not None}
+
+
+def choose_where(device: Literal["cpu", "gpu"], plugin: PluginUse, nvjpeg: NvjpegConfig) -> Where:
+    """Return where the steps run, with the plugin loaded if they need it; it is built if it is not there.
+
+    Warns of options without effect on a CPU, and of work that falls to DALI's operators and the host because the plugin
+    cannot be had. Raises PluginError in that case if it is required.
+    """
+    if device == "cpu":
+        _warn_of_options_without_effect(plugin, nvjpeg)
+        return Where()
+    if plugin == "off":
+        return Where("gpu", nvjpeg=nvjpeg)
+    try:
+        prepare_plugin()
+    except PluginError as error:
+        if plugin == "require":
+            raise
+        _log.warning("without the plugin, DALI's operators render, and exact targets are made on the host: %s", error)
+        return Where("gpu", nvjpeg=nvjpeg)
+    return Where("gpu", plugin=True, nvjpeg=nvjpeg)
+
+
+def placement_of(where: Where, targets: TargetConfig | None = None) -> Placement:
+    """Return what runs where; `targets` are those of training."""
+    made = None if targets is None else _maker_of_targets(where, targets)
+    if where.device == "cpu":
+        return Placement("CPU", "plugin on the CPU" if where.plugin else "CPU", made)
+    share = f"nvJPEG ({where.nvjpeg.hw_decoder_load:.0%} on the hardware decoder where there is one)"
+    return Placement(share, "plugin" if where.plugin else "DALI's operators", made)
+
+
+def _maker_of_targets(where: Where, targets: TargetConfig) -> str:
+    if targets.targets == "box_encoder":
+        return "DALI's box_encoder"
+    if where.device == "cpu":
+        return "plugin on the CPU" if where.plugin else "CPU"
+    return "plugin" if where.plugin else "CPU, and copied"
+
+
+def _warn_of_options_without_effect(plugin: PluginUse, nvjpeg: NvjpegConfig) -> None:
+    names = [field.name for field in fields(nvjpeg) if getattr(nvjpeg, field.name) != field.default]
+    names += ["plugin"] if plugin != PipelineConfig.plugin else []
+    if names:
+        _log.warning("on a CPU, %s: without effect", ", ".join(names))

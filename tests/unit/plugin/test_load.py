@@ -1,0 +1,134 @@
+"""The plugin in a process: its operators run, and a library that cannot be loaded is an error and not the end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_ssd.errors import PluginError
+from dali_ssd.plugin.build import build_plugin
+from dali_ssd.plugin.load import load_plugin, plugin_loaded, prepare_plugin
+from dali_ssd.plugin.options import BuildPluginConfig
+from dali_ssd.plugin.sources import Sources, dali_here
+from dali_ssd.util.optional import require
+from tests.support.plugin import SCALE, clean_path, operator, quick, script, toolkit_for
+from tests.support.processes import in_processes
+
+FOR_90 = BuildPluginConfig("90")
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a process of its own, in which DALI has loaded nothing."""
+    return in_processes("spawn", function, [arguments])[0]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sources, Path]:
+    """Sources with an operator, and the cache with the plugin."""
+    folder = tmp_path_factory.mktemp("plugin")
+    sources = operator(folder / "sources")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DALI_SSD_CACHE", str(folder / "cache"))
+        build_plugin(FOR_90, sources)
+    return sources, folder / "cache"
+
+
+def run_operator(sources: Sources) -> tuple[bool, Path, Path, bool, list[float]]:
+    before = plugin_loaded(sources)
+    path, again = prepare_plugin(sources), prepare_plugin(sources)
+    fn, pipeline_def = require("nvidia.dali.fn"), require("nvidia.dali").pipeline_def  # it is in no stub of DALI's
+
+    @pipeline_def(batch_size=2, num_threads=1, device_id=None, enable_checkpointing=True)
+    def scaled() -> Any:
+        return fn.dali_ssd_test_scale(fn.constant(fdata=[1, 2, 3]))
+
+    pipeline = scaled()
+    pipeline.build()
+    (rows,) = pipeline.run()
+    assert pipeline.checkpoint()
+    return before, path, again, plugin_loaded(sources), np.array(rows.as_tensor())[1].tolist()
+
+
+@pytest.mark.plugin
+def test_its_operators_run(built: tuple[Sources, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    sources, cache = built
+    monkeypatch.setenv("DALI_SSD_CACHE", str(cache))
+    before, path, again, after, numbers = alone(run_operator, sources)
+    assert (before, after) == (False, True)
+    assert path == again == next((cache / "plugin").glob("*.so"))
+    assert numbers == [SCALE, 2 * SCALE, 3 * SCALE]
+
+
+def refusal(path: Path, sources: Sources) -> str:
+    with pytest.raises(PluginError) as caught:
+        load_plugin(path, sources)
+    return str(caught.value)
+
+
+@pytest.mark.plugin
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_half_a_library_is_refused_before_it_ends_the_process(
+    built: tuple[Sources, Path], share: float, tmp_path: Path
+) -> None:
+    sources, cache = built
+    whole = next((cache / "plugin").glob("*.so")).read_bytes()
+    (tmp_path / "cut.so").write_bytes(whole[: int(share * len(whole))])
+    said = alone(refusal, tmp_path / "cut.so", sources)
+    assert (
+        said == f"{tmp_path / 'cut.so'} is cut short or no library: build it again by `dali-ssd build-plugin --rebuild`"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"text\n", b"x" * 4096, b"\x7fELF\x01" + bytes(4096)])
+def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.so").write_bytes(content)
+    assert "is cut short or no library: build it again" in refusal(tmp_path / "a.so", Sources(tmp_path, ("None",)))
+
+
+@pytest.mark.plugin
+def test_a_library_that_needs_what_dali_has_not_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one built for another DALI."""
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+    sources = quick(tmp_path / "sources", "extern int gone_in_2_5; int *need() { return &gone_in_2_5; }")
+    path = build_plugin(FOR_90, sources).path
+    said = alone(refusal, path, sources)
+    assert said.startswith(f"DALI cannot load the plugin {path} (") and "gone_in_2_5" in said
+    assert said.endswith("): build it again by `dali-ssd build-plugin --rebuild`")
+
+
+@pytest.mark.plugin
+def test_a_library_without_an_operator_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+    sources = quick(tmp_path / "sources")
+    path = build_plugin(FOR_90, sources).path
+    said = alone(refusal, path, dataclasses.replace(sources, operators=("Add", "Subtract")))
+    assert said == f"the plugin {path} has no Add, Subtract: build it again by `dali-ssd build-plugin --rebuild`"
+
+
+def test_without_a_plugin_and_without_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_path(monkeypatch, tmp_path / "bin")
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(
+        PluginError, match=r"there is no GPU here that says what for: run `dali-ssd build-plugin --arch"
+    ):
+        prepare_plugin(quick(tmp_path / "sources"))
+
+
+def test_with_a_gpu_it_is_built_for_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here by a compiler that tells what it was asked for, and fails."""
+    path = clean_path(monkeypatch, tmp_path / "bin")
+    monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path / "cache"))
+    script(path / "nvidia-smi", "echo 8.6")
+    script(path / "g++", "echo 12")
+    script(path / "nvcc", *toolkit_for(86), 'for word in "$@"; do echo "$word"; done | tail', "exit 1")
+    sources = quick(tmp_path / "sources", units=1)
+    there = tmp_path / "cache" / "plugin" / f"{sources.key(dali_here())}-90.so"
+    there.parent.mkdir(parents=True)
+    there.touch()  # for another GPU
+    with pytest.raises(PluginError, match="-gencode=arch=compute_86,code=sm_86"):
+        prepare_plugin(sources)
