@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ __all__ = ["CHECKS", "PLUGIN", "Check", "CheckResult", "Limits", "run_check"]
 
 PLUGIN = "plugin"
 """Name of the check that finds or builds the plugin and loads it; it comes before all others."""
+
+_Arrays: TypeAlias = list[npt.NDArray[Any]]
+"""An output of a pipeline, on the host."""
 
 _OFFSETS = 1e-5
 """Largest difference of box targets, absolute and relative."""
@@ -105,8 +108,8 @@ def run_check(check: Check, sample: Sample, where: Where) -> CheckResult:
     Raises what DALI raises if a pipeline does not run.
     """
     expected, found = (_run(check, sample, one) for one in (Where(), where))
-    images = _Distance.of(expected[0], found[0], check)
-    problem = _problem(check, images, expected, found, where.device)
+    images = _Distance.of(expected.outputs[0], found.outputs[0], check)
+    problem = _distance_problem(images, check.limits) or _other_problem(check, expected, found, where.device)
     return CheckResult(check.name, problem, "", images.farthest, images.mean, images.share)
 
 
@@ -119,62 +122,68 @@ class _Distance:
     share: float
 
     @classmethod
-    def of(cls, expected: Any, found: Any, check: Check) -> _Distance:
+    def of(cls, expected: _Arrays, found: _Arrays, check: Check) -> _Distance:
         std = np.array(check.image.std)
         scale = 255 * (std if check.image.layout == "NHWC" else std[:, None, None])
-        pairs = zip(_arrays(expected), _arrays(found), strict=True)
+        pairs = zip(expected, found, strict=True)
         levels = np.stack([np.abs(one.astype(np.float64) - two.astype(np.float64)) * scale for one, two in pairs])
         levels[~np.isfinite(levels)] = _FAR
         return cls(float(levels.max()), float(levels.mean()), float((levels > check.limits.levels).mean()))
 
 
-def _run(check: Check, sample: Sample, where: Where) -> tuple[Any, ...]:
+@dataclass(frozen=True)
+class _Batch:
+    """What a pipeline made: its outputs, copied to the host while it is there, and where they were."""
+
+    outputs: list[_Arrays]
+    on_gpu: list[bool]
+
+
+def _run(check: Check, sample: Sample, where: Where) -> _Batch:
     path = Path(sample.exact if check.lossless else sample.jpegs)
-    records = ReaderSlice([path], ensure_index(path))
-    recipe = find_recipe()
-    common = {"upright": False, "unit": sample.unit, "where": where}
+    records, recipe = ReaderSlice([path], ensure_index(path)), find_recipe()
     options = {
+        "upright": False,
+        "unit": sample.unit,
+        "where": where,
         "batch_size": sample.count,
         "num_threads": 2,
         "device_id": 0 if where.device == "gpu" else None,
         "seed": 7,
     }
     if check.kind == "val":
-        pipeline = recipe.val(records, check.image, **common, **options)
+        pipeline = recipe.val(records, check.image, **options)
     else:
         anchors = vgg_anchors(check.image.data_shape)
         parts = (records, anchors, check.augment, check.image, recipe.targets)
-        pipeline = recipe.train(*parts, initial_fill=sample.count, **common, **options)
+        pipeline = recipe.train(*parts, initial_fill=sample.count, **options)
     pipeline.build()
-    return tuple(pipeline.run())
+    outputs = pipeline.run()
+    return _Batch(list(map(_arrays, outputs)), [type(output).__name__.endswith("GPU") for output in outputs])
 
 
-def _problem(check: Check, images: _Distance, expected: tuple[Any, ...], found: tuple[Any, ...], device: str) -> str:
-    limits = check.limits
+def _distance_problem(images: _Distance, limits: Limits) -> str:
     if images.share > limits.share:
-        return (
-            f"{images.share:.2%} of the values are more than {limits.levels:g} levels away, {limits.share:.1%} may be"
-        )
+        far = f"{images.share:.2%} of the values are more than {limits.levels:g} levels away"
+        return f"{far}, {limits.share:.1%} may be"
     if images.mean > limits.mean:
         return f"values are {images.mean:.2f} levels away on average, {limits.mean:g} may be"
-    made = found[:3] if check.kind == "train" else found[:1]
-    if device == "gpu" and not all(type(output).__name__.endswith("GPU") for output in made):
+    return ""
+
+
+def _other_problem(check: Check, expected: _Batch, found: _Batch, device: str) -> str:
+    made = found.on_gpu[: 3 if check.kind == "train" else 1]
+    if device == "gpu" and not all(made):
         return "an output is not on the GPU"
-    others = (_arrays(outputs[place]) for place in range(1, len(expected)) for outputs in (expected, found))
-    return _target_problem(*others) if check.kind == "train" else _label_problem(*others)
-
-
-def _label_problem(labels: Any, found_labels: Any, places: Any, found_places: Any) -> str:
-    if not _equal(places, found_places):
+    if not _equal(expected.outputs[-1], found.outputs[-1]):
         return "the batch holds other records"
-    return "" if _equal(labels, found_labels) else "labels differ"
+    if check.kind == "train":
+        return _target_problem(expected.outputs[1:3], found.outputs[1:3])
+    return "" if _equal(expected.outputs[1], found.outputs[1]) else "labels differ"
 
 
-def _target_problem(
-    classes: Any, found_classes: Any, boxes: Any, found_boxes: Any, places: Any, found_places: Any
-) -> str:
-    if not _equal(places, found_places):
-        return "the batch holds other records"
+def _target_problem(expected: list[_Arrays], found: list[_Arrays]) -> str:
+    (classes, boxes), (found_classes, found_boxes) = expected, found
     if not _equal(classes, found_classes):
         wrong = sum(int((one != two).sum()) for one, two in zip(classes, found_classes, strict=True))
         return f"{wrong} of {sum(map(len, classes))} class targets differ"
@@ -184,10 +193,10 @@ def _target_problem(
     return "" if close else f"box targets differ by more than {_OFFSETS:g}"
 
 
-def _equal(one: list[npt.NDArray[Any]], two: list[npt.NDArray[Any]]) -> bool:
+def _equal(one: _Arrays, two: _Arrays) -> bool:
     return len(one) == len(two) and all(map(np.array_equal, one, two))
 
 
-def _arrays(tensors: Any) -> list[npt.NDArray[Any]]:
-    """Return the tensors of an output on the host."""
+def _arrays(tensors: Any) -> _Arrays:
+    """Return the tensors of an output on the host, copied."""
     return [np.array(tensor) for tensor in (tensors.as_cpu() if hasattr(tensors, "as_cpu") else tensors)]

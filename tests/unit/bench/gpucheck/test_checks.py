@@ -14,6 +14,7 @@ from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, NvjpegConfig, TargetConfig
 from dali_ssd.graph.where import Where
 from dali_ssd.loader.recipes import find_recipe
+from tests.support.own_plugin import load_plugin_or_skip
 
 OTHER = Where(nvjpeg=NvjpegConfig(hw_decoder_load=0.5))
 """The CPU as well, but to be told from what it is compared with."""
@@ -23,6 +24,16 @@ OTHER = Where(nvjpeg=NvjpegConfig(hw_decoder_load=0.5))
 def test_what_is_equal_passes(name: str, sample: Sample) -> None:
     result = run_check(CHECKS[name], sample, OTHER)
     assert result == CheckResult(name, "", "", 0.0, 0.0, 0.0)
+
+
+@pytest.mark.plugin
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_plugin_on_a_cpu_passes(name: str, sample: Sample) -> None:
+    """Its sources are those of its GPU operators: the nearest to them that there is without a GPU."""
+    load_plugin_or_skip()
+    result = run_check(CHECKS[name], sample, Where(plugin=True))
+    assert result.problem == ""
+    assert result.farthest is not None and result.farthest < 0.5
 
 
 def test_every_filter_is_checked_with_and_without_loss() -> None:
@@ -88,8 +99,8 @@ def test_a_small_shift_of_all_values_is_found(sample: Sample, changed: Any) -> N
 
 def test_values_that_are_no_numbers_are_found() -> None:
     check = CHECKS["validation, PNG"]
-    broken = np.zeros((1, 3, 300, 300), np.float32)
-    broken[0, 1, 2, 3] = np.nan
-    distance = checks._Distance.of(np.zeros_like(broken), broken, check)
+    broken = np.zeros((3, 300, 300), np.float32)
+    broken[1, 2, 3] = np.nan
+    distance = checks._Distance.of([np.zeros_like(broken)], [broken], check)
     assert distance.share > check.limits.share
     assert np.isfinite([distance.farthest, distance.mean]).all()
