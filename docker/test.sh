@@ -87,6 +87,10 @@ kernels_are_there() { # filling the caches again, as a user who may, leaves them
         find "$NUMBA_CACHE_DIR" -name "*.nbc" | grep .
         ! find "$NUMBA_CACHE_DIR" -newer /tmp/now | grep .'
 }
+plugin_works() { # the one for all GPUs that the image was built with: another could not be built in it
+    run --entrypoint python -v "$PWD/docker/check_plugin.py:/check_plugin.py:ro" "$image" \
+        /check_plugin.py /opt/dali-ssd/plugin
+}
 gpu_tests() { run ${GPUS:+--gpus "$GPUS"} --entrypoint python -w /opt/dali-ssd "$image" -m pytest -m gpu -q; }
 health() {
     run --entrypoint sh "$image" -ec '
@@ -136,6 +140,7 @@ check "another user" other_user
 check "a folder of somebody else is refused before measuring" refuses_early
 check "1 GB of memory" little_memory
 check "compiled kernels are in the image" kernels_are_there
+check "the plugin is in the image, and its operators run on the CPU" plugin_works
 check "health check" health
 check "Ctrl-C ends a benchmark" interrupted_bench
 check "Ctrl-C ends a training, which is saved" interrupted_training
