@@ -17,7 +17,7 @@ from dali_ssd.util.words import counted
 
 __all__ = ["format_number", "print_record"]
 
-_WIDTH = 160
+_WIDTH = 180
 """Width of the table in characters if the output is not a terminal."""
 
 
