@@ -10,7 +10,7 @@ from pathlib import Path
 from dali_ssd.bench.gpucheck.goals import goals
 from dali_ssd.bench.gpucheck.session import GpuCheck
 from dali_ssd.bench.results.summary import Row, summarize
-from dali_ssd.bench.results.table import format_number
+from dali_ssd.bench.results.table import each_device, format_number
 from dali_ssd.util.files import atomic_open
 from dali_ssd.util.words import counted
 
@@ -105,7 +105,9 @@ def _measured(rows: Sequence[Row]) -> str:
     for row in mine:
         readings = dict(zip(_READINGS, _readings(row), strict=True))
         lines.append((*_figures(row, limits.get(_setting_of(row))), *(readings[name] for name in told)))
-    return _table((*_COLUMNS, *told), lines)
+    each = [f"- batch {row.trial.batch_size}: {each_device(row)}" for row in mine if row.each]
+    parts = [_table((*_COLUMNS, *told), lines)]
+    return "\n\n".join([*parts, "The loader on each device of several, images/s:", "\n".join(each)] if each else parts)
 
 
 def _setting_of(row: Row) -> tuple[object, ...]:

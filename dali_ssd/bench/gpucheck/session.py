@@ -97,6 +97,8 @@ def _fill(found: GpuCheck, config: GpuCheckConfig, devices: Sequence[Device], sa
             progress.advance()
 
         for device in devices:
+            if device.kind == "gpu":
+                progress.log(f"{device}: a plugin that is not there is built first, which takes a minute")
             check_device(device, sample, names_of_checks(device), config.timeout, report)
         for options, trials in benchmarks:
             runs = found.runs.setdefault(options.data_shape, [])

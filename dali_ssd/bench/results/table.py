@@ -15,7 +15,7 @@ from dali_ssd.bench.results.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.util.words import counted
 
-__all__ = ["format_number", "print_record"]
+__all__ = ["each_device", "format_number", "print_record"]
 
 _WIDTH = 180
 """Width of the table in characters if the output is not a terminal."""
@@ -43,19 +43,20 @@ def format_number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def each_device(row: Row) -> str:
+    """Return the images/s of each of several devices with their numbers; empty for one device."""
+    pairs = zip(row.trial.devices, row.each, strict=True) if row.each else ()
+    return ", ".join(f"{number}: {format_number(speed)}" for number, speed in pairs)
+
+
 def _notes(rows: Sequence[Row]) -> list[str]:
     names = dict.fromkeys(row.trial.contender for row in rows)
     notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
     placements = {row.trial.contender: row.placement for row in rows if row.placement}
     notes += [f"{name} runs: {text}" for name, text in placements.items()]
-    notes += [f"each device, images/s: {row.trial}: {_each(row)}" for row in rows if row.each]
+    notes += [f"each device, images/s: {row.trial}: {each_device(row)}" for row in rows if row.each]
     failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
     return notes + failures
-
-
-def _each(row: Row) -> str:
-    pairs = zip(row.trial.devices, row.each, strict=True)
-    return ", ".join(f"{number}: {format_number(speed)}" for number, speed in pairs)
 
 
 def _setting(record: BenchResult) -> list[str]:

@@ -49,6 +49,7 @@ def test_each_setting_has_the_loader_beside_the_decoder(make_check: Make) -> Non
     assert one["kernels ms"] == "4.21"  # 40% of it
     assert (one["SM %"], one["JPEG decoder %"], one["memory MB"]) == ("40.0", "90.0", "2,000")
     assert "video decoder %" not in titles  # the driver does not tell
+    assert "\n- batch 32: 0: 95.0, 1: 95.0\n" in measured
 
 
 def test_failures_are_in_the_page_and_what_worked_stays(make_check: Make) -> None:
