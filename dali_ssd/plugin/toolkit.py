@@ -41,7 +41,7 @@ class Toolkit:
     def flags(self) -> list[str]:
         """Options that nvcc needs to find its own headers and libraries where a wheel has laid them."""
         root = self.nvcc.parent.parent
-        laid = (root / "include" / "cuda_runtime.h").is_file()
+        laid = (root / "lib" / "libcudart_static.a").is_file()
         return [f"-I{root / 'include'}", f"-L{root / 'lib'}"] if laid else []
 
 

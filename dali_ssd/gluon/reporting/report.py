@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from dali_ssd.gluon.reporting.history import History
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.meter import LossMeter, TimeShare
 from dali_ssd.gluon.reporting.progress import TrainProgress
+from dali_ssd.loader.placement import Placement
 
 __all__ = ["ADVICE", "Report", "Scored", "curve_path"]
 
@@ -48,10 +48,10 @@ class Report:
         if not self._silent:
             self._log.logger.info(line, *values)
 
-    def placement(self, parts: Mapping[str, str], history: History) -> None:
-        """Report what of the loader's work runs where: words by step, as `loader.placement` has them."""
-        self.say("Loading: %s", ", ".join(f"{step}: {words}" for step, words in parts.items()))
-        history.add("placement", **parts)
+    def placement(self, placement: Placement, history: History) -> None:
+        """Report what of the loader's work runs where."""
+        self.say("Loading: %s", placement)
+        history.add("placement", **placement.parts())
 
     def step(self, at: TrainProgress, lr: float, meter: LossMeter, share: TimeShare, history: History) -> None:
         """Report the speed since the last report and the epoch's mean losses."""

@@ -107,7 +107,7 @@ class Trainer:
         self._report.say("Start training from [Epoch %d]", at.epoch)
         placement = getattr(self._now.loader, "placement", None)
         if placement is not None:
-            self._report.placement(placement.parts(), self._now.history)
+            self._report.placement(placement, self._now.history)
         with self._stop:
             stopped = not all(self._epoch() for _ in range(at.epoch, self.config.epochs))
         if stopped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from dali_ssd.plugin.architectures import Architectures, Wanted
 from dali_ssd.plugin.build import BuiltPlugin, build_plugin, find_plugin
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.plugin.sources import Sources, dali_here
+from dali_ssd.plugin.toolkit import find_toolkit
 from dali_ssd.util.files import locked
+from dali_ssd.util.optional import require
 from tests.support.plugin import clean_path, operator, quick, script, toolkit_for
 from tests.support.processes import in_processes
 
@@ -72,6 +75,17 @@ def test_code_for_several_and_for_later_gpus(tmp_path: Path) -> None:
     content = built.path.read_bytes()
     assert built.architectures.ptx == 120
     assert all(f"sm_{code}".encode() in content for code in built.architectures.codes)
+
+
+@pytest.mark.plugin
+def test_the_toolkit_of_pypi_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not any(Path(folder, "cu13", "bin", "nvcc").is_file() for folder in require("nvidia").__path__):
+        pytest.skip("the extra `plugin` is not installed")
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name, which=shutil.which: None if name == "nvcc" else which(name))
+    assert "cu13" in find_toolkit(13).nvcc.parts
+    kernel = "#include <cuda_runtime.h>\n__global__ void kernel(int *out) { *out = ANSWER; }"
+    assert build_plugin(FOR_90, quick(tmp_path / "sources", kernel)).path.is_file()
 
 
 @pytest.mark.plugin

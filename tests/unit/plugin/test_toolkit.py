@@ -67,8 +67,8 @@ def test_a_wheel_needs_to_be_told_where_its_headers_are(places: dict[str, Path])
     nvcc(places["wheel"], "13.0")
     assert find_toolkit(13).flags == []
     root = places["wheel"].parent
-    (root / "include").mkdir()
-    (root / "include" / "cuda_runtime.h").touch()
+    (root / "lib").mkdir()
+    (root / "lib" / "libcudart_static.a").touch()
     assert find_toolkit(13).flags == [f"-I{root / 'include'}", f"-L{root / 'lib'}"]
 
 

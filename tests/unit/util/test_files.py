@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,9 @@ def test_only_what_nobody_writes_any_more_is_a_leftover(tmp_path: Path) -> None:
     others = [".other.1-0123abcd.tmp.ckpt", "run_1.ckpt", ".run_1.tmp.ckpt"]
     for name in names + others:
         (tmp_path / name).touch()
+    folder = tmp_path / f".run.{ended.pid}-89abcdef.tmp"
+    folder.mkdir()
+    (folder / "part").touch()
     remove_leftovers(tmp_path, "run")
     assert {path.name for path in tmp_path.iterdir()} == {names[2], *others}
 
@@ -179,3 +183,26 @@ def test_a_folder_is_locked_by_one_at_a_time(tmp_path: Path) -> None:
         raise AssertionError
     with locked(tmp_path):
         pass
+
+
+def test_who_waits_for_a_locked_folder_says_so_once(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def say() -> None:
+        order.append("waits")
+        told.set()
+
+    def second() -> None:
+        with locked(tmp_path, waiting=say):
+            order.append("second")
+
+    told = threading.Event()
+    thread = threading.Thread(target=second)
+    with locked(tmp_path):
+        thread.start()
+        assert told.wait(10)
+        order.append("first")
+    thread.join(10)
+    assert order == ["waits", "first", "second"]
+    second()
+    assert order[3:] == ["second"]
