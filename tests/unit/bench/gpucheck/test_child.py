@@ -35,6 +35,7 @@ def asked_where(monkeypatch: pytest.MonkeyPatch) -> list[Where]:
 
     monkeypatch.setattr(child, "run_check", run_check)
     monkeypatch.setattr(child, "prepare_plugin", prepare_plugin)
+    monkeypatch.setattr(child, "plugin_loaded", lambda: False)  # another test may have loaded it
     return seen
 
 
