@@ -92,6 +92,16 @@ plugin_works() { # the one for all GPUs that the image was built with: another c
         /check_plugin.py /opt/dali-ssd/plugin
 }
 gpu_tests() { run ${GPUS:+--gpus "$GPUS"} --entrypoint python -w /opt/dali-ssd "$image" -m pytest -m gpu -q; }
+gpu_check() { # with GPUs, a short one; without, it says what is missing
+    if [ -n "${GPUS:-}" ]; then
+        with_data --gpus "$GPUS" "$image" gpu-check '/data/train*.rec' --out /out/gpu-check --batch-sizes 32 \
+            --data-shapes 300 && [ -s "$work/out/gpu-check/gpu-check.json" ] && [ -s "$work/out/gpu-check/gpu-check.md" ]
+    else
+        local told
+        told=$(exits_with 2 with_data "$image" gpu-check '/data/train*.rec' --out /out/gpu-check 2>&1) &&
+            grep -q 'there is no NVIDIA GPU here: nvidia-smi is not on PATH' <<<"$told" && [ ! -e "$work/out/gpu-check" ]
+    fi
+}
 health() {
     run --entrypoint sh "$image" -ec '
         healthy=/opt/dali-ssd/docker/healthcheck
@@ -145,5 +155,6 @@ check "health check" health
 check "Ctrl-C ends a benchmark" interrupted_bench
 check "Ctrl-C ends a training, which is saved" interrupted_training
 check "docker stop ends a benchmark" stopped_bench
+check "gpu-check writes its report (without a GPU: says what is missing)" gpu_check
 check "GPU tests run (skipped without a GPU)" gpu_tests
 exit $failed

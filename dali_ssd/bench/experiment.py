@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.util.words import counted
 
 __all__ = ["Run", "Trial", "plan", "run_rounds"]
 
@@ -16,10 +17,20 @@ class Trial:
 
     contender: str
     threads: int
+    """Of each device."""
     batch_size: int
+    """Of each device."""
+    devices: tuple[int, ...] = (0,)
+    """Numbers of the devices that are measured at once."""
 
     def __str__(self) -> str:
-        return f"{self.contender}, {self.threads} thread{'s' * (self.threads != 1)}, batch {self.batch_size}"
+        return f"{self.contender}, {counted(self.threads, 'thread')}, batch {self.batch_size}{self.where}"
+
+    @property
+    def where(self) -> str:
+        """The devices in words, to be added to a contender; empty for the first alone."""
+        numbers = ", ".join(map(str, self.devices))
+        return "" if self.devices == (0,) else f" on device{'s' * (len(self.devices) > 1)} {numbers}"
 
 
 @dataclass(frozen=True)
@@ -31,9 +42,20 @@ class Run:
     outcome: Outcome
 
 
-def plan(contenders: Sequence[str], threads: Sequence[int], batch_sizes: Sequence[int]) -> list[Trial]:
+def plan(
+    contenders: Sequence[str],
+    threads: Sequence[int],
+    batch_sizes: Sequence[int],
+    devices: Sequence[tuple[int, ...]] = ((0,),),
+) -> list[Trial]:
     """Return all combinations, with contenders of the same setting next to each other."""
-    return [Trial(name, count, size) for size in batch_sizes for count in threads for name in contenders]
+    return [
+        Trial(name, count, size, numbers)
+        for size in batch_sizes
+        for count in threads
+        for numbers in devices
+        for name in contenders
+    ]
 
 
 def run_rounds(

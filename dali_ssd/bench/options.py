@@ -13,10 +13,10 @@ from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.util.parallel import available_cores
 from dali_ssd.util.validation import check_positive, check_types, raise_all
 
-__all__ = ["BenchConfig"]
+__all__ = ["BenchConfig", "gpus_faults"]
 
 _TRAINING = ("dali_ssd", "gluoncv", "synthetic")
-_POSITIVE = ("rounds", "seconds", "warmup", "warmup_seconds", "min_batches", "timeout", "draw")
+_POSITIVE = ("cpus", "rounds", "seconds", "warmup", "warmup_seconds", "min_batches", "timeout", "draw")
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,19 @@ class BenchConfig:
     dali_ssd, gluoncv, synthetic. A name with a dot is a module of your own with a function `batches` as described by
     dali_ssd.bench.work.Contender."""
     threads: str = ""
-    """Threads, or worker processes, of each contender: numbers separated by commas; default: all cores."""
+    """Threads, or worker processes, of each contender on each device: numbers separated by commas; default: all cores,
+    divided by the number of devices."""
     batch_sizes: str = "32"
-    """Images per batch: numbers separated by commas."""
+    """Images per batch on each device: numbers separated by commas."""
     data_shape: int = 300
     """Side of the network input in pixels: 300 or 512, with the anchors of GluonCV's VGG16 SSD of that size."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """Device that batches must reach; auto: a GPU that MXNet can use, else the CPU."""
+    """Device that batches must reach; auto: a GPU if `nvidia-smi` finds one, else the CPU."""
+    gpus: str = ""
+    """GPUs to measure at once, a process for each: all, or numbers separated by commas, as CUDA counts here. The first
+    is measured alone as well, with as many threads and cores as each has in the whole. Default: the first alone."""
+    cpus: int = 1
+    """The same without a GPU: so many parts of the CPU's cores are measured at once, and the first alone."""
     rounds: int = 3
     """Measurements of each contender."""
     seconds: float = Window.seconds
@@ -79,6 +85,7 @@ class BenchConfig:
             faults.append(f"{', '.join(without)} cannot train a network: no targets")
         if self.steps and (self.train or self.contenders or self.threads):
             faults.append("steps measures dali_ssd on one thread, so leave out --train, --contenders and --threads")
+        faults += _device_faults(self)
         if self.record and (self.shards or self.train or self.steps):
             faults.append("record shows an earlier result, so it goes with --plot only")
         raise_all(self, faults)
@@ -88,10 +95,9 @@ class BenchConfig:
         """Contenders to measure."""
         return _words(self.contenders) or list(_TRAINING if self.train else CONTENDERS)
 
-    @property
-    def thread_counts(self) -> list[int]:
-        """Numbers of threads to measure with."""
-        return [int(word) for word in _words(self.threads)] or [available_cores()]
+    def thread_counts(self, devices: int = 1) -> list[int]:
+        """Return the numbers of threads to measure with, for each of so many devices."""
+        return [int(word) for word in _words(self.threads)] or [max(1, available_cores() // devices)]
 
     @property
     def sizes(self) -> list[int]:
@@ -109,8 +115,27 @@ class BenchConfig:
         )
 
 
+def gpus_faults(gpus: str) -> list[str]:
+    """Return the faults of an option that names GPUs: `all`, or different numbers from 0 separated by commas."""
+    numbers = gpus.split(",")
+    if gpus == "all" or (all(map(str.isdecimal, numbers)) and len({*map(int, numbers)}) == len(numbers)):
+        return []
+    return [f"gpus must be all, or different numbers separated by commas, not {gpus!r}"]
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _device_faults(config: BenchConfig) -> list[str]:
+    faults = gpus_faults(config.gpus) if config.gpus else []
+    if config.gpus and (config.device == "cpu" or config.cpus > 1):
+        faults.append("gpus measures GPUs, so leave out --device cpu and --cpus")
+    if config.cpus > 1 and config.device == "gpu":
+        faults.append("cpus divides a CPU, so leave out --device gpu")
+    if config.steps and (config.gpus or config.cpus > 1):
+        faults.append("steps are measured on one device, so leave out --gpus and --cpus")
+    return faults
 
 
 def _number_faults(name: str, text: str) -> list[str]:

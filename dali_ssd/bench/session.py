@@ -5,19 +5,20 @@ from __future__ import annotations
 import datetime
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.bench.contenders.device import best_device
 from dali_ssd.bench.datasets import MakeConfig, describe, make_set
 from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
 from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.devices import Device, best_device, cpu_devices, find_gpus, one_device
 from dali_ssd.bench.measuring.gpu import gpu_names
 from dali_ssd.bench.measuring.machine import describe_machine, versions
-from dali_ssd.bench.measuring.runner import Outcome, run_child
+from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.bench.measuring.runner import run_on
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import CONTENDER, STEPS
@@ -25,7 +26,7 @@ from dali_ssd.bench.work import HOST_STEPS, Work
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.progress import Progress
 
-__all__ = ["open_data", "run_session"]
+__all__ = ["measure", "open_data", "run_session"]
 
 
 @contextmanager
@@ -41,40 +42,58 @@ def open_data(config: BenchConfig) -> Iterator[Dataset]:
 def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     """Run the experiment of `config`; `command` is the command line for the record."""
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-    machine, device = describe_machine(), _device(config)
+    machine, devices = describe_machine(), _devices(config)
     with open_data(config) as dataset:
         data = describe(dataset)
-        runs = _measure(config, dataset, device)
+        trials = _trials(config, devices)
+        with Progress("measuring", len(trials) * config.rounds) as progress:
+            runs = measure(config, dataset, devices, trials, progress)
     task = "steps" if config.steps else f"train {config.network}" if config.train else "load"
-    return BenchResult(command, date, task, config.data_shape, device, versions(), machine, data, runs)
+    return BenchResult(command, date, task, config.data_shape, devices[0].kind, versions(), machine, data, runs)
 
 
-def _device(config: BenchConfig) -> Literal["cpu", "gpu"]:
-    return best_device() if config.device == "auto" else config.device
-
-
-def _measure(config: BenchConfig, dataset: Dataset, device: Literal["cpu", "gpu"]) -> list[Run]:
-    trials = _trials(config, device)
+def measure(
+    config: BenchConfig,
+    dataset: Dataset,
+    devices: Sequence[Device],
+    trials: Sequence[Trial],
+    progress: Progress,
+    keep: Callable[[Run], None] = lambda _: None,
+) -> list[Run]:
+    """Run the trials in interleaved rounds; each run is shown and handed to `keep` as it ends."""
     shards = tuple(str(shard.resolve()) for shard in dataset.shards)
+    by_number = {device.number: device for device in devices}
 
     def run(trial: Trial) -> Outcome:
-        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, device, config.seed)
-        return run_child(_request(config, trial, work), config.timeout)
+        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, devices[0].kind, config.seed)
+        return run_on([by_number[number] for number in trial.devices], _request(config, trial, work), config.timeout)
 
-    with Progress("measuring", len(trials) * config.rounds) as progress:
+    def report(done: Run) -> None:
+        keep(done)
+        progress.log(f"round {done.round}: {done.trial}: {_brief(done.outcome)}")
+        progress.advance()
 
-        def report(done: Run) -> None:
-            progress.log(f"round {done.round}: {done.trial}: {_brief(done.outcome)}")
-            progress.advance()
-
-        return run_rounds(trials, config.rounds, run, report)
+    return run_rounds(trials, config.rounds, run, report)
 
 
-def _trials(config: BenchConfig, device: Literal["cpu", "gpu"]) -> list[Trial]:
-    """Return the trials. Steps run on one thread, so that their times do not overlap."""
+def _devices(config: BenchConfig) -> list[Device]:
+    if config.gpus:
+        return find_gpus(config.gpus)
+    if config.cpus > 1:
+        return cpu_devices(config.cpus)
+    return one_device(best_device() if config.device == "auto" else config.device)
+
+
+def _trials(config: BenchConfig, devices: list[Device]) -> list[Trial]:
+    """Return the trials: on the first device alone, and on all if there are several.
+
+    Steps run on one thread, so that their times do not overlap.
+    """
     if config.steps:
-        return plan(_steps(device), [1], config.sizes[:1])
-    return plan(config.contender_names, config.thread_counts, config.sizes)
+        return plan(_steps(devices[0].kind), [1], config.sizes[:1])
+    numbers = tuple(device.number for device in devices)
+    together = dict.fromkeys([numbers[:1], numbers])
+    return plan(config.contender_names, config.thread_counts(len(devices)), config.sizes, list(together))
 
 
 def _steps(device: Literal["cpu", "gpu"]) -> list[str]:

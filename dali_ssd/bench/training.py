@@ -7,7 +7,7 @@ from typing import Any
 
 from mxnet import gluon
 
-from dali_ssd.bench.contenders.device import context
+from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.work import Contender, Work, WorkBatch
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
 from dali_ssd.gluon.training.step import TrainStep
@@ -24,14 +24,14 @@ def trained_batches(contender: Contender, work: Work, network: str) -> Iterator[
 
     Losses are read one step late, as in `dali-ssd train`, which keeps the device busy.
     """
-    net = build_network(network, work.data_shape, _CLASSES)
-    initialize(net, [context(work)], work.data_shape)
+    net, device = build_network(network, work.data_shape, _CLASSES), mxnet_context(work)
+    initialize(net, [device], work.data_shape)
     anchors = anchors_of(net, work.data_shape).asnumpy()[0]
     for_training(net)
     step = TrainStep(net, gluon.Trainer(net.collect_params(), "sgd", _TRAINER))
     losses: list[Any] = []
     for batch in contender.batches(work, anchors):
-        on_device = _moved(batch, context(work))
+        on_device = _moved(batch, device)
         previous, losses = losses, step(on_device)
         for loss in previous:
             loss.wait_to_read()
@@ -43,4 +43,4 @@ def _moved(batch: WorkBatch, device: Any) -> WorkBatch:
     data, classes, boxes = (
         [array.as_in_context(device) for array in part] for part in (batch.data, batch.cls_targets, batch.box_targets)
     )
-    return WorkBatch(batch.size, data, classes, boxes)
+    return WorkBatch(batch.size, data, classes, boxes, placement=batch.placement)

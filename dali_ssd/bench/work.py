@@ -27,7 +27,7 @@ class Work:
     threads: int = 1
     """Threads of a contender, or its worker processes."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """Device that the batches must reach."""
+    """Device that the batches must reach; the process of a GPU sees no other, so it is GPU 0 to all contenders."""
     seed: int = 233
     until: str = ""
     """Last step to run, for the contender `steps` only."""
@@ -47,11 +47,16 @@ class WorkBatch:
     """`(B, N) float32`."""
     box_targets: list[Any] = field(default_factory=list)
     """`(B, N, 4) float32`."""
+    placement: str = field(default="", kw_only=True)
+    """What runs where, in words; empty if the contender does not say."""
 
     def wait(self) -> None:
-        """Wait until the arrays can be read: MXNet's are computed in the background, NumPy's are complete."""
+        """Wait until the arrays can be read: MXNet's are computed in the background.
+
+        Arrays over DALI's memory are complete on the host and on a GPU, since DALI waits for them in `run()`.
+        """
         for array in (*self.data, *self.cls_targets, *self.box_targets):
-            if not isinstance(array, np.ndarray):
+            if hasattr(array, "wait_to_read"):
                 array.wait_to_read()
 
 

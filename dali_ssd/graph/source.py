@@ -14,7 +14,7 @@ from dali_ssd.graph.conditional import merge, split
 from dali_ssd.graph.jpeg import decode_progressive
 from dali_ssd.graph.where import Where
 
-__all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "read", "source_info"]
+__all__ = ["READER", "ReaderSlice", "decode", "image_shapes", "nvjpeg_options", "read", "source_info"]
 
 READER = "reader"
 """Name of the reader operator, for `Pipeline.reader_meta`."""
@@ -83,6 +83,18 @@ def source_info(images: Any) -> Any:
     return fn.get_property(images, key="source_info")
 
 
+def nvjpeg_options(config: NvjpegConfig) -> dict[str, Any]:
+    """Return the arguments of a decoder of DALI's that runs on a GPU, for regions or whole images."""
+    return {
+        "device": "mixed",
+        # nvJPEG's default upsamples color by repetition; libjpeg-turbo, whose pixels the CPU has, interpolates.
+        "jpeg_fancy_upsampling": True,
+        "hw_decoder_load": config.hw_decoder_load,
+        "preallocate_width_hint": config.preallocate_width,
+        "preallocate_height_hint": config.preallocate_height,
+    }
+
+
 def _decode(images: Any, regions: Any, where: Where, upright: bool) -> Any:
     # No `bytes_per_sample_hint`: DALI's pool keeps the buffers anyway. On a CPU, with photos of 1280 px, neither their
     # mean size (246 and 222 images/s) nor the largest (246, 247, 244) was faster than no hint (255, 245, 236).
@@ -93,16 +105,5 @@ def _decode(images: Any, regions: Any, where: Where, upright: bool) -> Any:
         axis_names="HW",
         output_type=types.RGB,
         adjust_orientation=upright,
-        **(_nvjpeg_options(where.nvjpeg) if where.device == "gpu" else {"device": "cpu"}),
+        **(nvjpeg_options(where.nvjpeg) if where.device == "gpu" else {"device": "cpu"}),
     )
-
-
-def _nvjpeg_options(config: NvjpegConfig) -> dict[str, Any]:
-    return {
-        "device": "mixed",
-        # nvJPEG's default upsamples color by repetition; libjpeg-turbo, whose pixels the CPU has, interpolates.
-        "jpeg_fancy_upsampling": True,
-        "hw_decoder_load": config.hw_decoder_load,
-        "preallocate_width_hint": config.preallocate_width,
-        "preallocate_height_hint": config.preallocate_height,
-    }

@@ -62,6 +62,18 @@ def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_p
         assert outcome["startup_s"] > 0
 
 
+def test_two_parts_of_the_cpu_at_once(shards: Path, tmp_path: Path) -> None:
+    """The twin of `--gpus 0,1`: the same processes, without CUDA."""
+    saved = tmp_path / "bench.json"
+    done = bench(shards, "--cpus", 2, "--contenders", "decode", "--threads", "1", "--json", saved)
+    assert done.returncode == 0, done.stderr
+    one, two = json.loads(saved.read_text())["summary"]
+    assert (one["trial"]["devices"], two["trial"]["devices"]) == ([0], [0, 1])
+    assert two["speed"]["median"] == pytest.approx(sum(two["each"]))
+    assert two["scaling"]["median"] == pytest.approx(two["speed"]["median"] / (2 * one["speed"]["median"]))
+    assert "each device, images/s: decode" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("device", "steps"),
     [("cpu", [step for step in STEPS if step != "place"]), ("gpu", list(HOST_STEPS))],

@@ -12,9 +12,12 @@ import pytest
 
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.contenders import load
+from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.datasets import MakeConfig, describe
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.gpucheck.sample import take_sample
+from dali_ssd.bench.measuring.devices import find_gpus
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import read_record
 from dali_ssd.bench.soak.__main__ import main as soak
@@ -25,8 +28,10 @@ from dali_ssd.cli.inspect import run as inspect
 from dali_ssd.cli.main import main
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.synthetic import write_shapes
+from dali_ssd.util.optional import require
 from dali_ssd.visualize.grid import tile_grid
-from tests.errors.cases import Case, record, write
+from tests.errors.cases import Case, encoded, record, write
+from tests.support.smi import gpu, install_smi
 
 
 def printed(*argv: str) -> Case:
@@ -67,6 +72,25 @@ def little_shared_memory(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return next(load("gluoncv").batches(Work((str(write(folder)),), batch_size=32), vgg_anchors(300)))
 
 
+def without_nvidia_smi(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setenv("PATH", str(folder))
+    return find_gpus("all")
+
+
+def missing_gpu(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    install_smi(folder, patch, [gpu(0)])
+    return find_gpus("0,3")
+
+
+def mxnet_without_gpu(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(require("mxnet").context, "num_gpus", lambda: 0)
+    return mxnet_context(Work((), device="gpu"))
+
+
+def png_shard(folder: Path) -> Path:
+    return write(folder, [record(image=encoded("PNG")) for _ in range(2)])
+
+
 def foreign_record(folder: Path, _: object) -> object:
     path = folder / "a.json"
     path.write_text("{}")
@@ -87,6 +111,10 @@ CASES: dict[str, Case] = {
     "its workers need": little_shared_memory,
     "for the benchmark": lambda *_: vgg_anchors(128),
     "is no record of": foreign_record,
+    "there is no NVIDIA GPU here": without_nvidia_smi,
+    "there is no GPU {number}, but": missing_gpu,
+    "MXNet can use no GPU here": mxnet_without_gpu,
+    "no JPEG of gray or color": lambda folder, _: take_sample([png_shard(folder)], 4, folder),
     "nothing gave numbers": all_failed,
     "no readable image": lambda folder, _: describe(open_dataset(write(folder, [record(image=b"")]))),
     "longest_side and min_records": lambda *_: MakeConfig("a.rec", Path("b.rec"), quality=0),

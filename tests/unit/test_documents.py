@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.convert.readers import READERS
@@ -35,6 +36,7 @@ DOCUMENTS = [
         "CHANGELOG.md",
         "docker/README.md",
         "docs/errors.md",
+        "docs/gpu-check.md",
         "docs/gpu.md",
         "docs/plugin.md",
         "docs/soak.md",
@@ -87,6 +89,15 @@ def test_readme_has_every_option_of_convert_with_its_default() -> None:
         del options["src"], options["out"]  # positional
     found = options_in_readme("dali-ssd convert")
     assert found.items() <= known.items() and set(needed) <= set(found)
+
+
+def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:
+    options = on_command_line(GpuCheckConfig)
+    del options["shards"]  # positional
+    options["out"] = ""  # required
+    section = read(ROOT / "docs" / "gpu-check.md").partition("## Options\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| ", section, re.MULTILINE)
+    assert {name.replace("-", "_"): default for name, default in rows} == options
 
 
 def test_readme_has_every_option_of_the_loader_with_its_default() -> None:

@@ -55,6 +55,7 @@ ORDER = (
     "bench.options bench.experiment",
     "bench.results",
     "bench.session bench.soak",
+    "bench.gpucheck",
     "cli",
 )
 """The rooms, folders or modules beside folders, in the order in which data meets them, those of a row side by side.

@@ -27,11 +27,12 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
             ctx=[context(work)],
             seed=work.seed,
             num_threads=work.threads,
-            framework=framework(),
+            framework=framework(work),
         )
     while True:
         for data, cls_targets, box_targets in loader:
-            yield WorkBatch(sum(part.shape[0] for part in data), data, cls_targets, box_targets)
+            size = sum(part.shape[0] for part in data)
+            yield WorkBatch(size, data, cls_targets, box_targets, placement=str(loader.placement))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ _FILTERS = [types.INTERP_NN, types.INTERP_LINEAR, types.INTERP_TRIANGULAR, types
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the pipeline's batches as arrays that share DALI's memory, as this package's loader does."""
-    into = find_framework(framework())
+    into = find_framework(framework(work))
     (device,) = into.devices([context(work)])
     pipeline = _pipeline(work, corner_fractions(anchors, work.data_shape), **pipeline_options(work))
     pipeline.build()

@@ -13,17 +13,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measuring.measure import Window, measure
+from dali_ssd.bench.measuring.meeting import Meeting
 from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.util.host_pool import choose_host_pool
 
-__all__ = ["Request", "main"]
+__all__ = ["Request", "end_with_parent", "in_one_line", "main"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -37,6 +38,10 @@ class Request:
     window: Window
     network: str = ""
     """Backbone to train on the contender's batches; empty: only load."""
+    cores: tuple[int, ...] = ()
+    """Cores to run on; empty: those of the parent."""
+    meeting: Meeting = field(default_factory=Meeting)
+    """Where to wait for the processes that are measured at the same time."""
 
     @classmethod
     def read(cls, path: Path) -> Request:
@@ -44,7 +49,8 @@ class Request:
         fields = json.loads(path.read_text())
         work, window = fields.pop("work"), fields.pop("window")
         work["shards"] = tuple(work["shards"])
-        return cls(work=Work(**work), window=Window(**window), **fields)
+        meeting, cores = Meeting(**fields.pop("meeting")), tuple(fields.pop("cores"))
+        return cls(work=Work(**work), window=Window(**window), meeting=meeting, cores=cores, **fields)
 
 
 def main(request: Path, result: Path) -> int:
@@ -52,17 +58,24 @@ def main(request: Path, result: Path) -> int:
     choose_host_pool()  # the same pool for all contenders that use DALI
     try:
         asked = Request.read(request)
-        answer: dict[str, object] = {"measured": asdict(measure(_batches(asked), asked.window))}
+        if asked.cores:
+            os.sched_setaffinity(0, asked.cores)
+        measured = measure(_batches(asked), asked.window, asked.meeting.reached)
+        answer: dict[str, object] = {"measured": asdict(measured)}
     except Exception as error:
         traceback.print_exc()
-        lines = str(error).strip().splitlines() or [""]
-        kind = "" if isinstance(error, DaliSsdError) else f"{type(error).__name__}: "  # our own errors say what to do
-        answer = {"error": f"{kind}{lines[0]}"}
+        answer = {"error": in_one_line(error)}
     result.write_text(json.dumps(answer))
     return 1 if "error" in answer else 0
 
 
-def _end_with_parent(parent: int) -> None:
+def in_one_line(error: BaseException) -> str:
+    """Return the first line of an error with its class, which our own errors need not have: they say what to do."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{'' if isinstance(error, DaliSsdError) else f'{type(error).__name__}: '}{lines[0]}"
+
+
+def end_with_parent(parent: int) -> None:
     """Make the kernel end this process when its parent dies, however it dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -79,7 +92,7 @@ def _batches(request: Request) -> Iterator[WorkBatch]:
 
 
 if __name__ == "__main__":
-    _end_with_parent(int(sys.argv[3]))
+    end_with_parent(int(sys.argv[3]))
     code = main(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,8 @@
-"""Time an endless stream of batches: first batch, warm-up, then a window that ends with a batch."""
+"""Time an endless stream of batches: first batch, warm-up, then a window that ends with a batch.
+
+Processes that are measured at once go on with untimed batches, before the window until all are warm and after it until
+all windows are full, so that each window has all the others beside it.
+"""
 
 from __future__ import annotations
 
@@ -42,21 +46,30 @@ class Measured:
     began: float
     """Start of the window on the same clock."""
     ended: float
+    placement: str = ""
+    """What runs where, as the contender says it."""
 
 
 def measure(
     batches: Iterator[WorkBatch],
     window: Window,
+    reached: Callable[[str], bool] = lambda _: True,
     clock: Callable[[], float] = time.monotonic,
     cpu_clock: Callable[[], float] = lambda: cpu_seconds(os.getpid()),
 ) -> Measured:
-    """Draw from `batches` until the window is full, waiting for each batch to be complete."""
-    next(batches).wait()
+    """Draw from `batches` until the window is full, waiting for each batch to be complete.
+
+    `reached(point)` says that this process is warm, or done, and returns whether all that are measured with it are.
+    """
+    first = next(batches)
+    first.wait()
     first_batch = clock()
     count = 1
     while count < window.warmup or (count < window.max_batches and clock() - first_batch < window.warmup_seconds):
         next(batches).wait()
         count += 1
+    while not reached("warm"):
+        next(batches).wait()
     cpu, began = cpu_clock(), clock()
     images = count = 0
     ended = began
@@ -64,4 +77,7 @@ def measure(
         batch = next(batches)
         batch.wait()
         images, count, ended = images + batch.size, count + 1, clock()
-    return Measured(images, ended - began, cpu_clock() - cpu, first_batch, began, ended)
+    measured = Measured(images, ended - began, cpu_clock() - cpu, first_batch, began, ended, first.placement)
+    while not reached("done"):
+        next(batches).wait()
+    return measured

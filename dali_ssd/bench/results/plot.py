@@ -77,8 +77,9 @@ def _values(rows: Sequence[Row], axis: str) -> list[int]:
 
 
 def _draw_bars(axes: Any, rows: Sequence[Row]) -> None:
-    bars = [(row.trial.contender, row.speed, _label(row)) for row in rows if row.speed is not None]
-    _draw_spreads(axes, bars, [_MINE if name == REFERENCE else _OTHERS for name, _, _ in bars])
+    shown = [row for row in rows if row.speed is not None]
+    bars = [(_name(row), row.speed, _label(row)) for row in shown if row.speed is not None]
+    _draw_spreads(axes, bars, [_MINE if row.trial.contender == REFERENCE else _OTHERS for row in shown])
     axes.set_xlabel("images/s (median; lines: lowest to highest)")
 
 
@@ -96,8 +97,14 @@ def _draw_spreads(axes: Any, bars: Sequence[tuple[str, Spread, str]], colors: Se
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def _name(row: Row) -> str:
+    return row.trial.contender + row.trial.where
+
+
 def _label(row: Row) -> str:
     speed = format_number(row.speed.median) if row.speed else ""
+    if row.scaling is not None:
+        speed += f", {row.scaling.median:.2f} of {len(row.trial.devices)} x one"
     if row.ratio is None or row.trial.contender == REFERENCE:
         return speed
     return f"{speed}  ({REFERENCE} is {format_number(row.ratio.median)}x)"
@@ -107,11 +114,13 @@ def _draw_curves(axes: Any, rows: Sequence[Row], axis: str) -> None:
     """Draw the speed over one setting, at the largest value of the other."""
     other = "batch_size" if axis == "threads" else "threads"
     fixed = _values(rows, other)[-1]
-    names = dict.fromkeys(row.trial.contender for row in rows)
-    colors = dict(zip([name for name in names if name != REFERENCE], _CURVES, strict=False))
-    for name in names:
-        chosen = [row for row in rows if row.trial.contender == name and getattr(row.trial, other) == fixed]
-        _draw_curve(axes, sorted(chosen, key=lambda row: int(getattr(row.trial, axis))), axis, colors.get(name, _MINE))
+    names = {_name(row): row.trial.contender for row in rows}
+    peers = dict.fromkeys(name for name in names.values() if name != REFERENCE)
+    colors = dict(zip(peers, _CURVES, strict=False))
+    for name, contender in names.items():
+        chosen = [row for row in rows if _name(row) == name and getattr(row.trial, other) == fixed]
+        chosen.sort(key=lambda row: int(getattr(row.trial, axis)))
+        _draw_curve(axes, chosen, axis, colors.get(contender, _MINE))
     axes.set_ylim(bottom=0)
     axes.set_xticks(_values(rows, axis))
     axes.set_xlabel(f"{axis.replace('_', ' ')} ({other.replace('_', ' ')} {fixed})")
@@ -125,6 +134,7 @@ def _draw_curve(axes: Any, rows: Sequence[Row], axis: str, color: str) -> None:
     if not points:
         return
     places = [place for place, _ in points]
-    axes.plot(places, [speed.median for _, speed in points], "o-", color=color, label=rows[0].trial.contender)
+    style = "o-" if len(rows[0].trial.devices) == 1 else "s--"
+    axes.plot(places, [speed.median for _, speed in points], style, color=color, label=_name(rows[0]))
     axes.fill_between(places, [speed.low for _, speed in points], [speed.high for _, speed in points],
                       color=color, alpha=0.2)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.machine import Machine
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.summary import summarize
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_open
@@ -59,6 +59,10 @@ def read_record(path: Path) -> BenchResult:
 
 def _restored(fields: dict[str, Any]) -> BenchResult:
     del fields["summary"]
-    runs = [Run(Trial(**run["trial"]), run["round"], Outcome(**run["outcome"])) for run in fields.pop("runs")]
+    runs = [Run(_trial(run["trial"]), run["round"], Outcome.restored(run["outcome"])) for run in fields.pop("runs")]
     machine, data = Machine(**fields.pop("machine")), Description(**fields.pop("data"))
     return BenchResult(machine=machine, data=data, runs=runs, **fields)
+
+
+def _trial(fields: dict[str, Any]) -> Trial:
+    return Trial(**{**fields, "devices": tuple(fields.get("devices", Trial.devices))})

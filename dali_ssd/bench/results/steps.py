@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dali_ssd.bench.experiment import Run
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.summary import Spread
 
 __all__ = ["CONTENDER", "STEPS", "StepCost", "step_costs"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean, median
 
 from dali_ssd.bench.experiment import Run, Trial
+from dali_ssd.bench.measuring.outcome import Outcome
 
 __all__ = ["REFERENCE", "Row", "Spread", "summarize"]
 
@@ -37,9 +38,13 @@ class Row:
     rounds: int
     """Rounds that gave numbers."""
     speed: Spread | None
-    """Images per second."""
+    """Images per second, of all devices."""
     ratio: Spread | None
     """Speed of the reference with the same setting over this one, within the same round."""
+    scaling: Spread | None
+    """Speed of several devices over that of one times their number, within the same round; None for one device."""
+    each: list[float]
+    """Images per second of each of several devices, medians."""
     cpu_ms_per_image: float | None
     cores: float | None
     peak_memory_mb: float | None
@@ -47,18 +52,20 @@ class Row:
     startup_s: float | None
     gpu_utilization: float | None
     gpu_memory_mb: float | None
+    gpu_decoder: float | None = None
+    gpu_jpeg: float | None = None
+    placement: str = ""
     error: str = ""
 
 
 def summarize(runs: Sequence[Run], reference: str = REFERENCE) -> list[Row]:
     """Return one row per trial, in the order of their first runs."""
     trials = dict.fromkeys(run.trial for run in runs)
-    return [_row(trial, runs, Trial(reference, trial.threads, trial.batch_size)) for trial in trials]
+    return [_row(trial, runs, replace(trial, contender=reference)) for trial in trials]
 
 
 def _row(trial: Trial, runs: Sequence[Run], reference: Trial) -> Row:
-    mine = {run.round: run.outcome for run in runs if run.trial == trial and not run.outcome.error}
-    theirs = {run.round: run.outcome for run in runs if run.trial == reference and not run.outcome.error}
+    mine, theirs = _by_round(trial, runs), _by_round(reference, runs)
     outcomes = list(mine.values())
 
     def middle(name: str) -> float | None:
@@ -71,11 +78,35 @@ def _row(trial: Trial, runs: Sequence[Run], reference: Trial) -> Row:
         rounds=len(mine),
         speed=Spread.of(outcome.images_per_second for outcome in outcomes),
         ratio=Spread.of(ratios),
+        scaling=Spread.of(_scalings(trial, mine, runs)),
+        each=[median(speeds) for speeds in zip(*(_each(outcome) for outcome in outcomes), strict=True)],
         cpu_ms_per_image=middle("cpu_ms_per_image"),
         cores=middle("cores"),
         peak_memory_mb=max((outcome.peak_memory_mb for outcome in outcomes), default=None),
         startup_s=middle("startup_s"),
         gpu_utilization=middle("gpu_utilization"),
+        gpu_decoder=middle("gpu_decoder"),
+        gpu_jpeg=middle("gpu_jpeg"),
         gpu_memory_mb=max(filter(None, (outcome.gpu_memory_mb for outcome in outcomes)), default=None),
+        placement=next((outcome.placement for outcome in outcomes), ""),
         error=next((run.outcome.error for run in runs if run.trial == trial and run.outcome.error), ""),
     )
+
+
+def _by_round(trial: Trial, runs: Sequence[Run]) -> dict[int, Outcome]:
+    return {run.round: run.outcome for run in runs if run.trial == trial and not run.outcome.error}
+
+
+def _each(outcome: Outcome) -> list[float]:
+    return [device.images_per_second for device in outcome.devices]
+
+
+def _scalings(trial: Trial, mine: dict[int, Outcome], runs: Sequence[Run]) -> Iterator[float]:
+    """Yield the scaling of each round, by the mean speed of those of its devices that were measured alone."""
+    if len(trial.devices) == 1:
+        return
+    alone = [_by_round(replace(trial, devices=(number,)), runs) for number in trial.devices]
+    for number, outcome in mine.items():
+        speeds = [by_round[number].images_per_second for by_round in alone if number in by_round]
+        if speeds:
+            yield outcome.images_per_second / (len(trial.devices) * mean(speeds))

@@ -15,9 +15,9 @@ from dali_ssd.bench.results.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.util.words import counted
 
-__all__ = ["format_number", "print_record"]
+__all__ = ["each_device", "format_number", "print_record"]
 
-_WIDTH = 160
+_WIDTH = 180
 """Width of the table in characters if the output is not a terminal."""
 
 
@@ -43,9 +43,18 @@ def format_number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def each_device(row: Row) -> str:
+    """Return the images/s of each of several devices with their numbers; empty for one device."""
+    pairs = zip(row.trial.devices, row.each, strict=True) if row.each else ()
+    return ", ".join(f"{number}: {format_number(speed)}" for number, speed in pairs)
+
+
 def _notes(rows: Sequence[Row]) -> list[str]:
     names = dict.fromkeys(row.trial.contender for row in rows)
     notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
+    placements = {row.trial.contender: row.placement for row in rows if row.placement}
+    notes += [f"{name} runs: {text}" for name, text in placements.items()]
+    notes += [f"each device, images/s: {row.trial}: {each_device(row)}" for row in rows if row.each]
     failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
     return notes + failures
 
@@ -94,17 +103,25 @@ def _gpu(rows: Sequence[Row]) -> bool:
     return any(row.gpu_utilization is not None for row in rows)
 
 
+def _several(rows: Sequence[Row]) -> bool:
+    return any(len(row.trial.devices) > 1 for row in rows)
+
+
 def _titles(rows: Sequence[Row]) -> list[str]:
-    titles = ["threads", "batch", "images/s", "low - high", f"{REFERENCE} is", "low - high", "CPU ms/image"]
+    titles = [*(["devices"] if _several(rows) else []), "threads", "batch", "images/s", "low - high"]
+    titles += [*(["of n x one"] if _several(rows) else []), f"{REFERENCE} is", "low - high", "CPU ms/image"]
     titles += ["cores busy", "peak MB", "first batch s"]
     return titles + (["GPU %", "GPU MB"] if _gpu(rows) else [])
 
 
 def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
-    cells = [str(row.trial.threads), str(row.trial.batch_size)]
+    cells = [",".join(map(str, row.trial.devices))] if _several(rows) else []
+    cells += [str(row.trial.threads), str(row.trial.batch_size)]
     if row.speed is None:
         return [*cells, "failed"]
-    cells += [*_spread(row.speed), *(["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x"))]
+    cells += _spread(row.speed)
+    cells += [format_number(row.scaling.median) if row.scaling else ""] if _several(rows) else []
+    cells += ["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x")
     values = [row.cpu_ms_per_image, row.cores, row.peak_memory_mb, row.startup_s]
     values += [row.gpu_utilization, row.gpu_memory_mb] if _gpu(rows) else []
     return cells + ["" if value is None else format_number(value) for value in values]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dali_ssd.bench.contenders import CONTENDERS
@@ -12,7 +14,7 @@ from dali_ssd.util.parallel import available_cores
 def test_defaults_measure_everything_on_all_cores() -> None:
     config = BenchConfig()
     assert config.contender_names == list(CONTENDERS)
-    assert config.thread_counts == [available_cores()]
+    assert config.thread_counts() == [available_cores()]
     assert config.sizes == [32]
 
 
@@ -29,7 +31,7 @@ def test_training_takes_those_that_make_targets() -> None:
 def test_lists_are_separated_by_commas() -> None:
     config = BenchConfig(contenders="stock, decode", threads="1,2,4", batch_sizes="8,")
     assert config.contender_names == ["stock", "decode"]
-    assert config.thread_counts == [1, 2, 4]
+    assert config.thread_counts(2) == [1, 2, 4]
     assert config.sizes == [8]
 
 
@@ -53,6 +55,38 @@ def test_all_faults_are_reported_at_once() -> None:
 def test_what_makes_no_targets_cannot_train() -> None:
     with pytest.raises(ConfigError, match="mxnet, decode cannot train"):
         BenchConfig(train=True, contenders="mxnet,dali_ssd,decode")
+
+
+def test_cores_are_divided_among_devices() -> None:
+    assert BenchConfig().thread_counts(2) == [max(1, available_cores() // 2)]
+    assert BenchConfig().thread_counts(10_000) == [1]
+
+
+@pytest.mark.parametrize("gpus", ["all", "0", "3,1"])
+def test_gpus_are_all_or_numbers(gpus: str) -> None:
+    assert BenchConfig(gpus=gpus).gpus == gpus
+
+
+@pytest.mark.parametrize("gpus", ["none", "0,", "-1", "1,1", "0 1", "1.5"])
+def test_gpus_that_are_no_numbers_are_refused(gpus: str) -> None:
+    with pytest.raises(ConfigError, match="gpus must be all, or different numbers"):
+        BenchConfig(gpus=gpus)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"gpus": "all", "device": "cpu"}, "leave out --device cpu and --cpus"),
+        ({"gpus": "all", "cpus": 2}, "leave out --device cpu and --cpus"),
+        ({"cpus": 2, "device": "gpu"}, "leave out --device gpu"),
+        ({"cpus": 0}, "cpus must be greater than 0"),
+        ({"gpus": "0", "steps": True}, "steps are measured on one device"),
+        ({"cpus": 2, "steps": True}, "steps are measured on one device"),
+    ],
+)
+def test_devices_that_do_not_go_together_are_refused(options: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        BenchConfig(**options)
 
 
 def test_training_may_have_any_shape_a_network_has() -> None:

@@ -3,8 +3,18 @@ from __future__ import annotations
 import pytest
 
 from dali_ssd.bench import session
+from dali_ssd.bench.measuring.devices import cpu_devices
+from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.results.steps import STEPS
 from dali_ssd.bench.work import HOST_STEPS
+
+
+def test_several_devices_are_measured_together_and_the_first_alone() -> None:
+    config = BenchConfig(contenders="decode")
+    trials = session._trials(config, cpu_devices(3))
+    assert [trial.devices for trial in trials] == [(0,), (0, 1, 2)]
+    assert len({trial.threads for trial in trials}) == 1
+    assert [trial.devices for trial in session._trials(config, cpu_devices(1))] == [(0,)]
 
 
 def test_a_cpu_places_within_its_render_kernel() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from dali_ssd.bench import session
 from dali_ssd.bench.measuring.child import Request
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.devices import Device
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.record import read_record
 from dali_ssd.cli.main import main
 
@@ -21,12 +23,15 @@ def fake_children(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """No process is started: contenders have the speeds above, and any other fails."""
     asked: list[Request] = []
 
-    def run_child(request: Request, timeout: float) -> Outcome:
+    def run_on(devices: Sequence[Device], request: Request, timeout: float) -> Outcome:
         asked.append(request)
         speed = SPEEDS.get(request.contender)
-        return Outcome(speed) if speed else Outcome(error="ValueError: no")
+        if speed is None:
+            return Outcome(error="ValueError: no")
+        parts = [Outcome(speed * share) for share in (0.9, 0.8)[: len(devices)]]
+        return Outcome(sum(part.images_per_second for part in parts), devices=parts) if parts[1:] else Outcome(speed)
 
-    monkeypatch.setattr(session, "run_child", run_child)
+    monkeypatch.setattr(session, "run_on", run_on)
     return asked
 
 
@@ -78,6 +83,33 @@ def test_contenders_get_the_same_work(shard: Path, fake_children: list[Request])
     assert {(work.threads, work.batch_size) for work in works["dali_ssd"]} == {(1, 4), (1, 8), (2, 4), (2, 8)}
     assert {work.shards for work in works["dali_ssd"]} == {(str(shard.resolve()),)}
     assert {work.seed for work in works["dali_ssd"]} == {7}
+
+
+def test_several_devices_are_compared_with_one(
+    shard: Path, tmp_path: Path, fake_children: list[Request], capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    pytest.importorskip("matplotlib")
+    options = ("--cpus", 2, "--contenders", "dali_ssd,gluoncv", "--threads", 3, "--json", saved, "--plot", plot)
+    assert bench(shard, *options) == 0
+    printed = capsys.readouterr().out
+    assert "of n x one" in printed
+    assert "each device, images/s: dali_ssd, 3 threads, batch 32 on devices 0, 1: 0: 900, 1: 800\n" in printed
+    assert {asked.work.threads for asked in fake_children} == {3}
+    record = read_record(saved)
+    assert [run.trial.devices for run in record.runs[:4]] == [(0,), (0,), (0, 1), (0, 1)]
+    assert [part.images_per_second for part in record.runs[2].outcome.devices] == [900, 800]
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert main(["bench", "--record", str(saved)]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_gpus_that_are_not_there_are_refused_before_measuring(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["bench", str(shard), "--gpus", "all"]) == 2
+    assert "there is no NVIDIA GPU here: nvidia-smi is not on PATH" in capsys.readouterr().err
 
 
 def test_training_names_its_network(

@@ -6,13 +6,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.contenders import CONTENDERS, load
-from dali_ssd.bench.contenders.device import best_device, framework
+from dali_ssd.bench.contenders.device import context, framework
 from dali_ssd.bench.measuring.child import Request, main
 from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.bench.work import Work
@@ -27,9 +28,11 @@ def without_mxnet(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, f"dali_ssd.bench.contenders.{name}", raising=False)
 
 
-def test_the_device_is_the_host() -> None:
-    assert framework() == "dlpack"
-    assert best_device() == "cpu"
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_batches_are_arrays_over_dalis_memory_on_either_device(device: Literal["cpu", "gpu"]) -> None:
+    work = Work((), device=device)
+    assert framework(work) == "dlpack"
+    assert context(work) == device
 
 
 @pytest.mark.parametrize("name", ABLE)

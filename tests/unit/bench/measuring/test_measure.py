@@ -73,6 +73,23 @@ def test_the_most_batches_do_not_shorten_the_warm_up_that_was_asked_for() -> Non
     assert result.began == pytest.approx(result.first_batch + 79 * 0.5)
 
 
+def test_the_window_begins_when_all_are_warm_and_batches_go_on_until_all_are_done() -> None:
+    time = Time()
+    batches = stream(time, seconds=0.5)
+    said: list[tuple[str, float]] = []
+
+    def reached(point: str) -> bool:
+        said.append((point, time.now))
+        return len([one for one, _ in said if one == point]) > 3
+
+    window = Window(warmup=1, warmup_seconds=0.1, seconds=1.0, min_batches=1)
+    result = measure(batches, window, reached, clock=lambda: time.now, cpu_clock=lambda: 2 * time.now)
+    assert result.began == said[3][1] == result.first_batch + 0.5 + 3 * 0.5
+    assert (result.images, result.seconds, result.cpu_seconds) == (2 * 32, 1.0, 2.0)
+    assert said[4][1] == result.ended
+    assert time.now == result.ended + 3 * 0.5
+
+
 def test_batches_are_waited_for() -> None:
     time = Time()
     array = Array(time)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dali_ssd.bench.measuring.child import Request
+from dali_ssd.bench.measuring.devices import Device, cpu_devices
+from dali_ssd.bench.measuring.gpu import Gpu
 from dali_ssd.bench.measuring.measure import Window
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.measuring.resources import process_tree
-from dali_ssd.bench.measuring.runner import Outcome, run_child
+from dali_ssd.bench.measuring.runner import run_on
 from dali_ssd.bench.work import Work
 
 WINDOW = Window(warmup=2, warmup_seconds=0.1, seconds=0.2, min_batches=3)
@@ -28,12 +34,13 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
     (package / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def run(body: str, timeout: float = 60.0) -> Outcome:
+    def run(body: str, timeout: float = 60.0, devices: Sequence[Device] = ()) -> Outcome:
         head = "import os, subprocess, sys, time\nfrom dali_ssd.bench.work import WorkBatch\n"
         (package / "it.py").write_text(
             f"{head}def batches(work, anchors):\n" + textwrap.indent(textwrap.dedent(body), "    ")
         )
-        return run_child(Request("contenders_of_test.it", Work(("a.rec",), 4, threads=2), WINDOW), timeout)
+        request = Request("contenders_of_test.it", Work(("a.rec",), 4, threads=2), WINDOW)
+        return run_on(devices or cpu_devices(1), request, timeout)
 
     return run
 
@@ -132,6 +139,80 @@ def test_memory_and_cpu_of_workers_count(measured: Measure) -> None:
     )
     assert outcome.peak_memory_mb > 150
     assert outcome.cores > 0.2
+
+
+def test_the_windows_of_several_devices_overlap_and_their_figures_add_up(measured: Measure, tmp_path: Path) -> None:
+    """The second is slow to start, and the first waits for it; each tells when it draws batches."""
+    times = tmp_path / "times"
+    times.mkdir()
+    outcome = measured(
+        f"""
+        second = work.folder.endswith("1")
+        time.sleep(1.0 * second)
+        with open({str(times)!r} + f"/{{int(second)}}", "a") as file:
+            while True:
+                time.sleep(0.01)
+                file.write(f"{{time.monotonic()}}\\n")
+                file.flush()
+                yield WorkBatch(work.batch_size)
+        """,
+        devices=cpu_devices(2),
+    )
+    assert outcome.error == ""
+    first, second = outcome.devices
+    assert outcome.images_per_second == first.images_per_second + second.images_per_second
+    assert outcome.images == first.images + second.images
+    assert min(first.seconds, second.seconds) >= WINDOW.seconds
+    assert second.startup_s > first.startup_s + 0.5
+    spans = [[float(line) for line in (times / name).read_text().split()] for name in ("0", "1")]
+    overlap = min(span[-1] for span in spans) - max(span[0] for span in spans)
+    assert overlap >= WINDOW.seconds
+    assert len(spans[0]) > 60  # it went on for the second that the other took to start
+
+
+def test_a_device_that_fails_ends_the_others_and_is_named(measured: Measure, tmp_path: Path) -> None:
+    mark, started = tmp_path / "pid", time.monotonic()
+    outcome = measured(
+        f"""
+        if work.folder.endswith("1"):
+            while not os.path.exists({str(mark)!r}):
+                time.sleep(0.01)
+            raise ValueError("no memory")
+        open({str(mark)!r}, "w").write(str(os.getpid()))
+        while True:
+            time.sleep(0.01)
+            yield WorkBatch(4)
+        """,
+        devices=cpu_devices(2),
+    )
+    assert outcome == Outcome(error="CPU 1: ValueError: no memory")
+    assert time.monotonic() - started < 30
+    assert _gone(int(mark.read_text()))
+
+
+def test_a_process_has_the_cores_of_its_device_and_sees_its_gpu_only(measured: Measure, tmp_path: Path) -> None:
+    """No GPU is needed to see the environment."""
+    (cpu,) = cpu_devices(1)
+    devices = [
+        replace(cpu, kind="gpu", number=number, cores=cpu.cores[:1], gpu=Gpu(f"GPU-{number}a", "A", 1, "580", ""))
+        for number in (0, 3)
+    ]
+    outcome = measured(
+        f"""
+        seen = [os.environ["CUDA_VISIBLE_DEVICES"], sorted(os.sched_getaffinity(0))]
+        with open({str(tmp_path)!r} + "/" + os.path.basename(work.folder), "w") as file:
+            __import__("json").dump(seen, file)
+        while True:
+            time.sleep(0.01)
+            yield WorkBatch(4)
+        """,
+        devices=devices,
+    )
+    assert outcome.error == ""
+    for number in (0, 3):
+        seen = json.loads((tmp_path / f"device-{number}").read_text())
+        assert seen == [f"GPU-{number}a", list(cpu.cores[:1])]
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") is None or "GPU-0a" not in os.environ["CUDA_VISIBLE_DEVICES"]
 
 
 def _gone(pid: int) -> bool:

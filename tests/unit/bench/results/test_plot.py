@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.errors import DatasetError
@@ -32,6 +32,17 @@ def test_bars_grow_with_the_contenders(tmp_path: Path, make_record: Callable[...
 def test_several_threads_become_curves(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
     image = picture(make_record(threads=(1, 2)), tmp_path / "curve.png")
     assert image.height > picture(make_record(), tmp_path / "bars.png").height
+
+
+def test_several_devices_have_bars_and_curves_of_their_own(
+    tmp_path: Path, make_record: Callable[..., BenchResult]
+) -> None:
+    both = [Run(Trial("dali_ssd", count, 32, (0, 1)), 1, Outcome(900.0 * count)) for count in (1, 2)]
+    bars = picture(make_record(both[1:]), tmp_path / "bars.png")
+    assert bars.height > picture(make_record(), tmp_path / "one.png").height
+    picture(make_record(both, threads=(1, 2)), tmp_path / "curves.png")
+    picture(make_record(threads=(1, 2)), tmp_path / "fewer.png")
+    assert (tmp_path / "curves.png").read_bytes() != (tmp_path / "fewer.png").read_bytes()
 
 
 def test_failed_and_free_contenders_are_left_out(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.errors import DaliSsdError, DatasetError
 
@@ -16,6 +16,25 @@ def test_a_record_reads_back_as_it_was(tmp_path: Path, make_record: Callable[...
     record = make_record([Run(Trial("stock", 1, 8), 1, Outcome(error="no"))])
     write_record(tmp_path / "bench.json", record)
     assert read_record(tmp_path / "bench.json") == record
+
+
+def test_the_outcomes_of_several_devices_read_back(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
+    outcome = Outcome(30.0, devices=[Outcome(10.0, gpu_jpeg=80.0), Outcome(20.0)])
+    record = make_record([Run(Trial("dali_ssd", 1, 8, (0, 1)), 1, outcome)])
+    write_record(tmp_path / "bench.json", record)
+    assert read_record(tmp_path / "bench.json") == record
+
+
+def test_a_record_from_before_there_were_devices_is_read(
+    tmp_path: Path, make_record: Callable[..., BenchResult]
+) -> None:
+    path, record = tmp_path / "bench.json", make_record()
+    write_record(path, record)
+    fields = json.loads(path.read_text())
+    for run in fields["runs"]:
+        del run["trial"]["devices"], run["outcome"]["devices"], run["outcome"]["placement"]
+    path.write_text(json.dumps(fields))
+    assert read_record(path) == record
 
 
 def test_the_file_holds_the_summary_for_other_readers(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:

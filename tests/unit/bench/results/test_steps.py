@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import STEPS, step_costs

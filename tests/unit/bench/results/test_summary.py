@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.summary import Row, Spread, summarize
 
 SPEEDS = st.floats(0.1, 1e6)
@@ -69,6 +69,36 @@ def test_memory_is_the_highest_of_all_rounds_and_the_rest_the_median() -> None:
     row = row_of(summarize(runs), "decode")
     assert row.peak_memory_mb == 900.0
     assert row.startup_s == 300.0
+
+
+def on(devices: tuple[int, ...], number: int, *speeds: float) -> Run:
+    parts = [Outcome(images_per_second=speed) for speed in speeds]
+    outcome = Outcome(images_per_second=sum(speeds), devices=parts if len(parts) > 1 else [])
+    return Run(Trial("dali_ssd", 2, 32, devices), number, outcome)
+
+
+def test_several_devices_are_compared_with_one_times_their_number_in_the_same_round() -> None:
+    # The machine is half as fast in round 2: the scaling stays what it is.
+    runs = [on((0,), 1, 100), on((0, 1), 1, 100, 80), on((0, 1), 2, 50, 40), on((0,), 2, 50)]
+    one, two = summarize(runs)
+    assert two.scaling == Spread(0.9, 0.9, 0.9)
+    assert two.each == [75, 60]
+    assert two.speed == Spread(135, 90, 180)
+    assert (one.scaling, one.each) == (None, [])
+
+
+def test_devices_that_differ_count_by_their_own_speed() -> None:
+    row = summarize([on((0,), 1, 100), on((1,), 1, 300), on((0, 1), 1, 100, 300)])[-1]
+    assert row.scaling == Spread(1.0, 1.0, 1.0)
+
+
+def test_without_one_device_there_is_no_scaling() -> None:
+    assert summarize([on((0, 1), 1, 100, 100)])[0].scaling is None
+
+
+def test_only_the_same_devices_are_compared() -> None:
+    runs = [on((0,), 1, 100), on((0, 1), 1, 90, 90), Run(Trial("decode", 2, 32, (0, 1)), 1, Outcome(360))]
+    assert summarize(runs)[-1].ratio == Spread(0.5, 0.5, 0.5)
 
 
 @given(st.lists(st.tuples(SPEEDS, SPEEDS), min_size=1, max_size=7))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.runner import Outcome
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.table import format_number, print_record
 
@@ -55,6 +55,16 @@ def test_a_failure_is_a_row_with_its_error_below(make_record: Callable[..., Benc
 def test_contenders_are_explained(make_record: Callable[..., BenchResult]) -> None:
     text = printed(make_record([Run(Trial("mxnet", 2, 32), 1, Outcome(1.0))]))
     assert "makes no targets" in text
+
+
+def test_device_columns_are_there_only_with_several(make_record: Callable[..., BenchResult]) -> None:
+    assert "devices" not in printed(make_record()).partition("dali_ssd:")[0]
+    both = Outcome(760.0, devices=[Outcome(400.0), Outcome(360.0)], placement="render: plugin")
+    text = printed(make_record([Run(Trial("dali_ssd", 2, 32, (0, 1)), 1, both)]))
+    line = next(line for line in text.splitlines() if "0,1" in line)
+    assert "760" in line and "0.38" in line  # of twice 1,000
+    assert "each device, images/s: dali_ssd, 2 threads, batch 32 on devices 0, 1: 0: 400, 1: 360" in text
+    assert "dali_ssd runs: render: plugin" in text
 
 
 def test_gpu_columns_are_there_only_with_readings(make_record: Callable[..., BenchResult]) -> None:

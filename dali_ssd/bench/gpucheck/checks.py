@@ -1,0 +1,202 @@
+"""The assertions on a GPU: pipelines there against the same on the CPU, on the same records and random numbers.
+
+Everything random is drawn on the host, so the results may differ by rounding only: of the renderer where the pixels
+come from PNGs, and of nvJPEG as well where they come from JPEGs. `tests/gpu` runs the same checks on drawn records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.bench.gpucheck.sample import Sample
+from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
+from dali_ssd.graph.source import ReaderSlice
+from dali_ssd.graph.where import Where
+from dali_ssd.loader.recipes import find_recipe
+from dali_ssd.records.format.index import ensure_index
+
+__all__ = ["CHECKS", "PLUGIN", "Check", "CheckResult", "Limits", "run_check"]
+
+PLUGIN = "plugin"
+"""Name of the check that finds or builds the plugin and loads it; it comes before all others."""
+
+_Arrays: TypeAlias = list[npt.NDArray[Any]]
+"""An output of a pipeline, on the host."""
+
+_OFFSETS = 1e-5
+"""Largest difference of box targets, absolute and relative."""
+
+_FAR = 1e6
+"""Levels that count for a value that is not finite: no limit allows it, and JSON can hold it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far images may be from the CPU's: levels are 1/255 of the range from black to white."""
+
+    levels: float
+    share: float
+    """Largest share of the values that are farther away than `levels`."""
+    mean: float
+    """Largest mean distance in levels."""
+
+
+_EXACT = Limits(1.0, share=0.0, mean=0.1)
+_NEAREST = Limits(1.0, share=0.001, mean=0.1)
+"""A pixel that lies between two may go to either."""
+_DECODED = Limits(4.0, share=0.01, mean=1.0)
+"""JPEG leaves decoders free to round, and strong contrast makes it half as much again; none of it was measured yet."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One pipeline that is compared."""
+
+    name: str
+    kind: Literal["train", "val"]
+    lossless: bool
+    """Whether the records are PNGs."""
+    limits: Limits
+    image: RenderConfig = field(default_factory=RenderConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The result of one check on one device."""
+
+    name: str
+    problem: str = ""
+    """What is wrong, in one line; empty if the check passed."""
+    device: str = ""
+    """Where it ran, such as `GPU 0`."""
+    farthest: float | None = None
+    """Largest distance between values of the images, in levels; None if images were not compared."""
+    mean: float | None = None
+    share: float | None = None
+    """Share of the values beyond the check's levels."""
+
+
+def _all_checks() -> Iterator[Check]:
+    half = RenderConfig(layout="NHWC", dtype="float16")
+    for lossless in (True, False):
+        limits, what = (_EXACT, "PNG") if lossless else (_DECODED, "JPEG")
+        yield Check(f"validation, {what}", "val", lossless, limits)
+        yield Check(f"validation, {what}, NHWC float16", "val", lossless, limits, half)
+        yield Check(f"validation, {what}, 512 px", "val", lossless, limits, RenderConfig(data_shape=512))
+        for kind in INTERPOLATIONS:
+            of_kind = _NEAREST if lossless and kind == "nearest" else limits
+            augment = AugmentConfig(interpolations=(kind,))
+            yield Check(f"training, {what}, {kind}", "train", lossless, of_kind, augment=augment)
+        yield Check(f"training, {what}, all filters, NHWC float16", "train", lossless, limits, half)
+
+
+CHECKS = {check.name: check for check in _all_checks()}
+"""The checks by name, without that of the plugin."""
+
+
+def run_check(check: Check, sample: Sample, where: Where) -> CheckResult:
+    """Compare one batch of all records of the sample that is made `where` with the CPU's.
+
+    Raises what DALI raises if a pipeline does not run.
+    """
+    expected, found = (_run(check, sample, one) for one in (Where(), where))
+    images = _Distance.of(expected.outputs[0], found.outputs[0], check)
+    problem = _distance_problem(images, check.limits) or _other_problem(check, expected, found, where.device)
+    return CheckResult(check.name, problem, "", images.farthest, images.mean, images.share)
+
+
+@dataclass(frozen=True)
+class _Distance:
+    """How far images are from the CPU's, in levels."""
+
+    farthest: float
+    mean: float
+    share: float
+
+    @classmethod
+    def of(cls, expected: _Arrays, found: _Arrays, check: Check) -> _Distance:
+        std = np.array(check.image.std)
+        scale = 255 * (std if check.image.layout == "NHWC" else std[:, None, None])
+        pairs = zip(expected, found, strict=True)
+        levels = np.stack([np.abs(one.astype(np.float64) - two.astype(np.float64)) * scale for one, two in pairs])
+        levels[~np.isfinite(levels)] = _FAR
+        return cls(float(levels.max()), float(levels.mean()), float((levels > check.limits.levels).mean()))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a pipeline made: its outputs, copied to the host while it is there, and where they were."""
+
+    outputs: list[_Arrays]
+    on_gpu: list[bool]
+
+
+def _run(check: Check, sample: Sample, where: Where) -> _Batch:
+    path = Path(sample.exact if check.lossless else sample.jpegs)
+    records, recipe = ReaderSlice([path], ensure_index(path)), find_recipe()
+    options = {
+        "upright": False,
+        "unit": sample.unit,
+        "where": where,
+        "batch_size": sample.count,
+        "num_threads": 2,
+        "device_id": 0 if where.device == "gpu" else None,
+        "seed": 7,
+    }
+    if check.kind == "val":
+        pipeline = recipe.val(records, check.image, **options)
+    else:
+        anchors = vgg_anchors(check.image.data_shape)
+        parts = (records, anchors, check.augment, check.image, recipe.targets)
+        pipeline = recipe.train(*parts, initial_fill=sample.count, **options)
+    pipeline.build()
+    outputs = pipeline.run()
+    return _Batch(list(map(_arrays, outputs)), [type(output).__name__.endswith("GPU") for output in outputs])
+
+
+def _distance_problem(images: _Distance, limits: Limits) -> str:
+    if images.share > limits.share:
+        far = f"{images.share:.2%} of the values are more than {limits.levels:g} levels away"
+        return f"{far}, {limits.share:.1%} may be"
+    if images.mean > limits.mean:
+        return f"values are {images.mean:.2f} levels away on average, {limits.mean:g} may be"
+    return ""
+
+
+def _other_problem(check: Check, expected: _Batch, found: _Batch, device: str) -> str:
+    made = found.on_gpu[: 3 if check.kind == "train" else 1]
+    if device == "gpu" and not all(made):
+        return "an output is not on the GPU"
+    if not _equal(expected.outputs[-1], found.outputs[-1]):
+        return "the batch holds other records"
+    if check.kind == "train":
+        return _target_problem(expected.outputs[1:3], found.outputs[1:3])
+    return "" if _equal(expected.outputs[1], found.outputs[1]) else "labels differ"
+
+
+def _target_problem(expected: list[_Arrays], found: list[_Arrays]) -> str:
+    (classes, boxes), (found_classes, found_boxes) = expected, found
+    if not _equal(classes, found_classes):
+        wrong = sum(int((one != two).sum()) for one, two in zip(classes, found_classes, strict=True))
+        return f"{wrong} of {sum(map(len, classes))} class targets differ"
+    if not any(one.any() for one in classes):
+        return "no anchor is positive on the CPU, so the targets show nothing"
+    close = all(np.allclose(one, two, _OFFSETS, _OFFSETS) for one, two in zip(boxes, found_boxes, strict=True))
+    return "" if close else f"box targets differ by more than {_OFFSETS:g}"
+
+
+def _equal(one: _Arrays, two: _Arrays) -> bool:
+    return len(one) == len(two) and all(map(np.array_equal, one, two))
+
+
+def _arrays(tensors: Any) -> _Arrays:
+    """Return the tensors of an output on the host, copied."""
+    return [np.array(tensor) for tensor in (tensors.as_cpu() if hasattr(tensors, "as_cpu") else tensors)]

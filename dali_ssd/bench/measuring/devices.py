@@ -1,0 +1,94 @@
+"""The devices that contenders are measured on, and the cores that feed each of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dali_ssd.bench.measuring.gpu import Gpu, visible_gpus, why_no_gpu
+from dali_ssd.errors import ConfigError
+from dali_ssd.util.words import counted
+
+__all__ = ["Device", "best_device", "cpu_devices", "divide_cores", "find_gpus", "one_device"]
+
+_PCI = Path("/sys/bus/pci/devices")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that a process is measured on, alone or beside others."""
+
+    kind: Literal["cpu", "gpu"]
+    number: int
+    """As CUDA counts it in this process, or the number of a part of the cores."""
+    cores: tuple[int, ...]
+    """Cores that the process of this device runs on."""
+    gpu: Gpu | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind.upper()} {self.number}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes this GPU the only one of a process, and so number 0 to its contender."""
+        return {"CUDA_VISIBLE_DEVICES": self.gpu.uuid} if self.gpu else {}
+
+
+def best_device() -> Literal["cpu", "gpu"]:
+    """Return `gpu` if CUDA shows one to this process, else `cpu`."""
+    return "gpu" if visible_gpus() else "cpu"
+
+
+def one_device(kind: Literal["cpu", "gpu"]) -> list[Device]:
+    """Return the CPU, or the first GPU, with all cores; the contender says what is wrong if there is no GPU."""
+    gpu = next(iter(visible_gpus()), None) if kind == "gpu" else None
+    return [Device(kind, 0, tuple(sorted(os.sched_getaffinity(0))), gpu)]
+
+
+def cpu_devices(count: int) -> list[Device]:
+    """Return `count` devices that are parts of this CPU's cores."""
+    parts = divide_cores([os.sched_getaffinity(0)] * count)
+    return [Device("cpu", number, cores) for number, cores in enumerate(parts)]
+
+
+def find_gpus(numbers: str) -> list[Device]:
+    """Return the GPUs that `--gpus` names: `all`, or numbers separated by commas, as CUDA counts here.
+
+    Raises ConfigError if there is none, or not one of these.
+    """
+    gpus = visible_gpus()
+    if not gpus:
+        raise ConfigError(f"there is no NVIDIA GPU here: {why_no_gpu()}")
+    chosen = list(range(len(gpus))) if numbers == "all" else [int(number) for number in numbers.split(",")]
+    missing = [number for number in chosen if number >= len(gpus)]
+    if missing:
+        raise ConfigError(f"--gpus {numbers}: there is no GPU {missing[0]}, but {counted(len(gpus), 'GPU')} from 0")
+    parts = divide_cores([_near(gpus[number]) if len(chosen) > 1 else os.sched_getaffinity(0) for number in chosen])
+    return [Device("gpu", number, cores, gpus[number]) for number, cores in zip(chosen, parts, strict=True)]
+
+
+def divide_cores(near: Sequence[set[int]]) -> list[tuple[int, ...]]:
+    """Deal the cores that are near to several devices out among them; each device has one at least.
+
+    Dealt one by one, since neighbors of one core's number may be threads of the same core or far from each other.
+    """
+    parts = []
+    for place, cores in enumerate(near):
+        sharing = [other for other, theirs in enumerate(near) if theirs == cores]
+        parts.append(tuple(sorted(cores)[sharing.index(place) :: len(sharing)] or sorted(cores)))
+    return parts
+
+
+def _near(gpu: Gpu) -> set[int]:
+    """Return the cores of this process on the GPU's own socket, or all if the kernel does not tell."""
+    mine = os.sched_getaffinity(0)
+    try:
+        text = (_PCI / gpu.bus / "local_cpulist").read_text()
+        ends = [part.split("-") for part in text.strip().split(",")]
+        local = {core for pair in ends for core in range(int(pair[0]), int(pair[-1]) + 1)}
+    except (OSError, ValueError):
+        return mine
+    return mine & local or mine

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from dali_ssd.bench.measuring.gpu import GpuReading
+from dali_ssd.bench.measuring.outcome import Outcome, of_one, of_several
+
+MEASURED = {"images": 200, "seconds": 2.0, "cpu_seconds": 3.0, "first_batch": 104.0, "placement": "decode: CPU"}
+
+
+def test_one_process_gives_speed_and_readings() -> None:
+    readings = [GpuReading(50.0, 100.0, None, 80.0), GpuReading(70.0, 300.0, None, 90.0)]
+    outcome = of_one(MEASURED, 5_000_000, 101.0, readings)
+    assert (outcome.images_per_second, outcome.cpu_ms_per_image, outcome.cores) == (100.0, 15.0, 1.5)
+    assert (outcome.peak_memory_mb, outcome.startup_s, outcome.placement) == (5.0, 3.0, "decode: CPU")
+    assert (outcome.gpu_utilization, outcome.gpu_memory_mb) == (60.0, 300.0)
+    assert (outcome.gpu_decoder, outcome.gpu_jpeg) == (None, 85.0)
+
+
+def test_several_devices_add_up() -> None:
+    parts = [
+        Outcome(100.0, 2.0, 0.2, 50.0, 3.0, 100, 1.0, 40.0, 500.0),
+        Outcome(300.0, 4.0, 1.2, 70.0, 5.0, 300, 1.1, 60.0, 400.0),
+    ]
+    whole = of_several(parts)
+    assert (whole.images_per_second, whole.images, whole.peak_memory_mb) == (400.0, 400, 120.0)
+    assert whole.cpu_ms_per_image == pytest.approx(3.5)  # by images
+    assert whole.cores == pytest.approx(1.4)
+    assert (whole.startup_s, whole.seconds, whole.gpu_utilization, whole.gpu_memory_mb) == (5.0, 1.1, 50.0, 500.0)
+    assert whole.devices == parts
+    assert Outcome.restored(asdict(whole)) == whole
+
+
+def test_one_device_is_itself() -> None:
+    alone = Outcome(100.0)
+    assert of_several([alone]) is alone
