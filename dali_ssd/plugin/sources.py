@@ -76,7 +76,7 @@ def own_sources() -> Sources:
     numbers |= {"PLAN_SIZE": plan.PLAN_SIZE, "BLOCK": targets.BLOCK}
     numbers |= {name.upper(): position for position, name in enumerate(INTERPOLATIONS)}
     defines = tuple((f"DALI_SSD_{name}", value) for name, value in numbers.items())
-    return Sources(Path(__file__).parent / "sources", ("SsdRender", "SsdTargets"), defines)
+    return Sources(Path(__file__).parent / "cuda", ("SsdRender", "SsdTargets"), defines)
 
 
 def dali_here() -> Dali:
