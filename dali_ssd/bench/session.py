@@ -90,7 +90,7 @@ def _trials(config: BenchConfig, devices: list[Device]) -> list[Trial]:
     Steps run on one thread, so that their times do not overlap.
     """
     if config.steps:
-        return plan(_steps(devices[0].kind), [1], config.sizes[:1])
+        return plan(_steps(devices[0].kind), [1], config.sizes)
     numbers = tuple(device.number for device in devices)
     together = dict.fromkeys([numbers[:1], numbers])
     return plan(config.contender_names, config.thread_counts(len(devices)), config.sizes, list(together))

@@ -54,7 +54,13 @@ def _fill_with_steps(figure: Any, steps: Sequence[StepCost]) -> None:
     _check_any(steps)
     figure.set_size_inches(9, 1.6 + 0.5 * len(steps))
     axes = figure.add_subplot()
-    bars = [(step.step, step.cost, format_number(step.cost.median)) for step in steps if step.cost is not None]
+    several = len({step.batch_size for step in steps}) > 1
+    names = [f"{step.step}, batch {step.batch_size}" if several else step.step for step in steps]
+    bars = [
+        (name, step.cost, format_number(step.cost.median))
+        for name, step in zip(names, steps, strict=True)
+        if step.cost is not None
+    ]
     _draw_spreads(axes, bars, [_MINE] * len(bars))
     axes.set_xlabel("CPU ms per image on one thread (median; lines: lowest to highest)")
 

@@ -31,6 +31,7 @@ class StepCost:
     """The cost of one step."""
 
     step: str
+    batch_size: int
     cost: Spread | None
     """CPU milliseconds per image that the step adds, from runs of the same round; noise may make it negative."""
     total: Spread | None
@@ -41,9 +42,13 @@ class StepCost:
 
 
 def step_costs(runs: Sequence[Run]) -> list[StepCost]:
-    """Return the cost of each step that was run."""
-    names = [step for step in STEPS if any(run.trial.contender == step for run in runs)]
-    return [_cost(step, before, runs) for step, before in zip(names, [None, *names], strict=False)]
+    """Return the cost of each step that was run, batch size by batch size."""
+    costs = []
+    for size in sorted({run.trial.batch_size for run in runs}):
+        of_size = [run for run in runs if run.trial.batch_size == size]
+        names = [step for step in STEPS if any(run.trial.contender == step for run in of_size)]
+        costs += [_cost(step, before, of_size) for step, before in zip(names, [None, *names], strict=False)]
+    return costs
 
 
 def _cost(step: str, before: str | None, runs: Sequence[Run]) -> StepCost:
@@ -54,6 +59,7 @@ def _cost(step: str, before: str | None, runs: Sequence[Run]) -> StepCost:
         bases = {number: outcome.cpu_ms_per_image for number, outcome in _outcomes(before, runs).items()}
     return StepCost(
         step,
+        runs[0].trial.batch_size,
         Spread.of(total - bases[number] for number, total in totals.items() if number in bases),
         Spread.of(totals.values()),
         Spread.of(outcome.images_per_second for outcome in mine.values()),

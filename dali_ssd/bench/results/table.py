@@ -37,10 +37,13 @@ def print_record(record: BenchResult, stream: TextIO) -> None:
 
 
 def format_number(value: float) -> str:
-    """Format a number with three significant digits."""
+    """Format a number with three significant digits, and three decimals at most."""
     if value >= 1000:
         return f"{round(value, 3 - len(str(int(value)))):,.0f}"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    for limit, digits in ((100, 0), (10, 1), (0.1, 2)):
+        if abs(value) >= limit:
+            return f"{value:.{digits}f}"
+    return f"{value:.3f}"
 
 
 def each_device(row: Row) -> str:
@@ -85,11 +88,14 @@ def _fill(table: Table, rows: Sequence[Row]) -> list[str]:
 
 def _fill_steps(table: Table, steps: Sequence[StepCost]) -> list[str]:
     """Fill the table with the steps of the pipeline and return the lines below it."""
-    _add_columns(table, "step", ["CPU ms/image", "low - high", "with all before", "images/s up to here"])
+    titles = ["batch", "CPU ms/image", "low - high", "with all before", "CPU ms/batch so far", "images/s up to here"]
+    _add_columns(table, "step", titles)
     for step in steps:
-        ends = [format_number(spread.median) if spread else "" for spread in (step.total, step.speed)]
-        table.add_row(step.step, *(_spread(step.cost) if step.cost else ["failed", ""]), *ends)
-    notes = [f"{step.step}: {STEPS[step.step]}" for step in steps]
+        of_batch = format_number(step.total.median * step.batch_size) if step.total else ""
+        total, speed = (format_number(spread.median) if spread else "" for spread in (step.total, step.speed))
+        cost = _spread(step.cost) if step.cost else ["failed", ""]
+        table.add_row(step.step, str(step.batch_size), *cost, total, of_batch, speed)
+    notes = [f"{step}: {STEPS[step]}" for step in dict.fromkeys(step.step for step in steps)]
     return notes + [f"failed: {step.step}: {step.error}" for step in steps if step.error]
 
 

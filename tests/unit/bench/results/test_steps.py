@@ -16,8 +16,8 @@ from dali_ssd.bench.results.summary import Spread
 from dali_ssd.bench.results.table import print_record
 
 
-def run(step: str, number: int, milliseconds: float) -> Run:
-    return Run(Trial(step, 1, 32), number, Outcome(1000 / milliseconds, cpu_ms_per_image=milliseconds))
+def run(step: str, number: int, milliseconds: float, batch_size: int = 32) -> Run:
+    return Run(Trial(step, 1, batch_size), number, Outcome(1000 / milliseconds, cpu_ms_per_image=milliseconds))
 
 
 def failed(step: str, number: int) -> Run:
@@ -37,6 +37,12 @@ def test_steps_come_in_the_order_of_the_data() -> None:
     assert [step.step for step in step_costs(runs)] == list(STEPS)
 
 
+def test_batch_sizes_do_not_mix() -> None:
+    runs = [run("read", 1, 1.0), run("plan", 1, 3.0), run("read", 1, 0.5, 128), run("plan", 1, 0.75, 128)]
+    costs = [(step.batch_size, step.step, step.cost and step.cost.median) for step in step_costs(runs)]
+    assert costs == [(32, "read", 1.0), (32, "plan", 2.0), (128, "read", 0.5), (128, "plan", 0.25)]
+
+
 def test_a_failing_step_and_the_one_after_it_have_no_cost() -> None:
     read, plan, decode = step_costs([run("read", 1, 1.0), failed("plan", 1), run("decode", 1, 5.0)])
     assert read.cost
@@ -51,8 +57,9 @@ def test_steps_are_printed_and_drawn(make_record: Callable[..., BenchResult], tm
     print_record(record, stream)
     lines = [line for line in stream.getvalue().splitlines() if line.startswith(("| plan", "| decode", "failed"))]
     assert "0.25" in lines[0]
+    assert "40.0" in lines[0]  # 1.25 ms each of 32 images
     assert "failed" in lines[1]
     assert lines[2] == "failed: decode: RuntimeError: no"
     pytest.importorskip("matplotlib")
-    plot_record(record, tmp_path / "steps.png")
+    plot_record(replace(record, runs=[*runs, run("read", 1, 0.5, 128)]), tmp_path / "steps.png")
     assert (tmp_path / "steps.png").read_bytes().startswith(b"\x89PNG")

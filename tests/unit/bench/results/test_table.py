@@ -85,7 +85,8 @@ def test_a_terminal_gets_the_same_numbers(
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.0, "0.00"),
+        (0.0412, "0.041"),
+        (0.0, "0.000"),
         (0.123, "0.12"),
         (9.994, "9.99"),
         (12.34, "12.3"),
