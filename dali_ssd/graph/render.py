@@ -58,7 +58,7 @@ def render(pixels: Any, plans: Any, regions: Any, config: RenderConfig, *, where
         `(3, S, S)`, or `(S, S, 3)` for NHWC, of `config.dtype`, on `where.device`.
     """
     if where.plugin:
-        from dali_ssd.graph.native import render_with_plugin
+        from dali_ssd.graph.plugin_ops import render_with_plugin
 
         return render_with_plugin(pixels, plans, regions, config, device=where.device)
     if where.device == "gpu":

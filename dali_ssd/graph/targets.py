@@ -73,7 +73,7 @@ def encode(
         count = fn.cast(plans[COUNT], dtype=types.INT32)
         return _encode_with_operator(objects[0:count], anchors, targets, size, where.device)
     if where.plugin:
-        from dali_ssd.graph.native import encode_with_plugin
+        from dali_ssd.graph.plugin_ops import encode_with_plugin
 
         return encode_with_plugin(objects, anchors, targets, device=where.device)
     from nvidia.dali import types

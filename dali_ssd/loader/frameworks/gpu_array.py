@@ -48,7 +48,8 @@ class GpuArray:
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy's name for the kind of number."""
-        return np.dtype(self._tensor.__cuda_array_interface__["typestr"])
+        kind: np.dtype[Any] = np.dtype(self._tensor.__cuda_array_interface__["typestr"])
+        return kind
 
     def __len__(self) -> int:
         return self.shape[0]

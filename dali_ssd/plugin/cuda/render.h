@@ -19,6 +19,7 @@ enum Filter {
 
 constexpr int kTileWidth = 32, kTileHeight = 8;
 constexpr int kTileThreads = kTileWidth * kTileHeight;
+constexpr int kFilters = kLanczos + 1;  // how many there are
 constexpr float kPi = 3.14159265f;
 constexpr int kMostTaps = 6;  // Lanczos'; area, which may take any number, has no table
 
@@ -26,6 +27,8 @@ constexpr int kMostTaps = 6;  // Lanczos'; area, which may take any number, has 
 // what the view shows; what of that is not in the region is canvas.
 struct Axis {
   int low, high, length;
+  double scale;  // source pixels per output pixel
+  int taps;      // source pixels that an output pixel may take
 };
 
 struct View {
@@ -63,8 +66,6 @@ struct Tile {
   Taps<kTileHeight> y;
 };
 
-DALI_SSD_BOTH double scale_of(const Axis &axis, int size) { return static_cast<double>(axis.high - axis.low) / size; }
-
 // Half the width of a filter in source pixels.
 DALI_SSD_BOTH double radius_of(int filter, double scale) {
   if (filter == kLanczos) return 3;
@@ -73,9 +74,10 @@ DALI_SSD_BOTH double radius_of(int filter, double scale) {
   return 1;
 }
 
-// Number of source pixels that an output pixel may take.
-DALI_SSD_BOTH int taps_of(int filter, double scale) {
-  return filter == kNearest ? 1 : static_cast<int>(ceil(2 * radius_of(filter, scale)));
+inline Axis axis_of(int low, int high, int length, int size, int filter) {
+  const double scale = static_cast<double>(high - low) / size;
+  const int taps = filter == kNearest ? 1 : static_cast<int>(std::ceil(2 * radius_of(filter, scale)));
+  return {low, high, length, scale, taps};
 }
 
 DALI_SSD_BOTH float cubic(float distance) {  // Keys' with a = -0.5
@@ -106,14 +108,13 @@ DALI_SSD_BOTH float weight_of(int filter, float distance) {
 
 // Find the first source pixel of an output pixel, and how far its center is away. In float64, and rounded as by the CPU's
 // kernel, since `nearest` may be a tie.
-DALI_SSD_BOTH int first_of(int filter, const Axis &axis, int size, int output, float *distance) {
-  const double scale = scale_of(axis, size);
+DALI_SSD_BOTH int first_of(int filter, const Axis &axis, int output, float *distance) {
 #ifdef __CUDA_ARCH__
-  const double center = __dadd_rn(axis.low, __dmul_rn(output + 0.5, scale));
+  const double center = __dadd_rn(axis.low, __dmul_rn(output + 0.5, axis.scale));
 #else
-  const double center = axis.low + (output + 0.5) * scale;
+  const double center = axis.low + (output + 0.5) * axis.scale;
 #endif
-  const double first = floor(center - (filter == kNearest ? 0 : radius_of(filter, scale) - 0.5));
+  const double first = floor(center - (filter == kNearest ? 0 : radius_of(filter, axis.scale) - 0.5));
   *distance = static_cast<float>(first + 0.5 - center);
   return static_cast<int>(first);
 }
@@ -125,13 +126,12 @@ DALI_SSD_BOTH void write_taps(const Team &team, Taps<count> *taps, int begin, in
   for (int i = team.rank; i < count; i += team.size) {
     const int output = smaller(begin + i, size - 1);
     float distance;
-    taps->first[i] = first_of(filter, axis, size, mirrored ? size - 1 - output : output, &distance);
+    taps->first[i] = first_of(filter, axis, mirrored ? size - 1 - output : output, &distance);
     taps->distance[i] = distance;
     if (filter == kArea) continue;
-    const int number = taps_of(filter, 1);
     float total = 0;
-    for (int k = 0; k < number; k++) total += taps->weights[k][i] = weight_of(filter, distance + k);
-    for (int k = 0; k < number; k++) taps->weights[k][i] /= total;
+    for (int k = 0; k < axis.taps; k++) total += taps->weights[k][i] = weight_of(filter, distance + k);
+    for (int k = 0; k < axis.taps; k++) taps->weights[k][i] /= total;
   }
 }
 
@@ -141,7 +141,7 @@ struct TableWeights {
   const Taps<count> &taps;
   int at;
 
-  DALI_SSD_BOTH TableWeights(const Taps<count> &taps, int at, const Axis &, int) : taps(taps), at(at) {}
+  DALI_SSD_BOTH TableWeights(const Taps<count> &taps, int at, const Axis &) : taps(taps), at(at) {}
   DALI_SSD_BOTH float operator[](int k) const { return taps.weights[k][at]; }
 };
 
@@ -150,12 +150,11 @@ template <int count>
 struct AreaWeights {
   float distance, radius, whole, share;
 
-  DALI_SSD_BOTH AreaWeights(const Taps<count> &taps, int at, const Axis &axis, int size) : distance(taps.distance[at]) {
-    const float scale = static_cast<float>(scale_of(axis, size));
-    radius = 0.5f * (scale + 1);
-    whole = smaller(scale, 1.f);
-    share = 1 / scale;
-  }
+  DALI_SSD_BOTH AreaWeights(const Taps<count> &taps, int at, const Axis &axis)
+      : distance(taps.distance[at]),
+        radius(radius_of(kArea, axis.scale)),
+        whole(smaller(axis.scale, 1.)),
+        share(1 / static_cast<float>(axis.scale)) {}
   DALI_SSD_BOTH float operator[](int k) const {
     return share * larger(smaller(radius - fabsf(distance + k), whole), 0.f);
   }
@@ -174,17 +173,16 @@ DALI_SSD_BOTH int source_of(int pixel, const Axis &axis) {
 }
 
 template <template <int> typename Weights>
-DALI_SSD_BOTH Sums resample(const View &view, const Tile &tile, int column, int row, int size) {
-  const Weights<kTileWidth> across(tile.x, column, view.x, size);
-  const Weights<kTileHeight> down(tile.y, row, view.y, size);
-  const int columns = taps_of(view.filter, scale_of(view.x, size)), rows = taps_of(view.filter, scale_of(view.y, size));
+DALI_SSD_BOTH Sums resample(const View &view, const Tile &tile, int column, int row) {
+  const Weights<kTileWidth> across(tile.x, column, view.x);
+  const Weights<kTileHeight> down(tile.y, row, view.y);
   Sums sums;
-  for (int j = 0; j < rows; j++) {
+  for (int j = 0; j < view.y.taps; j++) {
     const int y = source_of(tile.y.first[row] + j, view.y);
     if (y < 0) continue;
     const uint8_t *line = view.pixels + static_cast<int64_t>(3) * view.x.length * y;
     const float weight = down[j];
-    for (int i = 0; i < columns; i++) {
+    for (int i = 0; i < view.x.taps; i++) {
       const int x = source_of(tile.x.first[column] + i, view.x);
       if (x < 0) continue;
       const float part = weight * across[i];
@@ -208,8 +206,8 @@ DALI_SSD_BOTH void render_tile(const Team &team, const Image<T> &image, const Vi
   for (int i = team.rank; i < kTileThreads; i += team.size) {
     const int column = i % kTileWidth, row = i / kTileWidth;
     if (left + column >= image.size || top + row >= image.size) continue;
-    const Sums sums = view.filter == kArea ? resample<AreaWeights>(view, *tile, column, row, image.size)
-                                           : resample<TableWeights>(view, *tile, column, row, image.size);
+    const Sums sums = view.filter == kArea ? resample<AreaWeights>(view, *tile, column, row)
+                                           : resample<TableWeights>(view, *tile, column, row);
     T *out = image.data + (top + row) * image.row + (left + column) * image.column;
     for (int c = 0; c < 3; c++) {
       const float *m = view.color + 4 * c;

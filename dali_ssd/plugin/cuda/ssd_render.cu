@@ -1,5 +1,5 @@
 // The operator `ssd_render`: decoded region and plan of each image -> the network's input.
-#include <string>
+#include <cmath>
 #include <vector>
 
 #include "dali/core/cuda_error.h"
@@ -43,20 +43,26 @@ __global__ void __launch_bounds__(kTileThreads) render_batch(const Work<T> *batc
   render_tile(Block(), work.image, work.view, &tile, blockIdx.x * kTileWidth, blockIdx.y * kTileHeight);
 }
 
-View view_of(int sample, const uint8_t *pixels, const dali::TensorShape<> &shape, const float *plan,
-             const int *region) {
+constexpr float kFarthest = 1 << 24;  // of whole numbers that float32 holds, and beyond any view of a JPEG
+
+View view_of(int sample, const uint8_t *pixels, const dali::TensorShape<> &shape, const float *plan, const int *region,
+             int size) {
   DALI_ENFORCE(shape[2] == 3 && shape[0] == region[2] && shape[1] == region[3],
                dali::make_string("ssd_render: pixels of sample ", sample, " have the shape ", shape, " and the region is ",
                                  region[2], " x ", region[3]));
-  const int top = region[0], left = region[1];
-  View view{pixels,
-            {static_cast<int>(plan[kWindow + 1]) - top, static_cast<int>(plan[kWindow + 3]) - top, region[2]},
-            {static_cast<int>(plan[kWindow]) - left, static_cast<int>(plan[kWindow + 2]) - left, region[3]},
-            static_cast<int>(plan[kFilter]),
-            plan[kMirror] > 0,
-            {}};
-  DALI_ENFORCE(view.y.low < view.y.high && view.x.low < view.x.high && view.filter >= 0 && view.filter <= kLanczos,
+  const float *window = plan + kWindow;
+  // Written so that it is false of NaN, too.
+  const bool shows = -kFarthest < window[0] && window[0] < window[2] && window[2] < kFarthest &&
+                     -kFarthest < window[1] && window[1] < window[3] && window[3] < kFarthest;
+  DALI_ENFORCE(shows && 0 <= plan[kFilter] && plan[kFilter] < kFilters,
                dali::make_string("ssd_render: the plan of sample ", sample, " shows nothing, or by no filter"));
+  DALI_ENFORCE(std::abs(static_cast<float>(region[0])) < kFarthest && std::abs(static_cast<float>(region[1])) < kFarthest,
+               dali::make_string("ssd_render: the region of sample ", sample, " begins at ", region[0], ", ", region[1]));
+  const int filter = static_cast<int>(plan[kFilter]);
+  const auto axis = [&](int from, int begin, int length) {
+    return axis_of(static_cast<int>(window[from]) - begin, static_cast<int>(window[from + 2]) - begin, length, size, filter);
+  };
+  View view{pixels, axis(1, region[0], region[2]), axis(0, region[1], region[3]), filter, plan[kMirror] > 0, {}};
   std::copy(plan + kColor, plan + kColor + 12, view.color);
   return view;
 }
@@ -120,7 +126,7 @@ class SsdRender : public dali::StatelessOperator<Backend> {
       T *out = images.template mutable_tensor<T>(i);
       batch[i].image = layout_ == "CHW" ? Image<T>{out, size_, size * size, size, 1} : Image<T>{out, size_, 1, 3 * size, 3};
       batch[i].view = view_of(i, pixels.template tensor<uint8_t>(i), pixels.tensor_shape(i), plans.tensor<float>(i),
-                              regions.tensor<int>(i));
+                              regions.tensor<int>(i), size_);
     }
     return batch;
   }
@@ -156,7 +162,7 @@ void SsdRender<GPUBackend>::Run(dali::Workspace &ws) {
   const auto batch = batch_of<T>(ws);
   if (batch.empty()) return;
   dali::kernels::DynamicScratchpad scratch(dali::AccessOrder(ws.stream()));
-  const Work<T> *on_device = scratch.ToGPU(ws.stream(), batch);
+  const auto [on_device] = scratch.ToContiguousGPU(ws.stream(), batch);  // from pinned memory: it waits for nothing
   const dim3 tiles((size_ + kTileWidth - 1) / kTileWidth, (size_ + kTileHeight - 1) / kTileHeight, batch.size());
   render_batch<<<tiles, kTileThreads, 0, ws.stream()>>>(on_device);
   CUDA_CALL(cudaGetLastError());

@@ -17,20 +17,24 @@ using dali::CPUBackend;
 using dali::GPUBackend;
 
 constexpr int kThreads = 512;
-// Notes of an image with more objects lie in global memory. 16 KB: 600 objects of SSD300, 450 of SSD512.
+constexpr int kBlocksAtOnce = 2;  // of a multiprocessor; without this number nvcc spills registers for 86 and 89
+// Notes of an image with more objects lie in global memory. 16 KB: 955 objects of SSD300, 831 of SSD512.
 constexpr int64_t kSharedBytes = 16 << 10;
 
 struct Work {
   Targets targets;
-  Objects objects;
-  void *notes;  // nullptr: in shared memory
+  int64_t first_object;  // in the objects of all images
+  int count;
+  int64_t notes;  // where the notes lie in global memory; below 0: in shared memory
 };
 
-__global__ void __launch_bounds__(kThreads) encode_batch(const Work *batch, Anchors anchors, Matching matching) {
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
+    encode_batch(const Work *batch, const float *rows, char *notes, Anchors anchors, Matching matching) {
   extern __shared__ int64_t shared[];
   const Work &work = batch[blockIdx.x];
-  const Notes notes = Notes::in(work.notes ? work.notes : shared, work.objects.count, anchors.num_blocks());
-  encode(Block(), work.targets, work.objects, anchors, matching, notes);
+  void *memory = work.notes < 0 ? static_cast<void *>(shared) : notes + work.notes;
+  encode(Block(), work.targets, {rows + 5 * work.first_object, work.count}, anchors, matching,
+         Notes::in(memory, work.count, anchors.num_blocks()));
 }
 
 // The anchors' tables in the backend's memory.
@@ -53,8 +57,9 @@ class Tables {
     if (on_device) {
       dali::DeviceGuard guard(spec.GetArgument<int>("device_id"));
       on_device_ = dali::mm::alloc_raw_unique<float, dali::mm::memory_kind::device>(values_.size());
-      // Waits, but only here: the pipeline is being built.
-      CUDA_CALL(cudaMemcpy(on_device_.get(), data, values_.size() * sizeof(float), cudaMemcpyHostToDevice));
+      // Waits until the copy is there, but only here, where the pipeline is being built.
+      CUDA_CALL(cudaMemcpyAsync(on_device_.get(), data, values_.size() * sizeof(float), cudaMemcpyHostToDevice, nullptr));
+      CUDA_CALL(cudaStreamSynchronize(nullptr));
       data = on_device_.get();
     }
     anchors_.blocks = data;
@@ -150,34 +155,26 @@ void SsdTargets<GPUBackend>::RunImpl(dali::Workspace &ws) {
   if (samples == 0) return;
   const Anchors &anchors = tables_.anchors();
   std::vector<Work> batch(samples);
-  std::vector<float> rows;  // of all images: one copy to the device
+  std::vector<float> rows;
   int64_t shared_bytes = 0, global_bytes = 0;
-  const auto rounded = [](int64_t bytes) { return (bytes + 15) & ~int64_t{15}; };
   for (int i = 0; i < samples; i++) {
-    batch[i] = {targets_of(ws, i), objects_of(input[i]), nullptr};
-    const auto &[data, count] = batch[i].objects;
-    rows.insert(rows.end(), data, data + 5 * static_cast<int64_t>(count));
-    const int64_t bytes = Notes::bytes(count, anchors.num_blocks());
-    if (bytes <= kSharedBytes)
+    const Objects objects = objects_of(input[i]);
+    batch[i] = {targets_of(ws, i), static_cast<int64_t>(rows.size()) / 5, objects.count, -1};
+    rows.insert(rows.end(), objects.rows, objects[objects.count]);
+    const int64_t bytes = Notes::bytes(objects.count, anchors.num_blocks());
+    if (bytes <= kSharedBytes) {
       shared_bytes = std::max(shared_bytes, bytes);
-    else
-      global_bytes += rounded(bytes);
+    } else {
+      batch[i].notes = global_bytes;
+      global_bytes += (bytes + 15) & ~int64_t{15};
+    }
   }
   rows.push_back(0);  // so that there is something to copy
   dali::kernels::DynamicScratchpad scratch(dali::AccessOrder(ws.stream()));
-  const float *next_rows = scratch.ToGPU(ws.stream(), rows);
-  char *next_notes = global_bytes ? scratch.AllocateGPU<char>(global_bytes, 16) : nullptr;
-  for (auto &work : batch) {
-    const int64_t bytes = Notes::bytes(work.objects.count, anchors.num_blocks());
-    work.objects.rows = next_rows;
-    next_rows += 5 * static_cast<int64_t>(work.objects.count);
-    if (bytes > kSharedBytes) {
-      work.notes = next_notes;
-      next_notes += rounded(bytes);
-    }
-  }
-  const Work *on_device = scratch.ToGPU(ws.stream(), batch);
-  encode_batch<<<samples, kThreads, shared_bytes, ws.stream()>>>(on_device, anchors, matching_);
+  // One copy, from pinned memory, so that it waits for nothing.
+  const auto [work, objects] = scratch.ToContiguousGPU(ws.stream(), batch, rows);
+  char *notes = scratch.AllocateGPU<char>(global_bytes, 16);
+  encode_batch<<<samples, kThreads, shared_bytes, ws.stream()>>>(work, objects, notes, anchors, matching_);
   CUDA_CALL(cudaGetLastError());
 }
 

@@ -1,8 +1,8 @@
 // One source for host and device.
 //
 // An algorithm is written for a team: a thread block on a device, a single thread on the host. A team is divided into
-// warps, whose lanes go in step; on the host a warp has one lane, which does the work of all. Only this file knows the
-// difference, so that what the sanitizers and the oracle see on the host is what a device runs.
+// warps of lanes; on the host a warp has one lane, which does the work of all. But for the sine, only this file knows the
+// difference, so that the sanitizers and the oracle on the host see what a device runs.
 #pragma once
 
 #include <bit>
@@ -85,6 +85,7 @@ struct Block {
       Best other{__shfl_xor_sync(~0u, mine.value, apart), __shfl_xor_sync(~0u, mine.number, apart)};
       if (other.precedes(mine)) mine = other;
     }
+    __syncwarp();  // a shuffle is no promise that what the lanes have read before may be overwritten
     return mine;
   }
 };

@@ -8,20 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.errors import PluginError
-from dali_ssd.plugin.build import build_plugin
-from dali_ssd.plugin.load import load_plugin
-from dali_ssd.plugin.options import BuildPluginConfig
+from tests.support.own_plugin import load_plugin_or_skip
 
 
 @pytest.fixture(scope="session")
 def plugin() -> None:
-    """Load the plugin, built for any GPU: only its operators for the CPU run here."""
-    try:
-        built = build_plugin(BuildPluginConfig(arch="90"))
-    except PluginError as error:
-        pytest.skip(str(error))
-    load_plugin(built.path)
+    load_plugin_or_skip()
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@
 //
 //   host targets|render WARPS LANES < cases > results
 //
-// With one warp of one lane the team is that of the operators' CPU backend. With more, each lane is a thread, of which
-// nothing is known but what a device promises: so a race between a device's threads is one here. 32 lanes to a warp take
-// the same turns as a device's.
+// With one warp of one lane the team is that of the operators' CPU backend. With more, each lane is a thread, and a race
+// between the warps of a device is one between threads. 32 lanes to a warp take the same turns as a device's; what they
+// tell each other orders their memory as well, so races between the lanes of a warp are not seen.
 #include <sys/mman.h>
 
 #include <array>
@@ -129,7 +129,9 @@ uint8_t *dark_region(size_t bytes) {
 
 void render_case(const Shape &shape, const int32_t *head) {
   const int size = head[0], spots = head[9];
-  View view{nullptr, {head[3], head[4], head[5]}, {head[6], head[7], head[8]}, head[1], head[2] > 0, {}};
+  const int filter = head[1];
+  View view{nullptr, axis_of(head[3], head[4], head[5], size, filter), axis_of(head[6], head[7], head[8], size, filter),
+            filter, head[2] > 0, {}};
   const auto color = read<float>(12);
   std::memcpy(view.color, color.get(), sizeof view.color);
   const size_t bytes = size_t{3} * view.y.length * view.x.length;

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,55 +12,26 @@ from hypothesis import strategies as st
 from nvidia.dali import fn, pipeline_def, types
 
 from dali_ssd.graph.render import render_kernel
-from tests.support.cases import FULL_RANGE, View, usual_views, views
-from tests.support.native import fed, operators
-from tests.support.pipes import arrays
+from tests.support.cases import View, usual_views, views
+from tests.support.plugin_ops import fed, operators, render_limit, render_pipeline, rendered
 from tests.support.shards import draw
 
 pytestmark = [pytest.mark.plugin, pytest.mark.usefixtures("plugin")]
-
-TOLERANCE = FULL_RANGE / 255 / 100
-"""A hundredth of a level."""
-DTYPES = {"float32": types.FLOAT, "float16": types.FLOAT16}
-
-
-@cache
-def renderer(size: int, layout: str, dtype: str) -> Any:
-    @pipeline_def(batch_size=64, num_threads=2, device_id=None, prefetch_queue_depth=1)
-    def define() -> Any:
-        inputs = [fn.external_source(name=name) for name in ("pixels", "plans", "regions")]
-        return operators.ssd_render(*inputs, size=size, layout=layout, dtype=DTYPES[dtype], device="cpu")
-
-    pipeline = define()
-    pipeline.build()
-    return pipeline
-
-
-def by_plugin(
-    some: Sequence[View], size: int, layout: str = "CHW", dtype: str = "float32"
-) -> list[npt.NDArray[np.float32]]:
-    pixels, plans, regions = ([getattr(view, part) for view in some] for part in ("pixels", "plan", "region"))
-    return arrays(fed(renderer(size, layout, dtype), pixels=pixels, plans=plans, regions=regions)[0])
-
-
-def limit(view: View) -> float:
-    """The tolerance, for colors whose range is wider than that of plain normalization."""
-    return TOLERANCE * max(1.0, 255 * float(np.abs(view.color[:, :3]).sum(axis=1).max()) / FULL_RANGE)
 
 
 @settings(max_examples=300)
 @given(view=views(), size=st.sampled_from([16, 40, 97]), layout=st.sampled_from(["CHW", "HWC"]))
 def test_any_view_equals_the_oracle(view: View, size: int, layout: str) -> None:
-    (found,) = by_plugin([view], size, layout)
+    (found,) = rendered([view], size, layout)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, view.rendered(size, f"N{layout}"), rtol=0, atol=limit(view))
+    np.testing.assert_allclose(found, view.rendered(size, f"N{layout}"), rtol=0, atol=render_limit(view))
 
 
 @settings(max_examples=50)
 @given(view=views(), layout=st.sampled_from(["CHW", "HWC"]))
 def test_float16_is_float32_rounded(view: View, layout: str) -> None:
     """To a nearest value; of two that are equally near the host does not take the even one."""
-    (found,), (exact,) = by_plugin([view], 40, layout, "float16"), by_plugin([view], 40, layout)
+    (found,), (exact,) = rendered([view], 40, layout, "float16"), rendered([view], 40, layout)
     assert found.dtype == np.float16
     between = np.spacing(np.abs(found)).astype(np.float64)
     assert (np.abs(found.astype(np.float64) - exact) <= between / 2).all()
@@ -73,14 +42,14 @@ def test_the_kernels_pictures() -> None:
     rng = np.random.default_rng(1)
     some = usual_views(rng, 60, images=[draw(rng, 480, 640), draw(rng, 700, 333), draw(rng, 210, 900)])
     like = np.zeros((3, 300), np.uint8)
-    for view, found in zip(some, by_plugin(some, 300), strict=True):
+    for view, found in zip(some, rendered(some, 300), strict=True):
         (wanted,) = render_kernel().on_arrays(view.pixels, view.plan, view.region, like)
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=limit(view))
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=render_limit(view))
 
 
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])
 def test_the_output_names_its_layout(layout: str) -> None:
-    tensors = fed(renderer(16, layout, "float32"), **a_view())[0]
+    tensors = fed(render_pipeline(16, layout), **a_view())[0]
     assert tensors.layout() == layout
 
 
@@ -108,12 +77,13 @@ def a_view() -> dict[str, list[npt.NDArray[Any]]]:
         ("plans", lambda plan: np.full(19, 1e30, np.float32), "shows nothing, or by no filter"),
         ("regions", lambda region: region[:3], "regions must be int32 of 4 numbers"),
         ("regions", lambda region: region.astype(np.int64), "regions must be int32 of 4 numbers"),
+        ("regions", lambda region: np.array([-(2**31), *region[1:]], np.int32), "begins at"),
     ],
 )
 def test_what_cannot_be_rendered_is_refused(part: str, change: Any, message: str) -> None:
     given = a_view()
     given[part] = [change(given[part][0])]
-    pipeline = renderer.__wrapped__(16, "CHW", "float32")  # one of its own: it cannot be used after the error
+    pipeline = render_pipeline(16)  # one of its own: it cannot be used after the error
     with pytest.raises(RuntimeError, match=message):
         fed(pipeline, **given)
 

@@ -14,7 +14,7 @@ from dali_ssd.graph.targets import encode_targets
 from dali_ssd.kernels.augment.color import normalization
 from tests.support import oracle
 from tests.support.cases import FULL_RANGE, View, random_color, usual_views
-from tests.support.native import ALONE, Host, Lights, Team
+from tests.support.sanitized_host import ALONE, Host, Lights, Team
 
 pytestmark = [
     pytest.mark.plugin,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nvidia.dali import fn, pipeline_def
+from nvidia.dali import pipeline_def
 
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
@@ -20,11 +20,10 @@ from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.source import image_shapes, read
 from dali_ssd.graph.targets import encode
 from dali_ssd.graph.where import Where
-from dali_ssd.kernels.targets import anchor_tables
 from dali_ssd.records.dataset import open_dataset
 from tests.support import oracle
-from tests.support.native import fed, operators
 from tests.support.pipes import ANCHORS, arrays
+from tests.support.plugin_ops import encoded, fed, operators, target_options, target_pipeline
 from tests.support.shards import as_shard
 
 pytestmark = [pytest.mark.plugin, pytest.mark.usefixtures("plugin")]
@@ -34,28 +33,9 @@ TIMES = 10
 """How often each image of the real data is augmented."""
 
 
-def options_of(anchors: Floats, **changes: Any) -> dict[str, Any]:
-    blocks, bounds, centers = (table.ravel().tolist() for table in anchor_tables(anchors))
-    config = TargetConfig()
-    options = {"blocks": blocks, "bounds": bounds, "centers": centers}
-    return {**options, "iou_threshold": config.iou_threshold, "stds": list(config.stds), **changes}
-
-
 @cache
-def encoder(threshold: float) -> Any:
-    @pipeline_def(batch_size=64, num_threads=2, device_id=None, prefetch_queue_depth=1)
-    def define() -> Any:
-        objects = fn.external_source(name="objects")
-        return tuple(operators.ssd_targets(objects, **options_of(ANCHORS, iou_threshold=threshold)))
-
-    pipeline = define()
-    pipeline.build()
-    return pipeline
-
-
-def by_plugin(objects: list[Floats], threshold: float = 0.5) -> list[tuple[Floats, Floats]]:
-    classes, offsets = fed(encoder(threshold), objects=objects)
-    return list(zip(arrays(classes), arrays(offsets), strict=True))
+def pipeline_for(threshold: float) -> Any:
+    return target_pipeline(target_options(ANCHORS, iou_threshold=threshold))
 
 
 @st.composite
@@ -72,7 +52,7 @@ def objects(draw: st.DrawFn, *, most: int = 12) -> Floats:
 @settings(max_examples=300)
 @given(batch=st.lists(objects(), min_size=1, max_size=5), threshold=st.sampled_from([0.5, 0.3, 0.9, 1.0]))
 def test_any_objects_equal_brute_force(batch: list[Floats], threshold: float) -> None:
-    for given_objects, (classes, offsets) in zip(batch, by_plugin(batch, threshold), strict=True):
+    for given_objects, (classes, offsets) in zip(batch, encoded(pipeline_for(threshold), batch), strict=True):
         real = given_objects[given_objects[:, 4] >= 0]
         wanted_classes, wanted_offsets = oracle.targets(real[:, :4], real[:, 4], ANCHORS, threshold)
         np.testing.assert_array_equal(classes, wanted_classes)
@@ -80,7 +60,7 @@ def test_any_objects_equal_brute_force(batch: list[Floats], threshold: float) ->
 
 
 def test_no_objects() -> None:
-    for classes, offsets in by_plugin([np.zeros((0, 5), np.float32), np.full((3, 5), -1, np.float32)]):
+    for classes, offsets in encoded(pipeline_for(0.5), [np.zeros((0, 5), np.float32), np.full((3, 5), -1, np.float32)]):
         assert not classes.any() and not offsets.any()
 
 
@@ -98,7 +78,7 @@ def test_real_data(real_shards: Callable[[str], Path], data: str, size: int) -> 
         shapes = image_shapes(jpegs, upright=False)
         plans, _, drawn = draw_training_plan(labels, shapes, AugmentConfig(), RenderConfig(data_shape=size))
         by_kernel = encode(drawn, plans, anchors, TargetConfig(), size, where=Where())
-        return drawn, *by_kernel, *operators.ssd_targets(drawn, **options_of(anchors))
+        return drawn, *by_kernel, *operators.ssd_targets(drawn, **target_options(anchors))
 
     pipeline = define()
     pipeline.build()
@@ -121,7 +101,7 @@ def test_real_data(real_shards: Callable[[str], Path], data: str, size: int) -> 
     ],
 )
 def test_what_are_no_objects_is_refused(change: Any, message: str) -> None:
-    pipeline = encoder.__wrapped__(0.5)  # one of its own: it cannot be used after the error
+    pipeline = target_pipeline(target_options(ANCHORS))  # one of its own: it cannot be used after the error
     with pytest.raises(RuntimeError, match=message):
         fed(pipeline, objects=[change(np.ones((2, 5), np.float32))])
 
@@ -136,9 +116,5 @@ def test_what_are_no_objects_is_refused(change: Any, message: str) -> None:
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
-    @pipeline_def(batch_size=1, num_threads=1, device_id=None)
-    def define() -> Any:
-        return tuple(operators.ssd_targets(fn.external_source(name="objects"), **options_of(ANCHORS, **options)))
-
     with pytest.raises((RuntimeError, ValueError), match=message):
-        define().build()
+        target_pipeline(target_options(ANCHORS, **options))

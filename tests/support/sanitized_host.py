@@ -11,15 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nvidia.dali import fn
 
 from dali_ssd.config import INTERPOLATIONS, TargetConfig
 from dali_ssd.kernels.targets import anchor_tables
 from dali_ssd.plugin.sources import own_sources
 from tests.support.cases import View
 
-operators: Any = fn
-"""DALI's operators, with those that the plugin adds."""
 Floats = npt.NDArray[np.float32]
 Team = tuple[int, int]
 """Warps, and lanes of each, 1 or 32: a thread each."""
@@ -97,11 +94,3 @@ def _render_case(
 ) -> list[npt.NDArray[Any]]:
     head = np.array([size, INTERPOLATIONS.index(kind), mirrored, *axes, spots], np.int32)
     return [head, color.astype(np.float32)]
-
-
-def fed(pipeline: Any, **inputs: Sequence[npt.NDArray[Any]]) -> tuple[Any, ...]:
-    """Run a pipeline on one batch of arrays for each of its external sources."""
-    for name, batch in inputs.items():
-        pipeline.feed_input(name, [np.ascontiguousarray(array) for array in batch])
-    found: tuple[Any, ...] = pipeline.run()
-    return found
