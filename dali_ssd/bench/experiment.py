@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dali_ssd.bench.measuring.outcome import Outcome
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, number_runs
 
 __all__ = ["Run", "Trial", "plan", "run_rounds"]
 
@@ -29,8 +29,7 @@ class Trial:
     @property
     def where(self) -> str:
         """The devices in words, to be added to a contender; empty for the first alone."""
-        numbers = ", ".join(map(str, self.devices))
-        return "" if self.devices == (0,) else f" on device{'s' * (len(self.devices) > 1)} {numbers}"
+        return "" if self.devices == (0,) else f" on device{'s' * (len(self.devices) > 1)} {number_runs(self.devices)}"
 
 
 @dataclass(frozen=True)

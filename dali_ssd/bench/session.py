@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from dali_ssd.bench.datasets import MakeConfig, describe, make_set
 from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
+from dali_ssd.bench.measuring.before import look_at, plugin_note
 from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device, best_device, cpu_devices, find_gpus, one_device
 from dali_ssd.bench.measuring.gpu import gpu_names
@@ -22,11 +22,16 @@ from dali_ssd.bench.measuring.runner import run_on
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import CONTENDER, STEPS
+from dali_ssd.bench.results.summary import REFERENCE
 from dali_ssd.bench.work import HOST_STEPS, Work
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.progress import Progress
+from dali_ssd.util.words import shortened
 
 __all__ = ["measure", "open_data", "run_session"]
+
+_HOSTS_PART = "host, as its part for a GPU that is not here"
+"""Where steps were measured for a GPU without one."""
 
 
 @contextmanager
@@ -46,10 +51,16 @@ def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     with open_data(config) as dataset:
         data = describe(dataset)
         trials = _trials(config, devices)
+        before = look_at(devices)
+        if devices[0].kind == "gpu" and _may_need_plugin(config):
+            before.notes.extend(plugin_note(config.timeout))
+        for note in before.notes:
+            print(f"dali-ssd: warning: {note}", file=sys.stderr)
         with Progress("measuring", len(trials) * config.rounds) as progress:
             runs = measure(config, dataset, devices, trials, progress)
     task = "steps" if config.steps else f"train {config.network}" if config.train else "load"
-    return BenchResult(command, date, task, config.data_shape, devices[0].kind, versions(), machine, data, runs)
+    where = _HOSTS_PART if _is_hosts_part(config, devices) else devices[0].kind
+    return BenchResult(command, date, task, config.data_shape, where, versions(), machine, data, runs, before)
 
 
 def measure(
@@ -90,20 +101,25 @@ def _trials(config: BenchConfig, devices: list[Device]) -> list[Trial]:
     Steps run on one thread, so that their times do not overlap.
     """
     if config.steps:
-        return plan(_steps(devices[0].kind), [1], config.sizes)
+        return plan(_steps(config, devices), [1], config.sizes)
     numbers = tuple(device.number for device in devices)
     together = dict.fromkeys([numbers[:1], numbers])
     return plan(config.contender_names, config.thread_counts(len(devices)), config.sizes, list(together))
 
 
-def _steps(device: Literal["cpu", "gpu"]) -> list[str]:
+def _steps(config: BenchConfig, devices: Sequence[Device]) -> list[str]:
     """Return the steps that can be measured: for a GPU that is not there, the host's alone."""
-    if device == "cpu":
-        return [step for step in STEPS if step != "place"]
-    if gpu_names():
-        return list(STEPS)
-    print("dali-ssd: there is no GPU here, so these are the host's steps alone", file=sys.stderr)
-    return list(HOST_STEPS)
+    if _is_hosts_part(config, devices):
+        return list(HOST_STEPS)
+    return [step for step in STEPS if step != "place" or devices[0].kind == "gpu"]
+
+
+def _is_hosts_part(config: BenchConfig, devices: Sequence[Device]) -> bool:
+    return config.steps and devices[0].kind == "gpu" and not gpu_names()
+
+
+def _may_need_plugin(config: BenchConfig) -> bool:
+    return config.steps or any(name == REFERENCE or "." in name for name in config.contender_names)
 
 
 def _request(config: BenchConfig, trial: Trial, work: Work) -> Request:
@@ -113,7 +129,7 @@ def _request(config: BenchConfig, trial: Trial, work: Work) -> Request:
 
 
 def _brief(outcome: Outcome) -> str:
-    return f"failed: {outcome.error}" if outcome.error else f"{outcome.images_per_second:,.0f} images/s"
+    return f"failed: {shortened(outcome.error)}" if outcome.error else f"{outcome.images_per_second:,.0f} images/s"
 
 
 def _draw(folder: Path, config: BenchConfig) -> Path:

@@ -160,7 +160,8 @@ def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
     shards = expand_paths(paths)
     dataset = concatenate([_open_shard(shard, cache_dir) for shard in shards])
     if not len(dataset):
-        raise DatasetError(f"no records in {', '.join(map(str, shards[:5]))}{' ...' if len(shards) > 5 else ''}")
+        some = f"{', '.join(map(str, shards[:5]))}{' ...' if len(shards) > 5 else ''}"
+        raise DatasetError(f"no records in {some}: write them again by `dali-ssd convert`, or give other shards")
     return dataset
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["counted", "first_few", "first_line"]
+__all__ = ["counted", "first_few", "first_line", "number_runs", "shortened"]
 
 _ENDINGS_WITH_E = ("s", "x", "ch", "sh")
 
@@ -24,6 +24,23 @@ def first_line(error: Exception) -> str:
     """Return the first line of an error that says what is wrong (MXNet's begin with a trace), or else its class."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if "Traceback" not in line and "Stack trace" not in line), type(error).__name__)
+
+
+def shortened(text: str, most: int = 160) -> str:
+    """Return at most `most` characters of a text, with dots at the end if there were more."""
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+def number_runs(numbers: Iterable[int]) -> str:
+    """Return ascending numbers with runs of three or more as their ends: `0-7`, `0,1`, `0-3,6`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [[f"{run[0]}-{run[-1]}"] if len(run) > 2 else list(map(str, run)) for run in runs]
+    return ",".join(text for run in texts for text in run)
 
 
 def _plural(word: str) -> str:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 def test_two_parts_of_a_cpu_are_checked_and_measured_alone_and_together(tmp_path: Path) -> None:
     (shard,) = write_shapes(tmp_path, "drawn", 64, seed=1)
     config = GpuCheckConfig(
-        tmp_path, (str(shard),), batch_sizes="8", data_shapes="300", seconds=0.3, warmup_seconds=0.1, images=8
+        (str(shard),), out=tmp_path, batch_sizes="8", data_shapes="300", seconds=0.3, warmup_seconds=0.1, images=8
     )
     found = run_gpu_check(config, cpu_devices(2), ["a test"], partial(write_report, folder=tmp_path))
     assert found.failures == []
@@ -39,5 +39,5 @@ def test_two_parts_of_a_cpu_are_checked_and_measured_alone_and_together(tmp_path
         assert bool(row["scaling"]) == (len(numbers) == 2)
         assert sum(row["each"]) == pytest.approx(row["speed"]["median"] if len(numbers) == 2 else 0)
     assert rows["decode", 0, 1]["ratio"]["median"] > 0
-    assert "these figures are of a CPU" in page
-    assert "What runs where: decode: CPU" in page
+    assert "part of a CPU, which says nothing about a GPU" in page
+    assert "What ran where: decode: CPU" in page

@@ -16,7 +16,7 @@ from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.datasets import MakeConfig, describe
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.gpucheck.sample import take_sample
-from dali_ssd.bench.measuring.devices import find_gpus
+from dali_ssd.bench.measuring.devices import cpu_devices, find_gpus
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import read_record
@@ -82,6 +82,12 @@ def missing_gpu(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return find_gpus("0,3")
 
 
+def gpu_twice(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    install_smi(folder, patch, [gpu(0)])
+    patch.setenv("CUDA_VISIBLE_DEVICES", "0,0")
+    return find_gpus("all")
+
+
 def mxnet_without_gpu(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(require("mxnet").context, "num_gpus", lambda: 0)
     return mxnet_context(Work((), device="gpu"))
@@ -113,6 +119,8 @@ CASES: dict[str, Case] = {
     "is no record of": foreign_record,
     "there is no NVIDIA GPU here": without_nvidia_smi,
     "there is no GPU {number}, but": missing_gpu,
+    "has a GPU twice": gpu_twice,
+    "each part needs a core": lambda *_: cpu_devices(10_000),
     "MXNet can use no GPU here": mxnet_without_gpu,
     "no JPEG of gray or color": lambda folder, _: take_sample([png_shard(folder)], 4, folder),
     "nothing gave numbers": all_failed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -19,13 +20,20 @@ from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.graph.where import Where
+from dali_ssd.loader.placement import placement_of
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.format.index import ensure_index
+from dali_ssd.util.optional import require
 
-__all__ = ["CHECKS", "PLUGIN", "Check", "CheckResult", "Limits", "run_check"]
+__all__ = ["BATCHES", "CHECKS", "CUDA", "PLUGIN", "Check", "CheckResult", "Limits", "check_cuda", "run_check"]
 
-PLUGIN = "plugin"
-"""Name of the check that finds or builds the plugin and loads it; it comes before all others."""
+CUDA, PLUGIN = "CUDA", "plugin"
+"""Names of the checks that come before all others: whether CUDA works at all; find or build the plugin and load it."""
+
+BATCHES = 6
+"""Batches that a check compares, one after the other: more than a pipeline has buffers, so that a buffer which is
+written to while it is still read shows. They take one and a half times as many images as the sample has."""
+_BATCHES_OF_SAMPLE = 4
 
 _Arrays: TypeAlias = list[npt.NDArray[Any]]
 """An output of a pipeline, on the host."""
@@ -74,14 +82,25 @@ class CheckResult:
 
     name: str
     problem: str = ""
-    """What is wrong, in one line; empty if the check passed."""
+    """What is wrong, or why it was not checked, in one line; empty if the check passed."""
+    made: bool = True
+    """Whether it was checked; if not, `problem` says why."""
     device: str = ""
     """Where it ran, such as `GPU 0`."""
+    placement: str = ""
+    """What of the pipeline ran where."""
     farthest: float | None = None
     """Largest distance between values of the images, in levels; None if images were not compared."""
     mean: float | None = None
     share: float | None = None
     """Share of the values beyond the check's levels."""
+
+    @property
+    def state(self) -> Literal["passed", "failed", "not checked"]:
+        """The result in words."""
+        if not self.made:
+            return "not checked"
+        return "failed" if self.problem else "passed"
 
 
 def _all_checks() -> Iterator[Check]:
@@ -99,18 +118,34 @@ def _all_checks() -> Iterator[Check]:
 
 
 CHECKS = {check.name: check for check in _all_checks()}
-"""The checks by name, without that of the plugin."""
+"""The checks by name that compare; on a GPU all are of the plugin."""
 
 
 def run_check(check: Check, sample: Sample, where: Where) -> CheckResult:
-    """Compare one batch of all records of the sample that is made `where` with the CPU's.
+    """Compare `BATCHES` batches of the sample's records that are made `where` with the CPU's.
 
     Raises what DALI raises if a pipeline does not run.
     """
     expected, found = (_run(check, sample, one) for one in (Where(), where))
     images = _Distance.of(expected.outputs[0], found.outputs[0], check)
     problem = _distance_problem(images, check.limits) or _other_problem(check, expected, found, where.device)
-    return CheckResult(check.name, problem, "", images.farthest, images.mean, images.share)
+    placement = str(placement_of(where, find_recipe().targets if check.kind == "train" else None))
+    return CheckResult(
+        check.name, problem, placement=placement, farthest=images.farthest, mean=images.mean, share=images.share
+    )
+
+
+def check_cuda() -> CheckResult:
+    """Run a pipeline that does nothing but copy to a GPU and back. Raises what DALI raises if that cannot be."""
+    dali = require("nvidia.dali")
+    expected = np.arange(1000, dtype=np.int32)
+    pipeline = dali.Pipeline(batch_size=1, num_threads=1, device_id=0, prefetch_queue_depth=1)
+    with pipeline:
+        pipeline.set_outputs(dali.fn.copy(dali.types.Constant(expected).gpu()))
+    pipeline.build()
+    (found,) = pipeline.run()
+    same = _equal([expected], _arrays(found))
+    return CheckResult(CUDA, "" if same else "what was copied to the GPU and back is something else")
 
 
 @dataclass(frozen=True)
@@ -125,28 +160,32 @@ class _Distance:
     def of(cls, expected: _Arrays, found: _Arrays, check: Check) -> _Distance:
         std = np.array(check.image.std)
         scale = 255 * (std if check.image.layout == "NHWC" else std[:, None, None])
-        pairs = zip(expected, found, strict=True)
-        levels = np.stack([np.abs(one.astype(np.float64) - two.astype(np.float64)) * scale for one, two in pairs])
-        levels[~np.isfinite(levels)] = _FAR
-        return cls(float(levels.max()), float(levels.mean()), float((levels > check.limits.levels).mean()))
+        farthest, means, shares = [], [], []
+        for one, two in zip(expected, found, strict=True):
+            levels = np.abs(one.astype(np.float64) - two.astype(np.float64)) * scale
+            levels[~np.isfinite(levels)] = _FAR
+            farthest.append(float(levels.max()))
+            means.append(float(levels.mean()))
+            shares.append(float((levels > check.limits.levels).mean()))
+        return cls(max(farthest), mean(means), mean(shares))
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """What a pipeline made: its outputs, copied to the host while it is there, and where they were."""
+class _Made:
+    """What a pipeline made: its outputs, all batches of each, copied to the host, and where all of them were."""
 
     outputs: list[_Arrays]
     on_gpu: list[bool]
 
 
-def _run(check: Check, sample: Sample, where: Where) -> _Batch:
+def _run(check: Check, sample: Sample, where: Where) -> _Made:
     path = Path(sample.exact if check.lossless else sample.jpegs)
     records, recipe = ReaderSlice([path], ensure_index(path)), find_recipe()
     options = {
         "upright": False,
         "unit": sample.unit,
         "where": where,
-        "batch_size": sample.count,
+        "batch_size": max(1, sample.count // _BATCHES_OF_SAMPLE),
         "num_threads": 2,
         "device_id": 0 if where.device == "gpu" else None,
         "seed": 7,
@@ -158,8 +197,15 @@ def _run(check: Check, sample: Sample, where: Where) -> _Batch:
         parts = (records, anchors, check.augment, check.image, recipe.targets)
         pipeline = recipe.train(*parts, initial_fill=sample.count, **options)
     pipeline.build()
-    outputs = pipeline.run()
-    return _Batch(list(map(_arrays, outputs)), [type(output).__name__.endswith("GPU") for output in outputs])
+    batches = []
+    for _ in range(BATCHES):
+        outputs = pipeline.run()
+        batches.append([(_arrays(output), type(output).__name__.endswith("GPU")) for output in outputs])
+    by_output = list(zip(*batches, strict=True))
+    return _Made(
+        [[array for arrays, _ in parts for array in arrays] for parts in by_output],
+        [all(on_gpu for _, on_gpu in parts) for parts in by_output],
+    )
 
 
 def _distance_problem(images: _Distance, limits: Limits) -> str:
@@ -171,12 +217,12 @@ def _distance_problem(images: _Distance, limits: Limits) -> str:
     return ""
 
 
-def _other_problem(check: Check, expected: _Batch, found: _Batch, device: str) -> str:
+def _other_problem(check: Check, expected: _Made, found: _Made, device: str) -> str:
     made = found.on_gpu[: 3 if check.kind == "train" else 1]
     if device == "gpu" and not all(made):
         return "an output is not on the GPU"
     if not _equal(expected.outputs[-1], found.outputs[-1]):
-        return "the batch holds other records"
+        return "the batches hold other records"
     if check.kind == "train":
         return _target_problem(expected.outputs[1:3], found.outputs[1:3])
     return "" if _equal(expected.outputs[1], found.outputs[1]) else "labels differ"

@@ -1,14 +1,11 @@
-"""The process that checks one device: `python -m dali_ssd.bench.gpucheck.child REQUEST RESULTS PARENT`.
+"""The process that checks one device; see `bench.measuring.process`.
 
-REQUEST is a JSON file, PARENT the id of the process that waits. RESULTS gets a line of JSON after each check, so that
-those before a crash are kept.
+Its result gets a line of JSON after each check, so that those before a crash are kept.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from dali_ssd.bench.gpucheck.checks import CHECKS, PLUGIN, Check, CheckResult, run_check
+from dali_ssd.bench.gpucheck.checks import CHECKS, CUDA, PLUGIN, Check, CheckResult, check_cuda, run_check
 from dali_ssd.bench.gpucheck.sample import Sample
-from dali_ssd.bench.measuring.child import end_with_parent, in_one_line
+from dali_ssd.bench.measuring.process import in_one_line, serve
 from dali_ssd.graph.where import Where
 from dali_ssd.plugin import plugin_loaded, prepare_plugin
 
@@ -41,7 +38,7 @@ class CheckRequest:
         return cls(Sample(**fields["sample"]), fields["device"], tuple(fields["names"]))
 
 
-def main(request: Path, results: Path) -> None:
+def main(request: Path, results: Path) -> int:
     """Run the checks up to the first that raises an error, and append a line for each."""
     asked = CheckRequest.read(request)
     for name, check in _checks(asked):
@@ -49,21 +46,26 @@ def main(request: Path, results: Path) -> None:
         if name in asked.names:
             with results.open("a") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
-        if raised and name != PLUGIN:  # without the plugin the others can still tell something
-            break
+        if (raised and name != PLUGIN) or (name == CUDA and result.problem):
+            break  # without the plugin, those that follow say that they were not checked
+    return 0
 
 
 def _checks(asked: CheckRequest) -> Iterator[tuple[str, Callable[[], CheckResult]]]:
     """Yield the checks with their names. On a GPU all need the plugin, whether its own check is asked for or not."""
+    if CUDA in asked.names:
+        yield CUDA, check_cuda
     if asked.device == "gpu":
         yield PLUGIN, _load_plugin
     for name in asked.names:
-        if name != PLUGIN:
+        if name in CHECKS:
             yield name, partial(_compared, CHECKS[name], asked)
 
 
 def _compared(check: Check, asked: CheckRequest) -> CheckResult:
-    return run_check(check, asked.sample, Where(asked.device, plugin=plugin_loaded()))
+    if asked.device == "gpu" and not plugin_loaded():
+        return CheckResult(check.name, "there is no plugin to check", made=False)
+    return run_check(check, asked.sample, Where(asked.device, plugin=asked.device == "gpu"))
 
 
 def _load_plugin() -> CheckResult:
@@ -81,9 +83,4 @@ def _tried(name: str, check: Callable[[], CheckResult]) -> tuple[CheckResult, bo
 
 
 if __name__ == "__main__":
-    end_with_parent(int(sys.argv[3]))
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The results are written: skip what libraries do at exit.
-    os._exit(0)
+    serve(main)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from dali_ssd.bench.gpucheck.checks import CHECKS, PLUGIN, CheckResult
+from dali_ssd.bench.gpucheck.checks import CHECKS, CUDA, PLUGIN, CheckResult
 from dali_ssd.bench.gpucheck.child import CheckRequest
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.bench.measuring.devices import Device
-from dali_ssd.bench.measuring.runner import end_group, last_words, start_python
+from dali_ssd.bench.measuring.process import end_group, last_words, start_python
 
 __all__ = ["check_device", "names_of_checks"]
 
@@ -23,8 +23,8 @@ _POLL = 0.1
 
 
 def names_of_checks(device: Device) -> list[str]:
-    """Return the names of the checks of a device; a CPU, as a twin of a GPU in tests, needs no plugin."""
-    return [PLUGIN, *CHECKS] if device.kind == "gpu" else [*CHECKS]
+    """Return the names of the checks of a device; a CPU, as a twin of a GPU in tests, needs no CUDA."""
+    return [CUDA, PLUGIN, *CHECKS] if device.kind == "gpu" else [*CHECKS]
 
 
 def check_device(
@@ -33,18 +33,22 @@ def check_device(
     """Check a device in a process that sees no other, and `report` each result as it comes.
 
     If the process dies or says nothing for `timeout` seconds, the check that it was at has failed. After any failure
-    the rest goes on in a new process, since CUDA can be of no use after an error.
+    the rest goes on in a new process, since CUDA can be of no use after an error. If CUDA does not work at all, the
+    rest is not checked.
     """
     left = list(names)
 
     def arrived(result: CheckResult) -> None:
         left.remove(result.name)
         report(replace(result, device=str(device)))
+        if result.name == CUDA and result.problem:
+            for name in [*left]:
+                arrived(CheckResult(name, "CUDA does not work on this device", made=False))
 
     while left:
         with tempfile.TemporaryDirectory(prefix="dali-ssd-check-") as folder:
             why = _run(device, CheckRequest(sample, device.kind, tuple(left)), Path(folder), timeout, arrived)
-        if why:
+        if why and left:
             arrived(CheckResult(left[0], why))
 
 
@@ -55,7 +59,7 @@ def _run(
     asked, results, log = folder / "request.json", folder / "results.jsonl", folder / "log.txt"
     asked.write_text(json.dumps(asdict(request)))
     results.touch()
-    process = start_python(_CHILD, [str(asked), str(results)], device, log)
+    process = start_python(_CHILD, asked, results, device, log)
     try:
         seen, heard = 0, time.monotonic()
         while True:

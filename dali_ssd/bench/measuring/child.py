@@ -1,16 +1,9 @@
-"""The process that measures one contender once: `python -m dali_ssd.bench.measuring.child REQUEST RESULT PARENT`.
-
-REQUEST and RESULT are JSON files, PARENT is the id of the process that waits. The result goes to a file because the
-measured libraries print to stdout.
-"""
+"""The process that measures one contender once; see `process`. Request and result are JSON."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
-import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -20,13 +13,11 @@ from dali_ssd.bench import contenders
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measuring.measure import Window, measure
 from dali_ssd.bench.measuring.meeting import Meeting
+from dali_ssd.bench.measuring.process import in_one_line, serve
 from dali_ssd.bench.work import Work, WorkBatch
-from dali_ssd.errors import DaliSsdError
 from dali_ssd.util.host_pool import choose_host_pool
 
-__all__ = ["Request", "end_with_parent", "in_one_line", "main"]
-
-_PR_SET_PDEATHSIG = 1
+__all__ = ["Request", "main"]
 
 
 @dataclass(frozen=True)
@@ -69,19 +60,6 @@ def main(request: Path, result: Path) -> int:
     return 1 if "error" in answer else 0
 
 
-def in_one_line(error: BaseException) -> str:
-    """Return the first line of an error with its class, which our own errors need not have: they say what to do."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{'' if isinstance(error, DaliSsdError) else f'{type(error).__name__}: '}{lines[0]}"
-
-
-def end_with_parent(parent: int) -> None:
-    """Make the kernel end this process when its parent dies, however it dies."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _batches(request: Request) -> Iterator[WorkBatch]:
     contender = contenders.load(request.contender)
     if not request.network:
@@ -92,9 +70,4 @@ def _batches(request: Request) -> Iterator[WorkBatch]:
 
 
 if __name__ == "__main__":
-    end_with_parent(int(sys.argv[3]))
-    code = main(Path(sys.argv[1]), Path(sys.argv[2]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The result is written: skip what libraries do at exit, such as waiting for workers.
-    os._exit(code)
+    serve(main)

@@ -23,7 +23,8 @@ class Device:
 
     kind: Literal["cpu", "gpu"]
     number: int
-    """As CUDA counts it in this process, or the number of a part of the cores."""
+    """Its place from 0 in CUDA_VISIBLE_DEVICES, or else in the order of `nvidia-smi`; or that of a part of the
+    cores."""
     cores: tuple[int, ...]
     """Cores that the process of this device runs on."""
     gpu: Gpu | None = None
@@ -34,7 +35,11 @@ class Device:
     @property
     def environment(self) -> dict[str, str]:
         """What makes this GPU the only one of a process, and so number 0 to its contender."""
-        return {"CUDA_VISIBLE_DEVICES": self.gpu.uuid} if self.gpu else {}
+        if self.kind == "cpu":
+            return {}
+        # CUDA's own order is by speed; a GPU that `nvidia-smi` does not find is then the first of the usual order.
+        order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        return {**order, "CUDA_VISIBLE_DEVICES": self.gpu.uuid} if self.gpu else order
 
 
 def best_device() -> Literal["cpu", "gpu"]:
@@ -49,19 +54,24 @@ def one_device(kind: Literal["cpu", "gpu"]) -> list[Device]:
 
 
 def cpu_devices(count: int) -> list[Device]:
-    """Return `count` devices that are parts of this CPU's cores."""
-    parts = divide_cores([os.sched_getaffinity(0)] * count)
+    """Return `count` devices that are parts of this CPU's cores. Raises ConfigError if there are fewer cores."""
+    mine = os.sched_getaffinity(0)
+    if count > len(mine):
+        raise ConfigError(f"--cpus {count}: each part needs a core, and this process may use {len(mine)}")
+    parts = divide_cores([mine] * count)
     return [Device("cpu", number, cores) for number, cores in enumerate(parts)]
 
 
 def find_gpus(numbers: str) -> list[Device]:
-    """Return the GPUs that `--gpus` names: `all`, or numbers separated by commas, as CUDA counts here.
+    """Return the GPUs that `--gpus` names: `all`, or `Device.number`s separated by commas.
 
-    Raises ConfigError if there is none, or not one of these.
+    Raises ConfigError if there is none, not one of these, or one that CUDA_VISIBLE_DEVICES has twice.
     """
     gpus = visible_gpus()
     if not gpus:
         raise ConfigError(f"there is no NVIDIA GPU here: {why_no_gpu()}")
+    if len({gpu.uuid for gpu in gpus}) < len(gpus):
+        raise ConfigError(f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} has a GPU twice: name each once")
     chosen = list(range(len(gpus))) if numbers == "all" else [int(number) for number in numbers.split(",")]
     missing = [number for number in chosen if number >= len(gpus)]
     if missing:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 __all__ = ["Gpu", "GpuReading", "gpu_names", "read_gpus", "visible_gpus", "why_no_gpu"]
 
@@ -15,6 +14,8 @@ _TOOL = "nvidia-smi"
 _MEMORY, _UTILIZATION = "memory.used", "utilization.gpu"
 _ENGINES = ("utilization.decoder", "utilization.jpeg")
 """Readings that older versions of the tool do not know."""
+_engines: dict[str, tuple[str, ...]] = {}
+"""Those that this tool knows, once it has answered."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Gpu:
 class GpuReading:
     """What a GPU does at one moment."""
 
-    utilization: float
-    """Percent of the time during which a kernel ran, as `nvidia-smi` reports it."""
-    memory_mb: float
+    utilization: float | None
+    """Percent of the time during which a kernel ran, as `nvidia-smi` reports it; None where it does not tell, such as
+    of a GPU that is split into parts (MIG)."""
+    memory_mb: float | None
     """Memory in use by all processes, in 2^20 bytes."""
     decoder: float | None = None
     """Percent of the time during which the video decoder worked; None if the tool does not tell."""
@@ -70,13 +72,12 @@ def gpu_names() -> list[str]:
 
 
 def read_gpus() -> dict[str, GpuReading]:
-    """Read the machine's GPUs that report utilization and memory; keys are their `Gpu.uuid`."""
-    readings = {}
-    for row in _query("uuid", _UTILIZATION, _MEMORY, *_known_engines()):
-        utilization, memory = _number(row[_UTILIZATION]), _number(row[_MEMORY])
-        if utilization is not None and memory is not None:
-            readings[row["uuid"]] = GpuReading(utilization, memory, *(_number(row.get(name, "")) for name in _ENGINES))
-    return readings
+    """Read the machine's GPUs that report utilization or memory; keys are their `Gpu.uuid`."""
+    readings = {
+        row["uuid"]: GpuReading(*(_number(row.get(name, "")) for name in (_UTILIZATION, _MEMORY, *_ENGINES)))
+        for row in _query("uuid", _UTILIZATION, _MEMORY, *_known_engines())
+    }
+    return {uuid: one for uuid, one in readings.items() if one != GpuReading(None, None)}
 
 
 def why_no_gpu() -> str:
@@ -84,6 +85,8 @@ def why_no_gpu() -> str:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if shutil.which(_TOOL) is None:
         return f"{_TOOL} is not on PATH: NVIDIA's driver brings it, and in a container `docker run --gpus all`"
+    if hidden is not None and hidden.strip().startswith("MIG-"):
+        return f"CUDA_VISIBLE_DEVICES={hidden} names a part of a GPU (MIG), which is not supported: name whole GPUs"
     if hidden is not None and _query("uuid"):
         return f"CUDA_VISIBLE_DEVICES={hidden} hides all GPUs of this machine"
     said = (_run("--query-gpu=uuid").splitlines() or ["it lists none"])[0]
@@ -120,10 +123,13 @@ def _number(text: str) -> float | None:
         return None
 
 
-@cache
 def _known_engines() -> tuple[str, ...]:
-    known = _run("--help-query-gpu")
-    return tuple(name for name in _ENGINES if name in known)
+    if _TOOL not in _engines:
+        known = _run("--help-query-gpu")
+        if not known:  # it may answer the next time
+            return ()
+        _engines[_TOOL] = tuple(name for name in _ENGINES if name in known)
+    return _engines[_TOOL]
 
 
 def _query(*fields: str) -> list[dict[str, str]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
 from dali_ssd.bench.measuring.gpu import GpuReading
 
-__all__ = ["Outcome", "of_one", "of_several"]
+__all__ = ["NO_READING", "Outcome", "of_one", "of_several"]
+
+NO_READING = "no reading by nvidia-smi in the window"
+"""The note of a GPU that the tool did not tell of."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Outcome:
     gpu_jpeg: float | None = None
     """Likewise of the hardware decoder of JPEGs."""
     placement: str = ""
-    """What runs where, as the contender says it."""
+    """What runs where, as the contender says it; device by device if they differ."""
+    notes: list[str] = field(default_factory=list)
+    """What else is to be known of the measurement, such as readings that are missing."""
     error: str = ""
     """Why there are no numbers, in one line; empty if there are."""
     devices: list[Outcome] = field(default_factory=list)
@@ -71,8 +76,9 @@ def of_one(measured: dict[str, Any], peak_bytes: int, started: float, readings: 
     )
 
 
-def of_several(parts: Sequence[Outcome]) -> Outcome:
-    """Return the outcome of devices that were measured at once; of one alone, its own."""
+def of_several(by_device: Mapping[str, Outcome]) -> Outcome:
+    """Return the outcome of devices that were measured at once, by their names; of one alone, its own."""
+    parts = list(by_device.values())
     if len(parts) == 1:
         return parts[0]
     images = sum(part.images for part in parts)
@@ -88,9 +94,17 @@ def of_several(parts: Sequence[Outcome]) -> Outcome:
         gpu_memory_mb=_known(max, (part.gpu_memory_mb for part in parts)),
         gpu_decoder=_known(mean, (part.gpu_decoder for part in parts)),
         gpu_jpeg=_known(mean, (part.gpu_jpeg for part in parts)),
-        placement=parts[0].placement,
-        devices=list(parts),
+        placement=_placement(by_device),
+        notes=[f"{name}: {note}" for name, part in by_device.items() for note in part.notes],
+        devices=parts,
     )
+
+
+def _placement(by_device: Mapping[str, Outcome]) -> str:
+    texts = {part.placement for part in by_device.values()}
+    if len(texts) == 1:
+        return texts.pop()
+    return "; ".join(f"on {name}: {part.placement or 'unknown'}" for name, part in by_device.items())
 
 
 def _known(combine: Callable[[list[float]], float], values: Iterable[float | None]) -> float | None:

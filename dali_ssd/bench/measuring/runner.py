@@ -9,26 +9,24 @@ GPU. The windows overlap by a `Meeting`.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device
 from dali_ssd.bench.measuring.meeting import Meeting
-from dali_ssd.bench.measuring.outcome import Outcome, of_one, of_several
+from dali_ssd.bench.measuring.outcome import NO_READING, Outcome, of_one, of_several
+from dali_ssd.bench.measuring.process import end_group, last_words, start_python
 from dali_ssd.bench.measuring.sampler import Sampler
 
-__all__ = ["end_group", "last_words", "run_on", "start_python"]
+__all__ = ["run_on"]
 
-_PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
+_CHILD = "dali_ssd.bench.measuring.child"
 _POLL = 0.05
 """Seconds between two looks at the processes."""
 
@@ -43,36 +41,7 @@ def run_on(devices: Sequence[Device], request: Request, timeout: float) -> Outco
         if failed:
             return Outcome(error=failed)
         parts = [_outcome(child, sampler, place) for place, child in enumerate(children)]
-        return of_several(parts)
-
-
-def start_python(module: str, arguments: Sequence[str], device: Device, log: Path) -> subprocess.Popen[bytes]:
-    """Start a module of this package in a process group of its own that sees this device only."""
-    # The child must import this package, also from a checkout that is not installed.
-    path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **device.environment, "PYTHONPATH": path},
-            start_new_session=True,
-        )
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process of `start_python` and all that it started: workers can outlive it."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def last_words(code: int, log: Path) -> str:
-    """Explain why a process ended without an answer, for example if it was killed for lack of memory."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return f"the process {how}" + (f": {lines[-1].strip()}" if lines else "")
+        return of_several({str(device): part for device, part in zip(devices, parts, strict=True)})
 
 
 @dataclass(frozen=True)
@@ -106,8 +75,7 @@ def _start(device: Device, request: Request, shared: Path, stack: ExitStack) -> 
     asked = folder / "request.json"
     asked.write_text(json.dumps(asdict(request)))
     started = time.monotonic()
-    arguments = [str(asked), str(folder / "result.json")]
-    process = start_python("dali_ssd.bench.measuring.child", arguments, device, folder / "log.txt")
+    process = start_python(_CHILD, asked, folder / "result.json", device, folder / "log.txt")
     stack.callback(end_group, process)
     return _Child(device, process, folder, started, request.meeting.members == 1)
 
@@ -129,4 +97,5 @@ def _outcome(child: _Child, sampler: Sampler, place: int) -> Outcome:
     measured = json.loads((child.folder / "result.json").read_text())["measured"]
     gpu = child.device.gpu
     readings = sampler.gpu_between(gpu.uuid, measured["began"], measured["ended"]) if gpu else []
-    return of_one(measured, sampler.peak_bytes[place], child.started, readings)
+    outcome = of_one(measured, sampler.peak_bytes[place], child.started, readings)
+    return replace(outcome, notes=[NO_READING]) if gpu and not readings else outcome

@@ -55,6 +55,5 @@ class Sampler:
                 wait = min(2 * wait, self._interval)
                 due = time.monotonic() + wait
             if self._has_gpus:
-                readings = read_gpus()
-                self._has_gpus = bool(readings)  # a tool that does not tell now will not later
-                self._readings.append((time.monotonic(), readings))
+                # A tool that does not answer once, such as in time on a busy host, may do so the next time.
+                self._readings.append((time.monotonic(), read_gpus()))

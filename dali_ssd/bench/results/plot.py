@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
-from dali_ssd.bench.results.table import format_number
+from dali_ssd.bench.results.table import format_number, named_gpus
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.util.optional import require
@@ -21,6 +22,8 @@ _MINE, _OTHERS, _INK = "#2563eb", "#9ca3af", "#374151"
 _CURVES = ("#ea8a12", "#15803d", "#9333ea", "#dc2626", "#0891b2")
 _FREE = "synthetic"
 """Takes no time, so in a plot of loading it would only shrink the other bars."""
+_LINE = 100
+"""Characters of a line of the title that fit the width of the figure, capitals among them."""
 
 
 def plot_record(record: BenchResult, path: Path) -> None:
@@ -74,8 +77,10 @@ def _title(record: BenchResult) -> str:
     data, machine = record.data, record.machine
     size = f"{data.mean_width:.0f} x {data.mean_height:.0f} px"
     what = f"{counted(data.records, 'record')} of {size}, {data.mean_objects:.1f} objects"
-    where = ", ".join([machine.cpu, counted(machine.cores, "core"), *machine.gpus])
-    return f"{record.task} at {record.data_shape} px: {what}\n{where}"
+    gpus = [named_gpus(machine.gpus)] if machine.gpus else []
+    where = ", ".join([machine.cpu, counted(machine.cores, "core"), *gpus])
+    first = f"{record.task} at {record.data_shape} px on the {record.device}: {what}"
+    return "\n".join(textwrap.fill(line, _LINE) for line in (first, where))
 
 
 def _values(rows: Sequence[Row], axis: str) -> list[int]:
@@ -95,11 +100,15 @@ def _draw_spreads(axes: Any, bars: Sequence[tuple[str, Spread, str]], colors: Se
     errors = [[it.median - it.low for it in spreads], [it.high - it.median for it in spreads]]
     medians = [it.median for it in spreads]
     axes.barh(range(len(bars)), medians, xerr=errors, color=colors, ecolor=_INK, capsize=3)
-    for place, (_, spread, label) in enumerate(bars):
-        axes.annotate(label, (spread.high, place), (8, 0), textcoords="offset points", va="center", color=_INK)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     axes.invert_yaxis()
-    axes.set_xlim(min([0.0, *medians]), 1.45 * max(it.high for it in spreads))
+    axes.set_xlim(min([0.0, *medians]), 1.05 * max(it.high for it in spreads))
+    # As labels of an axis they have room of their own, however long they are.
+    labels = axes.secondary_yaxis("right")
+    labels.set_yticks(range(len(bars)), [label for _, _, label in bars])
+    labels.tick_params(length=0, labelcolor=_INK)
+    labels.spines["right"].set_visible(False)
+    axes.locator_params(axis="x", nbins=5)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
+from dali_ssd.bench.measuring.before import Before
 from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.summary import summarize
@@ -32,10 +33,12 @@ class BenchResult:
     """Measured task: `load`, `train` and the network, or `steps`."""
     data_shape: int
     device: str
+    """Where it was measured: `cpu`, `gpu`, or in words."""
     versions: dict[str, str]
     machine: Machine
     data: Description
     runs: list[Run]
+    before: Before = field(default_factory=Before)
 
 
 def write_record(path: Path, record: BenchResult) -> None:
@@ -61,7 +64,8 @@ def _restored(fields: dict[str, Any]) -> BenchResult:
     del fields["summary"]
     runs = [Run(_trial(run["trial"]), run["round"], Outcome.restored(run["outcome"])) for run in fields.pop("runs")]
     machine, data = Machine(**fields.pop("machine")), Description(**fields.pop("data"))
-    return BenchResult(machine=machine, data=data, runs=runs, **fields)
+    before = Before.restored(fields.pop("before", {}))
+    return BenchResult(machine=machine, data=data, runs=runs, before=before, **fields)
 
 
 def _trial(fields: dict[str, Any]) -> Trial:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import mean, median
 
 from dali_ssd.bench.experiment import Run, Trial
@@ -55,6 +55,9 @@ class Row:
     gpu_decoder: float | None = None
     gpu_jpeg: float | None = None
     placement: str = ""
+    """What ran where; of rounds that differ, each."""
+    notes: list[str] = field(default_factory=list)
+    """Those of all rounds, each once."""
     error: str = ""
 
 
@@ -88,7 +91,8 @@ def _row(trial: Trial, runs: Sequence[Run], reference: Trial) -> Row:
         gpu_decoder=middle("gpu_decoder"),
         gpu_jpeg=middle("gpu_jpeg"),
         gpu_memory_mb=max(filter(None, (outcome.gpu_memory_mb for outcome in outcomes)), default=None),
-        placement=next((outcome.placement for outcome in outcomes), ""),
+        placement=" or ".join(dict.fromkeys(outcome.placement for outcome in outcomes)),
+        notes=list(dict.fromkeys(note for outcome in outcomes for note in outcome.notes)),
         error=next((run.outcome.error for run in runs if run.trial == trial and run.outcome.error), ""),
     )
 

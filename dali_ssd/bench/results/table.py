@@ -1,7 +1,8 @@
-"""Print the results: a table on a terminal, and plain columns elsewhere."""
+"""Print the results: tables that fit the terminal, and in plain characters and 80 columns elsewhere."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -13,25 +14,34 @@ from dali_ssd.bench.contenders import CONTENDERS
 from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, number_runs
 
-__all__ = ["each_device", "format_number", "print_record"]
+__all__ = ["each_device", "format_number", "named_gpus", "print_record"]
 
-_WIDTH = 180
-"""Width of the table in characters if the output is not a terminal."""
+_WIDTH = 80
+"""Width of the tables in characters if the output is not a terminal."""
+_GAP = 2
+"""Characters between two columns."""
+_PLAIN = box.Box("    \n    \n -  \n    \n    \n    \n    \n    \n", ascii=True)
+_Column = tuple[str, list[str]]
+"""Title, with line breaks, and cells."""
 
 
 def print_record(record: BenchResult, stream: TextIO) -> None:
-    """Print the setting, the table, and what the contenders are, to `stream`."""
+    """Print the setting, the tables, and what the contenders are, to `stream`."""
     console = Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
-    for line in _setting(record):
-        console.print(line, markup=False, soft_wrap=True)
-    table = _new_table(plain=not stream.isatty())
     if record.task == "steps":
-        notes = _fill_steps(table, step_costs(record.runs))
+        costs = step_costs(record.runs)
+        above, keys, values, notes = _setting(record), _step_keys(costs), _step_values(costs), _step_notes(costs)
     else:
-        notes = _fill(table, summarize(record.runs))
-    console.print(table)
+        rows = summarize(record.runs)
+        above, keys, values, notes = [*_setting(record), _same(rows)], _keys(rows), _values(rows), _notes(rows)
+    for line in above:
+        console.print(line, markup=False, soft_wrap=True)
+    for columns in _parts(keys, values, console.width):
+        console.print()
+        console.print(_table(columns, len(keys), plain=not stream.isatty()))
+    console.print()
     for line in notes:
         console.print(line, markup=False, soft_wrap=True)
 
@@ -52,85 +62,130 @@ def each_device(row: Row) -> str:
     return ", ".join(f"{number}: {format_number(speed)}" for number, speed in pairs)
 
 
+def named_gpus(names: Sequence[str]) -> str:
+    """Return the names of GPUs, equal ones once with their number."""
+    return "; ".join(name if count == 1 else f"{count} x {name}" for name, count in Counter(names).items())
+
+
+def _parts(keys: list[_Column], values: Sequence[list[_Column]], width: int) -> list[list[_Column]]:
+    """Return the columns of as few tables as the width lets: each has the keys and some values, evenly dealt out."""
+    room = width - sum(map(_width, keys))
+    fewest = len(_dealt(values, room))
+    even = next((some for some in range(room) if len(_dealt(values, some)) == fewest), room)
+    return [keys + part for part in _dealt(values, even)]
+
+
+def _dealt(values: Sequence[list[_Column]], room: int) -> list[list[_Column]]:
+    """Deal the values out to tables with so much room, in their order; what is too wide has one to itself."""
+    parts: list[list[_Column]] = [[]]
+    for columns in values:
+        if parts[-1] and sum(map(_width, parts[-1] + columns)) > room:
+            parts.append([])
+        parts[-1] += columns
+    return parts
+
+
+def _width(column: _Column) -> int:
+    title, cells = column
+    return max(map(len, [*title.splitlines(), *cells])) + _GAP
+
+
+def _table(columns: Sequence[_Column], keys: int, plain: bool) -> Table:
+    table = Table(box=_PLAIN if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for place, (title, _) in enumerate(columns):
+        table.add_column(title, justify="left" if place < min(keys, 1) else "right", no_wrap=True)
+    for cells in zip(*(cells for _, cells in columns), strict=True):
+        table.add_row(*cells)
+    return table
+
+
 def _notes(rows: Sequence[Row]) -> list[str]:
     names = dict.fromkeys(row.trial.contender for row in rows)
     notes = [f"{name}: {CONTENDERS[name]}" for name in names if name in CONTENDERS]
-    placements = {row.trial.contender: row.placement for row in rows if row.placement}
-    notes += [f"{name} runs: {text}" for name, text in placements.items()]
+    placements = dict.fromkeys((row.trial.contender, row.placement) for row in rows if row.placement)
+    notes += [f"{name} runs: {text}" for name, text in placements]
     notes += [f"each device, images/s: {row.trial}: {each_device(row)}" for row in rows if row.each]
-    failures = [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
-    return notes + failures
+    notes += [f"note: {row.trial}: {note}" for row in rows for note in row.notes]
+    return notes + [f"failed: {row.trial}: {row.error}" for row in rows if row.error]
 
 
 def _setting(record: BenchResult) -> list[str]:
     data, machine = record.data, record.machine
-    gpus = f", {'; '.join(machine.gpus)}" if machine.gpus else ""
+    gpus = f", {named_gpus(machine.gpus)}" if machine.gpus else ""
     cores = counted(machine.cores, "core")
     return [
         f"{record.task} at {record.data_shape} px on the {record.device}, {counted(data.records, 'record')} of about "
         f"{data.mean_width:.0f} x {data.mean_height:.0f} px with {data.mean_objects:.1f} objects",
         f"{machine.cpu}, {cores}, {machine.memory_gb:.0f} GB{gpus}; load before: {machine.load:.1f}",
         ", ".join(f"{name} {version.partition(' (')[0]}" for name, version in record.versions.items()),
+        *(f"note: {note}" for note in record.before.notes),
     ]
 
 
-def _new_table(plain: bool) -> Table:
-    return Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
+def _keys(rows: Sequence[Row]) -> list[_Column]:
+    """Return the columns that tell the rows apart."""
+    several = [(title, cells) for title, cells in _settings(rows).items() if len({*cells}) > 1]
+    return [("contender", [row.trial.contender for row in rows]), *several]
 
 
-def _fill(table: Table, rows: Sequence[Row]) -> list[str]:
-    """Fill the table with the contenders and return the lines below it."""
-    _add_columns(table, "contender", _titles(rows))
-    for row in rows:
-        table.add_row(row.trial.contender, *_cells(row, rows))
-    return _notes(rows)
+def _same(rows: Sequence[Row]) -> str:
+    """Return in words the settings that all rows have; being on the first device alone is not worth a word."""
+    same = {title: cells[0] for title, cells in _settings(rows).items() if len({*cells}) == 1}
+    return "; ".join(f"{title}: {cell}" for title, cell in same.items() if (title, cell) != ("devices", "0"))
 
 
-def _fill_steps(table: Table, steps: Sequence[StepCost]) -> list[str]:
-    """Fill the table with the steps of the pipeline and return the lines below it."""
-    titles = ["batch", "CPU ms/image", "low - high", "with all before", "CPU ms/batch so far", "images/s up to here"]
-    _add_columns(table, "step", titles)
-    for step in steps:
-        of_batch = format_number(step.total.median * step.batch_size) if step.total else ""
-        total, speed = (format_number(spread.median) if spread else "" for spread in (step.total, step.speed))
-        cost = _spread(step.cost) if step.cost else ["failed", ""]
-        table.add_row(step.step, str(step.batch_size), *cost, total, of_batch, speed)
+def _settings(rows: Sequence[Row]) -> dict[str, list[str]]:
+    return {
+        "devices": [number_runs(row.trial.devices) for row in rows],
+        "threads": [str(row.trial.threads) for row in rows],
+        "batch": [str(row.trial.batch_size) for row in rows],
+    }
+
+
+def _values(rows: Sequence[Row]) -> list[list[_Column]]:
+    """Return the columns of figures, in groups that stay together.
+
+    Those that no row has are left out, but for those of speed.
+    """
+    speed = [_spread(row.speed) if row.speed else ["failed", ""] for row in rows]
+    ratio = [["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x") for row in rows]
+    columns: list[list[_Column]] = [
+        [("of n\nx one", [format_number(row.scaling.median) if row.scaling else "" for row in rows])],
+        [(f"{REFERENCE}\nis", [median for median, _ in ratio]), ("low - high", [ends for _, ends in ratio])],
+    ]
+    fields = {
+        "CPU ms\n/image": "cpu_ms_per_image",
+        "cores\nbusy": "cores",
+        "peak\nMB": "peak_memory_mb",
+        "first\nbatch s": "startup_s",
+        "GPU\n%": "gpu_utilization",
+        "GPU\nMB": "gpu_memory_mb",
+    }
+    for title, name in fields.items():
+        figures = [getattr(row, name) for row in rows]
+        columns.append([(title, ["" if it is None else format_number(it) for it in figures])])
+    shown = [group for group in columns if any(group[0][1])]
+    return [[("images/s", [median for median, _ in speed]), ("low - high", [ends for _, ends in speed])], *shown]
+
+
+def _step_keys(steps: Sequence[StepCost]) -> list[_Column]:
+    return [("step", [step.step for step in steps]), ("batch", [str(step.batch_size) for step in steps])]
+
+
+def _step_values(steps: Sequence[StepCost]) -> list[list[_Column]]:
+    costs = [_spread(step.cost) if step.cost else ["failed", ""] for step in steps]
+    of_batch = [format_number(step.total.median * step.batch_size) if step.total else "" for step in steps]
+    return [
+        [("CPU ms\n/image", [median for median, _ in costs]), ("low - high", [ends for _, ends in costs])],
+        [("with all\nbefore", [_spread(step.total)[0] for step in steps])],
+        [("CPU ms/batch\nso far", of_batch)],
+        [("images/s\nup to here", [_spread(step.speed)[0] for step in steps])],
+    ]
+
+
+def _step_notes(steps: Sequence[StepCost]) -> list[str]:
     notes = [f"{step}: {STEPS[step]}" for step in dict.fromkeys(step.step for step in steps)]
     return notes + [f"failed: {step.step}: {step.error}" for step in steps if step.error]
-
-
-def _add_columns(table: Table, first: str, titles: Sequence[str]) -> None:
-    table.add_column(first, no_wrap=True)
-    for title in titles:
-        table.add_column(title, justify="right")
-
-
-def _gpu(rows: Sequence[Row]) -> bool:
-    return any(row.gpu_utilization is not None for row in rows)
-
-
-def _several(rows: Sequence[Row]) -> bool:
-    return any(len(row.trial.devices) > 1 for row in rows)
-
-
-def _titles(rows: Sequence[Row]) -> list[str]:
-    titles = [*(["devices"] if _several(rows) else []), "threads", "batch", "images/s", "low - high"]
-    titles += [*(["of n x one"] if _several(rows) else []), f"{REFERENCE} is", "low - high", "CPU ms/image"]
-    titles += ["cores busy", "peak MB", "first batch s"]
-    return titles + (["GPU %", "GPU MB"] if _gpu(rows) else [])
-
-
-def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
-    cells = [",".join(map(str, row.trial.devices))] if _several(rows) else []
-    cells += [str(row.trial.threads), str(row.trial.batch_size)]
-    if row.speed is None:
-        return [*cells, "failed"]
-    cells += _spread(row.speed)
-    cells += [format_number(row.scaling.median) if row.scaling else ""] if _several(rows) else []
-    cells += ["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x")
-    values = [row.cpu_ms_per_image, row.cores, row.peak_memory_mb, row.startup_s]
-    values += [row.gpu_utilization, row.gpu_memory_mb] if _gpu(rows) else []
-    return cells + ["" if value is None else format_number(value) for value in values]
 
 
 def _spread(spread: Spread | None, unit: str = "") -> list[str]:

@@ -43,4 +43,4 @@ def test_a_trial_says_what_it_is() -> None:
     assert str(Trial("stock", 1, 32)) == "stock, 1 thread, batch 32"
     assert str(Trial("stock", 2, 32)) == "stock, 2 threads, batch 32"
     assert str(Trial("stock", 2, 32, (1,))) == "stock, 2 threads, batch 32 on device 1"
-    assert str(Trial("stock", 2, 32, (0, 3))) == "stock, 2 threads, batch 32 on devices 0, 3"
+    assert str(Trial("stock", 2, 32, (0, 3))) == "stock, 2 threads, batch 32 on devices 0,3"

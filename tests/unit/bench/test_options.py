@@ -62,12 +62,12 @@ def test_cores_are_divided_among_devices() -> None:
     assert BenchConfig().thread_counts(10_000) == [1]
 
 
-@pytest.mark.parametrize("gpus", ["all", "0", "3,1"])
+@pytest.mark.parametrize("gpus", ["all", "0", "3,1", "0, 1"])
 def test_gpus_are_all_or_numbers(gpus: str) -> None:
     assert BenchConfig(gpus=gpus).gpus == gpus
 
 
-@pytest.mark.parametrize("gpus", ["none", "0,", "-1", "1,1", "0 1", "1.5"])
+@pytest.mark.parametrize("gpus", ["none", "0,", ",", "-1", "1,1", "0 1", "1.5"])
 def test_gpus_that_are_no_numbers_are_refused(gpus: str) -> None:
     with pytest.raises(ConfigError, match="gpus must be all, or different numbers"):
         BenchConfig(gpus=gpus)
@@ -87,6 +87,27 @@ def test_gpus_that_are_no_numbers_are_refused(gpus: str) -> None:
 def test_devices_that_do_not_go_together_are_refused(options: dict[str, Any], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         BenchConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [("batch_sizes", ""), ("batch_sizes", ","), ("threads", ","), ("contenders", " , ")]
+)
+def test_a_list_without_an_item_is_refused(option: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{option} must be .* separated by commas, not '{text}'"):
+        BenchConfig(**{option: text})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"cpus": 2}, "--cpus"),
+        ({"shards": ("a.rec",), "batch_sizes": "8"}, "shards, --batch-sizes"),
+        ({"steps": True}, "--steps"),
+    ],
+)
+def test_what_an_earlier_record_cannot_heed_is_refused(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=f"an earlier result, so leave out {named}$"):
+        BenchConfig(record="a.json", plot="a.png", json="b.json", **options)
 
 
 def test_training_may_have_any_shape_a_network_has() -> None:

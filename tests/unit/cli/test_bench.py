@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.bench import session
+from dali_ssd.bench.measuring.before import Before
 from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device
+from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.bench.results import plot
 from dali_ssd.bench.results.record import read_record
+from dali_ssd.bench.results.steps import CONTENDER
 from dali_ssd.cli.main import main
+from tests.support.smi import gpu, install_smi
 
 SPEEDS = {"dali_ssd": 1000.0, "gluoncv": 50.0}
 
@@ -93,8 +98,8 @@ def test_several_devices_are_compared_with_one(
     options = ("--cpus", 2, "--contenders", "dali_ssd,gluoncv", "--threads", 3, "--json", saved, "--plot", plot)
     assert bench(shard, *options) == 0
     printed = capsys.readouterr().out
-    assert "of n x one" in printed
-    assert "each device, images/s: dali_ssd, 3 threads, batch 32 on devices 0, 1: 0: 900, 1: 800\n" in printed
+    assert "x one" in printed
+    assert "each device, images/s: dali_ssd, 3 threads, batch 32 on devices 0,1: 0: 900, 1: 800\n" in printed
     assert {asked.work.threads for asked in fake_children} == {3}
     record = read_record(saved)
     assert [run.trial.devices for run in record.runs[:4]] == [(0,), (0,), (0, 1), (0, 1)]
@@ -110,6 +115,63 @@ def test_gpus_that_are_not_there_are_refused_before_measuring(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["bench", str(shard), "--gpus", "all"]) == 2
     assert "there is no NVIDIA GPU here: nvidia-smi is not on PATH" in capsys.readouterr().err
+
+
+def test_the_hosts_part_for_a_gpu_is_called_so_everywhere(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of `--steps --device gpu` without a GPU: no figure of it is a GPU's."""
+    monkeypatch.setattr(session, "gpu_names", lambda: [])
+    monkeypatch.setattr(session, "plugin_note", lambda _: ["without the plugin: no nvcc"])
+    monkeypatch.setitem(SPEEDS, CONTENDER, 100.0)
+    saved = tmp_path / "steps.json"
+    assert main(["bench", str(shard), "--steps", "--device", "gpu", "--json", str(saved)]) == 0
+    printed = capsys.readouterr()
+    what = "steps at 300 px on the host, as its part for a GPU that is not here"
+    assert printed.out.startswith(f"{what}, 4 records")
+    assert "warning: without the plugin: no nvcc" in printed.err
+    assert read_record(saved).before.notes == ["without the plugin: no nvcc"]
+    assert plot._title(read_record(saved)).startswith(what)
+    assert main(["bench", "--record", str(saved)]) == 0
+    assert capsys.readouterr().out == printed.out
+
+
+@pytest.mark.parametrize(("contenders", "prepared"), [("dali_ssd", True), ("mine.loader", True), ("decode", False)])
+def test_the_plugin_is_prepared_before_the_first_measurement_on_a_gpu(
+    contenders: str,
+    prepared: bool,
+    shard: Path,
+    tmp_path: Path,
+    fake_children: list[Request],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0, utilization_gpu="0")])
+    measured_before: list[int] = []
+
+    def plugin_note(timeout: float) -> list[str]:
+        measured_before.append(len(fake_children))
+        return []
+
+    monkeypatch.setattr(session, "plugin_note", plugin_note)
+    main(["bench", str(shard), "--device", "gpu", "--contenders", contenders, "--rounds", "1"])
+    assert measured_before == ([0] if prepared else [])
+    bench(shard, "--contenders", contenders, "--rounds", 1)  # on the CPU
+    assert len(measured_before) == prepared
+
+
+def test_other_work_on_the_gpu_is_noticed(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0, utilization_gpu="0", memory_used="40123")])
+    saved = tmp_path / "bench.json"
+    options = ("--gpus", "0", "--contenders", "decode,dali_ssd", "--rounds", "1", "--json", str(saved))
+    monkeypatch.setattr(session, "plugin_note", lambda _: [])
+    assert main(["bench", str(shard), *options]) == 0
+    said = "GPU 0 had other work before the first measurement: 0% utilization, 40,123 MB in use"
+    printed = capsys.readouterr()
+    assert f"warning: {said}" in printed.err
+    assert f"note: {said}" in printed.out
+    assert read_record(saved).before == Before({"GPU 0": GpuReading(0.0, 40123.0)}, [said])
 
 
 def test_training_names_its_network(

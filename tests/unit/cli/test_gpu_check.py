@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("nvidia.dali")
 
+from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.gpucheck import session
 from dali_ssd.bench.gpucheck.checks import CheckResult
+from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.cli.main import main
 from tests.support.smi import gpu, install_smi
 
@@ -66,7 +69,7 @@ def test_a_folder_that_cannot_be_made_is_refused_first(
 
 
 @pytest.mark.parametrize(("problem", "code"), [("", 0), ("class targets differ", 1)])
-def test_both_files_are_written_and_the_page_is_printed(
+def test_both_files_are_written_and_the_verdict_is_printed(
     problem: str,
     code: int,
     shard: Path,
@@ -77,11 +80,33 @@ def test_both_files_are_written_and_the_page_is_printed(
     """Of two GPUs that the tool pretends; the check of a device and its measurement are left out."""
     install_smi(tmp_path, monkeypatch, [gpu(0), gpu(1)])
     monkeypatch.setattr(session, "check_device", lambda *given: given[-1](CheckResult("validation, PNG", problem)))
-    monkeypatch.setattr(session, "measure", lambda *_: [])
+    monkeypatch.setattr(session, "measure", measured)
     assert gpu_check(shard, tmp_path / "made" / "out") == code
     printed = capsys.readouterr().out
     page = (tmp_path / "made" / "out" / "gpu-check.md").read_text()
-    assert printed.startswith(page)
-    assert f"| GPUs | {', '.join(['NVIDIA A', '81559 MiB'])}" in page
+    assert printed.startswith(f"{0 if problem else 2} of 2 checks passed")
+    assert "not met: device 1" not in printed and "not measured: device 1" in printed
+    assert "# GPU check" not in printed
+    assert "| 1 | NVIDIA B, 81559 MiB, driver 580.1 | GPU-11aa |" in page
     assert f"{tmp_path / 'made' / 'out' / 'gpu-check.json'}" in printed
     assert ("## Failures" in page) == bool(problem)
+
+
+def test_nothing_measured_is_no_success(shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0)])
+    monkeypatch.setattr(session, "check_device", lambda *given: given[-1](CheckResult("validation, PNG")))
+    monkeypatch.setattr(session, "measure", lambda *_: [])
+    assert gpu_check(shard, tmp_path / "out") == 1
+
+
+@pytest.mark.parametrize("sizes", ["", ","])
+def test_no_batch_size_is_a_fault(sizes: str, shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        gpu_check(shard, tmp_path / "out", "--batch-sizes", sizes)
+    assert caught.value.code == 2
+    assert "batch_sizes must be whole numbers" in " ".join(capsys.readouterr().err.split())
+
+
+def measured(*given: Any) -> None:
+    """Keep one run."""
+    given[-1](Run(Trial("decode", 1, 32), 1, Outcome(1.0)))

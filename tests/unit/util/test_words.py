@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from dali_ssd.util.words import counted, first_few, first_line
+from dali_ssd.util.words import counted, first_few, first_line, number_runs, shortened
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,24 @@ def test_a_list_of_many_ends_with_their_number() -> None:
 )
 def test_the_first_line_of_an_error_says_what_is_wrong(error: Exception, line: str) -> None:
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        (range(8), "0-7"),
+        ((0,), "0"),
+        ((0, 1), "0,1"),
+        ((0, 1, 2, 5), "0-2,5"),
+        ((0, 2, 4), "0,2,4"),
+        ((3, 1), "3,1"),
+        ((), ""),
+    ],
+)
+def test_runs_of_numbers_have_their_ends(numbers: Sequence[int], text: str) -> None:
+    assert number_runs(numbers) == text
+
+
+def test_long_texts_end_in_dots() -> None:
+    assert shortened("abc", 3) == "abc"
+    assert shortened("abcdefghij", 8) == "abcd ..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from dali_ssd.bench.gpucheck import checks
-from dali_ssd.bench.gpucheck.checks import CHECKS, CheckResult, run_check
+from dali_ssd.bench.gpucheck.checks import BATCHES, CHECKS, CheckResult, run_check
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, NvjpegConfig, TargetConfig
 from dali_ssd.graph.where import Where
@@ -23,7 +24,9 @@ OTHER = Where(nvjpeg=NvjpegConfig(hw_decoder_load=0.5))
 @pytest.mark.parametrize("name", CHECKS)
 def test_what_is_equal_passes(name: str, sample: Sample) -> None:
     result = run_check(CHECKS[name], sample, OTHER)
-    assert result == CheckResult(name, "", "", 0.0, 0.0, 0.0)
+    assert result == CheckResult(name, placement=result.placement, farthest=0.0, mean=0.0, share=0.0)
+    assert result.placement.startswith("decode: CPU, render: CPU")
+    assert ("targets: CPU" in result.placement) == (CHECKS[name].kind == "train")
 
 
 @pytest.mark.plugin
@@ -95,6 +98,79 @@ def test_a_small_shift_of_all_values_is_found(sample: Sample, changed: Any) -> N
     result = run_check(CHECKS["validation, PNG"], sample, OTHER)
     assert result.problem == "values are 0.50 levels away on average, 0.1 may be"
     assert result.farthest == pytest.approx(0.5, abs=0.01)
+
+
+class Tampered:
+    """A pipeline whose batches from `first` on are changed."""
+
+    def __init__(self, pipeline: Any, change: Callable[[list[Any]], list[Any]], first: int = 0) -> None:
+        self._pipeline, self._change, self._left = pipeline, change, first
+
+    def build(self) -> None:
+        self._pipeline.build()
+
+    def run(self) -> list[Any]:
+        outputs = [[np.array(one) for one in output] for output in self._pipeline.run()]
+        self._left -= 1
+        return outputs if self._left >= 0 else self._change(outputs)
+
+
+@pytest.fixture
+def tampered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes the batches of pipelines: of those that are compared with the CPU's, or of both."""
+
+    def tamper(change: Callable[[list[Any]], list[Any]], first: int = 0, both: bool = False) -> None:
+        recipe = find_recipe()
+
+        def wrapped(made: Callable[..., Any]) -> Callable[..., Any]:
+            def make(*parts: Any, **options: Any) -> Any:
+                pipeline = made(*parts, **options)
+                return Tampered(pipeline, change, first) if both or options["where"] != Where() else pipeline
+
+            return make
+
+        monkeypatch.setattr(
+            checks, "find_recipe", lambda: replace(recipe, train=wrapped(recipe.train), val=wrapped(recipe.val))
+        )
+
+    return tamper
+
+
+@pytest.mark.parametrize("first", [1, BATCHES - 1])
+def test_a_buffer_that_is_written_to_too_early_is_found_in_later_batches(
+    first: int, sample: Sample, tampered: Callable[..., None]
+) -> None:
+    """As by a race of streams or a staging buffer that is used again: the first batches are right."""
+    tampered(lambda outputs: [[np.zeros_like(one) for one in outputs[0]], *outputs[1:]], first)
+    assert "levels away" in run_check(CHECKS["validation, PNG"], sample, OTHER).problem
+
+
+def test_more_batches_are_compared_than_a_pipeline_has_buffers() -> None:
+    assert BATCHES >= 4
+
+
+def test_other_records_are_found(sample: Sample, tampered: Callable[..., None]) -> None:
+    tampered(lambda outputs: [*outputs[:-1], [one + 1 for one in outputs[-1]]])
+    assert run_check(CHECKS["training, PNG, linear"], sample, OTHER).problem == "the batches hold other records"
+
+
+def test_targets_without_a_positive_anchor_show_nothing(sample: Sample, tampered: Callable[..., None]) -> None:
+    tampered(lambda outputs: [outputs[0], [one * 0 for one in outputs[1]], *outputs[2:]], both=True)
+    assert "no anchor is positive" in run_check(CHECKS["training, PNG, linear"], sample, OTHER).problem
+
+
+@pytest.mark.parametrize("name", ["validation, PNG", "training, PNG, linear"])
+def test_what_does_not_reach_the_gpu_is_found(name: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline that is asked for a GPU and works on the CPU."""
+    recipe = find_recipe()
+
+    def on_cpu(made: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *parts, **options: made(*parts, **options | {"where": Where(), "device_id": None})
+
+    monkeypatch.setattr(
+        checks, "find_recipe", lambda: replace(recipe, train=on_cpu(recipe.train), val=on_cpu(recipe.val))
+    )
+    assert run_check(CHECKS[name], sample, Where("gpu")).problem == "an output is not on the GPU"
 
 
 def test_values_that_are_no_numbers_are_found() -> None:

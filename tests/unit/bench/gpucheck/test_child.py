@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from dali_ssd.bench.gpucheck import child
-from dali_ssd.bench.gpucheck.checks import CHECKS, PLUGIN, Check, CheckResult
+from dali_ssd.bench.gpucheck.checks import CHECKS, CUDA, PLUGIN, Check, CheckResult
 from dali_ssd.bench.gpucheck.child import CheckRequest, main
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.errors import PluginError
@@ -52,10 +52,29 @@ def test_after_an_error_the_process_is_not_trusted_further(tmp_path: Path, asked
     assert asked_where == [Where(), Where()]
 
 
-def test_without_the_plugin_the_others_are_checked_as_well(tmp_path: Path, asked_where: list[Where]) -> None:
-    said = results(tmp_path, "gpu", PLUGIN, FIRST)
-    assert said == [(PLUGIN, "there is no compiler; install one"), (FIRST, "")]
-    assert asked_where == [Where("gpu", plugin=False)]
+def test_without_the_plugin_its_checks_are_not_made_in_its_name(tmp_path: Path, asked_where: list[Where]) -> None:
+    said = results(tmp_path, "gpu", PLUGIN, FIRST, THIRD)
+    assert said == [
+        (PLUGIN, "there is no compiler; install one"),
+        (FIRST, "there is no plugin to check"),
+        (THIRD, "there is no plugin to check"),
+    ]
+    assert asked_where == []
+    lines = [CheckResult(**json.loads(line)) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line.state for line in lines] == ["failed", "not checked", "not checked"]
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_without_cuda_nothing_else_is_tried(
+    raises: bool, tmp_path: Path, asked_where: list[Where], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_cuda() -> CheckResult:
+        if raises:
+            raise RuntimeError("no CUDA-capable device")
+        return CheckResult(CUDA, "it is something else")
+
+    monkeypatch.setattr(child, "check_cuda", check_cuda)
+    assert [name for name, _ in results(tmp_path, "gpu", CUDA, PLUGIN, FIRST)] == [CUDA]
 
 
 def test_a_process_after_the_first_loads_the_plugin_too(

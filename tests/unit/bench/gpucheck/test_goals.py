@@ -11,7 +11,7 @@ Make = Callable[..., GpuCheck]
 
 
 def states(found: GpuCheck) -> list[tuple[str, str]]:
-    return [(goal.state, goal.figure) for goal in goals(found.runs, found.devices)]
+    return [(goal.state, goal.figure) for goal in goals(found.runs, found.numbers)]
 
 
 @pytest.mark.parametrize(("share", "state"), [(0.95, "met"), (0.9, "met"), (0.85, "not met")])

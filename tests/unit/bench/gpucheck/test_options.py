@@ -17,6 +17,7 @@ def config(**options: Any) -> GpuCheckConfig:
 def test_each_data_shape_is_a_benchmark_of_the_loader_beside_the_decoder() -> None:
     benchmarks = config(seconds=2.0, seed=7).benchmarks()
     assert [one.data_shape for one in benchmarks] == [300, 512]
+    assert [one.data_shape for one in config(data_shapes="512, 512").benchmarks()] == [512]
     for one in benchmarks:
         assert one.contender_names == ["dali_ssd", "decode"]
         assert one.sizes == [32, 128, 256]
@@ -31,8 +32,12 @@ def test_each_data_shape_is_a_benchmark_of_the_loader_beside_the_decoder() -> No
         ({"images": 0}, "images must be greater than 0"),
         ({"rounds": 0}, "rounds must be greater than 0"),
         ({"batch_sizes": "many"}, "batch_sizes must be whole numbers"),
-        ({"data_shapes": "300,301"}, "data_shape must be 300 or 512, not 301"),
-        ({"data_shapes": ""}, "data_shape must be 300 or 512, not 0"),
+        ({"batch_sizes": ""}, "batch_sizes must be whole numbers"),
+        ({"batch_sizes": ","}, "batch_sizes must be whole numbers above 0 separated by commas, not ','"),
+        ({"data_shapes": "300,301"}, "data_shapes must be 300, 512 or both separated by commas, not '300,301'"),
+        ({"data_shapes": "300,abc"}, "GpuCheckConfig: data_shapes must be 300, 512 or both .*, not '300,abc'"),
+        ({"data_shapes": ""}, "data_shapes must be 300, 512 or both separated by commas, not ''"),
+        ({"data_shapes": ","}, "data_shapes must be 300, 512 or both"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], fault: str) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.bench.gpucheck import runner
-from dali_ssd.bench.gpucheck.checks import CHECKS, PLUGIN, CheckResult
+from dali_ssd.bench.gpucheck.checks import CHECKS, CUDA, PLUGIN, CheckResult
 from dali_ssd.bench.gpucheck.runner import check_device, names_of_checks
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.bench.measuring.devices import Device, cpu_devices
 
 FIRST, SECOND, THIRD = list(CHECKS)[:3]
 CPU = cpu_devices(1)[0]
+GPU = Device("gpu", 0, CPU.cores)
 
 
 def results(sample: Sample, timeout: float = 120.0) -> list[tuple[str, str, str]]:
@@ -24,9 +25,9 @@ def results(sample: Sample, timeout: float = 120.0) -> list[tuple[str, str, str]
     return [(one.name, one.problem, one.device) for one in found]
 
 
-def test_a_gpu_has_the_check_of_the_plugin_before_all_others() -> None:
+def test_a_gpu_has_the_checks_of_cuda_and_the_plugin_before_all_others() -> None:
     assert names_of_checks(CPU) == list(CHECKS)
-    assert names_of_checks(Device("gpu", 0, (0,))) == [PLUGIN, *CHECKS]
+    assert names_of_checks(GPU) == [CUDA, PLUGIN, *CHECKS]
 
 
 def test_results_come_in_order_with_their_device(sample: Sample) -> None:
@@ -38,6 +39,19 @@ def test_an_error_fails_its_check_only(sample: Sample, tmp_path: Path) -> None:
     found = results(missing)
     assert [name for name, _, _ in found] == [FIRST, SECOND, THIRD]
     assert all("none.rec" in problem for _, problem, _ in found)
+
+
+def test_where_cuda_does_not_work_the_rest_is_not_checked(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real process runs into CUDA, which finds no device."""
+    monkeypatch.setattr(Device, "environment", {"CUDA_VISIBLE_DEVICES": ""})
+    found: list[CheckResult] = []
+    check_device(GPU, sample, names_of_checks(GPU), 120.0, found.append)
+    assert [one.name for one in found] == [CUDA, PLUGIN, *CHECKS]
+    assert found[0].state == "failed"
+    assert "CUDA" in found[0].problem
+    assert {one.state for one in found[1:]} == {"not checked"}
+    assert {one.problem for one in found[1:]} == {"CUDA does not work on this device"}
+    assert {one.device for one in found} == {"GPU 0"}
 
 
 @pytest.fixture
@@ -80,6 +94,13 @@ def test_a_process_that_dies_fails_its_check_and_the_rest_goes_on(
         (SECOND, "the process was ended by SIGSEGV: an illegal memory access", "CPU 0"),
         (THIRD, "", "CPU 0"),
     ]
+
+
+def test_a_process_that_dies_at_cuda_ends_the_checks(sample: Sample, write_child: Callable[[str], None]) -> None:
+    write_child("os.kill(os.getpid(), 11)")
+    found: list[CheckResult] = []
+    check_device(GPU, sample, [CUDA, PLUGIN, FIRST], 60.0, found.append)
+    assert [one.state for one in found] == ["failed", "not checked", "not checked"]
 
 
 def test_a_process_that_hangs_fails_its_check_and_the_rest_goes_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from dali_ssd.bench import session as bench
 from dali_ssd.bench.gpucheck import session
-from dali_ssd.bench.gpucheck.checks import CHECKS, CheckResult
+from dali_ssd.bench.gpucheck.checks import CHECKS, CUDA, CheckResult
 from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.bench.gpucheck.session import GpuCheck, run_gpu_check
@@ -18,6 +19,7 @@ from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device, cpu_devices
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.errors import DatasetError
+from dali_ssd.util.parallel import available_cores
 
 
 @pytest.fixture(autouse=True)
@@ -34,17 +36,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[int, ...], str, i
         device: Device, sample: Sample, names: Sequence[str], timeout: float, report: Callable[[CheckResult], None]
     ) -> None:
         for name in names:
-            report(CheckResult(name, "", str(device)))
+            report(CheckResult(name, device=str(device)))
 
     monkeypatch.setattr(bench, "run_on", run_on)
     monkeypatch.setattr(session, "check_device", check_device)
     return seen
 
 
-def check(drawn: Path, written: list[GpuCheck], **options: Any) -> GpuCheck:
+def check(drawn: Path, written: list[GpuCheck], devices: Sequence[Device] = (), **options: Any) -> GpuCheck:
     given: dict[str, Any] = {"batch_sizes": "8", "data_shapes": "300,512", "shards": (str(drawn),)} | options
-    config = GpuCheckConfig(Path("out"), **given)
-    return run_gpu_check(config, cpu_devices(2), ["dali-ssd", "gpu-check"], written.append)
+    config = GpuCheckConfig(out=drawn.parent / "out", **given)
+    return run_gpu_check(config, devices or cpu_devices(2), ["dali-ssd", "gpu-check"], written.append)
 
 
 def test_every_device_is_checked_and_measured_alone_and_all_together(
@@ -106,7 +108,9 @@ def test_a_contender_that_fails_is_a_failure_and_the_others_go_on(drawn: Path, m
     monkeypatch.setattr(bench, "run_on", run_on)
     found = check(drawn, [], data_shapes="300")
     assert len(found.runs[300]) == 6
-    assert [line.partition(":")[0] for line in found.failures] == ["300 px"] * 3
+    (line,) = found.failures
+    assert line.startswith("failed: no memory (300 px, ")
+    assert line.count("300 px") == 3
 
 
 def test_without_shards_some_are_drawn(drawn: Path) -> None:
@@ -120,3 +124,61 @@ def test_shards_that_are_not_there_write_nothing(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         check(tmp_path / "none.rec", written)
     assert written == []
+
+
+def test_a_shard_without_records_leaves_no_folder_behind(tmp_path: Path) -> None:
+    (tmp_path / "e.rec").touch()
+    with pytest.raises(DatasetError, match=r"no records in .* write them again by `dali-ssd convert`"):
+        check(tmp_path / "e.rec", [])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_that_stopped_it_is_named(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line ends by SystemExit on SIGTERM."""
+    written: list[GpuCheck] = []
+
+    def stop(*_: object) -> Outcome:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    monkeypatch.setattr(bench, "run_on", stop)
+    with pytest.raises(SystemExit):
+        check(drawn, written)
+    assert written[0].failures == ["it ended early: stopped by SIGTERM"]
+
+
+def test_nothing_measured_is_a_failure(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "measure", lambda *_: [])
+    assert check(drawn, []).failures == ["nothing was measured"]
+
+
+def test_it_says_that_a_plugin_is_built_first(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(drawn, [], [Device("gpu", 3, (0,))], data_shapes="300")
+    assert "GPU 3: a plugin that is not there is built first, which takes a minute" in capsys.readouterr().err
+    check(drawn, [], cpu_devices(1), data_shapes="300")
+    assert "built first" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("broken", "sets"), [({0}, [(1,)]), ({0, 1}, [])])
+def test_a_device_without_cuda_is_not_measured(
+    broken: set[int],
+    sets: list[tuple[int, ...]],
+    drawn: Path,
+    asked: list[tuple[tuple[int, ...], str, int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check_device(device: Device, *given: Any) -> None:
+        given[-1](CheckResult(CUDA, "no device" if device.number in broken else "", device=str(device)))
+
+    monkeypatch.setattr(session, "check_device", check_device)
+    found = check(drawn, [], [Device("gpu", number, (number,)) for number in (0, 1)], data_shapes="300")
+    assert [devices for devices, *_ in asked] == [numbers for numbers in sets for _ in range(2)]
+    assert len(found.failures) == (1 if sets else 2)
+    assert found.threads == [max(1, available_cores() // 2)]
+
+
+def test_devices_and_what_was_before_are_kept(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    devices = [Device("cpu", number, (0,)) for number in range(2)]
+    found = check(drawn, [], devices, data_shapes="300")
+    assert found.devices == devices
+    assert found.before.notes == ["2 devices share 1 core, so they slow each other down"]
+    assert "warning: 2 devices share 1 core" in capsys.readouterr().err

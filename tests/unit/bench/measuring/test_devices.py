@@ -21,6 +21,8 @@ from dali_ssd.bench.measuring.devices import (
 from dali_ssd.errors import ConfigError
 from tests.support.smi import gpu, install_smi
 
+IN_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+"""CUDA counts as `nvidia-smi` does."""
 ALL = tuple(sorted(os.sched_getaffinity(0)))
 
 
@@ -35,13 +37,14 @@ def test_one_device_has_all_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     install_smi(tmp_path, monkeypatch, [gpu(0), gpu(1)])
     (cpu,), (first,) = one_device("cpu"), one_device("gpu")
     assert cpu == Device("cpu", 0, ALL) and cpu.environment == {}
-    assert first.cores == ALL and first.environment == {"CUDA_VISIBLE_DEVICES": "GPU-00aa"}
+    assert first.cores == ALL and first.environment == {"CUDA_VISIBLE_DEVICES": "GPU-00aa", **IN_ORDER}
     assert (str(cpu), str(first)) == ("CPU 0", "GPU 0")
 
 
 def test_a_gpu_that_the_tool_does_not_find_is_left_to_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert one_device("gpu") == [Device("gpu", 0, ALL)]
+    assert one_device("gpu")[0].environment == IN_ORDER
 
 
 def test_gpus_are_found_by_their_numbers_among_those_that_cuda_shows(
@@ -57,6 +60,14 @@ def test_gpus_are_found_by_their_numbers_among_those_that_cuda_shows(
     assert find_gpus("1")[0].cores == ALL
     with pytest.raises(ConfigError, match="--gpus 0,2: there is no GPU 2, but 2 GPUs from 0"):
         find_gpus("0,2")
+
+
+def test_a_gpu_that_is_shown_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0), gpu(1)])
+    for names in ("0,0", "0,GPU-00"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+        with pytest.raises(ConfigError, match=f"CUDA_VISIBLE_DEVICES={names} has a GPU twice"):
+            find_gpus("all")
 
 
 def test_each_gpu_has_cores_of_its_own_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +105,10 @@ def test_cores_are_dealt_out_evenly(cores: set[int], count: int) -> None:
     assert all(parts)
 
 
-def test_parts_of_a_cpu_are_devices() -> None:
-    parts = cpu_devices(2)
-    assert [part.number for part in parts] == [0, 1]
-    assert {core for part in parts for core in part.cores} == set(ALL)
+def test_parts_of_a_cpu_are_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4})
+    parts = cpu_devices(3)
+    assert [part.number for part in parts] == [0, 1, 2]
+    assert [part.cores for part in parts] == [(0,), (1,), (4,)]
+    with pytest.raises(ConfigError, match="--cpus 4: each part needs a core, and this process may use 3"):
+        cpu_devices(4)

@@ -66,9 +66,31 @@ def test_an_older_tool_is_not_asked_for_what_it_does_not_know(tmp_path: Path, mo
     assert read_gpus() == {"GPU-00aa": GpuReading(50.0, 100.0)}
 
 
-def test_a_gpu_that_does_not_say_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_smi(tmp_path, monkeypatch, [gpu(0, utilization_gpu="[N/A]"), gpu(1)])
-    assert list(read_gpus()) == ["GPU-11aa"]
+def test_what_a_gpu_does_not_say_is_none_and_what_it_says_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU that is split into parts tells its memory only."""
+    silent = gpu(2, utilization_gpu="[N/A]", memory_used="[N/A]")
+    install_smi(tmp_path, monkeypatch, [gpu(0, utilization_gpu="[N/A]"), gpu(1), silent])
+    assert read_gpus() == {"GPU-00aa": GpuReading(None, 100.0), "GPU-11aa": GpuReading(50.0, 100.0)}
+
+
+def test_a_part_of_a_gpu_is_not_supported_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0)])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1a-2b")
+    assert visible_gpus() == []
+    assert why_no_gpu().startswith("CUDA_VISIBLE_DEVICES=MIG-1a-2b names a part of a GPU (MIG), which is not supported")
+
+
+def test_a_tool_that_fails_once_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0, utilization_jpeg="95")])
+    (tmp_path / "nvidia-smi").rename(tmp_path / "later")
+    began = time.monotonic()
+    with Sampler([os.getpid()], gpus=True, interval=0.02) as sampler:
+        time.sleep(0.3)
+        (tmp_path / "later").rename(tmp_path / "nvidia-smi")
+        time.sleep(0.7)
+    assert GpuReading(50.0, 100.0, None, 95.0) in sampler.gpu_between("GPU-00aa", began, time.monotonic())
 
 
 @pytest.mark.parametrize("script", ["exit 9", "true", "echo 5", "kill $$"])

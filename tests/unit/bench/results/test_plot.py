@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,6 +45,26 @@ def test_several_devices_have_bars_and_curves_of_their_own(
     picture(make_record(both, threads=(1, 2)), tmp_path / "curves.png")
     picture(make_record(threads=(1, 2)), tmp_path / "fewer.png")
     assert (tmp_path / "curves.png").read_bytes() != (tmp_path / "fewer.png").read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+@pytest.mark.parametrize("batch_sizes", [(32,), (32, 128)])
+def test_nothing_runs_off_the_edges(
+    batch_sizes: tuple[int, ...], count: int, tmp_path: Path, make_record: Callable[..., BenchResult]
+) -> None:
+    """Labels of several devices, and GPUs that have different names."""
+    record = make_record()
+    names = [f"NVIDIA H100 80GB HBM3 {number}, 81559 MiB, driver 580.65.06" for number in range(count)]
+    record = replace(record, machine=replace(record.machine, gpus=names))
+    record.runs[:] = [
+        Run(Trial(name, 16, size, numbers), 1, Outcome(10_022.0 * len(numbers)))
+        for size in batch_sizes
+        for numbers in ((0,), tuple(range(count)))
+        for name in ("dali_ssd", "gluoncv")
+    ]
+    pixels = np.asarray(picture(record, tmp_path / "a.png").convert("L"))
+    for edge in (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:]):
+        assert edge.min() == 255
 
 
 def test_failed_and_free_contenders_are_left_out(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:

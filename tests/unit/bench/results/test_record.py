@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
+from dali_ssd.bench.measuring.before import Before
+from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.errors import DaliSsdError, DatasetError
@@ -25,6 +28,13 @@ def test_the_outcomes_of_several_devices_read_back(tmp_path: Path, make_record: 
     assert read_record(tmp_path / "bench.json") == record
 
 
+def test_what_was_known_before_reads_back(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:
+    known = Before({"GPU 0": GpuReading(3.0, 100.0), "GPU 1": None}, ["GPU 0 is busy"])
+    record = replace(make_record(), before=known)
+    write_record(tmp_path / "bench.json", record)
+    assert read_record(tmp_path / "bench.json") == record
+
+
 def test_a_record_from_before_there_were_devices_is_read(
     tmp_path: Path, make_record: Callable[..., BenchResult]
 ) -> None:
@@ -33,6 +43,8 @@ def test_a_record_from_before_there_were_devices_is_read(
     fields = json.loads(path.read_text())
     for run in fields["runs"]:
         del run["trial"]["devices"], run["outcome"]["devices"], run["outcome"]["placement"]
+        del run["outcome"]["notes"]
+    del fields["before"]
     path.write_text(json.dumps(fields))
     assert read_record(path) == record
 

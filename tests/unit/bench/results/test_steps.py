@@ -55,7 +55,7 @@ def test_steps_are_printed_and_drawn(make_record: Callable[..., BenchResult], tm
     record = replace(make_record(), task="steps", runs=runs)
     stream = io.StringIO()
     print_record(record, stream)
-    lines = [line for line in stream.getvalue().splitlines() if line.startswith(("| plan", "| decode", "failed"))]
+    lines = [line for line in stream.getvalue().splitlines() if line.startswith(("plan ", "decode ", "failed"))]
     assert "0.25" in lines[0]
     assert "40.0" in lines[0]  # 1.25 ms each of 32 images
     assert "failed" in lines[1]
