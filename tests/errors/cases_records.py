@@ -152,7 +152,7 @@ CASES: dict[str, Case] = {
     "no shards given": lambda folder, _: expand_paths([]),
     "is an index; give the shard": lambda folder, _: expand_paths(write(folder).with_suffix(".idx")),
     "is given twice": lambda folder, _: expand_paths([write(folder), folder / "*.rec"]),
-    "no records in {shards}{more}:": lambda folder, _: open_dataset(without_index(folder, b"")),
+    "no records in {shards}: write them": lambda folder, _: open_dataset(without_index(folder, b"")),
     "cannot read {path}: {reason}": lambda folder, _: read_index(folder / "none.idx"),
     "expected a key and a byte offset": lambda folder, _: read_index(file_of(folder / "a.idx", "zero\n")),
     "does not fit the shard": lambda folder, _: open_dataset(with_index(folder, "0\t4\n")),

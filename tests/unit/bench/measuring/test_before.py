@@ -47,10 +47,11 @@ def test_devices_that_share_cores_are_noted() -> None:
 
 
 def test_a_plugin_that_cannot_be_had_is_noted_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a real process: there is no cached plugin, and no `nvidia-smi` or compiler on PATH."""
+    """By a real process: there is no cached plugin, and no GPU to build one for."""
     pytest.importorskip("nvidia.dali")
     for name in ("DALI_SSD_PLUGIN", "CUDA_HOME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("DALI_SSD_CACHE", str(tmp_path))
     (note,) = plugin_note(60.0)
