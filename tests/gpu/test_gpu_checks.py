@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("nvidia.dali")
 
-from dali_ssd.bench.gpucheck.checks import CHECKS, run_check
+from dali_ssd.bench.gpucheck.checks import CHECKS, check_cuda, run_check
 from dali_ssd.bench.gpucheck.sample import Sample, take_sample
 from dali_ssd.graph.where import Where
 from dali_ssd.plugin import prepare_plugin
@@ -24,3 +24,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 def test_the_gpu_makes_what_the_cpu_makes(name: str, sample: Sample) -> None:
     result = run_check(CHECKS[name], sample, Where("gpu", plugin=True))
     assert result.problem == "", result
+    assert "render: plugin" in result.placement
+
+
+def test_cuda_works() -> None:
+    assert check_cuda().state == "passed"

@@ -137,6 +137,8 @@ def _checks(found: GpuCheck) -> str:
 
 def _measured(rows: Sequence[Row]) -> str:
     """Return a row for each setting of the loader, with the decoder's beside it."""
+    if not rows:
+        return "Not measured."
     limits = {_setting_of(row): row for row in rows if row.trial.contender == "decode"}
     mine = [row for row in rows if row.trial.contender == "dali_ssd"]
     told = [name for name, cells in zip(_READINGS, zip(*map(_readings, mine), strict=True), strict=False) if any(cells)]

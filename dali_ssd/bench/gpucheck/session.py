@@ -65,7 +65,7 @@ class GpuCheck:
             for run in runs:
                 if run.outcome.error:
                     places.setdefault(f"failed: {run.outcome.error}", []).append(f"{shape} px, {run.trial}")
-        lines = [f"{why} ({'; '.join(first_few(names, 'place'))})" for why, names in places.items()]
+        lines = [f"{'; '.join(first_few(names, 'place', 3))}: {why}" for why, names in places.items()]
         if self.ended:
             return [*lines, f"it ended early: {self.ended}"]
         return lines if any(self.runs.values()) else [*lines, "nothing was measured"]
@@ -121,6 +121,7 @@ def _fill(found: GpuCheck, config: GpuCheckConfig, devices: Sequence[Device], sa
     benchmarks = config.benchmarks()
     steps = sum(len(names_of_checks(device)) for device in devices)
     steps += sum(len(_trials(options, devices, devices)) * options.rounds for options in benchmarks)
+    left_out: list[str] = []  # reasons for which checks of a device are not made, each said once
     with Progress("checking and measuring", steps) as progress:
         for note in found.before.notes:
             progress.log(f"warning: {note}")
@@ -128,10 +129,15 @@ def _fill(found: GpuCheck, config: GpuCheckConfig, devices: Sequence[Device], sa
         def report(result: CheckResult) -> None:
             found.checks.append(result)
             why = f": {shortened(result.problem)}" if result.problem else ""
-            progress.log(f"{result.device}: {result.name}: {result.state}{why}")
+            if result.made:
+                progress.log(f"{result.device}: {result.name}: {result.state}{why}")
+            elif why not in left_out:
+                progress.log(f"{result.device}: {result.name}, and all others like it: {result.state}{why}")
+                left_out.append(why)
             progress.advance()
 
         for device in devices:
+            left_out.clear()
             if device.kind == "gpu":
                 progress.log(f"{device}: a plugin that is not there is built first, which takes a minute")
             check_device(device, sample, names_of_checks(device), config.timeout, report)

@@ -35,7 +35,7 @@ def print_record(record: BenchResult, stream: TextIO) -> None:
         above, keys, values, notes = _setting(record), _step_keys(costs), _step_values(costs), _step_notes(costs)
     else:
         rows = summarize(record.runs)
-        above, keys, values, notes = [*_setting(record), _same(rows)], _keys(rows), _values(rows), _notes(rows)
+        above, keys, values, notes = [*_setting(record), *_same(rows)], _keys(rows), _values(rows), _notes(rows)
     for line in above:
         console.print(line, markup=False, soft_wrap=True)
     for columns in _parts(keys, values, console.width):
@@ -128,10 +128,11 @@ def _keys(rows: Sequence[Row]) -> list[_Column]:
     return [("contender", [row.trial.contender for row in rows]), *several]
 
 
-def _same(rows: Sequence[Row]) -> str:
+def _same(rows: Sequence[Row]) -> list[str]:
     """Return in words the settings that all rows have; being on the first device alone is not worth a word."""
     same = {title: cells[0] for title, cells in _settings(rows).items() if len({*cells}) == 1}
-    return "; ".join(f"{title}: {cell}" for title, cell in same.items() if (title, cell) != ("devices", "0"))
+    words = [f"{title}: {cell}" for title, cell in same.items() if (title, cell) != ("devices", "0")]
+    return ["; ".join(words)] if words else []
 
 
 def _settings(rows: Sequence[Row]) -> dict[str, list[str]]:

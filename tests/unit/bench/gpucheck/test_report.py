@@ -74,8 +74,8 @@ def test_failures_are_in_the_page_and_what_worked_stays(make_check: Make) -> Non
     assert row(section(text, "SSD512"), "0,1", "256")[2] == "failed"
     assert row(section(text, "SSD512"), "0,1", "32")[2] == "190"
     assert section(text, "Failures").strip().splitlines() == [
-        "- failed: 2% | of it (GPU 1, training, PNG, area)",
-        "- failed: GPU 1: out of memory (512 px, dali_ssd, 4 threads, batch 256 on devices 0,1)",
+        "- GPU 1, training, PNG, area: failed: 2% | of it",
+        "- 512 px, dali_ssd, 4 threads, batch 256 on devices 0,1: failed: GPU 1: out of memory",
         "- it ended early: interrupted",
     ]
 
@@ -84,6 +84,7 @@ def test_nothing_measured_is_a_page_too(make_check: Make) -> None:
     found = make_check()
     found.runs, found.checks, found.ended = {300: []}, [], "interrupted"
     assert "**0 of 0 checks passed" in page(found)
+    assert section(page(found), "SSD300").strip() == "Not measured."
 
 
 def test_without_a_gpu_the_page_says_that_it_shows_nothing(make_check: Make) -> None:
@@ -116,15 +117,14 @@ def test_checks_that_were_not_made_did_not_pass(make_check: Make) -> None:
     text = page(found)
     assert "**1 of 3 checks passed, 2 not made, " in text
     assert row(text, "GPU 1", "a")[2] == "not checked"
-    assert found.failures == ["not checked: there is no plugin to check (GPU 1, a; GPU 1, b)"]
+    assert found.failures == ["GPU 1, a; GPU 1, b: not checked: there is no plugin to check"]
 
 
 def test_equal_failures_are_one_line(make_check: Make) -> None:
     found = make_check()
     found.checks = [CheckResult(f"check {number}", "no CUDA", device="GPU 0") for number in range(9)]
     (line,) = found.failures
-    assert line.startswith("failed: no CUDA (GPU 0, check 0; GPU 0, check 1; ")
-    assert line.endswith("; and 4 places more)")
+    assert line == "GPU 0, check 0; GPU 0, check 1; GPU 0, check 2; and 6 places more: failed: no CUDA"
 
 
 def test_gpus_that_were_not_checked_are_not_in_the_page(make_check: Make) -> None:

@@ -109,8 +109,8 @@ def test_a_contender_that_fails_is_a_failure_and_the_others_go_on(drawn: Path, m
     found = check(drawn, [], data_shapes="300")
     assert len(found.runs[300]) == 6
     (line,) = found.failures
-    assert line.startswith("failed: no memory (300 px, ")
-    assert line.count("300 px") == 3
+    assert line.count("300 px, dali_ssd") == 3
+    assert line.endswith(": failed: no memory")
 
 
 def test_without_shards_some_are_drawn(drawn: Path) -> None:
@@ -174,6 +174,20 @@ def test_a_device_without_cuda_is_not_measured(
     assert [devices for devices, *_ in asked] == [numbers for numbers in sets for _ in range(2)]
     assert len(found.failures) == (1 if sets else 2)
     assert found.threads == [max(1, available_cores() // 2)]
+
+
+def test_checks_that_are_not_made_are_said_once_for_each_reason(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check_device(device: Device, sample: Sample, names: Sequence[str], *given: Any) -> None:
+        for name in names:
+            given[-1](CheckResult(name, "x" * 400, made=False, device=str(device)))
+
+    monkeypatch.setattr(session, "check_device", check_device)
+    check(drawn, [], data_shapes="300")
+    lines = [line for line in capsys.readouterr().err.splitlines() if "not checked" in line]
+    assert [line.partition(":")[0] for line in lines] == ["CPU 0", "CPU 1"]
+    assert max(map(len, lines)) < 300
 
 
 def test_devices_and_what_was_before_are_kept(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device, cpu_devices
 from dali_ssd.bench.measuring.gpu import Gpu
 from dali_ssd.bench.measuring.measure import Window
-from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.bench.measuring.outcome import NO_READING, Outcome
 from dali_ssd.bench.measuring.resources import process_tree
 from dali_ssd.bench.measuring.runner import run_on
 from dali_ssd.bench.work import Work
@@ -209,6 +209,7 @@ def test_a_process_has_the_cores_of_its_device_and_sees_its_gpu_only(measured: M
         devices=devices,
     )
     assert outcome.error == ""
+    assert outcome.notes == [f"GPU {number}: {NO_READING}" for number in (0, 3)]  # of GPUs that are not there
     for number in (0, 3):
         seen = json.loads((tmp_path / f"device-{number}").read_text())
         assert seen == [f"GPU-{number}a", list(cpu.cores[:1])]
