@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import dali_ssd  # noqa: F401 - before any test imports MXNet
 from tests.support.gpu import cuda_device_present
-from tests.support.plugin import no_compiler
+from tests.support.plugin import need_compiler
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,8 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gpu)
         if item.get_closest_marker("gpu") and not cuda_device_present():
             item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
-        if item.get_closest_marker("plugin") and (reason := no_compiler()):
-            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """See that tests of the plugin have their compilers, before a fixture wants them."""
+    if mark := item.get_closest_marker("plugin"):
+        need_compiler(**mark.kwargs)
 
 
 @pytest.fixture(scope="session", autouse=True)

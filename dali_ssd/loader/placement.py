@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, PluginUse, TargetConfig
@@ -40,8 +41,8 @@ class Placement:
 def choose_where(device: Literal["cpu", "gpu"], plugin: PluginUse, nvjpeg: NvjpegConfig) -> Where:
     """Return where the steps run, with the plugin loaded if they need it; it is built if it is not there.
 
-    Warns of options without effect on a CPU, and of work that falls to DALI's operators and the host because the plugin
-    cannot be had. Raises PluginError in that case if it is required.
+    Warns of options without effect on a CPU, and, once for each reason in a process, of work that falls to DALI's
+    operators and the host because the plugin cannot be had. Raises PluginError in that case if it is required.
     """
     if device == "cpu":
         _warn_of_options_without_effect(plugin, nvjpeg)
@@ -53,7 +54,7 @@ def choose_where(device: Literal["cpu", "gpu"], plugin: PluginUse, nvjpeg: Nvjpe
     except PluginError as error:
         if plugin == "require":
             raise
-        _log.warning("without the plugin, DALI's operators render, and exact targets are made on the host: %s", error)
+        _warn_of_missing_plugin(str(error))
         return Where("gpu", nvjpeg=nvjpeg)
     return Where("gpu", plugin=True, nvjpeg=nvjpeg)
 
@@ -73,6 +74,11 @@ def _maker_of_targets(where: Where, targets: TargetConfig) -> str:
     if where.device == "cpu":
         return "plugin on the CPU" if where.plugin else "CPU"
     return "plugin" if where.plugin else "CPU, and copied"
+
+
+@cache  # the loaders of training and validation have the same reason
+def _warn_of_missing_plugin(reason: str) -> None:
+    _log.warning("without the plugin, DALI's operators render, and exact targets are made on the host: %s", reason)
 
 
 def _warn_of_options_without_effect(plugin: PluginUse, nvjpeg: NvjpegConfig) -> None:

@@ -1,24 +1,25 @@
 """Which GPUs a plugin is for, and which it serves.
 
 A GPU is named by its compute capability times ten: 86 is 8.6. Machine code runs on GPUs of the same first digits and
-the same or a higher last one; PTX is compiled by the driver, for its own capability and all above.
+the same or a higher last one, and that of Jetson boards on these alone; PTX is compiled by the driver, for its own
+capability and all above.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dali_ssd.errors import PluginError
+from dali_ssd.plugin.gpus import gpus_here, oldest_of
 
-__all__ = ["Architectures", "Wanted", "choose", "gpus_here"]
+__all__ = ["Architectures", "Wanted", "choose"]
 
 _ALL = (70, 75, 80, 86, 89, 90, 100, 120)
-"""One or more of each generation of GPUs in servers and desktops; those between them run their code."""
-_OLDEST_OF_CUDA_13 = 75
+"""One or more of each generation of GPUs in servers and desktops, of which any other runs the code of one below it."""
+_JETSON = (53, 62, 72, 87, 101, 110)
+"""GPUs of boards: they run no code of others, nor others theirs."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,15 @@ class Wanted:
     def from_option(cls, arch: str, cuda_major: int) -> Wanted:
         """Return what `--arch` means here. Raises PluginError for `native` without a GPU."""
         if arch == "native":
-            here = gpus_here()
+            here = gpus_here(cuda_major)
             if not here:
                 raise PluginError(
-                    "there is no GPU here to build the plugin for (nvidia-smi names none); build it for every GPU by "
-                    "`dali-ssd build-plugin --arch all`, or for some by such as --arch 80,90"
+                    "there is no GPU here to build the plugin for (NVIDIA's driver shows none); build it for every GPU "
+                    "by `dali-ssd build-plugin --arch all`, or for some by such as --arch 80,90"
                 )
             return cls(here)
         if arch == "all":
-            oldest = _OLDEST_OF_CUDA_13 if cuda_major >= 13 else 0
-            return cls(tuple(code for code in _ALL if code >= oldest), newer=True)
+            return cls(tuple(code for code in _ALL if code >= oldest_of(cuda_major)), newer=True)
         return cls(tuple(sorted(set(map(int, arch.split(","))))), exact=True)
 
     def is_served_by(self, there: Architectures) -> bool:
@@ -96,42 +96,45 @@ class Wanted:
         return (there.ptx > 0 or not self.newer) and all(map(there.serves, self.capabilities))
 
 
-def gpus_here() -> tuple[int, ...]:
-    """Return the compute capabilities of this machine's GPUs, ascending, each once; none without a driver."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    command = [tool, "--query-gpu=compute_cap", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    found = re.findall(r"^\s*(\d+)\.(\d)\s*$", done.stdout, re.MULTILINE)
-    return tuple(sorted({int(major) * 10 + int(minor) for major, minor in found}))
-
-
 def choose(wanted: Wanted, known: Sequence[int]) -> Architectures:
     """Return what to build with a toolkit that knows these capabilities.
 
     A GPU that is newer than the toolkit gets the code of an older one that it runs, or PTX. Raises PluginError if the
     toolkit has nothing for one of them.
     """
-    codes = {code: max((one for one in known if _runs_on(one, code)), default=None) for code in wanted.capabilities}
-    with_code = tuple(sorted({code for code in codes.values() if code}))
-    oldest = min((capability for capability, code in codes.items() if code is None), default=None)
-    ptx = max((one for one in known if oldest is not None and one <= oldest), default=0)
-    built = Architectures(with_code, with_code[-1] if wanted.newer else ptx)
-    # Of `all`, a toolkit builds what it has.
-    missing = [code for code in wanted.capabilities if not built.serves(code) and not wanted.newer]
-    missing = sorted(set(wanted.capabilities) - set(known)) if wanted.exact else missing
+    if wanted.exact:
+        _refuse([gpu for gpu in wanted.capabilities if gpu not in known], known)
+        return Architectures(wanted.capabilities)
+    codes = {gpu: _code_for(gpu, known) for gpu in wanted.capabilities}
+    built = tuple(sorted({*codes.values()} - {0}))
+    if wanted.newer:  # of `all`, a toolkit builds what it has
+        return Architectures(built, built[-1])
+    without_code = [gpu for gpu, code in codes.items() if not code]
+    return Architectures(built, _ptx_for(without_code, known))
+
+
+def _code_for(gpu: int, known: Sequence[int]) -> int:
+    """Return the newest code of the toolkit that a GPU runs; 0 if there is none."""
+    return max((code for code in known if _runs_on(code, gpu)), default=0)
+
+
+def _ptx_for(gpus: Sequence[int], known: Sequence[int]) -> int:
+    """Return the newest PTX of the toolkit that the drivers of all these GPUs compile; 0 for no GPU."""
+    if not gpus:
+        return 0
+    _refuse([gpu for gpu in gpus if gpu < min(known)], known)
+    return max(virtual for virtual in known if virtual <= min(gpus))
+
+
+def _refuse(missing: Sequence[int], known: Sequence[int]) -> None:
     if missing:
-        named = ", ".join(map(str, missing))
         raise PluginError(
-            f"the CUDA toolkit cannot build for {named}; it knows {', '.join(map(str, sorted(known)))}: choose some of "
-            "these by --arch, or install another toolkit"
+            f"the CUDA toolkit cannot build for {', '.join(map(str, missing))}; it knows "
+            f"{', '.join(map(str, sorted(known)))}: choose some of these by --arch, or install another toolkit"
         )
-    return built
 
 
-def _runs_on(code: int, capability: int) -> bool:
-    return code // 10 == capability // 10 and code <= capability
+def _runs_on(code: int, gpu: int) -> bool:
+    if code in _JETSON or gpu in _JETSON:
+        return code == gpu
+    return code // 10 == gpu // 10 and code <= gpu

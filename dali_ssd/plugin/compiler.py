@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 from dali_ssd.errors import PluginError
 from dali_ssd.plugin.architectures import Architectures
+from dali_ssd.plugin.place import writing
 from dali_ssd.plugin.sources import COMPILE_FLAGS, Dali, Sources
-from dali_ssd.plugin.toolkit import Toolkit
-from dali_ssd.util.files import atomic_open
+from dali_ssd.plugin.toolkit import Toolkit, named_host_compiler
 from dali_ssd.util.progress import Progress
 
 __all__ = ["Compiler"]
@@ -25,8 +28,8 @@ _LAST_LINES, _LONGEST_LINE = 12, 200
 """As much of what a compiler says is part of the error."""
 _COMMAND = "#$ "
 """How nvcc with -v begins the lines that tell what it starts."""
-_FRONT_END = "cicc"
-"""Of these, the one that is started once for each architecture, and takes most of the time."""
+_FRONT_END = re.compile(r'^#\$ ("[^"\n]*/cicc"|\S*\bcicc) ', re.MULTILINE)
+"""Of these, the one that is started once for each architecture, and takes most of the time. Folders may have spaces."""
 
 
 class Compiler:
@@ -57,7 +60,8 @@ class Compiler:
 
     def _run(self, runs: list[list[str]], progress: Progress) -> None:
         """Run nvcc with each of the arguments side by side; end them all as soon as one fails, or on Ctrl-C."""
-        host = [f"-ccbin={os.environ['NVCC_CCBIN']}"] if "NVCC_CCBIN" in os.environ else []
+        named = named_host_compiler()
+        host = [f"-ccbin={named}"] if named else []
         command = [str(self._toolkit.nvcc), "-v", *self._toolkit.flags, *host]
         outputs = [self._work / f"{number}.log" for number in range(len(runs))]
         started: list[subprocess.Popen[bytes]] = []
@@ -81,18 +85,16 @@ class Compiler:
     def _start(self, command: list[str], output: Path) -> subprocess.Popen[bytes]:
         # A group of its own, so that it ends with all that it has started, and temporary files in the folder that goes.
         environment = os.environ | {"TMPDIR": str(self._work)}
-        with open(output, "wb") as file:
-            file.write(f"{shlex.join(command)}\n".encode())
+        with writing(), open(output, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"{shlex.join(command)}\n")
             file.flush()
-            return subprocess.Popen(
-                command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
+            return _start_guarded(command, file, environment)
 
     def _tell(self, code: int, output: Path) -> None:
         said = output.read_text(encoding="utf-8", errors="replace")
         lines = [line for line in said.splitlines()[1:] if line.strip(" ^~|") and not line.startswith(_COMMAND)]
-        with atomic_open(self._log, "w") as file:
-            file.write(said)
+        with writing():
+            output.replace(self._log)
         last = "".join(f"\n  {line[:_LONGEST_LINE]}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
         raise PluginError(
             f"the plugin cannot be built: {self._toolkit} ended with code {code}; all that it said is in {self._log}, "
@@ -100,14 +102,22 @@ class Compiler:
         )
 
 
+def _start_guarded(command: list[str], output: IO[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a command that ends when this process does, even if that is killed."""
+    guarded = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), *command]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": output, "stderr": subprocess.STDOUT}
+    try:
+        return subprocess.Popen(guarded, **pipes, env=environment, start_new_session=True)
+    except OSError as error:
+        raise PluginError(f"the plugin cannot be built: {guarded[0]} does not start: {error.strerror}") from error
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:  # which closes the pipe
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _front_ends(output: Path) -> int:
-    text = output.read_text(encoding="utf-8", errors="replace")
-    commands = [line.removeprefix(_COMMAND) for line in text.splitlines() if line.startswith(_COMMAND)]
-    return sum(_FRONT_END in command.partition(" ")[0] for command in commands)
+    return len(_FRONT_END.findall(output.read_text(encoding="utf-8", errors="replace")))

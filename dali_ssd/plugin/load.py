@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 
 from dali_ssd.errors import PluginError
-from dali_ssd.plugin.architectures import Wanted, gpus_here
-from dali_ssd.plugin.build import build_plugin, find_plugin
-from dali_ssd.plugin.sources import Sources, own_sources
+from dali_ssd.plugin.architectures import Wanted
+from dali_ssd.plugin.build import BuiltPlugin, build_for, find_plugin
+from dali_ssd.plugin.gpus import gpus_here
+from dali_ssd.plugin.sources import Sources, dali_here, own_sources
 from dali_ssd.util.optional import require
 from dali_ssd.util.words import first_line
 
@@ -18,42 +19,54 @@ __all__ = ["load_plugin", "plugin_loaded", "prepare_plugin"]
 _AGAIN = "build it again by `dali-ssd build-plugin --rebuild`"
 _loaded: dict[tuple[str, ...], Path] = {}
 """The library that has registered these operators. DALI keeps what it has loaded until the process ends."""
+_failed: dict[Sources, str] = {}
+"""Why these could not be built, so that the next loader need not wait for the same end."""
 _lock = threading.Lock()
 
 
-def prepare_plugin(sources: Sources | None = None) -> Path:
+def prepare_plugin(sources: Sources | None = None) -> Path | None:
     """Load the plugin into DALI, unless this process has done so, and return its path.
 
-    It is one that was built before and serves every GPU of this machine, or is built now, which takes a minute.
-    Without a GPU any will do, for its operators on the CPU. Raises PluginError, which says why and what to do.
+    It is one that was built before and serves every GPU that CUDA shows to this process, or is built now, which takes a
+    minute. Without a GPU any will do, for its operators on the CPU. None is returned if the operators are there, but
+    not by this module. Raises PluginError, which says why and what to do; a build that failed is not tried again.
     """
     sources = sources or own_sources()
     with _lock:
-        if sources.operators in _loaded:
-            return _loaded[sources.operators]
-        here = gpus_here()
-        found = find_plugin(Wanted(here), sources)
-        if found is None and not here:
-            raise PluginError(
-                "the plugin is not built, and there is no GPU here that says what for: run "
-                "`dali-ssd build-plugin --arch all`"
-            )
-        return _load((found or build_plugin(sources=sources)).path, sources)
+        if _are_registered(sources):
+            return _loaded.get(sources.operators)
+        wanted = Wanted(gpus_here(dali_here().cuda_major))
+        return _load((find_plugin(wanted, sources) or _build(wanted, sources)).path, sources)
 
 
-def load_plugin(path: Path, sources: Sources | None = None) -> Path:
-    """Load this plugin into DALI, unless this process has loaded one, and return the path of that.
+def load_plugin(path: Path, sources: Sources | None = None) -> Path | None:
+    """Load this plugin into DALI, unless the operators are there, and return the path of that which was loaded.
 
-    Raises PluginError if it cannot be loaded or lacks an operator.
+    None and errors are as of `prepare_plugin`.
     """
     sources = sources or own_sources()
     with _lock:
-        return _loaded.get(sources.operators) or _load(path, sources)
+        return _loaded.get(sources.operators) if _are_registered(sources) else _load(path, sources)
 
 
 def plugin_loaded(sources: Sources | None = None) -> bool:
     """Return whether the operators of the plugin are registered in this process."""
     return not _missing(sources or own_sources())
+
+
+def _build(wanted: Wanted, sources: Sources) -> BuiltPlugin:
+    if not wanted.capabilities:
+        raise PluginError(
+            "the plugin is not built, and there is no GPU here that says what for: run "
+            "`dali-ssd build-plugin --arch all`"
+        )
+    if sources in _failed:
+        raise PluginError(_failed[sources])
+    try:
+        return build_for(wanted, sources)
+    except PluginError as error:
+        _failed[sources] = str(error)
+        raise
 
 
 def _load(path: Path, sources: Sources) -> Path:
@@ -70,6 +83,22 @@ def _load(path: Path, sources: Sources) -> Path:
     return path
 
 
+def _are_registered(sources: Sources) -> bool:
+    """Return whether the operators are there, such as after this module was reloaded or by another copy of it.
+
+    Raises PluginError if only some are: DALI would end the process at the second that has a name.
+    """
+    backend = require("nvidia.dali.backend")
+    there = {*sources.operators} & {*backend.RegisteredCPUOps(), *backend.RegisteredGPUOps()}
+    missing = _missing(sources)
+    if there and missing:
+        raise PluginError(
+            f"DALI has {', '.join(sorted(there))} of another plugin in this process, but not {', '.join(missing)} for "
+            "both devices: start a new process, and load no other"
+        )
+    return bool(there)
+
+
 def _missing(sources: Sources) -> list[str]:
     """Return the operators that are not registered for both the CPU and the GPU."""
     backend = require("nvidia.dali.backend")
@@ -80,8 +109,11 @@ def _missing(sources: Sources) -> list[str]:
 def _is_whole(path: Path) -> bool:
     """Return whether a file is a 64-bit ELF library to its end: the loader would crash the process on half of one."""
     header = struct.Struct("<4sB35xQ10xHH2x")  # magic, class, place of the sections, size and number of their headers
-    with open(path, "rb") as file:
-        head = file.read(header.size)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(header.size)
+    except OSError as error:
+        raise PluginError(f"the plugin {path} cannot be read ({error.strerror}): {_AGAIN}") from error
     if len(head) < header.size:
         return False
     magic, kind, sections, size, count = header.unpack(head)

@@ -15,8 +15,9 @@ class BuildPluginConfig:
     """Build the DALI plugin from its sources into the cache, unless one that serves is there."""
 
     arch: str = "native"
-    """GPUs that it is for. native: those of this machine; all: every one of compute capability 7.0 (where the toolkit
-    still has it) or newer; or compute capabilities without the dot, separated by commas, such as 80,90."""
+    """GPUs that it is for. native: those that CUDA shows here; all: those of servers and desktops from compute
+    capability 7.0 (where the toolkit still has it); or capabilities without the dot, separated by commas, such as
+    80,90."""
     rebuild: bool = False
     """Build it in any case, such as after an update of the compiler."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from dali_ssd.errors import PluginError
 from dali_ssd.util.optional import require
 
-__all__ = ["Toolkit", "find_toolkit", "require_host_compiler"]
+__all__ = ["Toolkit", "find_toolkit", "named_host_compiler", "require_host_compiler"]
 
 _OLDEST_HOST_COMPILER = 11
 """The first g++ with all of C++20 that DALI's headers use."""
@@ -63,13 +63,21 @@ def find_toolkit(cuda_major: int) -> Toolkit:
     )
 
 
+def named_host_compiler() -> str | None:
+    """Return the C++ compiler that the user has named for nvcc, or the folder of one."""
+    return os.environ.get("NVCC_CCBIN") or None
+
+
 def require_host_compiler() -> None:
     """Raise PluginError if there is no g++ that is new enough, which nvcc would say in words for nobody."""
-    named = os.environ.get("NVCC_CCBIN", "g++")
-    compiler = shutil.which(named)
+    named = named_host_compiler() or "g++"
+    # nvcc takes a folder as well.
+    compiler = shutil.which(os.path.join(named, "g++") if os.path.isdir(named) else named)
+    if compiler is None and named_host_compiler():
+        raise PluginError(f"NVCC_CCBIN={named} names no C++ compiler: correct it, or unset it for g++ of PATH")
     if compiler is None:
         raise PluginError(
-            f"the plugin needs a C++ compiler beside nvcc, and there is no {named}; on Debian or Ubuntu run: "
+            "the plugin needs a C++ compiler beside nvcc, and there is no g++; on Debian or Ubuntu run: "
             "apt-get install -y g++"
         )
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +14,22 @@ from dali_ssd.errors import DaliSsdError
 from dali_ssd.plugin.sources import Dali, Sources, dali_here
 from dali_ssd.plugin.toolkit import find_toolkit, require_host_compiler
 
-__all__ = ["DALI", "NEEDED_TOOLS", "SCALE", "clean_path", "no_compiler", "operator", "quick", "script", "toolkit_for"]
+__all__ = [
+    "DALI",
+    "NEEDED_TOOLS",
+    "SCALE",
+    "clean_path",
+    "failing",
+    "need_compiler",
+    "no_compiler",
+    "operator",
+    "own_cache",
+    "put",
+    "quick",
+    "script",
+    "start_building",
+    "toolkit_for",
+]
 
 DALI = Dali("2.4.0", 13, ("-I/somewhere", "-D_GLIBCXX_USE_CXX11_ABI=1"), ("-L/somewhere", "-ldali"))
 NEEDED_TOOLS = ("sh", "sleep", "tail")
@@ -62,6 +79,15 @@ DALI_REGISTER_OPERATOR(DaliSsdTestScale, Scaling<GPUBackend>, GPU);
 }
 """
 
+_BUILD = """
+import sys
+from pathlib import Path
+from dali_ssd.plugin.build import build_plugin
+from dali_ssd.plugin.options import BuildPluginConfig
+from dali_ssd.plugin.sources import Sources
+print(build_plugin(BuildPluginConfig("90"), Sources(Path(sys.argv[1]), (), (("ANSWER", 42), ("SCALE", 7)))).path)
+"""
+
 
 def operator(folder: Path) -> Sources:
     """Write the sources of `fn.dali_ssd_test_scale`, which multiplies by `SCALE`. They take ten seconds to compile."""
@@ -89,12 +115,41 @@ def toolkit_for(code: int) -> list[str]:
     return ['case "$1" in', f"--version | --list-gpu-arch) {answers}; exit;;", "esac"]
 
 
+def own_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a cache in this folder, and return the folder of plugins there. There is no other."""
+    monkeypatch.delenv("DALI_SSD_PLUGIN", raising=False)
+    monkeypatch.setenv("DALI_SSD_CACHE", str(folder / "cache"))
+    return folder / "cache" / "plugin"
+
+
+def put(folder: Path, sources: Sources, tag: str = "90") -> Path:
+    """Write an empty file with the name of a plugin."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{sources.key(dali_here())}-{tag}.so"
+    path.touch()
+    return path
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, folder: Path, *lines: str, code: int = 90) -> None:
+    """Have a toolkit that knows this capability, and does this when it compiles."""
+    path = clean_path(monkeypatch, folder)
+    script(path / "g++", "echo 12")
+    script(path / "nvcc", *toolkit_for(code), *lines)
+
+
+def start_building(sources: Sources) -> subprocess.Popen[str]:
+    """Start a process that builds for 90."""
+    command = [sys.executable, "-c", _BUILD, str(sources.folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def clean_path(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
-    """Make a folder the whole PATH, which has what scripts need and no compiler, and return it."""
+    """Make a folder the whole PATH, which has what scripts need and no compiler, and return it. Hide the GPUs."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in NEEDED_TOOLS:
         (folder / name).symlink_to(f"/bin/{name}")
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     for variable in ("CUDA_HOME", "NVCC_CCBIN", "DALI_SSD_PLUGIN"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("nvidia.__path__", [os.fspath(folder / "nvidia")])
@@ -102,14 +157,23 @@ def clean_path(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
 
 
 @cache
-def no_compiler() -> str | None:
-    """Why no plugin can be built here; None if one can."""
+def no_compiler(nvcc: bool = True) -> str | None:
+    """Why the sources cannot be compiled here, by nvcc or by g++ alone; None if they can."""
     try:
-        find_toolkit(dali_here().cuda_major)
         require_host_compiler()
+        if nvcc:
+            find_toolkit(dali_here().cuda_major)
     except DaliSsdError as error:
         return str(error)
     return None
+
+
+def need_compiler(nvcc: bool = True) -> None:
+    """Skip the test without a compiler; fail it in CI, which would else be green without having tested the plugin."""
+    if reason := no_compiler(nvcc):
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

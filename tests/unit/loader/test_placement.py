@@ -36,12 +36,21 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-@pytest.fixture
-def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     def fail() -> None:
-        raise PluginError(WHY)
+        raise PluginError(why)
 
     monkeypatch.setattr(placement, "prepare_plugin", fail)
+
+
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, WHY)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_said() -> None:
+    placement._warn_of_missing_plugin.cache_clear()
 
 
 @pytest.mark.parametrize("use", ["auto", "require"])
@@ -60,6 +69,14 @@ def test_what_falls_back_says_so_and_what_to_do(caplog: pytest.LogCaptureFixture
     assert choose_where("gpu", "auto", HALF) == Where("gpu", nvjpeg=HALF)
     (record,) = caplog.records
     assert record.levelname == "WARNING" and WHY in record.message and "DALI's operators render" in record.message
+
+
+def test_it_is_said_once_for_each_reason(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """And not again by the loader of validation."""
+    for why in ("there is no nvcc", "there is no nvcc", "there is no g++"):
+        refuse(monkeypatch, why)
+        choose_where("gpu", "auto", HALF)
+    assert [message.rpartition(": ")[2] for message in caplog.messages] == ["there is no nvcc", "there is no g++"]
 
 
 @pytest.mark.usefixtures("missing")

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.errors import ConfigError, PluginError
-from dali_ssd.plugin.architectures import Architectures, Wanted, choose, gpus_here
+from dali_ssd.plugin.architectures import Architectures, Wanted, choose
 from dali_ssd.plugin.options import BuildPluginConfig
-from tests.support.plugin import clean_path, script
+from tests.support.driver import install_driver
+from tests.support.plugin import clean_path
 
 CUDA_12_4 = (50, 52, 53, 60, 61, 62, 70, 72, 75, 80, 86, 87, 89, 90)
 CUDA_13_0 = (75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121)
@@ -29,37 +30,13 @@ def test_what_arch_may_be(arch: str) -> None:
     assert BuildPluginConfig(arch).arch == arch
 
 
-@pytest.mark.parametrize(
-    ("printed", "found"),
-    [
-        ("9.0", (90,)),
-        ("8.6\n8.6\n12.0", (86, 120)),
-        ("12.1\n7.5", (75, 121)),
-        ("[N/A]", ()),
-        ("No devices", ()),
-        ("", ()),
-    ],
-)
-def test_gpus_are_those_that_the_driver_names(
-    printed: str, found: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script(clean_path(monkeypatch, tmp_path / "bin") / "nvidia-smi", f"echo '{printed}'")
-    assert gpus_here() == found
-
-
-def test_a_driver_that_does_not_answer_has_no_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = clean_path(monkeypatch, tmp_path / "bin")
-    assert gpus_here() == ()
-    script(folder / "nvidia-smi", "echo 9.0", "exit 9")
-    assert gpus_here() == ()
-
-
 def test_native_means_the_gpus_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = clean_path(monkeypatch, tmp_path / "bin")
+    clean_path(monkeypatch, tmp_path / "bin")
     with pytest.raises(PluginError, match=r"there is no GPU here .* `dali-ssd build-plugin --arch all`"):
         Wanted.from_option("native", 13)
-    script(folder / "nvidia-smi", "echo 8.9; echo 9.0")
+    install_driver(tmp_path / "lib", monkeypatch, 90, 89, 61)
     assert Wanted.from_option("native", 13) == Wanted((89, 90))
+    assert Wanted.from_option("native", 12) == Wanted((61, 89, 90))
 
 
 def test_names_in_words_and_in_file_names() -> None:
@@ -91,6 +68,9 @@ def test_another_tag_says_nothing(tag: str) -> None:
         ((90,), 90, (90, 100, 121), (89,)),
         ((), 80, (80, 120), (75,)),
         ((100, 120), 0, (100, 103, 120, 121), (90, 110)),
+        ((70, 80, 86, 100), 0, (75, 89, 103), (72, 87, 101)),
+        ((72, 87, 101, 110), 0, (72, 87, 101, 110), (75, 88, 89, 103)),
+        ((80,), 86, (80, 86, 87, 110), (72,)),
     ],
 )
 def test_which_gpus_a_plugin_serves(
@@ -119,7 +99,10 @@ def test_what_is_built(arch: str, major: int, known: tuple[int, ...], built: Arc
     [
         ((90,), Architectures((90,))),
         ((80, 90), Architectures((80, 90))),
-        ((88,), Architectures((87,))),
+        ((88,), Architectures((86,))),
+        ((87,), Architectures((87,))),
+        ((101, 110), Architectures((), 90)),
+        ((72, 110, 120), Architectures((72,), 90)),
         ((120,), Architectures((), 90)),
         ((86, 100, 120), Architectures((86,), 90)),
     ],
@@ -128,7 +111,7 @@ def test_a_gpu_newer_than_the_toolkit_gets_what_it_can_run(gpus: tuple[int, ...]
     assert choose(Wanted(gpus), CUDA_12_4) == built
 
 
-@pytest.mark.parametrize("wanted", [Wanted((70,)), Wanted((70, 90)), Wanted((85, 90), exact=True)])
+@pytest.mark.parametrize("wanted", [Wanted((70,)), Wanted((72, 90)), Wanted((85, 90), exact=True)])
 def test_what_a_toolkit_has_not_is_named(wanted: Wanted) -> None:
     with pytest.raises(PluginError, match=rf"cannot build for {wanted.capabilities[0]}; it knows 75, 80, .*, 121:"):
         choose(wanted, CUDA_13_0)
@@ -151,6 +134,7 @@ def test_what_is_built_serves_what_was_wanted(gpus: tuple[int, ...], known: tupl
     [
         (Wanted(()), Architectures((75,)), True),
         (Wanted((86,)), Architectures((80,)), True),
+        (Wanted((86, 87)), Architectures((80,)), False),
         (Wanted((86,), exact=True), Architectures((80,)), False),
         (Wanted((86,), exact=True), Architectures((80, 86)), True),
         (Wanted((80,), newer=True), Architectures((80,)), False),

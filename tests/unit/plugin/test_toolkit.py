@@ -72,9 +72,7 @@ def test_a_wheel_needs_to_be_told_where_its_headers_are(places: dict[str, Path])
     assert find_toolkit(13).flags == [f"-I{root / 'include'}", f"-L{root / 'lib'}"]
 
 
-def test_the_cpp_compiler_must_be_there_run_and_be_new_enough(
-    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cpp_compiler_must_be_there_run_and_be_new_enough(places: dict[str, Path]) -> None:
     with pytest.raises(PluginError, match=r"there is no g\+\+; on Debian or Ubuntu run: apt-get install -y g\+\+$"):
         require_host_compiler()
     compiler = script(places["path"] / "g++", "exit 1")
@@ -85,8 +83,22 @@ def test_the_cpp_compiler_must_be_there_run_and_be_new_enough(
         require_host_compiler()
     script(compiler, "echo 12")
     require_host_compiler()
-    monkeypatch.setenv("NVCC_CCBIN", "g++-99")
-    with pytest.raises(PluginError, match=r"there is no g\+\+-99"):
+
+
+def test_a_named_cpp_compiler_is_a_program_or_the_folder_of_one(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = script(places["home"] / "g++", "echo 12").parent
+    for named in ("g++-99", str(places["path"])):
+        monkeypatch.setenv("NVCC_CCBIN", named)
+        with pytest.raises(PluginError) as caught:
+            require_host_compiler()
+        assert str(caught.value) == f"NVCC_CCBIN={named} names no C++ compiler: correct it, or unset it for g++ of PATH"
+    for named in (str(elsewhere), str(elsewhere / "g++")):
+        monkeypatch.setenv("NVCC_CCBIN", named)
+        require_host_compiler()
+    monkeypatch.setenv("NVCC_CCBIN", "")  # as if it were not set
+    with pytest.raises(PluginError, match=r"there is no g\+\+; on Debian"):
         require_host_compiler()
 
 
