@@ -17,8 +17,8 @@ from dali_ssd.config import AugmentConfig, CoordinateUnit, RenderConfig, TargetC
 from dali_ssd.graph.placement import place
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
-from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read, source_info
-from dali_ssd.graph.targets import encode
+from dali_ssd.graph.source import ReaderSlice, corner_and_size, decode, image_shapes, read, source_info
+from dali_ssd.graph.targets import encode, host_targets
 from dali_ssd.graph.where import Where
 
 __all__ = ["train", "val"]
@@ -36,7 +36,7 @@ def train(
     upright: bool,
     unit: CoordinateUnit,
     where: Where,
-    until: Literal["read", "plan", "place", "decode", "render", "encode"] | None = None,
+    until: Literal["read", "plan", "place", "host", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
     """Return images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
 
@@ -51,8 +51,12 @@ def train(
     )
     if until == "plan" or (until == "place" and where.plugin):
         return jpegs, plans, regions, objects
-    if until == "place":  # for DALI's operators on a GPU, on the host; the plugin and the CPU's kernel place themselves
-        return jpegs, objects, *place(plans, regions, image.data_shape).whole()
+    if until in ("place", "host"):  # for a GPU only; its plugin, as the CPU's kernel, places by itself
+        placed = (plans, regions) if where.plugin else place(plans, regions, image.data_shape).whole()
+        if until == "place":
+            return jpegs, objects, *placed
+        made = host_targets(objects, anchors, targets, where=where)
+        return jpegs, objects, *placed, *made, *corner_and_size(regions), source_info(jpegs)
     pixels = decode(jpegs, regions, where=where, upright=upright, progressive=records.progressive)
     if until == "decode":
         return pixels, plans, regions, objects

@@ -111,7 +111,9 @@ def _steps(config: BenchConfig, devices: Sequence[Device]) -> list[str]:
     """Return the steps that can be measured: for a GPU that is not there, the host's alone."""
     if _is_hosts_part(config, devices):
         return list(HOST_STEPS)
-    return [step for step in STEPS if step != "place" or devices[0].kind == "gpu"]
+    # On a GPU the steps after `plan` have their part of the host themselves.
+    left_out = ("host",) if devices[0].kind == "gpu" else ("place", "host")
+    return [step for step in STEPS if step not in left_out]
 
 
 def _is_hosts_part(config: BenchConfig, devices: Sequence[Device]) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["HOST_STEPS", "Contender", "Work", "WorkBatch"]
 
-HOST_STEPS = ("read", "plan", "place")
+HOST_STEPS = ("read", "plan", "place", "host")
 """The steps of a pipeline for a GPU that run on the host; where the plugin renders, there is nothing to `place`."""
 
 

@@ -17,7 +17,8 @@ CONTENDER = "dali_ssd.bench.contenders.steps"
 STEPS = {
     "read": "read records in random order",
     "plan": "parse the label, draw view and colors, transform the boxes",
-    "place": "for a GPU without the plugin: place the view for DALI's operators, the last step on the host",
+    "place": "for a GPU without the plugin: place the view for DALI's operators",
+    "host": "for a GPU: the rest on the host: the decoder's arguments, the records' names, without the plugin targets",
     "decode": "decode the part of the image in the view",
     "render": "resample, place, mirror, color and normalize the pixels",
     "encode": "make the training targets",

@@ -8,6 +8,7 @@
 #include "dali/pipeline/data/views.h"
 #include "dali/pipeline/operator/checkpointing/stateless_operator.h"
 #include "dali/pipeline/operator/operator.h"
+#include "device.h"
 #include "render.h"
 
 namespace dali_ssd {
@@ -80,6 +81,7 @@ class SsdRender : public dali::StatelessOperator<Backend> {
                  dali::make_string("ssd_render: layout must be CHW or HWC, not ", layout_.str()));
     DALI_ENFORCE(dtype_ == DALI_FLOAT || dtype_ == DALI_FLOAT16,
                  dali::make_string("ssd_render: dtype must be FLOAT or FLOAT16, not ", dtype_));
+    if constexpr (std::is_same_v<Backend, GPUBackend>) require_code(spec, render_batch<float>);
   }
 
  protected:

@@ -2,12 +2,12 @@
 #include <vector>
 
 #include "dali/core/cuda_error.h"
-#include "dali/core/device_guard.h"
 #include "dali/core/mm/memory.h"
 #include "dali/kernels/dynamic_scratchpad.h"
 #include "dali/pipeline/data/views.h"
 #include "dali/pipeline/operator/checkpointing/stateless_operator.h"
 #include "dali/pipeline/operator/operator.h"
+#include "device.h"
 #include "targets.h"
 
 namespace dali_ssd {
@@ -53,15 +53,7 @@ class Tables {
                                    " numbers, which are not those of dali_ssd.kernels.targets.anchor_tables"));
     values_.reserve(blocks.size() + bounds.size() + centers.size());
     for (const auto *part : {&blocks, &bounds, &centers}) values_.insert(values_.end(), part->begin(), part->end());
-    const float *data = values_.data();
-    if (on_device) {
-      dali::DeviceGuard guard(spec.GetArgument<int>("device_id"));
-      on_device_ = dali::mm::alloc_raw_unique<float, dali::mm::memory_kind::device>(values_.size());
-      // Waits until the copy is there, but only here, where the pipeline is being built.
-      CUDA_CALL(cudaMemcpyAsync(on_device_.get(), data, values_.size() * sizeof(float), cudaMemcpyHostToDevice, nullptr));
-      CUDA_CALL(cudaStreamSynchronize(nullptr));
-      data = on_device_.get();
-    }
+    const float *data = on_device ? uploaded(spec.GetArgument<int>("device_id")) : values_.data();
     anchors_.blocks = data;
     anchors_.bounds = data + blocks.size();
     anchors_.centers = anchors_.bounds + bounds.size();
@@ -70,6 +62,16 @@ class Tables {
   const Anchors &anchors() const { return anchors_; }
 
  private:
+  // Waits until the copy is there, but only here, where the pipeline is being built.
+  const float *uploaded(int device) {
+    dali::DeviceGuard guard(device);
+    const size_t bytes = values_.size() * sizeof(float);
+    on_device_ = dali::mm::alloc_raw_unique<float, dali::mm::memory_kind::device>(values_.size());
+    CUDA_CALL(cudaMemcpyAsync(on_device_.get(), values_.data(), bytes, cudaMemcpyHostToDevice, nullptr));
+    CUDA_CALL(cudaStreamSynchronize(nullptr));
+    return on_device_.get();
+  }
+
   std::vector<float> values_;
   dali::mm::uptr<float> on_device_;
   Anchors anchors_;
@@ -98,7 +100,9 @@ class SsdTargets : public dali::StatelessOperator<Backend> {
   explicit SsdTargets(const dali::OpSpec &spec)
       : dali::StatelessOperator<Backend>(spec),
         tables_(spec, std::is_same_v<Backend, GPUBackend>),
-        matching_(matching_of(spec)) {}
+        matching_(matching_of(spec)) {
+    if constexpr (std::is_same_v<Backend, GPUBackend>) require_code(spec, encode_batch);
+  }
 
  protected:
   using dali::StatelessOperator<Backend>::RunImpl;

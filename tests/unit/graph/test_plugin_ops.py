@@ -6,16 +6,18 @@ The arithmetic has tests of its own beside the plugin; here it is that images, p
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from dali_ssd.config import RenderConfig, TargetConfig
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.graph.where import Where
+from pipelines import ssd
 from tests.support.cases import FULL_RANGE
 from tests.support.own_plugin import load_plugin_or_skip
-from tests.support.pipes import Dtype, Layout, arrays, train_pipeline, val_pipeline
+from tests.support.pipes import ANCHORS, Dtype, Layout, arrays, train_pipeline, val_pipeline
 from tests.support.shards import as_shard, write_random
 
 pytestmark = [pytest.mark.slow, pytest.mark.plugin]
@@ -63,3 +65,27 @@ def test_validation(shard: ReaderSlice) -> None:
     for one, other in zip(images, twins, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
     np.testing.assert_array_equal(labels, same)
+
+
+def test_a_checkpoint_goes_on_to_the_bit(shard: ReaderSlice) -> None:
+    """The operators have no state of their own."""
+
+    def pipeline(checkpoint: bytes | None = None) -> Any:
+        parts = (ANCHORS, AugmentConfig(), RenderConfig(data_shape=64), TargetConfig())
+        options = {"initial_fill": 4, "upright": False, "unit": "fraction", "where": TWIN, "seed": 7}
+        built = ssd.train(
+            *(shard, *parts),
+            **options,
+            **{"batch_size": 5, "num_threads": 2, "device_id": None, "enable_checkpointing": True},
+            checkpoint=checkpoint,
+        )
+        built.build()
+        return built
+
+    def batches(running: Any) -> list[bytes]:
+        return [array.tobytes() for _ in range(3) for output in running.run() for array in arrays(output)]
+
+    first = pipeline()
+    batches(first)
+    checkpoint = first.checkpoint()
+    assert batches(pipeline(checkpoint)) == batches(first)

@@ -50,8 +50,8 @@ def test_train(shard: ReaderSlice, layout: Layout, dtype: Dtype, targets: Target
 def test_train_stops_after_each_step_that_the_benchmark_measures(shard: ReaderSlice) -> None:
     steps = list(STEPS)[:-1]  # the last one is the loader's
     outputs = [train_pipeline(shard, 4, until=step).run() for step in (*steps, None)]
-    assert [len(found) for found in outputs] == [2, 4, 10, 4, 3, 3, 4]
-    assert [found[0].dtype.name for found in outputs] == ["UINT8"] * 4 + ["FLOAT"] * 3
+    assert [len(found) for found in outputs] == [2, 4, 10, 15, 4, 3, 3, 4]
+    assert [found[0].dtype.name for found in outputs] == ["UINT8"] * 5 + ["FLOAT"] * 3
 
 
 def test_val(shard: ReaderSlice) -> None:

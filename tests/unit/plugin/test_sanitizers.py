@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -16,10 +14,7 @@ from tests.support import oracle
 from tests.support.cases import FULL_RANGE, View, random_color, usual_views
 from tests.support.sanitized_host import ALONE, Host, Lights, Team
 
-pytestmark = [
-    pytest.mark.plugin,
-    pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++ to compile the sources with"),
-]
+pytestmark = pytest.mark.plugin(nvcc=False)
 
 Floats = npt.NDArray[np.float32]
 DEVICE: Team = (2, 32)
