@@ -42,7 +42,7 @@ class TrainLoader(Loader):
     as with GluonCV. On a CPU, if a pass has 12 batches or more, two pipelines take turns, each through one half of the
     records and then the other: at the end of an epoch, one may be a batch ahead.
 
-    If an exception cuts a batch short, such as the KeyboardInterrupt of Ctrl-C or of a notebook's stop, it is made again,
+    A batch that an exception cuts short, such as the KeyboardInterrupt of Ctrl-C or of a notebook's stop, is made again
     to the bit: the next `iter()` begins with it, and `state_dict()` leads to it.
 
     Args:

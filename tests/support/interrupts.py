@@ -16,7 +16,8 @@ FILES = {str(module.__file__) for module in (base, pipeline_group, train, val)}
 def interrupted(action: Callable[[], object], number: int, within: str = "") -> bool:
     """Do this, but raise KeyboardInterrupt before line `number` of the loaders that it comes to; whether it got there.
 
-    `within`: count lines of functions of this name alone. Handing a batch out by `yield` is no such line: from there on the consumer has it.
+    Handing a batch out by `yield` is no such line: from there on the consumer has it. `within`: count only the lines of
+    functions of this name.
     """
     passed = 0
 

@@ -147,5 +147,5 @@ def test_other_sources_of_the_plugin_are_refused_where_it_is_used(
     states = without.state_dict(), loader.state_dict()
     (tmp_path / "render.cu").write_text("int two;")
     without.load_state_dict(states[0])
-    with pytest.raises(CheckpointError, match="the pipeline's code was [^;]*$"):
+    with pytest.raises(CheckpointError, match=r"the pipeline's code was [^;]*$"):
         loader.load_state_dict(states[1])
