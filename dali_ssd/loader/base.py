@@ -95,6 +95,7 @@ class Loader:
         self._threads = max(1, cores // len(self._devices))
         self._pid = os.getpid()
         self._pipelines: list[Any] = []
+        self._closed = False
         self.stats = LoaderStats()
 
     def _place(self, nvjpeg: NvjpegConfig, targets: TargetConfig | None = None) -> None:
@@ -126,14 +127,18 @@ class Loader:
 
     def close(self) -> None:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
-        with no_fork():
-            self._pipelines.clear()
+        self._closed = True
+        self._release()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _release(self) -> None:
+        with no_fork():
+            self._pipelines.clear()
 
     def _slice(self, number: int, count: int) -> Any:
         from dali_ssd.graph.source import ReaderSlice
@@ -146,7 +151,7 @@ class Loader:
 
     def _start(self, pipelines: list[Any]) -> None:
         """Build pipelines in place of those before. Raises DatasetError if a shard has changed."""
-        self.close()
+        self._release()
         self._dataset.require_sizes()  # DALI 2.4 crashes if a shard has become empty
         choose_host_pool()
         with no_fork():
@@ -158,13 +163,17 @@ class Loader:
         return device.number if self._device == "gpu" else None
 
     def _require_running(self) -> None:
-        if not self._pipelines:
+        if self._closed:
             raise ConfigError("the loader is closed, by close() or by an earlier error; make a new one")
         if os.getpid() != self._pid:  # a fork has none of the pipelines' threads: it would wait forever
             raise ConfigError("the loader was made in another process; make one in each process that reads")
 
     def _run(self, pipelines: Sequence[Any]) -> list[Any]:
-        """Return what each of these has prepared; counts the time that the caller waits."""
+        """Return what each of these has prepared; counts the time that the caller waits.
+
+        An exception, such as the KeyboardInterrupt of Ctrl-C or of a notebook's stop, may come when some have handed
+        their run out and others have not: then they must be built anew.
+        """
         self._require_running()
         begin = time.perf_counter()
         try:

@@ -42,6 +42,9 @@ class TrainLoader(Loader):
     as with GluonCV. On a CPU, if a pass has 12 batches or more, two pipelines take turns, each through one half of the
     records and then the other: at the end of an epoch, one may be a batch ahead.
 
+    A batch that an exception cuts short, such as the KeyboardInterrupt of Ctrl-C or of a notebook's stop, is made again
+    to the bit: the next `iter()` begins with it, and `state_dict()` leads to it.
+
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
         anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
@@ -127,6 +130,8 @@ class TrainLoader(Loader):
         self._run_batch_size = self._device_batch_size * self._per_run
         self._groups: list[PipelineGroup] = []
         self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_groups)])
+        self._at_rest = True
+        """Whether no batch is being made: its pipelines may have handed it out, and the loader not yet."""
 
     def _batches_per_run(self, pass_has: int) -> int:
         options = self._options
@@ -147,7 +152,7 @@ class TrainLoader(Loader):
         ]
         self._start([pipeline for group in pipelines for pipeline in group])
         self._groups = [
-            PipelineGroup(of_devices, self._makers, self._device_batch_size, self._per_run, state["taken"])
+            PipelineGroup(of_devices, self._makers, self._device_batch_size, self._per_run, state)
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
@@ -171,11 +176,10 @@ class TrainLoader(Loader):
             checkpoint=None if checkpoint is None else base64.b64decode(checkpoint),
         )
 
-    def close(self) -> None:
-        """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
-        super().close()
+    def _release(self) -> None:
+        super()._release()
         for group in self._groups:
-            group.close()
+            group.release()
 
     def __len__(self) -> int:
         """Return the number of batches of the current epoch: at times one more, from what earlier epochs left over."""
@@ -190,18 +194,22 @@ class TrainLoader(Loader):
         begin = time.perf_counter()
         while self._batch < len(self):
             batch = self._next()
-            self._batch += 1
             self.stats.batches += 1
             self.stats.total = time.perf_counter() - begin
+            group, turn = self._groups[self._turn], (self._turn + 1) % self._num_groups
+            # One statement without a call: signals raise their exceptions before it, or when the batch is handed out.
+            group.taken, self._turn, self._batch, self._at_rest = group.taken + 1, turn, self._batch + 1, True
             yield batch
         self._batch = 0
         self.epoch += 1
 
     def _next(self) -> Batch:
+        """Return the next batch, which stays the next until it is counted as taken."""
         self._require_running()
-        batch = self._groups[self._turn].next(self._run, self._locate)
-        self._turn = (self._turn + 1) % self._num_groups
-        return batch
+        if not self._at_rest:
+            self._build([group.state() for group in self._groups])
+        self._at_rest = False
+        return self._groups[self._turn].next(self._run, self._locate)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the loader is, between any two batches, as plain values that pickle and JSON can hold.
@@ -229,19 +237,23 @@ class TrainLoader(Loader):
         ]
         if differ:
             raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
+        self.close()  # if this is interrupted, the loader is neither here nor there
         self._build(state["groups"])
         self.epoch, self._turn = state["epoch"], state["turn"]
         self._batch = self._resume_at = state["batch"]
+        self._at_rest, self._closed = True, False
 
     def _identity(self) -> dict[str, str]:
         """Return everything that decides which batches come next."""
         import nvidia.dali
 
         from dali_ssd.graph.callback import source_digest
+        from dali_ssd.plugin.sources import dali_here, own_sources
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
         settings = (_plain(self._where), self.pipeline.initial_fill, self.pipeline.upright)
-        code = _code_of(self.recipe) + source_digest().encode()
+        plugin = own_sources().key(dali_here()) if self._where.plugin else ""
+        code = _code_of(self.recipe) + source_digest().encode() + plugin.encode()
         return {
             "the number of records": str(len(self._dataset)),
             "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",

@@ -26,6 +26,8 @@ __all__ = ["ValLoader"]
 class ValLoader(Loader):
     """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
 
+    It begins anew after one that was left early, or interrupted by a signal.
+
     Args:
         shards, recipe, ctx, device, framework, num_classes, bad_list, pipeline, records, nvjpeg: as for
             `TrainLoader`.
@@ -59,11 +61,12 @@ class ValLoader(Loader):
         super().__init__(framework, pipeline, ctx, device)
         self._place(nvjpeg)
         self._look(shards, records, num_classes, bad_path)
-        self._batch = 0
         # The reader's own division of n records among k pipelines.
         edges = [len(self._dataset) * part // len(self._devices) for part in range(len(self._devices) + 1)]
         self._sizes = np.diff(edges)
         self._build()
+        self._at_begin = True
+        """Whether the readers are about to read the first record."""
 
     def _build(self) -> None:
         pipelines = [
@@ -86,13 +89,15 @@ class ValLoader(Loader):
         return int(-(-max(self._sizes) // self._device_batch_size))
 
     def __iter__(self) -> Iterator[ValBatch]:
-        if self._batch and self._pipelines:  # interrupted last time: the readers are in the middle of the records
+        self._require_running()
+        if not self._at_begin:
             self._build()
         self.stats = LoaderStats()
         begin = time.perf_counter()
         for number in range(len(self)):
+            self._at_begin = False  # before anything is read: an exception may come at any time
             batch = self._next(number)
-            self._batch = (number + 1) % len(self)
+            self._at_begin = number + 1 == len(self)
             self.stats.batches += 1
             self.stats.total = time.perf_counter() - begin
             yield batch

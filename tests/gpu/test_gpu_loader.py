@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dali_ssd import TrainLoader, ValLoader
 from dali_ssd.loader.frameworks.dlpack import _count_gpus
 from dali_ssd.loader.frameworks.gpu_array import GpuArray
 from tests.gpu.conftest import COUNT
+from tests.support.interrupts import interrupted
 from tests.support.pipes import ANCHORS
 from tests.support.twins import LEVEL, share_beyond
 
@@ -77,6 +79,34 @@ def test_arrays_outlive_the_loader_and_its_later_batches(pngs: Path, make: Any) 
     gc.collect()
     for array, copy in kept:
         np.testing.assert_array_equal(array.as_numpy(), copy)
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_rows_keep_the_memory_of_an_array_that_was_dropped(pngs: Path, make: Any) -> None:
+    """While later batches would be written into it if DALI knew it to be free."""
+    with make(pngs) as loader:
+        kept = [(array[1:3], array.as_numpy()[1:3]) for batch in loader for part in batch for array in part]
+        gc.collect()
+        for _ in range(4):
+            for _ in loader:
+                pass
+        for rows, copy in kept:
+            assert rows.shape == copy.shape
+            np.testing.assert_array_equal(rows.as_numpy(), copy)
+            np.testing.assert_array_equal(by_dlpack(rows), copy)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_training_goes_on_with_the_batch_that_was_cut_short(pngs: Path, devices: int) -> None:
+    """Two parts are on one GPU: what counts is that one may have handed its run out, and the other not."""
+    options: dict[str, Any] = {"ctx": ["gpu:0"] * devices}
+    with train(pngs, **options) as loader, train(pngs, **options) as other:
+        wanted, line = (numbers(batch) for _ in count() for batch in other), 0
+        while interrupted(lambda: next(iter(loader)), line):
+            for array, same in zip(numbers(next(iter(loader))), next(wanted), strict=True):
+                np.testing.assert_array_equal(array, same)
+            line += 3
+        assert line > 20
 
 
 def test_a_training_continues_to_the_bit(pngs: Path) -> None:

@@ -76,7 +76,10 @@ def test_all_rows_are_the_array_itself(tensor: HostTensor) -> None:
 
 
 def test_rows_keep_the_memory(tensor: HostTensor) -> None:
-    """DALI holds the object that it is given: the rows, which hold the array, which holds DALI's tensor."""
+    """The rows hold the array, which holds DALI's tensor: as far as Python goes, by a stand-in that keeps its source.
+
+    That DALI's own tensor keeps the object that it is given is in tests/gpu/test_gpu_loader.py.
+    """
     array = GpuArray(HostTensor(tensor.source.copy()))
     kept = weakref.ref(array._tensor)
     part = array[1:3]

@@ -10,6 +10,8 @@ import pytest
 
 from dali_ssd import TrainLoader
 from dali_ssd.errors import CheckpointError
+from dali_ssd.graph.where import Where
+from dali_ssd.plugin import sources
 from pipelines import ssd
 from tests.support.loaders import FRAMEWORK, as_numpy, contexts
 from tests.support.pipes import ANCHORS
@@ -132,3 +134,18 @@ def test_other_code_of_the_pipeline_is_refused(shards: Any, tmp_path: Path, monk
     recipe.write_text(recipe.read_text().replace("fill_value=-1", "fill_value=-2"))
     with pytest.raises(CheckpointError, match="the pipeline's code was"):
         loader.load_state_dict(state)
+
+
+def test_other_sources_of_the_plugin_are_refused_where_it_is_used(
+    shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "render.cu").write_text("int one;")
+    own = sources.Sources(tmp_path, ())
+    monkeypatch.setattr(sources, "own_sources", lambda: own)
+    without, loader = train(shards), train(shards)
+    monkeypatch.setattr(loader, "_where", Where("cpu", plugin=True))  # only the state is taken with it
+    states = without.state_dict(), loader.state_dict()
+    (tmp_path / "render.cu").write_text("int two;")
+    without.load_state_dict(states[0])
+    with pytest.raises(CheckpointError, match=r"the pipeline's code was [^;]*$"):
+        loader.load_state_dict(states[1])
