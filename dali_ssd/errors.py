@@ -8,6 +8,7 @@
     |-- AnnotationError          an annotation file a converter cannot read
     |   `-- NothingLeftError     annotations and images that were read, with nothing among them to write
     |-- PluginError              the DALI plugin cannot be built, found or loaded
+    |   `-- CompilerError        a compiler has failed on its sources
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
     `-- TrainingError            a training run that must not go on, such as a loss that is not finite
 
@@ -22,6 +23,7 @@ from pathlib import Path
 __all__ = [
     "AnnotationError",
     "CheckpointError",
+    "CompilerError",
     "ConfigError",
     "DaliSsdError",
     "DatasetError",
@@ -102,6 +104,10 @@ class NothingLeftError(AnnotationError):
 
 class PluginError(DaliSsdError):
     """The DALI plugin cannot be built, found or loaded; the message says why and what to do."""
+
+
+class CompilerError(PluginError):
+    """A compiler has failed on the plugin's sources; the message has its last lines."""
 
 
 class CheckpointError(DaliSsdError):

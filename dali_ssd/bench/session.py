@@ -24,6 +24,7 @@ from dali_ssd.bench.results.record import BenchResult
 from dali_ssd.bench.results.steps import CONTENDER, STEPS
 from dali_ssd.bench.results.summary import REFERENCE
 from dali_ssd.bench.work import HOST_STEPS, Work
+from dali_ssd.config import PluginUse
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.progress import Progress
 from dali_ssd.util.words import shortened
@@ -51,13 +52,14 @@ def run_session(config: BenchConfig, command: list[str]) -> BenchResult:
     with open_data(config) as dataset:
         data = describe(dataset)
         trials = _trials(config, devices)
-        before = look_at(devices)
+        before, missing = look_at(devices), []
         if devices[0].kind == "gpu" and _may_need_plugin(config):
-            before.notes.extend(plugin_note(config.timeout))
+            missing = plugin_note(config.timeout)
+            before.notes.extend(missing)
         for note in before.notes:
             print(f"dali-ssd: warning: {note}", file=sys.stderr)
         with Progress("measuring", len(trials) * config.rounds) as progress:
-            runs = measure(config, dataset, devices, trials, progress)
+            runs = measure(config, dataset, devices, trials, progress, plugin="off" if missing else "auto")
     task = "steps" if config.steps else f"train {config.network}" if config.train else "load"
     where = _HOSTS_PART if _is_hosts_part(config, devices) else devices[0].kind
     return BenchResult(command, date, task, config.data_shape, where, versions(), machine, data, runs, before)
@@ -70,13 +72,18 @@ def measure(
     trials: Sequence[Trial],
     progress: Progress,
     keep: Callable[[Run], None] = lambda _: None,
+    plugin: PluginUse = "auto",
 ) -> list[Run]:
-    """Run the trials in interleaved rounds; each run is shown and handed to `keep` as it ends."""
+    """Run the trials in interleaved rounds; each run is shown and handed to `keep` as it ends.
+
+    `plugin`: "off" where it cannot be had, so that no process tries to build it again.
+    """
     shards = tuple(str(shard.resolve()) for shard in dataset.shards)
     by_number = {device.number: device for device in devices}
 
     def run(trial: Trial) -> Outcome:
-        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, devices[0].kind, config.seed)
+        kind = devices[0].kind
+        work = Work(shards, trial.batch_size, config.data_shape, trial.threads, kind, config.seed, plugin)
         return run_on([by_number[number] for number in trial.devices], _request(config, trial, work), config.timeout)
 
     def report(done: Run) -> None:

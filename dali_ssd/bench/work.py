@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.config import PluginUse
+
 __all__ = ["HOST_STEPS", "Contender", "Work", "WorkBatch"]
 
 HOST_STEPS = ("read", "plan", "place", "host")
@@ -29,6 +31,8 @@ class Work:
     device: Literal["cpu", "gpu"] = "cpu"
     """Device that the batches must reach; the process of a GPU sees no other, so it is GPU 0 to all contenders."""
     seed: int = 233
+    plugin: PluginUse = "auto"
+    """Whether the loader may use, or build, the plugin for GPUs."""
     until: str = ""
     """Last step to run, for the contender `steps` only."""
     folder: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -178,11 +179,12 @@ class Loader:
         begin = time.perf_counter()
         try:
             with no_fork():
-                # All of them have work before the first is waited for, so that devices work side by side.
-                for pipeline in pipelines:
-                    pipeline.schedule_run()
-                return [pipeline.outputs() for pipeline in pipelines]
-        except RuntimeError as error:
+                return _outputs(pipelines)
+        except BaseException as error:
+            # A notebook keeps the last traceback, and with it these pipelines beside new ones.
+            traceback.clear_frames(error.__traceback__)
+            if not isinstance(error, RuntimeError):
+                raise
             self.close()  # DALI's pipelines cannot be used after an error
             raise find_damage(self._dataset, str(error)) from error
         finally:
@@ -196,6 +198,13 @@ class Loader:
             number = self._dataset.find(shard, offset)
             found.append(RecordLocation(Path(shard), None, offset) if number is None else self._dataset.place(number))
         return found
+
+
+def _outputs(pipelines: Sequence[Any]) -> list[Any]:
+    """Run pipelines side by side: all of them have work before the first is waited for."""
+    for pipeline in pipelines:
+        pipeline.schedule_run()
+    return [pipeline.outputs() for pipeline in pipelines]
 
 
 def _require_utf8(path: Path) -> None:

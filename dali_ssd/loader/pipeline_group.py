@@ -37,7 +37,7 @@ class PipelineGroup:
         per_run: int,
         state: Mapping[str, Any],
     ) -> None:
-        self._pipelines, self._makers = pipelines, makers
+        self._pipelines, self._makers = [*pipelines], makers
         self._batch_size, self._per_run = batch_size, per_run
         self._began_at, self.taken = state["pipelines"], state["taken"]
         self._arrays: list[list[Any]] = []
@@ -69,7 +69,7 @@ class PipelineGroup:
     def release(self) -> None:
         """Release the pipelines and the current run; batches that were handed out stay valid."""
         with no_fork():
-            self._pipelines = []
+            self._pipelines.clear()  # and not another list: a traceback may hold this one
         self._clear()
 
     def _end_run(self) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dali_ssd.plugin.architectures import Architectures, Wanted, choose
-from dali_ssd.plugin.compiler import Compiler
+from dali_ssd.plugin.compiler import Compiler, Tools
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.plugin.place import folders, place_to_build, writing
-from dali_ssd.plugin.sources import Dali, Sources, dali_here, own_sources
-from dali_ssd.plugin.toolkit import Toolkit, find_toolkit, require_host_compiler
+from dali_ssd.plugin.sources import Sources, dali_here, own_sources
+from dali_ssd.plugin.toolkit import find_host_compiler, find_toolkit
 from dali_ssd.util.files import replace, sync_file, temporary_name
 from dali_ssd.util.progress import Progress
 
@@ -50,13 +50,13 @@ def build_for(wanted: Wanted, sources: Sources, *, rebuild: bool = False) -> Bui
     there = None if rebuild else find_plugin(wanted, sources)
     if there is not None:
         return there
-    require_host_compiler()
+    host_compiler = find_host_compiler()
     toolkit = find_toolkit(dali.cuda_major)
     architectures = choose(wanted, toolkit.known)
     with place_to_build() as folder:
         # Another process may have built it while this one waited.
         there = None if rebuild else find_plugin(wanted, sources)
-        return there or _build(folder, toolkit, dali, sources, architectures)
+        return there or _build(folder, Tools(toolkit, host_compiler, dali), sources, architectures)
 
 
 def find_plugin(wanted: Wanted, sources: Sources) -> BuiltPlugin | None:
@@ -80,17 +80,17 @@ def _plugins(folder: Path, key: str) -> Iterator[BuiltPlugin]:
             yield BuiltPlugin(path, architectures)
 
 
-def _build(folder: Path, toolkit: Toolkit, dali: Dali, sources: Sources, architectures: Architectures) -> BuiltPlugin:
+def _build(folder: Path, tools: Tools, sources: Sources, architectures: Architectures) -> BuiltPlugin:
     begun = time.monotonic()
-    path = folder / f"{sources.key(dali)}-{architectures.tag}.so"
+    path = folder / f"{sources.key(tools.dali)}-{architectures.tag}.so"
     log = path.with_suffix(".log")
     work = temporary_name(folder / "build")
     with writing():
         work.mkdir()
     try:
-        compiler, library = Compiler(toolkit, dali, sources, work, log), work / path.name
+        compiler, library = Compiler(tools, sources, work, log), work / path.name
         with Progress("building the DALI plugin", compiler.steps(architectures)) as progress:
-            progress.log(f"building the DALI plugin for {architectures} with {toolkit}, once")
+            progress.log(f"building the DALI plugin for {architectures} with {tools.toolkit}, once")
             compiler.build(architectures, library, progress)
         with writing():
             sync_file(library)

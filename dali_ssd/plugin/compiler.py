@@ -11,16 +11,16 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-from dali_ssd.errors import PluginError
+from dali_ssd.errors import CompilerError, PluginError
 from dali_ssd.plugin.architectures import Architectures
 from dali_ssd.plugin.place import writing
 from dali_ssd.plugin.sources import COMPILE_FLAGS, Dali, Sources
-from dali_ssd.plugin.toolkit import Toolkit, named_host_compiler
+from dali_ssd.plugin.toolkit import Toolkit
 from dali_ssd.util.progress import Progress
 
-__all__ = ["Compiler"]
+__all__ = ["Compiler", "Tools"]
 
 _POLL = 0.1
 """Seconds between two looks at the compilers."""
@@ -32,37 +32,44 @@ _FRONT_END = re.compile(r'^#\$ ("[^"\n]*/cicc"|\S*\bcicc) ', re.MULTILINE)
 """Of these, the one that is started once for each architecture, and takes most of the time. Folders may have spaces."""
 
 
+class Tools(NamedTuple):
+    """What compiles, and the DALI that it is for."""
+
+    toolkit: Toolkit
+    host_compiler: Path
+    dali: Dali
+
+
 class Compiler:
-    """A toolkit, what it compiles, and a folder for all that is in between.
+    """The tools, what they compile, and a folder for all that is in between.
 
     `log` is the file for what the compilers say if they fail.
     """
 
-    def __init__(self, toolkit: Toolkit, dali: Dali, sources: Sources, work: Path, log: Path) -> None:
-        self._toolkit, self._dali, self._sources, self._work, self._log = toolkit, dali, sources, work, log
+    def __init__(self, tools: Tools, sources: Sources, work: Path, log: Path) -> None:
+        self._tools, self._sources, self._work, self._log = tools, sources, work, log
 
     def steps(self, architectures: Architectures) -> int:
         """Return how far `build` advances its progress."""
         return len(self._sources.units) * len(architectures.virtual) + 1
 
     def build(self, architectures: Architectures, library: Path, progress: Progress) -> None:
-        """Write the plugin to `library`. Raises PluginError, with the compiler's last lines, if that fails."""
+        """Write the plugin to `library`. Raises CompilerError, with the compiler's last lines, if that fails."""
         units = self._sources.units
         objects = [self._work / f"{unit.stem}.o" for unit in units]
         threads = max(1, len(os.sched_getaffinity(0)) // len(units))
-        options = [*COMPILE_FLAGS, *self._sources.define_flags, *architectures.flags, *self._dali.compile_flags]
+        options = [*COMPILE_FLAGS, *self._sources.define_flags, *architectures.flags, *self._tools.dali.compile_flags]
         options += [f"-I{self._sources.folder}", f"--threads={threads}", "-c"]
         self._run([[*options, str(unit), "-o", str(out)] for unit, out in zip(units, objects, strict=True)], progress)
         # Nothing of the device is left to link, which would be done for each architecture.
-        link = ["-shared", "-Xcompiler=-fPIC", *map(str, objects), *self._dali.link_flags, "-o", str(library)]
+        link = ["-shared", "-Xcompiler=-fPIC", *map(str, objects), *self._tools.dali.link_flags, "-o", str(library)]
         self._run([link], progress)
         progress.advance(self.steps(architectures) - progress.done)
 
     def _run(self, runs: list[list[str]], progress: Progress) -> None:
         """Run nvcc with each of the arguments side by side; end them all as soon as one fails, or on Ctrl-C."""
-        named = named_host_compiler()
-        host = [f"-ccbin={named}"] if named else []
-        command = [str(self._toolkit.nvcc), "-v", *self._toolkit.flags, *host]
+        nvcc = self._tools.toolkit
+        command = [str(nvcc.nvcc), "-v", *nvcc.flags, f"-ccbin={self._tools.host_compiler}"]
         outputs = [self._work / f"{number}.log" for number in range(len(runs))]
         started: list[subprocess.Popen[bytes]] = []
         before = progress.done
@@ -85,6 +92,7 @@ class Compiler:
     def _start(self, command: list[str], output: Path) -> subprocess.Popen[bytes]:
         # A group of its own, so that it ends with all that it has started, and temporary files in the folder that goes.
         environment = os.environ | {"TMPDIR": str(self._work)}
+        environment.pop("NVCC_CCBIN", None)  # -ccbin is what was checked; nvcc takes no empty one
         with writing(), open(output, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"{shlex.join(command)}\n")
             file.flush()
@@ -96,9 +104,9 @@ class Compiler:
         with writing():
             output.replace(self._log)
         last = "".join(f"\n  {line[:_LONGEST_LINE]}" for line in lines[-_LAST_LINES:]) or "\n  it said nothing"
-        raise PluginError(
-            f"the plugin cannot be built: {self._toolkit} ended with code {code}; all that it said is in {self._log}, "
-            f"and this was the last of it:{last}"
+        raise CompilerError(
+            f"the plugin cannot be built: {self._tools.toolkit} ended with code {code}; all that it said is in "
+            f"{self._log}, and this was the last of it:{last}"
         )
 
 

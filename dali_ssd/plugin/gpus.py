@@ -53,6 +53,8 @@ def _ask_driver() -> list[int]:
         reason = done.stderr.strip() or f"asking it ends with code {done.returncode}"
     except subprocess.TimeoutExpired:
         done, reason = None, f"nothing comes in {_PATIENCE} s"
+    except OSError as error:
+        done, reason = None, f"the process to ask it does not start: {error.strerror}"
     if done is None or done.returncode != 0:
         raise PluginError(f"NVIDIA's driver does not work ({reason}): look at what `nvidia-smi` says")
     return sorted({int(word) for word in done.stdout.split()})

@@ -6,7 +6,7 @@ import struct
 import threading
 from pathlib import Path
 
-from dali_ssd.errors import PluginError
+from dali_ssd.errors import CompilerError, PluginError
 from dali_ssd.plugin.architectures import Wanted
 from dali_ssd.plugin.build import BuiltPlugin, build_for, find_plugin
 from dali_ssd.plugin.gpus import gpus_here
@@ -27,9 +27,10 @@ _lock = threading.Lock()
 def prepare_plugin(sources: Sources | None = None) -> Path | None:
     """Load the plugin into DALI, unless this process has done so, and return its path.
 
-    It is one that was built before and serves every GPU that CUDA shows to this process, or is built now, which takes a
-    minute. Without a GPU any will do, for its operators on the CPU. None is returned if the operators are there, but
-    not by this module. Raises PluginError, which says why and what to do; a build that failed is not tried again.
+    It is one that was built before and serves every GPU that CUDA shows to this process, or is built now, which takes
+    half a minute. Without a GPU any will do, for its operators on the CPU. None is returned if the operators are there,
+    but not by this module. Raises PluginError, which says why and what to do; what failed to compile once is not
+    tried again.
     """
     sources = sources or own_sources()
     with _lock:
@@ -64,7 +65,7 @@ def _build(wanted: Wanted, sources: Sources) -> BuiltPlugin:
         raise PluginError(_failed[sources])
     try:
         return build_for(wanted, sources)
-    except PluginError as error:
+    except CompilerError as error:  # other reasons are told at once, and may be gone the next time
         _failed[sources] = str(error)
         raise
 

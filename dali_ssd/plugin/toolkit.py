@@ -16,7 +16,7 @@ from pathlib import Path
 from dali_ssd.errors import PluginError
 from dali_ssd.util.optional import require
 
-__all__ = ["Toolkit", "find_toolkit", "named_host_compiler", "require_host_compiler"]
+__all__ = ["Toolkit", "find_host_compiler", "find_toolkit"]
 
 _OLDEST_HOST_COMPILER = 11
 """The first g++ with all of C++20 that DALI's headers use."""
@@ -63,17 +63,15 @@ def find_toolkit(cuda_major: int) -> Toolkit:
     )
 
 
-def named_host_compiler() -> str | None:
-    """Return the C++ compiler that the user has named for nvcc, or the folder of one."""
-    return os.environ.get("NVCC_CCBIN") or None
+def find_host_compiler() -> Path:
+    """Return the C++ compiler: NVCC_CCBIN, which may be its folder, or else g++ on PATH.
 
-
-def require_host_compiler() -> None:
-    """Raise PluginError if there is no g++ that is new enough, which nvcc would say in words for nobody."""
-    named = named_host_compiler() or "g++"
-    # nvcc takes a folder as well.
+    Raises PluginError if there is none that is new enough, which nvcc would say in words for nobody.
+    """
+    given = os.environ.get("NVCC_CCBIN", "")
+    named = given or "g++"
     compiler = shutil.which(os.path.join(named, "g++") if os.path.isdir(named) else named)
-    if compiler is None and named_host_compiler():
+    if compiler is None and given:
         raise PluginError(f"NVCC_CCBIN={named} names no C++ compiler: correct it, or unset it for g++ of PATH")
     if compiler is None:
         raise PluginError(
@@ -89,6 +87,7 @@ def require_host_compiler() -> None:
             f"{compiler} is version {version}, and the plugin needs {_OLDEST_HOST_COMPILER} or newer: name another by "
             "NVCC_CCBIN, such as NVCC_CCBIN=g++-12"
         )
+    return Path(compiler)
 
 
 def _places(cuda_major: int) -> Iterator[tuple[str, Path | None]]:

@@ -13,7 +13,7 @@ from dali_ssd.plugin.gpus import gpus_here
 from dali_ssd.plugin.load import load_plugin, prepare_plugin
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.plugin.sources import Sources, dali_here
-from dali_ssd.plugin.toolkit import find_toolkit, require_host_compiler
+from dali_ssd.plugin.toolkit import find_host_compiler, find_toolkit
 from tests.errors.cases import Case
 from tests.support.driver import install_driver
 from tests.support.plugin import clean_path, failing, quick, script
@@ -50,7 +50,7 @@ def no_python(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 def wrong_host_compiler(folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("NVCC_CCBIN", str(folder))
-    require_host_compiler()
+    find_host_compiler()
 
 
 def no_entry(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -68,7 +68,7 @@ def host_compiler(*lines: str) -> Case:
         path = clean_path(patch, folder)
         if lines:
             script(path / "g++", *lines)
-        require_host_compiler()
+        find_host_compiler()
 
     return case
 

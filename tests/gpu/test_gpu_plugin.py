@@ -10,7 +10,7 @@ import pytest
 
 from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.config import INTERPOLATIONS
-from tests.support.cases import View, random_color, usual_views
+from tests.support.cases import View, random_color, random_objects, usual_views
 from tests.support.plugin_ops import (
     encoded,
     fed,
@@ -58,20 +58,16 @@ def test_rendering(size: int, layout: str, dtype: str) -> None:
         np.testing.assert_allclose(gpu, cpu, rtol=0, atol=limit, err_msg=f"{view.kind} {view.window}")
 
 
-def crowd(rng: np.random.Generator, count: int, size: int) -> Floats:
-    """Objects `(count, 5)` in whole numbers, so that many IoUs tie."""
-    corners = np.floor(rng.uniform(0, size * 0.9, (count, 2)))
-    ends = np.minimum(np.ceil(corners + rng.uniform(1, size / 2, (count, 2))), size)
-    found: Floats = np.concatenate([corners, ends, rng.integers(0, 20, (count, 1))], axis=1).astype(np.float32)
-    return found
-
-
 def batches(size: int) -> list[list[Floats]]:
     """Several in a row, since each takes the memory of the one before: no object, some, and thousands of equal ones."""
     rng = np.random.default_rng(size)
-    usual = [crowd(rng, count, size) for count in (0, 1, 2, 5, 33, 70)]
-    crowded = [crowd(rng, 3000, size), crowd(rng, 0, size), crowd(rng, 900, size)]
-    equal = [np.repeat(crowd(rng, 1, size), count, axis=0) for count in (40, 2000)]
+    usual = [random_objects(rng, count, size, whole=True) for count in (0, 1, 2, 5, 33, 70)]
+    crowded = [
+        random_objects(rng, 3000, size, whole=True),
+        random_objects(rng, 0, size, whole=True),
+        random_objects(rng, 900, size, whole=True),
+    ]
+    equal = [np.repeat(random_objects(rng, 1, size, whole=True), count, axis=0) for count in (40, 2000)]
     return [usual, crowded, equal, usual[::-1]]
 
 

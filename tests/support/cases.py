@@ -81,3 +81,12 @@ def usual_views(rng: np.random.Generator, count: int, *, images: list[npt.NDArra
         window = (x0, y0, x0 + extent[0], y0 + extent[1])
         found.append(View(image, window, kind, bool(rng.integers(0, 2)), random_color(rng)))
     return found
+
+
+def random_objects(rng: np.random.Generator, count: int, size: int, *, whole: bool) -> npt.NDArray[np.float32]:
+    """Objects `(count, 5)` in a picture of `size` pixels; in whole numbers, so that their IoUs tie, or not."""
+    corners = rng.uniform(0, size * 0.9, (count, 2))
+    ends = np.minimum(corners + rng.uniform(1, size / 2, (count, 2)), size)
+    boxes = np.concatenate([np.floor(corners), np.ceil(ends)] if whole else [corners, ends], axis=1)
+    found: npt.NDArray[np.float32] = np.concatenate([boxes, rng.integers(0, 20, (count, 1))], axis=1).astype(np.float32)
+    return found

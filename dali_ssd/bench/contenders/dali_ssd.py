@@ -28,6 +28,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
             seed=work.seed,
             num_threads=work.threads,
             framework=framework(work),
+            plugin=work.plugin,
         )
     while True:
         for data, cls_targets, box_targets in loader:

@@ -41,7 +41,7 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
         initial_fill=config.initial_fill,
         upright=config.upright,
         unit="fraction",
-        where=choose_where(work.device, config.plugin, NvjpegConfig()),
+        where=choose_where(work.device, work.plugin, NvjpegConfig()),
         until=work.until,
         **options,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dali_ssd.bench.datasets import Description, describe
 from dali_ssd.bench.experiment import Run, Trial, plan
-from dali_ssd.bench.gpucheck.checks import CUDA, CheckResult
+from dali_ssd.bench.gpucheck.checks import CUDA, PLUGIN, CheckResult
 from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.bench.gpucheck.runner import check_device, names_of_checks
 from dali_ssd.bench.gpucheck.sample import Sample, take_sample
@@ -139,18 +139,19 @@ def _fill(found: GpuCheck, config: GpuCheckConfig, devices: Sequence[Device], sa
         for device in devices:
             left_out.clear()
             if device.kind == "gpu":
-                progress.log(f"{device}: a plugin that is not there is built first, which takes a minute")
+                progress.log(f"{device}: a plugin that is not there is built first, which takes half a minute")
             check_device(device, sample, names_of_checks(device), config.timeout, report)
         without = {one.device for one in found.checks if one.name == CUDA and one.problem}
         working = [device for device in devices if str(device) not in without]
         if without:
             progress.log(f"not measured: {', '.join(sorted(without))}, where CUDA does not work")
+        lacking = any(one.name == PLUGIN and one.problem for one in found.checks)
         for options in benchmarks:
             runs = found.runs.setdefault(options.data_shape, [])
             trials = _trials(options, working, devices)
             if trials:  # none if CUDA works nowhere
                 progress.log(f"at {options.data_shape} px:")
-                measure(options, dataset, working, trials, progress, runs.append)
+                measure(options, dataset, working, trials, progress, runs.append, "off" if lacking else "auto")
 
 
 def _trials(options: BenchConfig, working: Sequence[Device], devices: Sequence[Device]) -> list[Trial]:

@@ -12,9 +12,13 @@ from dali_ssd.bench.measuring.gpu import Gpu, visible_gpus, why_no_gpu
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.words import counted
 
-__all__ = ["Device", "best_device", "cpu_devices", "divide_cores", "find_gpus", "one_device"]
+__all__ = ["GPU_ORDER", "Device", "best_device", "cpu_devices", "divide_cores", "find_gpus", "one_device"]
 
 _PCI = Path("/sys/bus/pci/devices")
+
+
+GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+"""What makes CUDA count GPUs as `nvidia-smi` does, and not by speed."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,8 @@ class Device:
         """What makes this GPU the only one of a process, and so number 0 to its contender."""
         if self.kind == "cpu":
             return {}
-        # CUDA's own order is by speed; a GPU that `nvidia-smi` does not find is then the first of the usual order.
-        order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-        return {**order, "CUDA_VISIBLE_DEVICES": self.gpu.uuid} if self.gpu else order
+        # A GPU that `nvidia-smi` does not find is the first in the usual order.
+        return {**GPU_ORDER, "CUDA_VISIBLE_DEVICES": self.gpu.uuid} if self.gpu else GPU_ORDER
 
 
 def best_device() -> Literal["cpu", "gpu"]:

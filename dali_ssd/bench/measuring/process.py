@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from dali_ssd.bench.measuring.devices import Device
+from dali_ssd.bench.measuring.devices import GPU_ORDER, Device
 from dali_ssd.errors import DaliSsdError
 
 __all__ = ["end_group", "in_one_line", "last_words", "serve", "start_python"]
@@ -39,7 +39,7 @@ def start_python(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(device.environment if device else {}), "PYTHONPATH": path},
+            env={**os.environ, **GPU_ORDER, **(device.environment if device else {}), "PYTHONPATH": path},
             start_new_session=True,
         )
 

@@ -17,7 +17,8 @@ void require_code(const dali::OpSpec &spec, Kernel *kernel) {
   const cudaError_t found = cudaFuncGetAttributes(&attributes, kernel);
   DALI_ENFORCE(found == cudaSuccess,
                dali::make_string("the plugin has no code for GPU ", device, " (", cudaGetErrorString(found),
-                                 "): run `dali-ssd build-plugin --rebuild` on this machine"));
+                                 "): run `dali-ssd build-plugin --rebuild` on this machine and start a new process, or give "
+                                 "plugin='off'"));
 }
 
 }  // namespace dali_ssd

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
@@ -182,3 +184,24 @@ def test_records_are_known_when_the_loader_was_interrupted_and_when_it_is_closed
         next(iter(loader))
         assert batch.records() == before
     assert len(before) == 8 and batch.records() == before
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_interrupted_pipelines_are_gone_though_the_exception_is_kept(
+    shards: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a notebook keeps the last one: beside new pipelines, the old ones would take a GPU's memory twice."""
+
+    def stop(self: Any) -> None:
+        raise KeyboardInterrupt
+
+    with make(shards, ctx=TWO) as loader:
+        old = [weakref.ref(pipeline) for pipeline in loader._pipelines]
+        with monkeypatch.context() as patch:
+            patch.setattr(type(loader._pipelines[0]), "outputs", stop)
+            with pytest.raises(KeyboardInterrupt) as kept:
+                next(iter(loader))
+        next(iter(loader))
+        gc.collect()
+        assert len(old) >= 2 and [pipeline() for pipeline in old] == [None] * len(old)
+        assert kept.tb is not None

@@ -11,7 +11,7 @@ from dali_ssd.config import INTERPOLATIONS, RenderConfig
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.kernels.augment.color import normalization
 from tests.support import oracle
-from tests.support.cases import FULL_RANGE, View, random_color, usual_views
+from tests.support.cases import FULL_RANGE, View, random_color, random_objects, usual_views
 from tests.support.sanitized_host import ALONE, Host, Lights, Team
 
 pytestmark = pytest.mark.plugin(nvcc=False)
@@ -35,15 +35,6 @@ def memory_host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     return Host(tmp_path_factory.mktemp("host"), "address", "undefined")
 
 
-def some_objects(rng: np.random.Generator, count: int, size: int, *, whole: bool) -> Floats:
-    """Objects `(count, 5)` in a picture; in whole numbers, so that their IoUs tie, or not."""
-    corners = rng.uniform(0, size * 0.9, (count, 2))
-    ends = np.minimum(corners + rng.uniform(1, size / 2, (count, 2)), size)
-    boxes = np.concatenate([np.floor(corners), np.ceil(ends)] if whole else [corners, ends], axis=1)
-    found: Floats = np.concatenate([boxes, rng.integers(0, 20, (count, 1))], axis=1).astype(np.float32)
-    return found
-
-
 def check_targets(host: Host, cases: list[Floats], anchors: Floats, team: Team) -> None:
     for objects, (classes, offsets) in zip(cases, host.targets(cases, anchors, team=team), strict=True):
         wanted_classes, wanted_offsets = encode_targets(objects[:, :4], objects[:, 4], anchors)
@@ -56,7 +47,7 @@ def check_targets(host: Host, cases: list[Floats], anchors: Floats, team: Team) 
 def test_targets(host: Host, size: int, team: Team) -> None:
     """Also of anchors whose number is no multiple of a block's."""
     rng = np.random.default_rng(size)
-    cases = [some_objects(rng, count, size, whole=count % 2 == 0) for count in (0, 1, 2, 3, 5, 8, 21, 70)]
+    cases = [random_objects(rng, count, size, whole=count % 2 == 0) for count in (0, 1, 2, 3, 5, 8, 21, 70)]
     check_targets(host, cases, vgg_anchors(size), team)
     check_targets(host, cases[:4], vgg_anchors(size)[:33], team)
     check_targets(host, cases[:4], vgg_anchors(size)[-1:], team)
@@ -66,8 +57,8 @@ def test_targets(host: Host, size: int, team: Team) -> None:
 def test_targets_of_thousands_of_objects(host: Host, team: Team) -> None:
     """More than there are anchors, too, all of which are then some object's own."""
     rng = np.random.default_rng(0)
-    check_targets(host, [some_objects(rng, 3000, 300, whole=True)], vgg_anchors(300), team)
-    check_targets(host, [some_objects(rng, 1000, 300, whole=True)], vgg_anchors(300)[::40], team)
+    check_targets(host, [random_objects(rng, 3000, 300, whole=True)], vgg_anchors(300), team)
+    check_targets(host, [random_objects(rng, 1000, 300, whole=True)], vgg_anchors(300)[::40], team)
 
 
 @pytest.mark.parametrize("team", TEAMS, ids=str)
@@ -79,7 +70,7 @@ def test_equal_objects_take_one_anchor_after_the_other(host: Host, team: Team) -
 
 def test_more_objects_than_anchors(host: Host) -> None:
     """Until the last anchor is taken, with a device's lanes as well."""
-    objects = some_objects(np.random.default_rng(5), 70, 300, whole=True)
+    objects = random_objects(np.random.default_rng(5), 300, 300, whole=True)
     for team in TEAMS:
         check_targets(host, [objects], vgg_anchors(300)[::200], team)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import PluginError
-from dali_ssd.plugin.toolkit import find_toolkit, require_host_compiler
+from dali_ssd.plugin.toolkit import find_host_compiler, find_toolkit
 from tests.support.plugin import clean_path, no_compiler, script
 
 
@@ -74,15 +74,15 @@ def test_a_wheel_needs_to_be_told_where_its_headers_are(places: dict[str, Path])
 
 def test_the_cpp_compiler_must_be_there_run_and_be_new_enough(places: dict[str, Path]) -> None:
     with pytest.raises(PluginError, match=r"there is no g\+\+; on Debian or Ubuntu run: apt-get install -y g\+\+$"):
-        require_host_compiler()
+        find_host_compiler()
     compiler = script(places["path"] / "g++", "exit 1")
     with pytest.raises(PluginError, match=rf"the C\+\+ compiler {compiler.parent}/g\+\+ does not run: .* NVCC_CCBIN$"):
-        require_host_compiler()
+        find_host_compiler()
     script(compiler, "echo 9.4.0")
     with pytest.raises(PluginError, match=r"g\+\+ is version 9, and the plugin needs 11 or newer: name another by"):
-        require_host_compiler()
+        find_host_compiler()
     script(compiler, "echo 12")
-    require_host_compiler()
+    find_host_compiler()
 
 
 def test_a_named_cpp_compiler_is_a_program_or_the_folder_of_one(
@@ -92,14 +92,14 @@ def test_a_named_cpp_compiler_is_a_program_or_the_folder_of_one(
     for named in ("g++-99", str(places["path"])):
         monkeypatch.setenv("NVCC_CCBIN", named)
         with pytest.raises(PluginError) as caught:
-            require_host_compiler()
+            find_host_compiler()
         assert str(caught.value) == f"NVCC_CCBIN={named} names no C++ compiler: correct it, or unset it for g++ of PATH"
     for named in (str(elsewhere), str(elsewhere / "g++")):
         monkeypatch.setenv("NVCC_CCBIN", named)
-        require_host_compiler()
+        assert find_host_compiler() == elsewhere / "g++"
     monkeypatch.setenv("NVCC_CCBIN", "")  # as if it were not set
     with pytest.raises(PluginError, match=r"there is no g\+\+; on Debian"):
-        require_host_compiler()
+        find_host_compiler()
 
 
 @pytest.mark.plugin

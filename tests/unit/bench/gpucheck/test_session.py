@@ -153,7 +153,7 @@ def test_nothing_measured_is_a_failure(drawn: Path, monkeypatch: pytest.MonkeyPa
 
 def test_it_says_that_a_plugin_is_built_first(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check(drawn, [], [Device("gpu", 3, (0,))], data_shapes="300")
-    assert "GPU 3: a plugin that is not there is built first, which takes a minute" in capsys.readouterr().err
+    assert "GPU 3: a plugin that is not there is built first, which takes half a minute" in capsys.readouterr().err
     check(drawn, [], cpu_devices(1), data_shapes="300")
     assert "built first" not in capsys.readouterr().err
 
