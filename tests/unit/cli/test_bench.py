@@ -118,9 +118,13 @@ def test_gpus_that_are_not_there_are_refused_before_measuring(
 
 
 def test_the_hosts_part_for_a_gpu_is_called_so_everywhere(
-    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shard: Path,
+    tmp_path: Path,
+    fake_children: list[Request],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of `--steps --device gpu` without a GPU: no figure of it is a GPU's."""
+    """Of `--steps --device gpu` without a GPU: no figure of it is a GPU's, and no process builds the plugin again."""
     monkeypatch.setattr(session, "gpu_names", lambda: [])
     monkeypatch.setattr(session, "plugin_note", lambda _: ["without the plugin: no nvcc"])
     monkeypatch.setitem(SPEEDS, CONTENDER, 100.0)
@@ -131,6 +135,7 @@ def test_the_hosts_part_for_a_gpu_is_called_so_everywhere(
     assert printed.out.startswith(f"{what}, 4 records")
     assert "warning: without the plugin: no nvcc" in printed.err
     assert read_record(saved).before.notes == ["without the plugin: no nvcc"]
+    assert {request.work.plugin for request in fake_children} == {"off"}
     assert plot._title(read_record(saved)).startswith(what)
     assert main(["bench", "--record", str(saved)]) == 0
     assert capsys.readouterr().out == printed.out

@@ -11,7 +11,7 @@ pytest.importorskip("nvidia.dali")
 
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.gpucheck import session
-from dali_ssd.bench.gpucheck.checks import CheckResult
+from dali_ssd.bench.gpucheck.checks import PLUGIN, CheckResult
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.cli.main import main
 from tests.support.smi import gpu, install_smi
@@ -107,6 +107,20 @@ def test_no_batch_size_is_a_fault(sizes: str, shard: Path, tmp_path: Path, capsy
     assert "batch_sizes must be whole numbers" in " ".join(capsys.readouterr().err.split())
 
 
+def test_without_the_plugin_no_measured_process_tries_to_build_it(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_smi(tmp_path, monkeypatch, [gpu(0)])
+    used = []
+    monkeypatch.setattr(session, "measure", lambda *given: used.append(given[-1]))
+    for number, problem in enumerate(("", "there is no g++")):
+        result = CheckResult(PLUGIN, problem)
+        monkeypatch.setattr(session, "check_device", lambda *given, result=result: given[-1](result))
+        gpu_check(shard, tmp_path / f"out{number}", "--data-shapes", "300")
+    assert used == ["auto", "off"]
+
+
 def measured(*given: Any) -> None:
     """Keep one run."""
-    given[-1](Run(Trial("decode", 1, 32), 1, Outcome(1.0)))
+    *_, keep, _ = given
+    keep(Run(Trial("decode", 1, 32), 1, Outcome(1.0)))
