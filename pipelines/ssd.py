@@ -49,7 +49,7 @@ def train(
     plans, regions, objects = draw_training_plan(
         labels, image_shapes(jpegs, upright=upright), augment, image, unit=unit
     )
-    if until == "plan" or (until == "place" and where.plugin):
+    if until == "plan":
         return jpegs, plans, regions, objects
     if until in ("place", "host"):  # for a GPU only; its plugin, as the CPU's kernel, places by itself
         placed = (plans, regions) if where.plugin else place(plans, regions, image.data_shape).whole()

@@ -25,7 +25,19 @@ from dali_ssd import kernels
 from dali_ssd.errors import ConfigError
 from dali_ssd.kernels.compile import kernel_function
 
-__all__ = ["RUN", "SETUP", "Kernel", "compiled", "cube", "dims", "matrix", "scalar", "source_digest", "vector"]
+__all__ = [
+    "RUN",
+    "SETUP",
+    "Kernel",
+    "compiled",
+    "cube",
+    "dali_type",
+    "dims",
+    "matrix",
+    "scalar",
+    "source_digest",
+    "vector",
+]
 
 _POINTER, _COUNT = types.uint64, types.int32
 RUN = types.void(_POINTER, _POINTER, _POINTER, _COUNT, _POINTER, _POINTER, _POINTER, _COUNT)
@@ -96,6 +108,13 @@ def compiled(signature: Any, function: Callable[[str], Callable[..., None]]) -> 
         note.cancel()
 
 
+def dali_type(dtype: str) -> Any:
+    """Return DALI's name for a NumPy dtype."""
+    from nvidia.dali.types import DALIDataType
+
+    return DALIDataType.__members__["FLOAT" if dtype == "float32" else dtype.upper()]
+
+
 class Kernel:
     """A compiled function of some arrays, the same in a DALI graph and on NumPy arrays.
 
@@ -115,9 +134,9 @@ class Kernel:
         return _operator()(
             run_fn=self._run,
             setup_fn=self._setup,
-            in_types=[_dali_type(dtype) for dtype, _ in self._ins],
+            in_types=[dali_type(dtype) for dtype, _ in self._ins],
             ins_ndim=[ndim for _, ndim in self._ins],
-            out_types=[_dali_type(dtype) for dtype, _ in self._outs],
+            out_types=[dali_type(dtype) for dtype, _ in self._outs],
             outs_ndim=[ndim for _, ndim in self._outs],
             device="cpu",
         )(*nodes)
@@ -159,12 +178,6 @@ def _ndims(signature: tuple[tuple[str, int], ...]) -> npt.NDArray[np.int32]:
 
 def _addresses(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[np.uint64]:
     return np.array([array.ctypes.data for array in arrays], np.uint64)
-
-
-def _dali_type(dtype: str) -> Any:
-    from nvidia.dali.types import DALIDataType
-
-    return DALIDataType.__members__["FLOAT" if dtype == "float32" else dtype.upper()]
 
 
 @functools.cache

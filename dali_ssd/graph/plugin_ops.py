@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nvidia.dali import fn, types
+from nvidia.dali import fn
 
 from dali_ssd.config import RenderConfig, TargetConfig
+from dali_ssd.graph.callback import dali_type
 from dali_ssd.kernels.targets import anchor_tables
 
 __all__ = ["encode_with_plugin", "render_with_plugin"]
@@ -26,7 +27,7 @@ def render_with_plugin(pixels: Any, plans: Any, regions: Any, config: RenderConf
         regions,
         size=config.data_shape,
         layout=config.layout[1:],
-        dtype=types.FLOAT16 if config.dtype == "float16" else types.FLOAT,
+        dtype=dali_type(config.dtype),
         device=device,
     )
 

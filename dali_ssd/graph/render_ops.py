@@ -14,6 +14,7 @@ from typing import Any
 from nvidia.dali import fn, types
 
 from dali_ssd.config import RenderConfig
+from dali_ssd.graph.callback import dali_type
 from dali_ssd.graph.conditional import merge, split
 from dali_ssd.graph.placement import Placement, place
 
@@ -35,7 +36,7 @@ def render_with_operators(pixels: Any, plans: Any, regions: Any, config: RenderC
         mirror=placement.mirrored,
         mean=[0.0],
         std=[1.0],
-        dtype=types.FLOAT16 if config.dtype == "float16" else types.FLOAT,
+        dtype=dali_type(config.dtype),
         output_layout=config.layout[1:],
     )
 
