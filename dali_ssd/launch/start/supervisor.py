@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
 
+from dali_ssd.launch.peers import PEER_ENDED
 from dali_ssd.launch.start.rank import RankProcess
 from dali_ssd.util.processes import how_ended
 
@@ -64,12 +65,12 @@ class Supervisor:
     def __init__(self, ranks: Sequence[RankProcess], events: Events) -> None:
         self._running = {one.rank: one for one in ranks}
         self._events = events
-        self._signal = 0
-        """The first signal; 0 if none has come."""
+        self._stopped = False
+        self._asked = 0
+        """The last signal that all ranks got; 0 if none."""
         self._code = 0
         self._force_at = math.inf
         """When to end by force what is still running, as `time.monotonic()`."""
-        self._killed = False
 
     def run(self) -> Outcome:
         """Return how the ranks have ended, once they have."""
@@ -84,34 +85,43 @@ class Supervisor:
                 self._hand_on(signal.Signals(number))
             else:
                 self._note_end(rank, number)
-        return Outcome(self._code, bool(self._signal))
+        return Outcome(self._code, self._stopped)
 
     def _hand_on(self, number: signal.Signals) -> None:
-        if self._signal:
+        if self._stopped or self._asked:
             self._force_at = 0.0
-            return
-        self._signal = number
-        self._send(number)
+        else:
+            self._send(number)
+        self._stopped = True
 
     def _note_end(self, rank: int, code: int) -> None:
         del self._running[rank]
-        if not code or self._code:
-            return
-        self._code = code
-        if self._signal and code == 128 + self._signal:  # as asked: the others may still be saving
-            return
-        others = "; ending the others" if self._running else ""
-        print(f"dali-ssd: rank {rank} {how_ended(code)}{others}", file=sys.stderr, flush=True)
-        self._force_at = min(self._force_at, time.monotonic() + GRACE_S)
-        self._send(signal.SIGTERM)
+        if code == 128 + self._asked:
+            self._code = self._code or code
+        elif _weight(code) > _weight(self._code):
+            self._code = code
+            others = "; ending the others" if self._running else ""
+            print(f"dali-ssd: rank {rank} {how_ended(code)}{others}", file=sys.stderr, flush=True)
+        if self._code and self._code != 128 + self._asked:
+            self._force_at = min(self._force_at, time.monotonic() + GRACE_S)
+            if not self._asked:  # a second signal would keep them from saving
+                self._send(signal.SIGTERM)
 
     def _end_by_force(self) -> None:
-        if self._killed:
+        if self._asked == signal.SIGKILL:
             for one in self._running.values():
                 one.give_up()
         self._send(signal.SIGKILL)
-        self._killed, self._force_at = True, time.monotonic() + _GIVE_UP_S
+        self._force_at = time.monotonic() + _GIVE_UP_S
 
     def _send(self, number: signal.Signals) -> None:
+        self._asked = number
         for one in self._running.values():
             one.send(number)
+
+
+def _weight(code: int) -> int:
+    """Return how much an exit code tells about the cause, which may be seen after its consequences."""
+    if code in (0, PEER_ENDED):
+        return 0 if code == 0 else 1
+    return 2 if code == 128 + signal.SIGABRT else 3  # Horovod aborts when another rank has ended
