@@ -1,0 +1,80 @@
+"""What is short, from which rate on, and what to do, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dali_ssd.bench.cluster.needs import Need
+from dali_ssd.bench.cluster.options import ClusterConfig
+from dali_ssd.bench.results.table import format_number
+
+__all__ = ["Verdict", "judge", "rate_of"]
+
+_NAMES = {
+    "disk": "the disk",
+    "cores": "the processor",
+    "PCIe": "the bus to the GPUs",
+    "network": "the network",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The need that is met the least."""
+
+    bottleneck: str
+    """`Need.what` of it."""
+    used: float
+    """Share of what is available; above 1, the asked rate cannot be reached."""
+    rate: float
+    """Images/s of each GPU at which all of it is used."""
+    sentences: list[str]
+
+
+def judge(cluster: ClusterConfig, needs: Sequence[Need]) -> Verdict:
+    """Return what limits the plan asked about, after the first epoch."""
+    most = max((need for need in needs if need.limits), key=lambda need: need.used or 0)
+    used, rate = most.used or 0, rate_of(most, cluster)
+    name, asked, limit = _NAMES[most.what], f"{cluster.rate:,.6g}", format_number(rate)
+    if used > 1:
+        first = f"The bottleneck is {name}: it lets each GPU train on {limit} images/s at most, not the asked {asked}."
+    else:
+        first = (
+            f"Nothing is short at {asked} images/s a GPU. Used most is {name}, to {used:.0%}: "
+            f"it would be the bottleneck from {limit} images/s a GPU on."
+        )
+    return Verdict(most.what, used, rate, [first, *_advice(most, cluster, needs), *_of_the_disk(cluster, needs)])
+
+
+def rate_of(need: Need, cluster: ClusterConfig) -> float:
+    """Return the images/s of each GPU for which there is enough: all needs but memory grow with the rate."""
+    return cluster.rate / need.used if need.used else math.inf
+
+
+def _advice(most: Need, cluster: ClusterConfig, needs: Sequence[Need]) -> list[str]:
+    """Return what helps against the bottleneck at the asked rate; against one of a higher rate, what would."""
+    others = [need for need in needs if need.what == most.what and need.option == most.option and not need.chosen]
+    ways = [
+        f"{need.choice}, which needs {format_number(need.needed)} {need.unit}"
+        for need in others
+        if need.needed < most.needed
+    ]
+    used = most.used or 0
+    if most.what == "network":
+        ways.append(f"batch={math.ceil(used * cluster.batch)}" if used > 1 else "a larger batch")
+    if most.what == "disk":
+        memory = next(need for need in needs if need.what == "memory")
+        ways.append(f"{format_number(memory.needed)} GB of memory, with which only the first epoch reads from the disk")
+    more = f"{format_number(most.needed)} {most.unit}" if used > 1 else f"more {most.unit}"
+    return [f"What helps: {'; '.join([*ways, f'{more} in each node'])}."]
+
+
+def _of_the_disk(cluster: ClusterConfig, needs: Sequence[Need]) -> list[str]:
+    disk = next(need for need in needs if need.what == "disk")
+    if not disk.passing:
+        return ["The records do not fit into a node's memory, so every epoch reads them from the disk."]
+    if (disk.used or 0) <= 1:
+        return []
+    return [f"In the first epoch, the disk lets only {format_number(rate_of(disk, cluster))} images/s a GPU through."]
