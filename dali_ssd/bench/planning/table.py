@@ -8,7 +8,7 @@ from typing import TextIO
 
 from dali_ssd.bench.cluster.needs import Need, epochs_from_disk
 from dali_ssd.bench.planning.record import Plan
-from dali_ssd.bench.planning.verdict import rate_of
+from dali_ssd.bench.planning.verdict import rate_of, share
 from dali_ssd.bench.results.summary import Spread
 from dali_ssd.bench.results.table import Column, console_of, format_number, make_table
 from dali_ssd.util.words import counted
@@ -18,10 +18,20 @@ __all__ = ["print_plan"]
 _OVER_ALL = ("disk", "memory", "cores")
 """Needs whose sum over all nodes means something: of a file system, and of what is bought."""
 
+_CHOICES = {
+    "decode=gpu": "GPU decodes",
+    "decode=cpu": "CPU decodes",
+    "engine=horovod": "Horovod",
+    "engine=kvstore": "KVStore",
+}
+_WIDTH = 120
+"""Characters that a table of huge numbers may take: a cell that is cut short would say nothing."""
+
 
 def print_plan(plan: Plan, stream: TextIO) -> None:
     """Print a plan to `stream`."""
     console = console_of(stream)
+    console.width = max(console.width, _WIDTH)
     for line in [*_above(plan), ""]:
         console.print(line, markup=False, soft_wrap=True)
     console.print(make_table(_columns(plan), 1, plain=not stream.isatty()))
@@ -80,14 +90,14 @@ def _columns(plan: Plan) -> list[Column]:
         ("needed", [f"{format_number(need.needed)} {need.unit}" for need in needs]),
         ("all nodes", [format_number(nodes * need.needed) if need.what in _OVER_ALL else "" for need in needs]),
         ("there is", ["" if need.available is None else format_number(need.available) for need in needs]),
-        ("used", ["" if need.used is None else f"{need.used:.0%}" for need in needs]),
-        ("images/s a\nGPU at most", [_limit(plan, need) for need in needs]),
+        ("used", ["" if need.used is None else share(need.used) for need in needs]),
+        ("limit,\nimages/s", [_limit(plan, need) for need in needs]),
     ]
 
 
 def _name(need: Need) -> str:
     where = "PCIe of a GPU" if need.what == "PCIe" else need.what
-    choice = f", {need.choice}" if need.choice else ""
+    choice = f", {_CHOICES[need.choice]}" if need.choice else ""
     return f"{where}{choice}{' *' if need.passing else ''}{'' if need.chosen else ' -'}"
 
 
@@ -97,10 +107,12 @@ def _limit(plan: Plan, need: Need) -> str:
 
 
 def _below(plan: Plan) -> list[str]:
+    others = dict.fromkeys(need.choice for need in plan.needs if not need.chosen)
     return [
         *_of_the_first_epoch(plan),
-        "-: not of this plan: what another choice would need",
-        "network, between GPUs, engine=kvstore: in each direction",
+        "limit: of a GPU, at which all that there is is used",
+        f"-: not of this plan, but with {' or '.join(others)}",
+        "network, between GPUs, PCIe with a KVStore: in each direction",
         "best case: cores add up, and nothing waits: gradients travel while the GPUs compute",
         "not measured: decoding, rendering and training on GPUs, whose rate is the one that was asked for",
         "not counted: cores that nvJPEG, the training loops and the servers of a KVStore take; memory of the processes",

@@ -10,7 +10,7 @@ from dali_ssd.bench.cluster.needs import Need
 from dali_ssd.bench.cluster.options import ClusterConfig
 from dali_ssd.bench.results.table import format_number
 
-__all__ = ["Verdict", "judge", "rate_of"]
+__all__ = ["Verdict", "judge", "rate_of", "share"]
 
 _NAMES = {
     "disk": "the disk",
@@ -35,22 +35,28 @@ class Verdict:
 
 def judge(cluster: ClusterConfig, needs: Sequence[Need]) -> Verdict:
     """Return what limits the plan asked about, after the first epoch."""
-    most = max((need for need in needs if need.limits), key=lambda need: need.used or 0)
+    most, *others = sorted((need for need in needs if need.limits), key=lambda need: -(need.used or 0))
     used, rate = most.used or 0, rate_of(most, cluster)
     name, asked, limit = _NAMES[most.what], f"{cluster.rate:,.6g}", format_number(rate)
     if used > 1:
         first = f"The bottleneck is {name}: it lets each GPU train on {limit} images/s at most, not the asked {asked}."
     else:
         first = (
-            f"Nothing is short at {asked} images/s a GPU. Used most is {name}, to {used:.0%}: "
+            f"Nothing is short at {asked} images/s a GPU. Used most is {name}, to {share(used)}: "
             f"it would be the bottleneck from {limit} images/s a GPU on."
         )
-    return Verdict(most.what, used, rate, [first, *_advice(most, cluster, needs), *_of_the_disk(cluster, needs)])
+    more = [*_advice(most, cluster, needs), *_short_too(others, cluster), *_of_the_disk(cluster, needs)]
+    return Verdict(most.what, used, rate, [first, *more])
 
 
 def rate_of(need: Need, cluster: ClusterConfig) -> float:
     """Return the images/s of each GPU for which there is enough: all needs but memory grow with the rate."""
     return cluster.rate / need.used if need.used else math.inf
+
+
+def share(used: float) -> str:
+    """Return a share in percent."""
+    return f"{used:.0%}" if used >= 0.01 else "<1%"
 
 
 def _advice(most: Need, cluster: ClusterConfig, needs: Sequence[Need]) -> list[str]:
@@ -68,7 +74,13 @@ def _advice(most: Need, cluster: ClusterConfig, needs: Sequence[Need]) -> list[s
         memory = next(need for need in needs if need.what == "memory")
         ways.append(f"{format_number(memory.needed)} GB of memory, with which only the first epoch reads from the disk")
     more = f"{format_number(most.needed)} {most.unit}" if used > 1 else f"more {most.unit}"
-    return [f"What helps: {'; '.join([*ways, f'{more} in each node'])}."]
+    return [f"{'What helps' if used > 1 else 'What would help then'}: {', or '.join([*ways, f'{more} in each node'])}."]
+
+
+def _short_too(others: Sequence[Need], cluster: ClusterConfig) -> list[str]:
+    short = [need for need in others if (need.used or 0) > 1]
+    limits = [f"{_NAMES[need.what]}, which is enough for {format_number(rate_of(need, cluster))}" for need in short]
+    return [f"Short as well: {'; '.join(limits)} images/s a GPU."] if limits else []
 
 
 def _of_the_disk(cluster: ClusterConfig, needs: Sequence[Need]) -> list[str]:
