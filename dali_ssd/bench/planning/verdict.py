@@ -45,7 +45,7 @@ def judge(cluster: ClusterConfig, needs: Sequence[Need]) -> Verdict:
             f"Nothing is short at {asked} images/s a GPU. Used most is {name}, to {share(used)}: "
             f"it would be the bottleneck from {limit} images/s a GPU on."
         )
-    more = [*_advice(most, cluster, needs), *_short_too(others, cluster), *_of_the_disk(cluster, needs)]
+    more = [*_advice(most, cluster, needs), *_short_too(others, cluster), *_of_the_disk(cluster, most, needs)]
     return Verdict(most.what, used, rate, [first, *more])
 
 
@@ -83,10 +83,13 @@ def _short_too(others: Sequence[Need], cluster: ClusterConfig) -> list[str]:
     return [f"Short as well: {'; '.join(limits)} images/s a GPU."] if limits else []
 
 
-def _of_the_disk(cluster: ClusterConfig, needs: Sequence[Need]) -> list[str]:
+def _of_the_disk(cluster: ClusterConfig, most: Need, needs: Sequence[Need]) -> list[str]:
     disk = next(need for need in needs if need.what == "disk")
+    used, limit = disk.used or 0, format_number(rate_of(disk, cluster))
     if not disk.passing:
         return ["The records do not fit into a node's memory, so every epoch reads them from the disk."]
-    if (disk.used or 0) <= 1:
-        return []
-    return [f"In the first epoch, the disk lets only {format_number(rate_of(disk, cluster))} images/s a GPU through."]
+    if used > 1:
+        return [f"In the first epoch, the disk lets only {limit} images/s a GPU through."]
+    if used > (most.used or 0):
+        return [f"In the first epoch it is the disk, to {share(used)}: up to {limit} images/s a GPU."]
+    return []
