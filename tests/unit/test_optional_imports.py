@@ -12,13 +12,14 @@ import pytest
 from tests.support.paths import ROOT
 
 MODULES = [path for folder in ("dali_ssd", "pipelines") for path in sorted((ROOT / folder).rglob("*.py"))]
-CONTENDERS = ("bench/contenders", "bench/accuracy.py", "bench/training.py", "bench/soak/run.py")
-"""What the benchmark compares with or trains; starting, measuring and showing it is not among it."""
-PARAMETERS = "bench/planning/parameters.py"
-"""What counts the parameters of a network."""
+CONTENDERS = (
+    *("bench/contenders", "bench/accuracy.py", "bench/training.py", "bench/soak/run.py"),
+    "bench/planning/parameters.py",
+)
+"""What the benchmark compares with, trains or counts; starting, measuring and showing it is not among it."""
 ROOMS = {
-    "mxnet": ("loader/frameworks/mxnet.py", "gluon", PARAMETERS, *CONTENDERS),
-    "gluoncv": ("gluon", PARAMETERS, *CONTENDERS),
+    "mxnet": ("loader/frameworks/mxnet.py", "gluon", *CONTENDERS),
+    "gluoncv": ("gluon", *CONTENDERS),
     "horovod": ("gluon",),
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
