@@ -124,7 +124,8 @@ def locked(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[
     """Let one process at a time work on what a folder, or a file that is made for this, stands for.
 
     If another one does, raise `DaliSsdError`; with `waiting`, call that and then wait until the other is done.
-    Yields whether it is locked: some network file systems have no locks.
+    Yields whether it is locked: some network file systems have no locks. Raises `DaliSsdError` if the file cannot be
+    made.
     """
     descriptor = _open_to_lock(path)
     try:
@@ -221,9 +222,11 @@ def _open_to_lock(path: Path) -> int:
     if path.is_dir():
         return os.open(path, os.O_RDONLY)
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # some network file systems only lock what can be written
-    except PermissionError:  # another user made it
-        return os.open(path, os.O_RDONLY)
+        # For writing, since some network file systems lock nothing else; another user's file can only be read.
+        mine = not path.exists() or os.access(path, os.W_OK)
+        return os.open(path, os.O_RDWR | os.O_CREAT if mine else os.O_RDONLY, 0o666)
+    except OSError as error:
+        raise DaliSsdError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _runs(process: int) -> bool:

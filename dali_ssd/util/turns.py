@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dali_ssd.errors import DatasetError
-from dali_ssd.util.files import cache_folder, locked
+from dali_ssd.util.files import cache_folder, caching, locked
 from dali_ssd.util.progress import Progress
 
 __all__ = ["one_at_a_time"]
@@ -32,12 +31,8 @@ def one_at_a_time(folder: Path, work: str, names: Iterable[object]) -> Iterator[
     digest = hashlib.sha256("\n".join(map(str, (work, *names))).encode("utf-8", "surrogateescape")).hexdigest()
     path = cache_folder(folder, "locks") / f"{digest[:32]}.lock"
     with ExitStack() as stack:
-        try:
+        with caching():
             held = stack.enter_context(locked(path, waiting=lambda: _say_that_it_waits(work)))
-        except OSError as error:
-            raise DatasetError(
-                f"cannot write {path}: {error.strerror}; set DALI_SSD_CACHE to a folder you can write to"
-            ) from error
         if not held:
             _log.warning("%s cannot be locked: processes that start at once are each %s", path.parent, work)
         yield
