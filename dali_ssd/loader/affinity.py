@@ -1,7 +1,8 @@
 """Host threads near their GPU, on machines with several sockets.
 
-A process with several GPUs leaves that to DALI, which binds each pipeline's threads (`bound_by_dali`). A process for
-each GPU binds itself as a whole, by `bind_near`, before its pipelines are made.
+A process with several GPUs leaves that to DALI, which binds each pipeline's threads (`bound_by_dali`); its own list of
+cores, DALI_AFFINITY_MASK, would be the same for all of them. A process for each GPU binds itself as a whole, by
+`bind_near`, before its pipelines are made.
 
 Neither has run on a machine with several sockets and GPUs; the tests give the kernel's lists themselves.
 """
