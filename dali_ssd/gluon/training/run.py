@@ -16,17 +16,20 @@ from dali_ssd.config import PipelineConfig
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.gluon.checkpoint.file import find_checkpoints, newest_whole
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
-from dali_ssd.gluon.evaluate import evaluate
+from dali_ssd.gluon.distributed.meetings import Meetings
+from dali_ssd.gluon.distributed.messages import gather
+from dali_ssd.gluon.distributed.scoring import evaluate_together
+from dali_ssd.gluon.distributed.signals import StopSignal
+from dali_ssd.gluon.distributed.start import own_device, start_workers
+from dali_ssd.gluon.distributed.workers import Workers, loader_threads
 from dali_ssd.gluon.networks.pretrained import build_with_base
 from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.report import Scored
 from dali_ssd.gluon.training.devices import devices_of
-from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, Workers, loader_threads
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
-from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.gluon.training.trainer import FitResult, Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
@@ -54,7 +57,7 @@ class Setup:
     classes: tuple[str, ...]
 
     @classmethod
-    def from_config(cls, config: TrainConfig) -> Self:
+    def from_config(cls, config: TrainConfig, workers: Workers) -> Self:
         """Check the options and find shards, classes and devices. Raises a DaliSsdError for what cannot work."""
         if not config.train:
             raise ConfigError("no training shards; give them with --train")
@@ -64,7 +67,13 @@ class Setup:
             require_metrics()
         recipe = network_recipe(config)
         require_network(config.network, recipe.image.data_shape)
-        workers, devices = _workers(config)
+        if config.global_batch_size % workers.size:
+            raise ConfigError(
+                f"--batch-size {config.global_batch_size} cannot be divided among {workers.size} processes"
+            )
+        devices = own_device(workers) if workers.size > 1 else devices_of(config.gpus)
+        if config.amp and devices[0].device_type != "gpu":
+            raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
         shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
         classes = class_names(config.classes, shards)
         _check_val_classes(config.classes, classes, val_shards)
@@ -86,7 +95,7 @@ class Setup:
         names = ("network", "momentum", "wd", "seed", "amp")
         own = {name: getattr(self.config, name) for name in names} | learned_by(self.recipe)
         sizes = {"data_shape": self.data_shape, "batch_size": self.config.global_batch_size}
-        return own | sizes | {"classes": list(self.classes), "processes": self.workers.size}
+        return own | sizes | {"classes": list(self.classes)}
 
     def network(self, log: TrainLog) -> Any:
         """Return a network with its initial weights, drawn from the seed or read from a parameter file."""
@@ -135,16 +144,22 @@ class Setup:
         )
 
     def val_loader(self) -> ValLoader:
-        """Return the loader of all validation shards. Raises DatasetError if there is nothing to score."""
+        """Return the loader of this process's part of the validation shards.
+
+        Raises DatasetError if there is nothing to score.
+        """
         pipeline = PipelineConfig(
-            batch_size=self.config.global_batch_size, num_threads=self.config.num_workers or "auto"
+            batch_size=self.config.global_batch_size // self.workers.size,
+            num_threads=loader_threads(self.config.num_workers, self.workers),
         )
         loader = ValLoader(
             self.val_shards,
             recipe=self.recipe,
             ctx=self.devices,
+            world_size=self.workers.size,
+            rank=self.workers.rank,
             num_classes=len(self.classes),
-            bad_list=f"{self.prefix}_bad_val_records.txt",
+            bad_list=f"{self.prefix}_bad_val_records.txt" if self.workers.rank == 0 else None,
             pipeline=pipeline,
             records=self.config.records,
         )
@@ -157,28 +172,41 @@ class Setup:
 
 
 def train(config: TrainConfig) -> FitResult:
-    """Train with these options. Raises a DaliSsdError before the first step for what cannot work."""
-    setup = Setup.from_config(config)
-    workers, prefix = setup.workers, setup.prefix
-    checkpoint, faults = _checkpoint(config, prefix)
-    if checkpoint is None:
-        _check_fresh(prefix)
-    stop, heartbeat = StopSignal(), Heartbeat.from_environment()
-    with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
+    """Train with these options. Raises a DaliSsdError before the first step for what cannot work.
+
+    Of several processes, all raise if one of them fails.
+    """
+    workers = start_workers(config)
+    with workers.peers:
+        return _train(config, workers)
+
+
+def learned_by(recipe: Recipe) -> dict[str, list[float]]:
+    """Return the numbers of a recipe that trained parameters depend on."""
+    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
+    return {name: [float(value) for value in values] for name, values in numbers.items()}
+
+
+def _train(config: TrainConfig, workers: Workers) -> FitResult:
+    meetings = Meetings(workers)
+    setup = meetings.jointly(lambda: Setup.from_config(config, workers))
+    checkpoint, faults = _agreed_checkpoint(setup, meetings)
+    # One sign of life a machine: all processes stand still if one does.
+    stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()
+    with meetings.jointly(lambda: _open_log(setup)) as log:
         log.logger.info("%s", config)
-        log.logger.info("Training on %s", ", ".join(map(str, setup.devices)))
+        log.logger.info("%s", _where(setup))
         for fault in faults:
             log.logger.warning("%s", fault)
-        if workers.rank == 0:
-            remove_leftovers(Path(prefix).parent, Path(prefix).name)
-        net = setup.network(log)
-        with setup.train_loader(anchors_of(net, setup.data_shape)) as loader:
+        net = meetings.jointly(lambda: setup.network(log))
+        anchors = anchors_of(net, setup.data_shape)
+        with meetings.jointly(lambda: setup.train_loader(anchors)) as loader:
             trainer = Trainer(
                 net,
                 loader,
                 config,
-                prefix=prefix,
-                score=_scorer(setup, stop, heartbeat),
+                prefix=setup.prefix,
+                score=meetings.jointly(lambda: _scorer(setup, meetings, stop, heartbeat)),
                 identity=setup.identity,
                 workers=workers,
                 stop=stop,
@@ -189,12 +217,6 @@ def train(config: TrainConfig) -> FitResult:
                 trainer.resume(checkpoint)
             with heartbeat:
                 return trainer.run()
-
-
-def learned_by(recipe: Recipe) -> dict[str, list[float]]:
-    """Return the numbers of a recipe that trained parameters depend on."""
-    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
-    return {name: [float(value) for value in values] for name, values in numbers.items()}
 
 
 def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:
@@ -210,27 +232,47 @@ def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[Che
     return Path(config.resume), []
 
 
-def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[Any], Scored] | None:
-    """Return the function that scores the network; None without validation shards, or if another process scores."""
-    if not setup.val_shards or setup.workers.rank:
+def _agreed_checkpoint(setup: Setup, meetings: Meetings) -> tuple[Path | None, list[CheckpointError]]:
+    """Return the checkpoint that rank 0 resumes from, the same in all processes, and the faults of newer ones."""
+
+    def find() -> tuple[Path | None, list[CheckpointError]]:
+        if setup.workers.rank:
+            return None, []
+        found, faults = _checkpoint(setup.config, setup.prefix)
+        if found is None:
+            _check_fresh(setup.prefix)
+        return found, faults
+
+    found, faults = meetings.jointly(find)
+    name = gather(setup.workers, str(found or "").encode("utf-8", "surrogateescape"))[0]
+    return Path(name.decode("utf-8", "surrogateescape")) if name else None, faults
+
+
+def _open_log(setup: Setup) -> TrainLog:
+    """Open the log of rank 0, and tidy up what killed runs have left; the others log nothing."""
+    if setup.workers.rank:
+        return TrainLog(quiet=True)
+    log = TrainLog(Path(f"{setup.prefix}_train.log"))
+    remove_leftovers(Path(setup.prefix).parent, Path(setup.prefix).name)
+    return log
+
+
+def _scorer(
+    setup: Setup, meetings: Meetings, stop: StopSignal, heartbeat: Heartbeat
+) -> Callable[[Any], Scored | None] | None:
+    """Return the function that scores the network; None without validation shards."""
+    if not setup.val_shards:
         return None
     loader = setup.val_loader()
-    return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), setup.classes, setup.data_shape)
+    return lambda net: evaluate_together(net, heartbeat.along(loader), setup.classes, setup.data_shape, meetings, stop)
 
 
-def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
-    """Return the processes that train, and the devices of this one."""
-    if config.horovod:
-        workers = HorovodWorkers()
-        if config.global_batch_size % workers.size:
-            raise ConfigError(
-                f"--batch-size {config.global_batch_size} cannot be divided among {workers.size} processes"
-            )
-        return workers, [workers.device()]
-    devices = devices_of(config.gpus)
-    if config.amp and devices[0].device_type != "gpu":
-        raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
-    return OneWorker(), devices
+def _where(setup: Setup) -> str:
+    """Return in words which processes train on which devices."""
+    devices, workers = ", ".join(map(str, setup.devices)), setup.workers
+    if workers.size == 1:
+        return f"Training on {devices}"
+    return f"Training in {workers.size} processes; process {workers.rank} on {devices}"
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:
