@@ -27,6 +27,7 @@ def command(given: str, **options: object) -> str:
         ("auto", "train --kvstore dist_device_sync", ""),
         ("kvstore", "train --kvstore=dist_device_sync", ""),
         ("horovod", "train --horovod", ""),
+        ("auto", "train --kvstore local", " --horovod"),
     ],
 )
 def test_the_engine_is_added_once(engine: str, given: str, added: str) -> None:
@@ -39,7 +40,8 @@ def test_the_engine_is_added_once(engine: str, given: str, added: str) -> None:
         ("", {}, "say what to run, after two dashes"),
         ("eval --params a", {}, "launch starts `train`, not 'eval'"),
         ("train --horovod", {"engine": "kvstore"}, "--engine kvstore, and --horovod in the command"),
-        ("train --kvstore=dist_sync", {"engine": "horovod"}, "--engine horovod, and --kvstore in the command"),
+        ("train --kvstore=dist_sync", {"engine": "horovod"}, "--engine horovod, and --kvstore dist_sync in"),
+        ("train --kvstore local", {"engine": "kvstore"}, "--engine kvstore, and --kvstore local in the command"),
         (
             "train --resume a.ckpt",
             {"restart": 1},
