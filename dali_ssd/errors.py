@@ -127,3 +127,8 @@ class TrainingError(DaliSsdError):
     """A training run that must not go on; the message gives step, learning rate and records."""
 
     exit_code = 3
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
+        """The step whose losses are at fault, if it is known."""

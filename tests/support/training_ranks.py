@@ -1,8 +1,9 @@
 """A training run for the tests of engines: one of its processes, which writes down what it sees.
 
 Usage: training_ranks.py ENGINE NETWORK FOLDER, with a launcher's variables. ENGINE is `one` (one process, two devices),
-`alone` (one process, one device), `horovod` or `kvstore`; NETWORK is `norm` or `plain` (without batch normalization).
-FOLDER has the shards. What each rank has seen is left in FOLDER/ENGINE-NETWORK-RANK.npz.
+`whole` (the batches of both on one device), `horovod` or `kvstore`; NETWORK is `norm` or `plain` (without batch
+normalization). FOLDER has the shards. What each rank has seen is left in FOLDER/ENGINE-NETWORK-RANK.npz. `score` only
+scores the weights of FOLDER/weights.npz, in one process on one device, into FOLDER/score-NETWORK-0.npz.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import dali_ssd  # noqa: F401 - lets MXNet be imported on this NumPy
+
 import mxnet as mx  # isort: skip
 
 from dali_ssd.errors import DaliSsdError
@@ -36,13 +38,13 @@ from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
+from dali_ssd.loader.batch import Batch
 
 SIDE, CLASSES, BATCH, EPOCHS = 128, ("circle", "square", "triangle", "star"), 8, 2
 RESUMED_AT = 14
-LR=float(os.environ.get('LR','1e-5')); BS=0
 """A step inside the second epoch, of which each has 10."""
 CONFIG = TrainConfig(
-    epochs=EPOCHS, lr=LR, lr_warmup=5, global_batch_size=BATCH, log_interval=4, checkpoint_every=RESUMED_AT,
+    epochs=EPOCHS, lr=0.0003, lr_warmup=5, global_batch_size=BATCH, log_interval=4, checkpoint_every=RESUMED_AT,
     checkpoint_keep=99, save_interval=0,
 )  # fmt: skip
 
@@ -64,14 +66,14 @@ class SoftNorm(mx.gluon.nn.BatchNorm):  # type: ignore[misc]
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options | {"epsilon": float(os.environ.get("EPS", "0.1"))})
+        super().__init__(**options | {"epsilon": 1.0})
 
 
 class Watched:
     """A loader that writes down what it hands out, and does something before a step if asked to."""
 
-    def __init__(self, loader: TrainLoader) -> None:
-        self.loader = loader
+    def __init__(self, loader: TrainLoader, *, whole: bool) -> None:
+        self.loader, self.whole = loader, whole
         self.seen: list[str] = []
         self.before: Callable[[int, Any], None] = lambda step, batch: None
 
@@ -83,9 +85,17 @@ class Watched:
 
     def __iter__(self) -> Iterator[Any]:
         for number, batch in enumerate(self.loader, self.loader._batch):
-            self.seen += [digest(*parts) for parts in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True)]
+            self.seen += [
+                digest(*parts) for parts in zip(batch.data, batch.cls_targets, batch.box_targets, strict=True)
+            ]
             self.before(number, batch)
-            yield batch
+            yield joined(batch) if self.whole else batch
+
+
+def joined(batch: Batch) -> Batch:
+    """The images of two devices on one."""
+    parts = (batch.data, batch.cls_targets, batch.box_targets)
+    return Batch(*([mx.nd.concat(*(one.as_in_context(mx.cpu(0)) for one in part), dim=0)] for part in parts), list)
 
 
 def digest(*arrays: Any) -> str:
@@ -114,28 +124,33 @@ class Rank:
             engine, OneWorker
         )()
         self.rank, self.folder, self.prefix = self.workers.rank, folder, str(folder / f"{engine}-{kind}")
-        devices = [mx.cpu(0), mx.cpu(1)] if engine == "one" else [mx.cpu(0)]
-        self.net = network(kind, devices)
+        devices = [mx.cpu(0)] if self.workers.size > 1 else [mx.cpu(0), mx.cpu(1)]
+        self.net = network(kind, devices[:1] if engine in ("whole", "score") else devices)
         if self.rank:  # what rank 0 must send
             for parameter in self.net.collect_params(".*(weight|bias|gamma|beta|running).*").values():
                 parameter.set_data(mx.nd.zeros(parameter.shape))
+        self.start = weights(self.net)
         self.shard = folder / f"train-{self.rank}.rec"
         world: dict[str, Any] = {"world_size": self.workers.size, "rank": self.rank, "ctx": devices}
         options: dict[str, Any] = {"batch_size": BATCH // self.workers.size, "num_threads": 1, **world}
         anchors = zoo.anchors_of(self.net, SIDE)
-        self.loader = Watched(TrainLoader(self.shard, anchors=anchors, data_shape=SIDE, seed=5, **options))
+        loader = TrainLoader(self.shard, anchors=anchors, data_shape=SIDE, seed=5, **options)
+        self.loader = Watched(loader, whole=engine == "whole")
+        options |= {"ctx": devices[:1]} if engine == "score" else {}
         val = ValLoader(folder / "val.rec", data_shape=SIDE, **options)
         self.stop = StopSignal()
         self.scores: list[float] = []
 
         def score(net: Any) -> Any:
+            """Score, in all processes together."""
             scores = evaluate_together(net, val, CLASSES, SIDE, Meetings(self.workers), self.stop)
             self.scores += [] if scores is None else scores.numbers().values()
             return scores
 
+        self.score = score
         self.trainer = Trainer(
-            self.net, self.loader, replace(CONFIG), prefix=self.prefix, score=score, workers=self.workers,
-            stop=self.stop, log=TrainLog(quiet=True),
+            self.net, self.loader, CONFIG, prefix=self.prefix, score=None if engine == "whole" else score,
+            workers=self.workers, stop=self.stop, log=TrainLog(quiet=True),
         )  # fmt: skip
         self.said: dict[str, str] = {}
 
@@ -195,11 +210,19 @@ class Rank:
         self.fails("poison", poisoned)
         self.fails("full", full)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.trainer.config = replace(CONFIG, epochs=20)  # the loader has read ahead
         self.fails("damage", damaged)
 
 
 def main(engine: str, kind: str, folder: str) -> None:
     one = Rank(engine, kind, Path(folder))
+    if engine == "score":
+        with np.load(f"{folder}/weights.npz") as stored:
+            for name, parameter in one.net._collect_params_with_prefix().items():
+                parameter.set_data(mx.nd.array(stored[name]))
+        one.score(one.net)
+        np.savez(f"{one.prefix}-0.npz", scores=np.array(one.scores))
+        return
     with one.workers.peers:
         slow = one.rank == 1
         one.loader.before = lambda step, batch: time.sleep(0.5 if slow and step < 4 else 0)
@@ -211,6 +234,7 @@ def main(engine: str, kind: str, folder: str) -> None:
             runs["resumed"] = one.train()
             if one.workers.size > 1:
                 one.fail_in_every_way()
+        runs["start"] = one.start
         arrays = {f"{run}/{name}": array for run, saw in runs.items() for name, array in saw.items()}
         said = {f"said/{name}": np.array(text) for name, text in one.said.items()}
         np.savez(f"{one.prefix}-{one.rank}.npz", **arrays, **said)

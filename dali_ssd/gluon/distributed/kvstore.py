@@ -7,6 +7,7 @@ from typing import Any
 
 import mxnet as mx
 
+from dali_ssd.gluon.distributed.sharing import share
 from dali_ssd.gluon.distributed.workers import plain_parameters
 from dali_ssd.launch.join_kvstore import join_kvstore
 from dali_ssd.launch.peers import Peers
@@ -43,10 +44,11 @@ class KVStoreWorkers:
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Send rank 0's weights to all workers, and make a trainer that adds up gradients on the servers."""
-        trainer = mx.gluon.Trainer(
-            plain_parameters(net), "sgd", optimizer, kvstore=self._store, update_on_kvstore=False
-        )
-        trainer.allreduce_grads()  # which sends the weights first; see `OneWorker.trainer`
+        parameters = plain_parameters(net)
+        share(list(parameters.values()), self)  # the trainer sends those of the store's own rank 0
+        trainer = mx.gluon.Trainer(parameters, "sgd", optimizer, kvstore=self._store, update_on_kvstore=False)
+        # Send the weights to the servers now, and not within the first step; see `OneWorker.trainer`.
+        trainer.allreduce_grads()
         return trainer
 
     def add(self, values: Any) -> Any:

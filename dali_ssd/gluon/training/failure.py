@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -49,12 +50,14 @@ def end_together(
     if good:
         try:
             content = part()
-        except DaliSsdError as why:
-            own, good = own or why, False
-    told = [json.loads(text) for text in gather(meetings.workers, json.dumps([_words(own), good]).encode())]
-    process = next((rank for rank, (message, _) in enumerate(told) if message), 0)
+        except DaliSsdError:  # what the other process has failed of reaches this one, too, and explains less
+            good = False
+    report = json.dumps([getattr(own, "step", None) or sys.maxsize, _words(own), good])
+    told = [json.loads(text) for text in gather(meetings.workers, report.encode())]
+    # What is not finite in one process is not finite in all, a step later.
+    _, process, message = min((step, rank, message) for rank, (step, message, _) in enumerate(told) if message)
     why_not = ""
-    if all(good for _, good in told):
+    if all(good for *_, good in told):
         try:
             save(gather(meetings.workers, content))
         except DaliSsdError as why:
@@ -62,8 +65,9 @@ def end_together(
     else:
         good = False
     meetings.workers.peers.leave()  # all have heard: nobody need end because another has
-    message = told[process][0]
-    return Ending(own or failed_elsewhere(process, message), process, message, good, why_not)
+    elsewhere = failed_elsewhere(process, message)
+    mine = process == meetings.workers.rank
+    return Ending((own or elsewhere) if mine else elsewhere, process, message, good, why_not)
 
 
 def lost(error: Exception, size: int) -> Exception:

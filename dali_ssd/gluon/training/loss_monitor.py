@@ -55,10 +55,11 @@ class LossMonitor:
         if highest >= self._classes:
             raise TrainingError(
                 f"class id {highest} at step {pending.step} is beyond the {counted(self._classes, 'class name')}; "
-                f"see --classes. The batch's records: {_records(pending.batch)}"
+                f"see --classes. The batch's records: {_records(pending.batch)}",
+                pending.step,
             )
         if not (math.isfinite(cross_entropy) and math.isfinite(smooth_l1)):
-            raise TrainingError(_explain(pending, cross_entropy, smooth_l1))
+            raise TrainingError(_explain(pending, cross_entropy, smooth_l1), pending.step)
         self._report(cross_entropy, smooth_l1)
 
 
