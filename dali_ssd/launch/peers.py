@@ -110,9 +110,9 @@ class Peers:
     ) -> None:
         if error is None or self._leaving:
             self.leave()
-        else:
+        elif self._connection is not None:  # nobody waits for a process alone
             atexit.unregister(self.leave)
-            faulthandler.dump_traceback_later(_END_S, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115 - for ever
+            faulthandler.dump_traceback_later(_END_S, exit=True, file=os.open(os.devnull, os.O_WRONLY))
 
     def _watch(self) -> None:
         """End this process if one of the others has ended."""

@@ -190,3 +190,9 @@ def test_a_failed_rank_that_hangs_at_its_end_is_ended(port: int) -> None:
     start = time.monotonic()
     ended = Started(port, HANG, hang).ended()
     assert [code for code, _ in ended] == [4, 1] and time.monotonic() - start < 10
+
+
+def test_an_error_of_a_process_alone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faulthandler.dump_traceback_later", pytest.fail)
+    with pytest.raises(ValueError, match="wrong"), Peers(0):
+        raise ValueError("wrong")
