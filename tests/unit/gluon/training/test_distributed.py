@@ -16,7 +16,7 @@ from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, loade
 
 def test_without_horovod_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "horovod", None)
-    with pytest.raises(MissingDependencyError, match=r"HOROVOD_WITH_MXNET=1 .*horovod==0\.28\.1"):
+    with pytest.raises(MissingDependencyError, match="run: tools/build-horovod "):
         HorovodWorkers()
 
 
