@@ -10,6 +10,7 @@
     |-- PluginError              the DALI plugin cannot be built, found or loaded
     |   `-- CompilerError        a compiler has failed on its sources
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
+    |-- LaunchError              processes that cannot be started or do not find each other
     `-- TrainingError            a training run that must not go on, such as a loss that is not finite
 
 The command line prints the message of a `DaliSsdError` on one line and exits with `exit_code`.
@@ -27,6 +28,7 @@ __all__ = [
     "ConfigError",
     "DaliSsdError",
     "DatasetError",
+    "LaunchError",
     "MissingDependencyError",
     "NothingLeftError",
     "PluginError",
@@ -112,6 +114,10 @@ class CompilerError(PluginError):
 
 class CheckpointError(DaliSsdError):
     """A checkpoint that is damaged or belongs to another run; the message says which part differs."""
+
+
+class LaunchError(DaliSsdError):
+    """Processes of a training run that cannot be started or do not find each other; the message says which."""
 
 
 class TrainingError(DaliSsdError):

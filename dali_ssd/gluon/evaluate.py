@@ -12,11 +12,11 @@ from dali_ssd.gluon.networks.zoo import for_scoring
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.scores import METRICS, Scores, check_ids, score
 
-__all__ = ["detect", "evaluate"]
+__all__ = ["detect", "evaluate", "join"]
 
 
-def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[Detections]]:
-    """Yield the detections of each validation batch, boxes clipped to the image.
+def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[list[Detections]]]:
+    """Yield the detections of each validation batch, a list per device, boxes clipped to the image.
 
     A batch has `.data` and `.labels`, lists with one NDArray per device; labels are (B, M, 6) network pixels,
     padded with -1. The network stays in scoring mode: call `for_training` before training continues.
@@ -28,7 +28,7 @@ def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[D
         found = []
         for (ids, scores, boxes), labels in zip(outputs, batch.labels, strict=True):
             arrays = (boxes.clip(0, data_shape), ids, scores, labels)
-            found += [_detections(*image) for image in zip(*(array.asnumpy() for array in arrays), strict=True)]
+            found.append([_detections(*image) for image in zip(*(array.asnumpy() for array in arrays), strict=True)])
         yield found
 
 
@@ -40,12 +40,22 @@ def evaluate(
     `classes` are the names of the class ids, `metrics` keys of `METRICS`. Raises DatasetError if a label has an id
     without a name.
     """
-    images: list[Detections] = []
-    for found in detect(net, batches, data_shape):
-        for image in found:
-            check_ids(image, len(classes))  # before the other batches are run
-        images += found
-    return score(images, classes, data_shape, metrics)
+    return score(join(detect(net, batches, data_shape), len(classes)), classes, data_shape, metrics)
+
+
+def join(batches: Iterable[list[list[Detections]]], num_classes: int) -> list[Detections]:
+    """Return the images of batches from `detect` in the order of the records, of which each device has its own part.
+
+    Raises DatasetError if a label has an id of no class.
+    """
+    devices: list[list[Detections]] = []
+    for found in batches:
+        devices += [[] for _ in found[len(devices) :]]
+        for images, more in zip(devices, found, strict=False):
+            for image in more:
+                check_ids(image, num_classes)  # before the other batches are run
+            images += more
+    return [image for images in devices for image in images]
 
 
 def _detections(

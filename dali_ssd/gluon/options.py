@@ -22,6 +22,7 @@ Gpus = Annotated[
     tyro.conf.arg(help="GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU if there is none."),
 ]
 Workers = Annotated[int, tyro.conf.arg(aliases=["-j"])]
+KVStore = Literal["device", "local", "nccl", "dist_sync", "dist_device_sync"]
 GlobalBatchSize = Annotated[int, tyro.conf.arg(name="batch-size")]
 
 
@@ -40,10 +41,11 @@ class TrainConfig:
     records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
     pretrained_base: Literal["auto", "yes", "no"] = "auto"
     """Start from the backbone's ImageNet weights; auto: if they are cached or can be downloaded."""
-    global_batch_size: GlobalBatchSize = PipelineConfig.batch_size
+    global_batch_size: KVStore = Literal["device", "local", "nccl", "dist_sync", "dist_device_sync"]
+GlobalBatchSize = PipelineConfig.batch_size
     """Images per step, over all devices of all processes."""
     num_workers: Workers = 0
-    """Loader threads over all devices; 0: all cores, shared with Horovod's other processes on this machine."""
+    """Loader threads over all devices; 0: all cores, shared with the other processes on this machine."""
     gpus: Gpus = "auto"
     epochs: int = 240
     resume: str = ""
@@ -51,6 +53,10 @@ class TrainConfig:
     start_epoch: int = 0
     """First epoch when resuming from a .params file."""
     lr: float = 0.001
+    lr_batch_size: int = 0
+    """Batch size that --lr is meant for: the rate is scaled by --batch-size divided by it; 0: not scaled."""
+    lr_warmup: int = 0
+    """Steps in which the learning rate rises from 0 to its value."""
     lr_decay: float = 0.1
     """Factor applied to the learning rate at each epoch of --lr-decay-epoch."""
     lr_decay_epoch: str = "160,200"
@@ -77,6 +83,9 @@ class TrainConfig:
     """Train in mixed precision with MXNet's AMP; needs a GPU."""
     horovod: bool = False
     """Train in Horovod's processes, one GPU each; --gpus is ignored."""
+    kvstore: KVStore = "device"
+    """MXNet's store that sums gradients, over --gpus (device, local, nccl) or over processes, one GPU each (dist_sync,
+    dist_device_sync; --gpus is ignored)."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -84,7 +93,7 @@ class TrainConfig:
         faults += check_not_negative(
             self,
             "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval",
-            "checkpoint_every", "seed",
+            "checkpoint_every", "seed", "lr_batch_size", "lr_warmup",
         )  # fmt: skip
         faults += check_random_seed(self.seed)
         if not self.global_batch_size > 0:  # by the option's name
@@ -93,7 +102,23 @@ class TrainConfig:
             faults.append(f"lr must be finite, not {self.lr!r}")
         if self.start_epoch >= max(self.epochs, 1):
             faults.append(f"start_epoch {self.start_epoch} leaves none of {counted(self.epochs, 'epoch')} to train")
+        if self.horovod and self.many_processes:
+            faults.append(f"horovod and kvstore {self.kvstore} are two engines; choose one")
+        if self.syncbn and (self.horovod or self.many_processes):
+            faults.append("syncbn works over the devices of one process; leave it out, or train in one with gpus 0,1,...")
+        if self.syncbn and self.amp:
+            faults.append("syncbn cannot be used with amp: MXNet has it in float32 only")
         raise_all(self, faults)
+
+    @property
+    def many_processes(self) -> bool:
+        """Whether the key-value store connects processes."""
+        return self.kvstore.startswith("dist")
+
+    @property
+    def scaled_lr(self) -> float:
+        """The learning rate for the batch size: linear scaling, Goyal et al. 2017."""
+        return self.lr * (self.global_batch_size / self.lr_batch_size if self.lr_batch_size else 1.0)
 
 
 @dataclass(frozen=True)

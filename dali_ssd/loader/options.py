@@ -20,7 +20,7 @@ from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.util.files import require_folder_of
 from dali_ssd.util.validation import is_whole
 
-__all__ = ["LoaderOptions", "TrainOptions", "ValOptions", "check_records_options", "gather"]
+__all__ = ["LoaderOptions", "TrainOptions", "ValOptions", "check_records_options", "check_world", "gather"]
 
 
 class ValOptions(TypedDict, total=False):
@@ -103,3 +103,11 @@ def check_records_options(num_classes: int | None, bad_list: str | Path | None) 
         return None
     require_folder_of("bad_list", bad_list)
     return Path(bad_list)
+
+
+def check_world(world_size: int, rank: int) -> None:
+    """Raise ConfigError unless `rank` is the number of one of `world_size` processes."""
+    if not (is_whole(world_size) and world_size > 0):
+        raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
+    if not (is_whole(rank) and 0 <= rank < world_size):
+        raise ConfigError(f"rank must be a whole number within 0..{world_size - 1}, not {rank!r}")

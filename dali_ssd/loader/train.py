@@ -22,14 +22,13 @@ from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import Batch
 from dali_ssd.loader.frameworks import FrameworkName
-from dali_ssd.loader.options import TrainOptions, check_records_options, gather
+from dali_ssd.loader.options import TrainOptions, check_records_options, check_world, gather
 from dali_ssd.loader.pipeline_group import PipelineGroup
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.loader.scheduling import batches_per_run, pipelines_per_device
 from dali_ssd.records.dataset import Paths
 from dali_ssd.util.deprecated import renamed
 from dali_ssd.util.optional import require
-from dali_ssd.util.validation import is_whole
 
 __all__ = ["TrainLoader"]
 
@@ -101,10 +100,7 @@ class TrainLoader(Loader):
         require("nvidia.dali")
         from dali_ssd.kernels.targets import as_center_anchors
 
-        if not (is_whole(world_size) and world_size > 0):
-            raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
-        if not (is_whole(rank) and 0 <= rank < world_size):
-            raise ConfigError(f"rank must be a whole number within 0..{world_size - 1}, not {rank!r}")
+        check_world(world_size, rank)
         self.recipe, pipeline, records, nvjpeg = gather(TrainOptions, options, recipe, pipeline, records, nvjpeg)
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)

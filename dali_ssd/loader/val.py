@@ -15,7 +15,7 @@ from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import ValBatch
 from dali_ssd.loader.frameworks import FrameworkName
-from dali_ssd.loader.options import ValOptions, check_records_options, gather
+from dali_ssd.loader.options import ValOptions, check_records_options, check_world, gather
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import Paths
 from dali_ssd.util.optional import require
@@ -26,11 +26,12 @@ __all__ = ["ValLoader"]
 class ValLoader(Loader):
     """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
 
-    It begins anew after one that was left early, or interrupted by a signal.
+    It begins anew after one that was left early, or interrupted by a signal. Of several processes, each gets its own
+    part of the records, one after the other, in the same number of batches, the last of which may be empty.
 
     Args:
-        shards, recipe, ctx, device, framework, num_classes, bad_list, pipeline, records, nvjpeg: as for
-            `TrainLoader`.
+        shards, recipe, ctx, device, framework, world_size, rank, num_classes, bad_list, pipeline, records, nvjpeg: as
+            for `TrainLoader`.
         options: likewise, without those for random changes and targets.
 
     Attributes:
@@ -48,6 +49,8 @@ class ValLoader(Loader):
         ctx: Any = None,
         device: Literal["cpu", "gpu"] | None = None,
         framework: FrameworkName = "mxnet",
+        world_size: int = 1,
+        rank: int = 0,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
         pipeline: PipelineConfig | None = None,
@@ -57,13 +60,17 @@ class ValLoader(Loader):
     ) -> None:
         require("nvidia.dali")
         self.recipe, pipeline, records, nvjpeg = gather(ValOptions, options, recipe, pipeline, records, nvjpeg)
+        check_world(world_size, rank)
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
         self._place(nvjpeg)
         self._look(shards, records, num_classes, bad_path)
         # The reader's own division of n records among k pipelines.
-        edges = [len(self._dataset) * part // len(self._devices) for part in range(len(self._devices) + 1)]
-        self._sizes = np.diff(edges)
+        self._parts = world_size * len(self._devices)
+        sizes = np.diff([len(self._dataset) * part // self._parts for part in range(self._parts + 1)])
+        self._first = rank * len(self._devices)
+        self._sizes = sizes[self._first : self._first + len(self._devices)]
+        self._batches = int(-(-max(sizes) // self._device_batch_size))
         self._build()
         self._at_begin = True
         """Whether the readers are about to read the first record."""
@@ -71,7 +78,7 @@ class ValLoader(Loader):
     def _build(self) -> None:
         pipelines = [
             self.recipe.val(
-                self._slice(number, len(self._devices)),
+                self._slice(self._first + number, self._parts),
                 self.recipe.image,
                 upright=self.pipeline.upright,
                 unit=self.report.unit,
@@ -86,7 +93,7 @@ class ValLoader(Loader):
         self._start(pipelines)
 
     def __len__(self) -> int:
-        return int(-(-max(self._sizes) // self._device_batch_size))
+        return self._batches
 
     def __iter__(self) -> Iterator[ValBatch]:
         self._require_running()

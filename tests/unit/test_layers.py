@@ -41,6 +41,7 @@ ORDER = (
     "loader.train loader.val",
     "metrics",
     "visualize",
+    "launch",
     "gluon.networks gluon.options",
     "gluon.evaluate",
     "gluon.reporting",
@@ -67,7 +68,7 @@ FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
 """The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
 HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod")
-LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "metrics", "cli")
+LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "launch", "metrics", "cli")
 """Rooms that can be imported without DALI and MXNet."""
 
 

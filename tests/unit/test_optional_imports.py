@@ -15,9 +15,9 @@ MODULES = [path for folder in ("dali_ssd", "pipelines") for path in sorted((ROOT
 CONTENDERS = ("bench/contenders", "bench/accuracy.py", "bench/training.py", "bench/soak/run.py")
 """What the benchmark compares with or trains; starting, measuring and showing it is not among it."""
 ROOMS = {
-    "mxnet": ("loader/frameworks/mxnet.py", "gluon", *CONTENDERS),
+    "mxnet": ("loader/frameworks/mxnet.py", "launch/kvstore_role.py", "gluon", *CONTENDERS),
     "gluoncv": ("gluon", *CONTENDERS),
-    "horovod": ("gluon",),
+    "horovod": ("gluon", "launch/join_horovod.py"),
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
     "pycocotools": ("metrics",),

@@ -27,8 +27,11 @@ __all__ = [
     "find_checkpoints",
     "keep_newest",
     "newest_whole",
+    "pack",
     "read_checkpoint",
+    "read_content",
     "set_aside_after",
+    "unpack",
     "write_checkpoint",
 ]
 
@@ -37,7 +40,7 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 SUFFIX = ".ckpt"
 ABANDONED = ".abandoned"
 """Suffix of checkpoints from before which the run was resumed."""
-FORMAT = 2
+FORMAT = 3
 """Version of the layout; others are refused."""
 _META = "meta.json"
 _npy: Any = np.lib.format
@@ -94,30 +97,57 @@ def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]], meta: Mappi
 
     Raises DaliSsdError if the file cannot be written.
     """
-    text = json.dumps({"format": FORMAT, "meta": _pack(meta)})
-    with atomic_open(path, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_META, text)
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                _write_array(entry, array)
+    with atomic_open(path, "wb") as file:
+        _write(file, arrays, meta)
 
 
-def read_checkpoint(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Read arrays and meta. Raises CheckpointError if the file is missing, damaged or of another format."""
+def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
+    """Return what `write_checkpoint` would write."""
+    content = io.BytesIO()
+    _write(content, arrays, meta)
+    return content.getvalue()
+
+
+def unpack(content: bytes) -> tuple[Arrays, dict[str, Any]]:
+    """Return what `pack` was given."""
+    return read_checkpoint(Path("memory"), content)
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a checkpoint, to be read elsewhere. Raises CheckpointError if they cannot be read."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            content = json.loads(archive.read(_META))
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}; use an older one") from error
+
+
+def read_checkpoint(path: Path, content: bytes | None = None) -> tuple[Arrays, dict[str, Any]]:
+    """Read arrays and meta from a file, or from its `content`.
+
+    Raises CheckpointError if the file is missing, damaged or of another format.
+    """
+    try:
+        with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
+            header = json.loads(archive.read(_META))
             arrays = {name[:-4]: _read_array(archive, name) for name in archive.namelist() if name.endswith(".npy")}
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}") from None
     # A damaged zip raises almost anything: zlib, struct, unicode and key errors among others.
     except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, RuntimeError) as error:
         raise CheckpointError(f"{path} is not a whole checkpoint ({error}); use an older one") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} has another format than this version reads ({FORMAT}); go on with the version that wrote it"
         )
-    return arrays, _unpack(content["meta"])
+    return arrays, _from_json(header["meta"])
+
+
+def _write(file: IO[bytes], arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_META, json.dumps({"format": FORMAT, "meta": _to_json(meta)}))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                _write_array(entry, array)
 
 
 def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
@@ -131,9 +161,9 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     return array
 
 
-def _pack(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _pack(item) for key, item in value.items()}
+        return {str(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, bytes):
         return {"__bytes__": base64.b64encode(value).decode()}
     if isinstance(value, np.ndarray):
@@ -141,15 +171,15 @@ def _pack(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, tuple):
-        return {"__tuple__": [_pack(item) for item in value]}
+        return {"__tuple__": [_to_json(item) for item in value]}
     if isinstance(value, list):
-        return [_pack(item) for item in value]
+        return [_to_json(item) for item in value]
     return value
 
 
-def _unpack(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [_unpack(item) for item in value]
+        return [_from_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     if "__bytes__" in value:
@@ -157,5 +187,5 @@ def _unpack(value: Any) -> Any:
     if "__array__" in value:
         return np.array(value["__array__"], value["dtype"])
     if "__tuple__" in value:
-        return tuple(_unpack(item) for item in value["__tuple__"])
-    return {key: _unpack(item) for key, item in value.items()}
+        return tuple(_from_json(item) for item in value["__tuple__"])
+    return {key: _from_json(item) for key, item in value.items()}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dali_ssd import __version__
 from dali_ssd.errors import CheckpointError
-from dali_ssd.gluon.checkpoint.file import checkpoint_path, keep_newest, read_checkpoint, write_checkpoint
+from dali_ssd.gluon.checkpoint.file import checkpoint_path, keep_newest, pack, read_checkpoint, unpack, write_checkpoint
 from dali_ssd.gluon.checkpoint.state import (
     optimizer_arrays,
     parameter_arrays,
     random_state,
     restore_arrays,
     restore_random_state,
+    restore_running_copies,
+    running_copies,
 )
 from dali_ssd.gluon.reporting.history import History
 from dali_ssd.gluon.reporting.meter import LossMeter
@@ -38,46 +40,82 @@ class TrainState:
     """Settings that must be the same in the resumed run: network, classes, batch size and the like."""
     seed: int
     lr: float
-    """The learning rate asked for; the trainer's is this one after its decays."""
+    """The learning rate asked for."""
     progress: TrainProgress
     meter: LossMeter
+    """Losses of this process since the epoch began; rank 0 of a resumed run begins with those of all."""
     history: History
+    rank: int = 0
+    """Number of this process."""
+    size: int = 1
+    """Number of processes."""
+    rate: float = field(init=False)
+    """The learning rate after its decays, without the warm-up."""
 
-    def save(self, prefix: str, keep: int) -> Path:
-        """Write a checkpoint, then delete all but the `keep` newest. Raises DaliSsdError if that fails."""
+    def __post_init__(self) -> None:
+        self.rate = self.lr
+
+    def save(self, prefix: str, keep: int, parts: Sequence[bytes] = ()) -> Path:
+        """Write a checkpoint, then delete all but the `keep` newest. Raises DaliSsdError if that fails.
+
+        `parts` are those of all processes, by rank; without them, this process is the only one.
+        """
         path = checkpoint_path(prefix, self.progress.step)
         arrays = parameter_arrays(self.net) | optimizer_arrays(self.net, self.trainer)
-        write_checkpoint(path, arrays, self._meta())
+        loaders, meter = [], LossMeter()
+        for copies, meta in map(unpack, parts or [self.part()]):
+            arrays |= copies
+            loaders.append(meta["loader"])
+            meter += LossMeter(**meta["meter"])
+        write_checkpoint(path, arrays, self._meta() | {"loaders": loaders, "meter": asdict(meter)})
         keep_newest(prefix, keep)
         return path
 
-    def load(self, path: Path) -> None:
-        """Resume from a checkpoint. Raises CheckpointError if it is damaged or belongs to another training run."""
-        arrays, meta = read_checkpoint(path)
+    def part(self, loader: Any = None) -> bytes:
+        """Return what only this process knows; `loader` is the loader's state, by default the one that it is in."""
+        state = loader or (self.loader.state_dict() if hasattr(self.loader, "state_dict") else None)
+        copies = running_copies(self.net, self.rank * len(self.trainer._contexts))
+        return pack(copies, {"loader": state, "meter": asdict(self.meter)})
+
+    def load(self, path: Path, content: bytes | None = None) -> bool:
+        """Resume from a checkpoint, or from its `content` if only another process can read it.
+
+        Return whether it goes on where it was taken: with another number of processes, an epoch that had begun begins
+        again. Raises CheckpointError if it is damaged or belongs to another training run.
+        """
+        arrays, meta = read_checkpoint(path, content)
         _check_identity(path, meta["identity"], self.identity)
         restore_arrays(self.net, self.trainer, arrays)
-        self._load_loader(path, meta["loader"], inside_epoch=meta["position"]["batch"] > 0)
-        # The same decays, applied to the rate asked for now: a run may be resumed at a smaller one.
-        self.trainer.set_learning_rate(meta["lr"] * (self.lr / meta["asked_lr"]))
-        self._load_loss_scale(meta["loss_scale"])
         self.progress = TrainProgress(**meta["position"])
-        self.meter = LossMeter(**meta["meter"])
+        same = meta["devices"] == [self.size, len(self.trainer._contexts)]
+        if same:
+            restore_running_copies(self.net, arrays, self.rank * len(self.trainer._contexts))
+            self._load_loader(path, meta["loaders"][self.rank], inside_epoch=self.progress.batch > 0)
+            # The sums over all processes; the others add to them.
+            self.meter = LossMeter(**meta["meter"]) if self.rank == 0 else LossMeter()
+        elif not self.progress.trained:
+            self.progress.batch = 0
+        if not same and hasattr(self.loader, "epoch"):
+            self.loader.epoch = self.progress.epoch + self.progress.trained
+        # The same decays, applied to the rate asked for now: a run may be resumed at a smaller one.
+        self.rate = meta["lr"] * (self.lr / meta["asked_lr"])
+        self._load_loss_scale(meta["loss_scale"])
         self.history.start(meta["history"])
         restore_random_state(meta["random"], self.seed, self.progress.step)
+        return same
 
     def _meta(self) -> dict[str, Any]:
         scaler = getattr(self.trainer, "_amp_loss_scaler", None)
         return {
             "version": __version__,
             "identity": dict(self.identity),
-            "lr": self.trainer.learning_rate,
+            "devices": [self.size, len(self.trainer._contexts)],
+            "lr": self.rate,
             "asked_lr": self.lr,
             "loss_scale": {name: getattr(scaler, name) for name in _LOSS_SCALE} if scaler else None,
             "position": asdict(self.progress),
-            "meter": asdict(self.meter),
             "history": self.history.entries,
             "random": random_state(self.seed, self.progress.step),
-            "loader": self.loader.state_dict() if hasattr(self.loader, "state_dict") else None,
         }
 
     def _load_loader(self, path: Path, state: Any, *, inside_epoch: bool) -> None:

@@ -26,6 +26,8 @@ __all__ = [
     "restore_arrays",
     "restore_parameters",
     "restore_random_state",
+    "restore_running_copies",
+    "running_copies",
 ]
 
 _PARAMETER = "parameters/"
@@ -34,17 +36,26 @@ _COPY = "copy/"
 
 
 def parameter_arrays(net: Any) -> dict[str, NDArray[Any]]:
-    """Copy the parameters of a network, including the running means of each device."""
+    """Copy the parameters of a network, as its first device has them."""
     # MXNet's batch normalization writes running means in its backward pass without the engine's knowledge, so
     # reading them would not wait for it.
     mx.nd.waitall()
-    arrays = {}
-    for name, parameter in _named(net):
-        first, *others = parameter.list_data()
-        arrays[_PARAMETER + name] = first.asnumpy()
-        if parameter.grad_req == "null":
-            arrays |= {f"{_COPY}{number}/{name}": data.asnumpy() for number, data in enumerate(others, start=1)}
-    return arrays
+    return {_PARAMETER + name: parameter.list_data()[0].asnumpy() for name, parameter in _named(net)}
+
+
+def running_copies(net: Any, first: int = 0) -> dict[str, NDArray[Any]]:
+    """Copy the running means of each device, which differ; `first` is the number of this process's first device.
+
+    Device 0 of all processes is left out: its copies are the parameters.
+    """
+    mx.nd.waitall()
+    return {
+        f"{_COPY}{number}/{name}": data.asnumpy()
+        for name, parameter in _named(net)
+        if parameter.grad_req == "null"
+        for number, data in enumerate(parameter.list_data(), start=first)
+        if number
+    }
 
 
 def optimizer_arrays(net: Any, trainer: Any) -> dict[str, NDArray[Any]]:
@@ -78,7 +89,12 @@ def restore_parameters(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
     _check_names(net, arrays)
     for name, parameter in _named(net):
         parameter.set_data(mx.nd.array(arrays[_PARAMETER + name], dtype=parameter.dtype))
-        for number, data in enumerate(parameter.list_data()):
+
+
+def restore_running_copies(net: Any, arrays: Mapping[str, NDArray[Any]], first: int = 0) -> None:
+    """Restore what `running_copies` returned; other devices keep what `restore_parameters` gave them."""
+    for name, parameter in _named(net):
+        for number, data in enumerate(parameter.list_data(), start=first):
             copy = arrays.get(f"{_COPY}{number}/{name}")
             if copy is not None:
                 data[:] = copy

@@ -32,6 +32,12 @@ class LossMeter:
         self.smooth_l1 += smooth_l1
         self.steps += 1
 
+    def __add__(self, other: LossMeter) -> LossMeter:
+        """Return the losses of both, which are parts of the same steps."""
+        return LossMeter(
+            self.cross_entropy + other.cross_entropy, self.smooth_l1 + other.smooth_l1, max(self.steps, other.steps)
+        )
+
     def means(self) -> tuple[float, float]:
         """Return cross entropy and smooth L1 per step; NaN before the first step."""
         if not self.steps:

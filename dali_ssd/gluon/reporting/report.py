@@ -87,6 +87,18 @@ class Report:
         if self._prefix:
             plot_history(history.entries, curve_path(self._prefix), Path(self._prefix).name)
 
+    def failed(self, process: int, message: str) -> None:
+        """Report that a process has failed."""
+        self.say("Process %d failed: %s", process, message)
+
+    def ended(self, at: TrainProgress, checkpoint: Path | None, why_not: str) -> None:
+        """Report what an error that ended the run has left."""
+        if checkpoint is not None:
+            self.say("Stopped after step %d; saved %s; go on with --resume %s", at.step, checkpoint, checkpoint)
+        else:
+            why = f" ({why_not})" if why_not else ""
+            self.say("Stopped after step %d; nothing was saved%s; go on from the last checkpoint", at.step, why)
+
     def stopped(self, signal_name: str | None, at: TrainProgress, checkpoint: Path | None) -> None:
         """Report that a signal ended the run."""
         saved = f"saved {checkpoint}; go on with --resume {checkpoint}" if checkpoint else "nothing was saved"

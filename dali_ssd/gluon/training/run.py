@@ -54,7 +54,7 @@ class Setup:
     classes: tuple[str, ...]
 
     @classmethod
-    def from_config(cls, config: TrainConfig) -> Self:
+    def from_config(cls, config: TrainConfig, workers: Workers) -> Self:
         """Check the options and find shards, classes and devices. Raises a DaliSsdError for what cannot work."""
         if not config.train:
             raise ConfigError("no training shards; give them with --train")
@@ -64,7 +64,13 @@ class Setup:
             require_metrics()
         recipe = network_recipe(config)
         require_network(config.network, recipe.image.data_shape)
-        workers, devices = _workers(config)
+        if config.global_batch_size % workers.size:
+            raise ConfigError(
+                f"--batch-size {config.global_batch_size} cannot be divided among {workers.size} processes"
+            )
+        devices = own_device(workers) if workers.size > 1 else devices_of(config.gpus)
+        if config.amp and devices[0].device_type != "gpu":
+            raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
         shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
         classes = class_names(config.classes, shards)
         _check_val_classes(config.classes, classes, val_shards)
@@ -86,7 +92,7 @@ class Setup:
         names = ("network", "momentum", "wd", "seed", "amp")
         own = {name: getattr(self.config, name) for name in names} | learned_by(self.recipe)
         sizes = {"data_shape": self.data_shape, "batch_size": self.config.global_batch_size}
-        return own | sizes | {"classes": list(self.classes), "processes": self.workers.size}
+        return own | sizes | {"classes": list(self.classes)}
 
     def network(self, log: TrainLog) -> Any:
         """Return a network with its initial weights, drawn from the seed or read from a parameter file."""
@@ -135,16 +141,22 @@ class Setup:
         )
 
     def val_loader(self) -> ValLoader:
-        """Return the loader of all validation shards. Raises DatasetError if there is nothing to score."""
+        """Return the loader of this process's part of the validation shards.
+
+        Raises DatasetError if there is nothing to score.
+        """
         pipeline = PipelineConfig(
-            batch_size=self.config.global_batch_size, num_threads=self.config.num_workers or "auto"
+            batch_size=self.config.global_batch_size // self.workers.size,
+            num_threads=loader_threads(self.config.num_workers, self.workers),
         )
         loader = ValLoader(
             self.val_shards,
             recipe=self.recipe,
             ctx=self.devices,
+            world_size=self.workers.size,
+            rank=self.workers.rank,
             num_classes=len(self.classes),
-            bad_list=f"{self.prefix}_bad_val_records.txt",
+            bad_list=f"{self.prefix}_bad_val_records.txt" if self.workers.rank == 0 else None,
             pipeline=pipeline,
             records=self.config.records,
         )
@@ -157,28 +169,26 @@ class Setup:
 
 
 def train(config: TrainConfig) -> FitResult:
-    """Train with these options. Raises a DaliSsdError before the first step for what cannot work."""
-    setup = Setup.from_config(config)
-    workers, prefix = setup.workers, setup.prefix
-    checkpoint, faults = _checkpoint(config, prefix)
-    if checkpoint is None:
-        _check_fresh(prefix)
-    stop, heartbeat = StopSignal(), Heartbeat.from_environment()
-    with TrainLog(Path(f"{prefix}_train.log") if workers.rank == 0 else None, quiet=workers.rank > 0) as log:
+    """Train with these options. Raises a DaliSsdError before the first step for what cannot work.
+
+    Of several processes, all raise if one of them fails.
+    """
+    workers = start_workers(config)
+    meetings = Meetings(workers)
+    setup = meetings.jointly(lambda: Setup.from_config(config, workers))
+    stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()
+    with _Files(setup).open(meetings) as (log, checkpoint):
         log.logger.info("%s", config)
-        log.logger.info("Training on %s", ", ".join(map(str, setup.devices)))
-        for fault in faults:
-            log.logger.warning("%s", fault)
-        if workers.rank == 0:
-            remove_leftovers(Path(prefix).parent, Path(prefix).name)
-        net = setup.network(log)
-        with setup.train_loader(anchors_of(net, setup.data_shape)) as loader:
+        log.logger.info("%s", _where(setup))
+        net = meetings.jointly(lambda: setup.network(log))
+        anchors = anchors_of(net, setup.data_shape)
+        with meetings.jointly(lambda: setup.train_loader(anchors)) as loader:
             trainer = Trainer(
                 net,
                 loader,
                 config,
-                prefix=prefix,
-                score=_scorer(setup, stop, heartbeat),
+                prefix=setup.prefix,
+                score=meetings.jointly(lambda: _scorer(setup, meetings, stop, heartbeat)),
                 identity=setup.identity,
                 workers=workers,
                 stop=stop,
@@ -210,27 +220,22 @@ def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[Che
     return Path(config.resume), []
 
 
-def _scorer(setup: Setup, stop: StopSignal, heartbeat: Heartbeat) -> Callable[[Any], Scored] | None:
-    """Return the function that scores the network; None without validation shards, or if another process scores."""
-    if not setup.val_shards or setup.workers.rank:
+def _scorer(
+    setup: Setup, meetings: Meetings, stop: StopSignal, heartbeat: Heartbeat
+) -> Callable[[Any], Scored | None] | None:
+    """Return the function that scores the network; None without validation shards."""
+    if not setup.val_shards:
         return None
     loader = setup.val_loader()
-    return lambda net: evaluate(net, heartbeat.along(stop.guard(loader)), setup.classes, setup.data_shape)
+    return lambda net: evaluate_together(net, heartbeat.along(loader), setup.classes, setup.data_shape, meetings, stop)
 
 
-def _workers(config: TrainConfig) -> tuple[Workers, list[Any]]:
-    """Return the processes that train, and the devices of this one."""
-    if config.horovod:
-        workers = HorovodWorkers()
-        if config.global_batch_size % workers.size:
-            raise ConfigError(
-                f"--batch-size {config.global_batch_size} cannot be divided among {workers.size} processes"
-            )
-        return workers, [workers.device()]
-    devices = devices_of(config.gpus)
-    if config.amp and devices[0].device_type != "gpu":
-        raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
-    return OneWorker(), devices
+def _where(setup: Setup) -> str:
+    """Return in words which processes train on which devices."""
+    devices, workers = ", ".join(map(str, setup.devices)), setup.workers
+    if workers.size == 1:
+        return f"Training on {devices}"
+    return f"Training in {workers.size} processes; process {workers.rank} on {devices}"
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:

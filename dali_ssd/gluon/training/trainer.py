@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,13 @@ from typing import Any
 import mxnet as mx
 
 from dali_ssd.errors import TrainingError
-from dali_ssd.gluon.checkpoint.file import set_aside_after
+from dali_ssd.gluon.checkpoint.file import read_content, set_aside_after
 from dali_ssd.gluon.checkpoint.parameters import periodic_path, save_best, save_parameters
 from dali_ssd.gluon.checkpoint.resume import TrainState
+from dali_ssd.gluon.distributed.meetings import Meetings
+from dali_ssd.gluon.distributed.messages import gather
+from dali_ssd.gluon.distributed.running_means import share_running_means
+from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks.zoo import for_training
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.history import History
@@ -21,12 +25,12 @@ from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.meter import LossMeter, StepClock, TimeShare
 from dali_ssd.gluon.reporting.progress import TrainProgress
 from dali_ssd.gluon.reporting.report import Report, Scored
-from dali_ssd.gluon.training.distributed import OneWorker, Workers
+from dali_ssd.gluon.training.failure import end_together, lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
-from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs
+from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs, warm_up
 from dali_ssd.gluon.training.signals import StopRequested, StopSignal
-from dali_ssd.gluon.training.step import TrainStep
+from dali_ssd.gluon.training.step import Computed, TrainStep, count_positives
 
 __all__ = ["FitResult", "Trainer"]
 
@@ -51,7 +55,8 @@ class Trainer:
     """Trains a network with initialized parameters, on the devices of these parameters.
 
     `batches` is iterated once per epoch (`TrainStep` says what a batch is). Without `prefix`, nothing is written.
-    `score` returns the validation scores of a network. A checkpoint can be resumed only if it has the same `identity`.
+    `score` returns the validation scores of a network; of several processes it is called in each, and returns them in
+    rank 0. A checkpoint can be resumed only if it has the same `identity`.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class Trainer:
         config: TrainConfig,
         *,
         prefix: str | None = None,
-        score: Callable[[Any], Scored] | None = None,
+        score: Callable[[Any], Scored | None] | None = None,
         identity: Mapping[str, Any] | None = None,
         workers: Workers | None = None,
         stop: StopSignal | None = None,
@@ -70,6 +75,8 @@ class Trainer:
     ) -> None:
         self.config = config
         self._workers: Workers = workers or OneWorker()
+        self._meetings = Meetings(self._workers)
+        self._saves = prefix is not None
         self._prefix = prefix if self._workers.rank == 0 else None
         self._score = score
         self._stop = stop or StopSignal()
@@ -79,28 +86,69 @@ class Trainer:
         self._clock = StepClock(settle=mx.nd.waitall)
         self._decay_epochs = parse_decay_epochs(config.lr_decay_epoch)
         self._checkpoint: Path | None = None
-        trainer = self._workers.trainer(net, {"learning_rate": config.lr, "wd": config.wd, "momentum": config.momentum})
+        rate = config.scaled_lr
+        trainer = self._workers.trainer(net, {"learning_rate": rate, "wd": config.wd, "momentum": config.momentum})
         if config.amp:
             from mxnet.contrib import amp
 
             amp.init_trainer(trainer)
-        history = History(Path(f"{prefix}_metrics.jsonl") if self._prefix else None)
-        start = TrainProgress(epoch=config.start_epoch)
         self._now = TrainState(
-            net, trainer, batches, identity or {}, config.seed, config.lr, start, LossMeter(), history
+            net,
+            trainer,
+            batches,
+            identity or {},
+            config.seed,
+            rate,
+            TrainProgress(epoch=config.start_epoch),
+            LossMeter(),
+            History(Path(f"{prefix}_metrics.jsonl") if self._prefix else None),
+            rank=self._workers.rank,
+            size=self._workers.size,
         )
         self._train_step = TrainStep(net, trainer, amp=config.amp)
+        self._monitor = LossMonitor(self._now.meter.add, net.num_classes)
+        self._before_batch: Any = None
+        """State of the loader before the batch whose step is not made yet; None if there is no such batch."""
+        self._updating = False
+        """Whether the other processes wait for this one's gradients."""
 
     def resume(self, checkpoint: Path) -> None:
-        """Resume from a checkpoint. Raises CheckpointError if that is not possible."""
-        self._now.load(checkpoint)
+        """Resume from a checkpoint that rank 0 can read. Raises CheckpointError if that is not possible."""
+        workers = self._workers
+        content = self._meetings.jointly(lambda: read_content(checkpoint) if workers.rank == 0 else b"")
+        content = gather(workers, content)[0]
+        exactly = self._meetings.jointly(lambda: self._now.load(checkpoint, content))
         at = self._now.progress
         self._report.say("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
+        if not exactly:
+            self._report.say(
+                "It was taken with another number of processes or devices: epoch %d begins with its first batch, and "
+                "records come in another order",
+                at.epoch + at.trained,
+            )
         for path in set_aside_after(self._prefix, at.step) if self._prefix else ():
             self._report.say("Set aside, since this training run goes on from before it: %s", path)
 
     def run(self) -> FitResult:
-        """Train until the last epoch or a signal. Raises TrainingError if a loss is not finite."""
+        """Train until the last epoch or a signal.
+
+        After an error, all processes save where they are, if their weights are good, and raise: the one that failed its
+        error, the others TrainingError. Raises TrainingError if a loss is not finite.
+        """
+        with self._stop:
+            try:
+                stopped = self._run()
+            except Exception as error:
+                raise self._end(error) from error
+        at = self._now.progress
+        if stopped:
+            name = self._stop.received.name if self._stop.received else None
+            self._report.stopped(name, at, self._checkpoint)
+        code = self._stop.exit_code if stopped else 0
+        return FitResult(at.epoch, at.step, at.best_map, self._clock.read(), code, self._checkpoint)
+
+    def _run(self) -> bool:
+        """Train; return whether a signal ended it."""
         at = self._now.progress
         if not at.step:
             self._now.history.start([])
@@ -108,13 +156,7 @@ class Trainer:
         placement = getattr(self._now.loader, "placement", None)
         if placement is not None:
             self._report.placement(placement, self._now.history)
-        with self._stop:
-            stopped = not all(self._epoch() for _ in range(at.epoch, self.config.epochs))
-        if stopped:
-            name = self._stop.received.name if self._stop.received else None
-            self._report.stopped(name, at, self._checkpoint)
-        code = self._stop.exit_code if stopped else 0
-        return FitResult(at.epoch, at.step, at.best_map, self._clock.read(), code, self._checkpoint)
+        return not all(self._epoch() for _ in range(at.epoch, self.config.epochs))
 
     def _epoch(self) -> bool:
         """Train and score one epoch, or the rest of it; return False if a signal ends the run."""
@@ -125,8 +167,7 @@ class Trainer:
             at.next_epoch()
             self._now.meter = LossMeter()
         self._save_checkpoint()
-        # Epochs end at the same step in all processes, so they can agree on stopping here, whatever the step.
-        stopping = self._workers.any(self._stop.received is not None, 0)
+        stopping = self._meetings.meet("epoch", stop=self._stop.received is not None).stop
         return not stopping or at.epoch >= self.config.epochs
 
     def _train_epoch(self) -> bool:
@@ -134,18 +175,18 @@ class Trainer:
         at, loader = self._now.progress, self._now.loader
         self._decay()
         for_training(self._now.net)
-        monitor = LossMonitor(self._now.meter.add, self._now.net.num_classes)
+        monitor = self._monitor = LossMonitor(self._now.meter.add, self._now.net.num_classes)
         total = len(loader) if hasattr(loader, "__len__") else None
         self._clock.resume()
         try:
             with self._log.progress(f"epoch {at.epoch}", total) as progress:
                 progress.advance(at.batch)
                 last = self._clock.read()
-                for batch in self._clock.batches(loader):
-                    self._make_step(batch, monitor)
+                for batch in self._clock.batches(self._fetch()):
+                    stopping = self._make_step(batch, monitor)
                     progress.advance()
                     last = self._log_if_due(monitor, last)
-                    if self._workers.any(self._stop.received is not None, at.step):
+                    if stopping:
                         monitor.flush()
                         return False
                     self._save_if_due(monitor)
@@ -158,26 +199,61 @@ class Trainer:
             raise TrainingError(f"no batch in epoch {at.epoch}: are there fewer records than --batch-size?")
         return True
 
-    def _make_step(self, batch: Any, monitor: LossMonitor) -> None:
+    def _fetch(self) -> Iterator[Any]:
+        """Yield the batches of the epoch, and remember where the loader was before each."""
+        loader = self._now.loader
+        batches = iter(loader)
+        while True:
+            self._before_batch = loader.state_dict() if hasattr(loader, "state_dict") else None
+            try:
+                batch = next(batches)
+            except StopIteration:
+                self._before_batch = None
+                return
+            yield batch
+
+    def _make_step(self, batch: Any, monitor: LossMonitor) -> bool:
+        """Train on a batch; return whether a process has received a signal."""
         at = self._now.progress
-        losses = self._train_step(batch)
+        self._warm_up()
+        stop, share, computed = self._compute(batch)
+        self._updating = True
+        losses = self._train_step.update(computed, share)
+        self._updating, self._before_batch = False, None
         self._heartbeat.beat()
         at.batch += 1
         at.step += 1
-        monitor.push(at.step, self._lr, losses, batch)
         self._clock.count(sum(data.shape[0] for data in batch.data) * self._workers.size)
+        monitor.push(at.step, self._lr, losses, batch)
+        return stop
+
+    def _compute(self, batch: Any) -> tuple[bool, float, Computed]:
+        """Return whether a process has received a signal, this one's share of the positives, and the batch's losses."""
+        stop = self._stop.received is not None
+        if self._workers.size == 1:
+            return stop, 1.0, self._train_step.forward(batch)
+        positives = count_positives(batch)
+        outcome = self._meetings.begin("step", stop=stop, values=[positives])
+        computed = self._train_step.forward(batch)
+        # Only now, when the devices have work, wait for the others.
+        stop, [total] = outcome()
+        return stop, float(positives.asscalar()) / max(total, 1.0), computed
 
     @property
     def _lr(self) -> float:
         return float(self._now.trainer.learning_rate)
+
+    def _warm_up(self) -> None:
+        now = self._now
+        now.trainer.set_learning_rate(now.rate * warm_up(now.progress.step, self.config.lr_warmup))
 
     def _decay(self) -> None:
         at = self._now.progress
         due = decays_due(self._decay_epochs, at.epoch, at.decayed_at)
         at.decayed_at = at.epoch
         if due:
-            self._now.trainer.set_learning_rate(self._lr * self.config.lr_decay**due)
-            self._report.say("[Epoch %d] Set learning rate to %s", at.epoch, self._lr)
+            self._now.rate *= self.config.lr_decay**due
+            self._report.say("[Epoch %d] Set learning rate to %s", at.epoch, self._now.rate)
 
     def _log_if_due(self, monitor: LossMonitor, last: TimeShare) -> TimeShare:
         at, interval = self._now.progress, self.config.log_interval
@@ -185,8 +261,14 @@ class Trainer:
             return last
         monitor.flush()
         now = self._clock.read()
-        self._report.step(at, self._lr, self._now.meter, now - last, self._now.history)
+        self._report.step(at, self._lr, self._all_losses(), now - last, self._now.history)
         return now
+
+    def _all_losses(self) -> LossMeter:
+        """Return the epoch's losses over all processes."""
+        meter = self._now.meter
+        _, (cross_entropy, smooth_l1) = self._meetings.meet("log", values=(meter.cross_entropy, meter.smooth_l1))
+        return LossMeter(cross_entropy, smooth_l1, meter.steps)
 
     def _save_if_due(self, monitor: LossMonitor) -> None:
         every = self.config.checkpoint_every
@@ -195,17 +277,18 @@ class Trainer:
             self._save_checkpoint()
 
     def _finish_epoch(self, started: float, before: TimeShare) -> bool:
-        """Score and save a trained epoch, on rank 0 only; return False if a signal interrupts that."""
-        if self._workers.rank:
-            return True
+        """Score and save a trained epoch; return False if a signal interrupts that."""
         now, seconds, share = self._now, time.perf_counter() - started, self._clock.read() - before
-        self._report.epoch_cost(now.progress, seconds, now.meter, share)
+        losses = self._all_losses()
+        self._report.epoch_cost(now.progress, seconds, losses, share)
+        share_running_means(now.net, self._workers)
         try:
             scores = self._validate()
         except StopRequested:
             return False
-        self._save_parameters(scores)
-        self._report.epoch(now.progress, self._lr, seconds, now.meter, share, scores, now.history)
+        if self._workers.rank == 0:
+            self._save_parameters(scores)
+            self._report.epoch(now.progress, self._lr, seconds, losses, share, scores, now.history)
         return True
 
     def _validate(self) -> Scored | None:
@@ -213,7 +296,8 @@ class Trainer:
         if self._score is None or not (self._is_epoch_of(self.config.val_interval) or self._is_save_epoch()):
             return None
         scores = self._score(self._now.net)
-        self._report.scores(at, scores)
+        if scores is not None:
+            self._report.scores(at, scores)
         return scores
 
     def _is_epoch_of(self, interval: int) -> bool:
@@ -234,5 +318,30 @@ class Trainer:
             save_parameters(self._now.net, periodic_path(self._prefix, at.epoch, mean_ap))
 
     def _save_checkpoint(self) -> None:
-        if self._prefix:
-            self._checkpoint = self._now.save(self._prefix, self.config.checkpoint_keep)
+        if not self._saves:
+            return
+        part = self._now.part()
+        self._meetings.meet("save")
+        self._write_checkpoint(gather(self._workers, part))
+
+    def _write_checkpoint(self, parts: Sequence[bytes]) -> None:
+        if self._prefix and self._now.progress.step:
+            self._checkpoint = self._now.save(self._prefix, self.config.checkpoint_keep, parts)
+
+    def _end(self, error: Exception) -> Exception:
+        """Tell the other processes of an error, or hear of theirs, and save; return what to raise."""
+        workers, at = self._workers, self._now.progress
+        if self._updating or (workers.size > 1 and isinstance(error, mx.base.MXNetError)):
+            workers.abandon()
+            return lost(error, workers.size)
+
+        def part() -> bytes:
+            self._monitor.flush()
+            return self._now.part(self._before_batch)
+
+        ending = end_together(error, self._meetings, part, self._write_checkpoint)
+        if workers.size > 1:
+            self._report.failed(ending.process, ending.message)
+        if self._saves and at.step:
+            self._report.ended(at, self._checkpoint if ending.saved else None, ending.why_not)
+        return ending.error

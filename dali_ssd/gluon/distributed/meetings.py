@@ -1,0 +1,108 @@
+"""Meetings: points at which all processes hear whether one of them must stop or has failed.
+
+Every process comes to the same meetings in the same order: before each update, each log line, each batch that is
+scored, each checkpoint. One that fails anywhere between two meetings comes to the next one, whatever that is for the
+others, and says so: nobody waits for what will never come, and all stand at the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+import mxnet as mx
+
+from dali_ssd.errors import TrainingError
+from dali_ssd.gluon.distributed.messages import gather
+from dali_ssd.gluon.distributed.workers import Workers
+
+__all__ = ["Meetings", "Outcome", "ProcessFailed"]
+
+T = TypeVar("T")
+Purpose: TypeAlias = Literal["setup", "step", "log", "score", "scored", "save", "epoch", "failure"]
+
+_NUMBER: dict[Purpose, int] = {
+    "setup": 1, "step": 2, "log": 3, "score": 4, "scored": 5, "save": 6, "epoch": 7, "failure": 0,
+}  # fmt: skip
+"""What is added up to see that all came for the same purpose."""
+_VALUES = 2
+"""Values at every meeting, so that a process that has failed fits in anywhere."""
+
+
+class Outcome(NamedTuple):
+    """What the processes have told each other."""
+
+    stop: bool
+    """Whether one has received a signal."""
+    total: tuple[float, ...]
+    """The sums of their values."""
+
+
+class ProcessFailed(Exception):
+    """Raised at a meeting in the processes that have not failed; then all must `gather` what they have to say."""
+
+
+@dataclass(frozen=True)
+class Meetings:
+    """The meetings of some processes; of one process alone they cost nothing."""
+
+    workers: Workers
+
+    def meet(self, purpose: Purpose, *, stop: bool = False, values: Sequence[float] = ()) -> Outcome:
+        """Meet, with at most two values, and wait for the outcome. Raises ProcessFailed if another process has failed."""
+        if self.workers.size == 1:
+            return Outcome(stop, tuple(values))
+        return self.begin(purpose, stop=stop, values=[mx.nd.array([value]) for value in values])()
+
+    def begin(self, purpose: Purpose, *, stop: bool = False, values: Sequence[Any] = ()) -> Callable[[], Outcome]:
+        """Begin a meeting, with at most two (1,) float32 NDArrays of the CPU; return what waits for the outcome.
+
+        That raises ProcessFailed if another process has failed.
+        """
+        flags = mx.nd.array([stop, purpose == "failure", _NUMBER[purpose]])
+        none = [mx.nd.zeros(1)] * (_VALUES - len(values))
+        total = self.workers.add(mx.nd.concat(flags, *values, *none, dim=0))
+
+        def outcome() -> Outcome:
+            stops, failures, purposes, *sums = total.asnumpy().tolist()
+            if failures:
+                raise ProcessFailed
+            if purposes != _NUMBER[purpose] * self.workers.size:
+                raise TrainingError(
+                    f"process {self.workers.rank} is at the meeting for {purpose!r} and others are elsewhere: do all "
+                    "processes have the same options, and their loaders the same number of batches?"
+                )
+            return Outcome(stops > 0, tuple(sums[: len(values)]))
+
+        return outcome
+
+    def fail(self) -> None:
+        """Come to the meeting that the others are at, or will be at next, and say that this process has failed."""
+        if self.workers.size > 1:
+            try:
+                self.begin("failure")()
+            except ProcessFailed:
+                return
+
+    def jointly(self, action: Callable[[], T]) -> T:
+        """Do something that needs no other process in each of them, and go on only if none fails.
+
+        Raises the error of this process; or TrainingError with the first one of the others.
+        """
+        try:
+            result = action()
+        except Exception as error:
+            self.fail()
+            self._hear(str(error) or repr(error))
+            raise
+        try:
+            self.meet("setup")
+        except ProcessFailed:
+            raise self._hear("") from None
+        return result
+
+    def _hear(self, message: str) -> TrainingError:
+        heard = [text.decode() for text in gather(self.workers, message.encode())]
+        rank = next((rank for rank, text in enumerate(heard) if text), 0)
+        return TrainingError(f"process {rank} failed: {heard[rank]}")

@@ -1,0 +1,49 @@
+"""Score a network in all processes, each on its part of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from dali_ssd.gluon.distributed.meetings import Meetings
+from dali_ssd.gluon.distributed.messages import gather
+from dali_ssd.gluon.evaluate import detect, join
+from dali_ssd.metrics.detections import Detections, detections_from_bytes, detections_to_bytes
+from dali_ssd.metrics.scores import Scores, score
+
+__all__ = ["StopRequested", "evaluate_together"]
+
+
+class StopRequested(Exception):
+    """Raised to interrupt work that is done again later, such as scoring."""
+
+
+class _Stop(Protocol):
+    received: Any
+
+
+def evaluate_together(
+    net: Any, batches: Iterable[Any], classes: Sequence[str], data_shape: int, meetings: Meetings, stop: _Stop
+) -> Scores | None:
+    """Return the scores over the batches of all processes in rank 0, None in the others.
+
+    All processes have the same number of batches, of which some may be empty. The scores are those that one process
+    would compute: rank 0 puts the parts together again.
+
+    Raises:
+        StopRequested: a process has received a signal.
+        DatasetError: a label has an id of no class.
+    """
+
+    def met(found: Iterable[list[list[Detections]]]) -> Iterator[list[list[Detections]]]:
+        for one in found:
+            if meetings.meet("score", stop=stop.received is not None).stop:
+                raise StopRequested
+            yield one
+
+    images = join(met(detect(net, batches, data_shape)), len(classes))
+    meetings.meet("scored")
+    if meetings.workers.size > 1:
+        parts = gather(meetings.workers, detections_to_bytes(images))
+        images = [image for part in parts for image in detections_from_bytes(part)] if not meetings.workers.rank else []
+    return None if meetings.workers.rank else score(images, classes, data_shape)

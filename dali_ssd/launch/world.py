@@ -1,0 +1,188 @@
+"""Read from a launcher's environment variables which processes there are, and which of them this one is.
+
+Each launcher has its own names. torchrun's come first, since `dali-ssd launch` sets them as well, and anyone can set
+them by hand on top of another launcher's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.util.words import counted
+
+__all__ = ["MPI", "World", "announced_world", "require_world"]
+
+_OPEN_MPI, _HYDRA = "Open MPI", "MPICH or Intel MPI"
+MPI = (_OPEN_MPI, _HYDRA)
+"""The launchers by which a Horovod that was built with MPI finds its processes by itself."""
+_PORTS = (20_000, 32_000)
+"""Where a port is chosen, if the launcher names none: below those that Linux gives to outgoing connections."""
+_HERE = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that a launcher has started, as one of them sees them."""
+
+    launcher: str
+    """What announced it, for messages: `torchrun's variables`, `Open MPI`."""
+    rank: int
+    """Number of this process, from 0."""
+    size: int
+    """Number of processes."""
+    local_rank: int
+    """Number of this process among those of its host, from 0."""
+    local_size: int
+    """Number of processes on this host."""
+    address: str
+    """Name or address of the host of rank 0, where the processes meet."""
+    port: int
+    """Port at which they meet."""
+
+
+def announced_world(environ: Mapping[str, str] | None = None) -> World | None:
+    """Return what a launcher's variables announce; None if no launcher has started this process.
+
+    Reads those of torchrun (and `dali-ssd launch`), Open MPI, MPICH and Intel MPI, Slurm's steps, and horovodrun.
+    MASTER_ADDR and MASTER_PORT say where the processes meet if the launcher does not. Raises ConfigError if a variable
+    is missing or no number, or if several hosts have no MASTER_ADDR.
+    """
+    variables = _Variables(os.environ if environ is None else environ)
+    return next((read(variables) for has, read in _LAUNCHERS if has(variables.names)), None)
+
+
+def require_world(world: World | None, size: int, engine: str) -> None:
+    """Raise ConfigError if a launcher announces more processes than the `size` that `engine` sees.
+
+    Each of them would train a model of its own, and write it to the same files.
+    """
+    if world is not None and world.size > size:
+        raise ConfigError(
+            f"{world.launcher} announces {counted(world.size, 'process')}, but {engine} sees {size}, so each would "
+            "train a model of its own; give --horovod or --kvstore dist_sync, or start one process"
+        )
+
+
+class _Variables:
+    """Environment variables, which are numbers where they should be."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def text(self, *names: str, default: str | None = None) -> str:
+        """Return the first of these that is set."""
+        for name in names:
+            if self.names.get(name):
+                return self.names[name]
+        if default is None:
+            raise ConfigError(f"the environment variable {names[0]} is missing: a launcher has set others of its kind")
+        return default
+
+    def number(self, *names: str) -> int:
+        text = self.text(*names)
+        if not re.fullmatch(r"\d+", text):
+            raise ConfigError(f"the environment variable {names[0]} must be a whole number, not {text!r}")
+        return int(text)
+
+    def world(self, launcher: str, numbers: tuple[int, int, int, int], address: str, job: str) -> World:
+        """Return a world that meets where MASTER_ADDR and MASTER_PORT say, or else at an address and a job's port."""
+        rank, size, local_rank, local_size = numbers
+        if not (rank < size and local_rank < local_size <= size):
+            raise ConfigError(
+                f"{launcher} announces rank {rank} of {size} and local rank {local_rank} of {local_size}, which cannot "
+                "be: ranks count from 0, and those of a host are among all; see what sets these variables"
+            )
+        address = self.text("MASTER_ADDR", default=_HERE if local_size == size else address)
+        if not address:
+            raise ConfigError(
+                f"{launcher} announces {counted(size, 'process')} on several hosts and does not say where they meet; "
+                "set MASTER_ADDR to the host of rank 0 for all of them"
+            )
+        port = self.number("MASTER_PORT") if self.names.get("MASTER_PORT") else _port_of(job)
+        return World(launcher, rank, size, local_rank, local_size, address, port)
+
+
+def _torchrun(given: _Variables) -> World:
+    numbers = tuple(given.number(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+    address, port = given.text("MASTER_ADDR"), given.number("MASTER_PORT")
+    if given.names.get("TORCHELASTIC_USE_AGENT_STORE") == "True":  # at its port, torchrun itself listens
+        port = _port_of(f"torchrun {port}")
+    world = given.world("torchrun's variables", numbers, address, "")  # type: ignore[arg-type]
+    return World(**{**vars(world), "port": port})
+
+
+def _open_mpi(given: _Variables) -> World:
+    names = ("RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE")
+    rank, size, local_rank, local_size = (given.number(f"OMPI_COMM_WORLD_{name}") for name in names)
+    job = given.text("PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", default="")
+    return given.world(_OPEN_MPI, (rank, size, local_rank, local_size), "", job)
+
+
+def _hydra(given: _Variables) -> World:
+    names = ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS")
+    rank, size, local_rank, local_size = (given.number(name) for name in names)
+    return given.world(_HYDRA, (rank, size, local_rank, local_size), "", given.text("PMI_ID", default=""))
+
+
+def _slurm(given: _Variables) -> World:
+    rank, local_rank = given.number("SLURM_PROCID"), given.number("SLURM_LOCALID")
+    size = given.number("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
+    local_size = _tasks_of_node(given)
+    address = _first_host(given.text("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST", default=""))
+    job = "Slurm {} {}".format(given.text("SLURM_JOB_ID", default=""), given.text("SLURM_STEP_ID", "SLURM_STEPID"))
+    return given.world("Slurm", (rank, size, local_rank, local_size), address, job)
+
+
+def _horovodrun(given: _Variables) -> World:
+    names = ("RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE")
+    rank, size, local_rank, local_size = (given.number(f"HOROVOD_{name}") for name in names)
+    address = given.text("HOROVOD_GLOO_RENDEZVOUS_ADDR", default="")
+    job = f"horovodrun {given.text('HOROVOD_GLOO_RENDEZVOUS_PORT', default='')}"  # where horovodrun itself listens
+    return given.world("horovodrun", (rank, size, local_rank, local_size), address, job)
+
+
+def _has(*names: str) -> Callable[[Mapping[str, str]], bool]:
+    return lambda environ: all(environ.get(name) for name in names)
+
+
+def _in_slurm_step(environ: Mapping[str, str]) -> bool:
+    # In a batch script itself the variables of the tasks are there as well, with the number of all that may be started.
+    return _has("SLURM_PROCID", "SLURM_STEP_ID")(environ) or _has("SLURM_PROCID", "SLURM_STEPID")(environ)
+
+
+_LAUNCHERS: list[tuple[Callable[[Mapping[str, str]], bool], Callable[[_Variables], World]]] = [
+    (_has("RANK", "WORLD_SIZE"), _torchrun),
+    (_has("OMPI_COMM_WORLD_SIZE"), _open_mpi),
+    (_has("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"), _hydra),  # before Slurm, by which Hydra may start its own agents
+    (_in_slurm_step, _slurm),
+    (_has("HOROVOD_RANK", "HOROVOD_SIZE"), _horovodrun),
+]
+"""How each launcher is recognized and read. One that was started by another comes first."""
+
+
+def _first_host(nodes: str) -> str:
+    """Return the first name of Slurm's list of nodes: `node1` of `node1,node4`, `node03` of `node[03-08,11]`."""
+    found = re.match(r"([^\[,]*)(?:\[(\d+)[^\]]*\]([^\[,]*))?", nodes)
+    return "".join(part or "" for part in found.groups()) if found else ""
+
+
+def _tasks_of_node(given: _Variables) -> int:
+    """Return the number of tasks on this node, from Slurm's list such as `4(x2),3`: 4 on two nodes, 3 on the third."""
+    text = given.text("SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE")
+    groups = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
+    counts = [int(count) for count, times in groups for _ in range(int(times or 1))]
+    node = given.number("SLURM_NODEID") if len(counts) > 1 else 0
+    if node >= len(counts):
+        raise ConfigError(f"Slurm announces node {node}, which its {text!r} tasks per node do not have")
+    return counts[node]
+
+
+def _port_of(job: str) -> int:
+    """Return a port that all processes of a job come to, and other jobs hardly."""
+    low, high = _PORTS
+    return low + zlib.crc32(job.encode()) % (high - low)

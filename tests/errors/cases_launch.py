@@ -1,0 +1,84 @@
+"""Processes that train together."""
+
+from __future__ import annotations
+
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.launch.meeting import meet
+from dali_ssd.launch.network import free_port, interface_of
+from dali_ssd.launch.world import World, announced_world, require_world
+from tests.errors.cases import Case
+
+TWO = {
+    **{"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"},
+    **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"},
+}
+SLURM = {
+    **{"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "0", "SLURM_STEP_ID": "0"},
+    **{"SLURM_NODEID": "2", "SLURM_STEP_TASKS_PER_NODE": "1,1"},
+}
+
+
+def world(rank: int, size: int, port: int) -> World:
+    return World("a test", rank, size, rank, size, "127.0.0.1", port)
+
+
+def announced(environ: dict[str, str], **changes: str) -> Case:
+    return lambda *_: announced_world(environ | changes)
+
+
+def port_taken(*_: object) -> object:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        return meet(world(0, 2, other.getsockname()[1]))
+
+
+def another_program(*_: object) -> object:
+    with socket.create_server(("127.0.0.1", 0)) as other, ThreadPoolExecutor() as pool:
+        met = pool.submit(meet, world(1, 2, other.getsockname()[1]), 10)
+        connection, _ = other.accept()
+        connection.close()
+        return met.result(20)
+
+
+def guest(**hello: int) -> Case:
+    """Rank 0, to which another process comes and says this."""
+
+    def case(_: Path, __: Any) -> object:
+        port = free_port(22_000)
+        with ThreadPoolExecutor() as pool:
+            met = pool.submit(meet, world(0, 2, port), 10)
+            while True:
+                try:
+                    connection = socket.create_connection(("127.0.0.1", port))
+                    break
+                except OSError:
+                    continue
+            with connection:
+                connection.sendall(json.dumps(hello).encode() + b"\n")
+                return met.result(20)
+
+    return case
+
+
+CASES: dict[str, Case] = {
+    "a launcher has set others of its kind": announced(TWO, MASTER_ADDR=""),
+    "the environment variable {name} must be a whole number": announced(TWO, LOCAL_RANK="first"),
+    "which cannot be: ranks count from 0": announced(TWO, RANK="2"),
+    "on several hosts and does not say where": announced(
+        {"PMI_RANK": "0", "PMI_SIZE": "2", "MPI_LOCALRANKID": "0", "MPI_LOCALNRANKS": "1"}
+    ),
+    "Slurm announces node": announced(SLURM),
+    "so each would train a model of its own": lambda *_: require_world(world(0, 2, 1), 1, "training without an engine"),
+    "rank 0 cannot listen at": port_taken,
+    "finds no rank 0 at": lambda *_: meet(world(1, 2, free_port(22_000)), -4.9),
+    "is not rank 0 of this run": another_program,
+    "did not come in": lambda *_: meet(world(0, 2, free_port(22_000)), 0.1),
+    "was started as one of": guest(rank=1, size=3, local_rank=1),
+    "has come twice to": guest(rank=0, size=2, local_rank=0),
+    "no port above": lambda *_: free_port(65_535),
+    "no network interface of this host": lambda *_: interface_of("203.0.113.77"),
+}
