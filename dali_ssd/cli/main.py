@@ -41,6 +41,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("dali_ssd.cli.demo", "draw a small data set, train and score on it, and show where the time goes"),
     "train": Command("dali_ssd.cli.train", "train an SSD from shards, with the option names of GluonCV's train_ssd.py"),
+    "launch": Command("dali_ssd.cli.launch", "start the processes of a training run on one host or several"),
     "eval": Command("dali_ssd.cli.eval", "score trained parameters: VOC07 mAP and COCO AP"),
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "gpu-check": Command("dali_ssd.cli.gpu_check", "check and measure this package on NVIDIA GPUs, and write a report"),

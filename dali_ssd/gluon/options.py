@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import tyro
@@ -41,8 +41,7 @@ class TrainConfig:
     records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
     pretrained_base: Literal["auto", "yes", "no"] = "auto"
     """Start from the backbone's ImageNet weights; auto: if they are cached or can be downloaded."""
-    global_batch_size: KVStore = Literal["device", "local", "nccl", "dist_sync", "dist_device_sync"]
-GlobalBatchSize = PipelineConfig.batch_size
+    global_batch_size: GlobalBatchSize = PipelineConfig.batch_size
     """Images per step, over all devices of all processes."""
     num_workers: Workers = 0
     """Loader threads over all devices; 0: all cores, shared with the other processes on this machine."""
@@ -80,7 +79,7 @@ GlobalBatchSize = PipelineConfig.batch_size
     syncbn: bool = False
     """Normalize over the batches of all devices together."""
     amp: bool = False
-    """Train in mixed precision with MXNet's AMP; needs a GPU."""
+    """Train in mixed precision with MXNet's AMP, on float16 images; needs a GPU."""
     horovod: bool = False
     """Train in Horovod's processes, one GPU each; --gpus is ignored."""
     kvstore: KVStore = "device"
@@ -105,7 +104,7 @@ GlobalBatchSize = PipelineConfig.batch_size
         if self.horovod and self.many_processes:
             faults.append(f"horovod and kvstore {self.kvstore} are two engines; choose one")
         if self.syncbn and (self.horovod or self.many_processes):
-            faults.append("syncbn works over the devices of one process; leave it out, or train in one with gpus 0,1,...")
+            faults.append("syncbn works over the devices of one process; leave it out, or train with gpus 0,1")
         if self.syncbn and self.amp:
             faults.append("syncbn cannot be used with amp: MXNet has it in float32 only")
         raise_all(self, faults)
@@ -164,6 +163,9 @@ def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
             f"recipe {recipe.name} renders {image.layout} {image.dtype}, and the networks take NCHW float32; such a "
             "recipe is for loops of your own"
         )
+    if isinstance(config, TrainConfig) and config.amp:
+        # The network's first operator would cast it; so the loader has half to write, and the bus half to carry.
+        return replace(recipe, image=replace(image, dtype="float16"))
     return recipe
 
 

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from dali_ssd.launch.meeting import WAIT_S, meet
-from dali_ssd.launch.network import interface_of
+from dali_ssd.launch.network import interface_of, require_public_name
 from dali_ssd.launch.peers import Peers, Place
 from dali_ssd.launch.world import MPI, World
 from dali_ssd.util.optional import require
@@ -23,12 +23,14 @@ def join_horovod(world: World, wait_s: float = WAIT_S) -> Peers:
     """Meet the other processes and set Horovod's variables, so that `horovod.mxnet.init()` finds them; return them.
 
     Does nothing if they are set already, as `horovodrun` does, or if MPI has started the processes and this Horovod was
-    built with it. Raises LaunchError if a process does not come within `wait_s` seconds, MissingDependencyError if
-    Horovod is not installed.
+    built with it. Raises LaunchError if a process does not come within `wait_s` seconds, or if this host's name is of
+    no use to others; MissingDependencyError if Horovod is not installed.
     """
-    if os.environ.get("HOROVOD_RANK") or (world.launcher in MPI and require("horovod.common.util").mpi_built()):
+    if os.environ.get("HOROVOD_RANK") or (world.launcher in MPI and require("horovod.mxnet").mpi_built()):
         return Peers(world.rank)
     server = require("horovod.runner.http.http_server")
+    if world.local_size < world.size:
+        require_public_name()
     peers = meet(world, wait_s)
     if peers.place is not None:
         if world.rank == 0:

@@ -26,9 +26,9 @@ _POLL_S = 0.2
 def join_kvstore(world: World, wait_s: float = WAIT_S) -> Peers:
     """Meet the other processes, set MXNet's variables and start its roles; return the other processes.
 
-    From then on `mx.kv.create("dist_sync")` finds them, if MXNet was not imported before. If a role dies, this process
-    ends with exit code 1: MXNet would wait for it for ever. Does nothing if DMLC_ROLE is set: then someone else has
-    started the roles. Raises LaunchError if a process does not come within `wait_s` seconds.
+    From then on `mx.kv.create("dist_sync")` finds them. MXNet numbers them itself: `kv.rank` may be another number.
+    If a role dies, this process ends with exit code 1: MXNet would wait for it for ever. Does nothing if DMLC_ROLE is
+    set: then someone else has started the roles. Raises LaunchError if a process does not come within `wait_s` seconds.
     """
     if os.environ.get("DMLC_ROLE"):
         return Peers(world.rank)

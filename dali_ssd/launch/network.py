@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import socket
 import struct
 from ipaddress import IPv4Address, IPv4Interface
 
 from dali_ssd.errors import LaunchError
 
-__all__ = ["free_port", "interface_of", "is_loopback"]
+__all__ = ["free_port", "interface_of", "is_loopback", "require_public_name"]
 
 _SIOCGIFADDR = 0x8915
 _SIOCGIFNETMASK = 0x891B
@@ -33,6 +34,23 @@ def free_port(after: int) -> int:
 def is_loopback(address: str) -> bool:
     """Return whether only processes of the same host reach this address."""
     return IPv4Address(address).is_loopback
+
+
+def require_public_name() -> None:
+    """Raise LaunchError if this host's name leads to the loopback, as Debian's installer sets it up.
+
+    Horovod 0.28.1 forgets the interface that it was given, and tells other hosts what the name leads to.
+    """
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError as error:
+        address = str(error)
+    if not re.fullmatch(r"[\d.]+", address) or is_loopback(address):
+        raise LaunchError(
+            f"Horovod tells other hosts the address of this one by its name, {name}, which leads to {address}; in "
+            "/etc/hosts, give the name the address by which the others reach it"
+        )
 
 
 def interface_of(address: str) -> str:

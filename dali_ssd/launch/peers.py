@@ -13,10 +13,12 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
-__all__ = ["BYE", "Connection", "Peers", "Place", "keep_alive"]
+__all__ = ["BYE", "PEER_ENDED", "Connection", "Peers", "Place", "keep_alive"]
 
 BYE = b"bye\n"
 """What a rank sends that ends as it should; the answer says that nobody watches it any more."""
+PEER_ENDED = 4
+"""Exit code of a process that ends because another one has."""
 _ANSWER_S = 5.0
 _END_S = 10
 """Seconds that a failed rank has to end, from its error on: engines wait at exit for the others, which have ended."""
@@ -73,7 +75,7 @@ class Connection:
 
 
 class Peers:
-    """All processes of a run. If one of them ends without having left, this one ends at once, with exit code 1.
+    """All processes of a run. If one of them ends without having left, this one ends at once, with exit code 4.
 
     A context of the whole training: it leaves the others when it ends, and not when it ends by an error, so that they
     end as well. A process that uses no context leaves when it exits. Neither happens if it is killed.
@@ -121,7 +123,7 @@ class Peers:
             return
         ended = message["ended"] if message else 0
         print(f"dali-ssd: rank {ended} has ended early, so rank {self._rank} ends too", file=sys.stderr, flush=True)
-        os._exit(1)  # the main thread may wait inside the engine, which nothing else ends
+        os._exit(PEER_ENDED)  # the main thread may wait inside the engine, which nothing else ends
 
 
 def keep_alive(connection: socket.socket) -> None:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.words import counted
 
-__all__ = ["MPI", "World", "announced_world", "require_world"]
+__all__ = ["MPI", "PORTS", "World", "announced_world", "require_world"]
 
 _OPEN_MPI, _HYDRA = "Open MPI", "MPICH or Intel MPI"
 MPI = (_OPEN_MPI, _HYDRA)
 """The launchers by which a Horovod that was built with MPI finds its processes by itself."""
-_PORTS = (20_000, 32_000)
+PORTS = (20_000, 32_000)
 """Where a port is chosen, if the launcher names none: below those that Linux gives to outgoing connections."""
 _HERE = "127.0.0.1"
 
@@ -184,5 +184,5 @@ def _tasks_of_node(given: _Variables) -> int:
 
 def _port_of(job: str) -> int:
     """Return a port that all processes of a job come to, and other jobs hardly."""
-    low, high = _PORTS
+    low, high = PORTS
     return low + zlib.crc32(job.encode()) % (high - low)

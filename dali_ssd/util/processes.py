@@ -20,10 +20,10 @@ def die_with(parent: int) -> None:
 
 
 def how_ended(code: int) -> str:
-    """Return what an exit code says, as subprocess gives it: `ended with exit code 2`, `was killed by SIGKILL`."""
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:  # a real-time signal
-        return f"was killed by signal {-code}"
+    """Return what an exit code says: `ended with exit code 2`, `was ended by SIGKILL`.
+
+    That of a signal is minus its number, as subprocess has it, or 128 more, as shells have it.
+    """
+    number = -code if code < 0 else code - 128
+    known = number in signal.valid_signals() and number in list(signal.Signals)
+    return f"was ended by {signal.Signals(number).name}" if known else f"ended with exit code {code}"

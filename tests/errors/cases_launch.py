@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dali_ssd.launch.meeting import meet
-from dali_ssd.launch.network import free_port, interface_of
+from dali_ssd.launch.network import free_port, interface_of, require_public_name
 from dali_ssd.launch.world import World, announced_world, require_world
 from tests.errors.cases import Case
 
@@ -64,6 +66,11 @@ def guest(**hello: int) -> Case:
     return case
 
 
+def name_of_the_loopback(_: object, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(socket, "gethostname", lambda: "localhost")
+    require_public_name()
+
+
 CASES: dict[str, Case] = {
     "a launcher has set others of its kind": announced(TWO, MASTER_ADDR=""),
     "the environment variable {name} must be a whole number": announced(TWO, LOCAL_RANK="first"),
@@ -80,5 +87,6 @@ CASES: dict[str, Case] = {
     "was started as one of": guest(rank=1, size=3, local_rank=1),
     "has come twice to": guest(rank=0, size=2, local_rank=0),
     "no port above": lambda *_: free_port(65_535),
+    "Horovod tells other hosts the address": name_of_the_loopback,
     "no network interface of this host": lambda *_: interface_of("203.0.113.77"),
 }

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from dali_ssd.config import InputConfig
-from dali_ssd.gluon.checkpoint.file import read_checkpoint, write_checkpoint
+from dali_ssd.gluon.checkpoint.file import read_checkpoint, read_content, write_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters, save_parameters
+from dali_ssd.gluon.distributed.meetings import Meetings, failed_elsewhere
+from dali_ssd.gluon.distributed.start import own_device
+from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, TrainConfig
@@ -20,10 +23,10 @@ from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.scoring import score_file
 from dali_ssd.gluon.training.devices import devices_of
-from dali_ssd.gluon.training.distributed import HorovodWorkers
+from dali_ssd.gluon.training.failure import lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
-from dali_ssd.gluon.training.run import train
+from dali_ssd.gluon.training.run import Setup, train
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.trainer import Trainer
 from tests.errors.cases import Case, labeled, write
@@ -108,21 +111,16 @@ def watched(*values: float) -> None:
     monitor.flush()
 
 
-def horovod(rank: int) -> HorovodWorkers:
-    workers = HorovodWorkers.__new__(HorovodWorkers)
-    workers.rank = workers.local_rank = rank
-    workers.size = 3
+def another_process(size: int) -> OneWorker:
+    """The second of some processes, before it meets the others."""
+    workers = OneWorker()
+    vars(workers).update(rank=1, size=size, local_rank=1, local_size=size)
     return workers
 
 
 def one_gpu(_: object, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(mx.context, "num_gpus", lambda: 1)
-    return horovod(1).device()
-
-
-def three_processes(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    patch.setattr("dali_ssd.gluon.training.run.HorovodWorkers", lambda: horovod(0))
-    return train(config(folder, horovod=True, global_batch_size=32))
+    return own_device(another_process(3))
 
 
 def unknown_class(folder: Path, _: object) -> object:
@@ -175,13 +173,15 @@ CASES: dict[str, Case] = {
         devices_of("0,0"),
     ),
     "--amp needs a GPU": training(amp=True),
-    "cannot be divided among": three_processes,
-    "Horovod processes on a machine": one_gpu,
+    "cannot be divided among": lambda folder, _: Setup.from_config(config(folder), another_process(3)),
+    "on a machine with": one_gpu,
+    "this build of MXNet has none": lambda *_: OneWorker("nccl"),
     "--lr-decay-epoch must be": lambda *_: parse_decay_epochs("ten"),
     "{reason}; choose another --save-prefix": lambda folder, _: TrainLog(
         text_file(folder / "file", "") / "train.log"
     ).__enter__(),
     "--start-epoch goes with": training(resume="a.ckpt", start_epoch=3),
+    "cannot read {path}: {reason}; use an older one": lambda folder, _: read_content(folder),
     "there is no checkpoint": lambda folder, _: read_checkpoint(folder / "none.ckpt"),
     "is not a whole checkpoint": lambda folder, _: read_checkpoint(text_file(folder / "a.ckpt", "text")),
     "has another format": other_format,
@@ -197,6 +197,9 @@ CASES: dict[str, Case] = {
     "does not fit this network": other_parameters,
     "class id {id} at step": lambda *_: watched(1, 1, 9),
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
+    "process {process} failed": lambda *_: failed_elsewhere(1, "no disk"),
+    "is at the meeting for": lambda *_: Meetings(another_process(2)).meet("log"),
+    "its connection to the other processes": lambda *_: lost(mx.base.MXNetError("closed"), 2),
     "no batch in epoch": lambda folder, _: trainer(folder).run(),
     "a label has class id": unknown_class,
     "must name a file that can be": lambda folder, _: Heartbeat(folder / "none" / "beat").__enter__(),

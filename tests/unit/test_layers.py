@@ -45,7 +45,7 @@ ORDER = (
     "gluon.networks gluon.options",
     "gluon.evaluate",
     "gluon.reporting",
-    "gluon.checkpoint",
+    "gluon.checkpoint gluon.distributed",
     "gluon.training",
     "gluon.scoring",
     "gluon.demo",

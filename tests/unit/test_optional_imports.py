@@ -17,7 +17,7 @@ CONTENDERS = ("bench/contenders", "bench/accuracy.py", "bench/training.py", "ben
 ROOMS = {
     "mxnet": ("loader/frameworks/mxnet.py", "launch/kvstore_role.py", "gluon", *CONTENDERS),
     "gluoncv": ("gluon", *CONTENDERS),
-    "horovod": ("gluon", "launch/join_horovod.py"),
+    "horovod": ("gluon", "launch"),
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
     "pycocotools": ("metrics",),

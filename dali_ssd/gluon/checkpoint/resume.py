@@ -87,7 +87,7 @@ class TrainState:
         _check_identity(path, meta["identity"], self.identity)
         restore_arrays(self.net, self.trainer, arrays)
         self.progress = TrainProgress(**meta["position"])
-        same = meta["devices"] == [self.size, len(self.trainer._contexts)]
+        same: bool = meta["devices"] == [self.size, len(self.trainer._contexts)]
         if same:
             restore_running_copies(self.net, arrays, self.rank * len(self.trainer._contexts))
             self._load_loader(path, meta["loaders"][self.rank], inside_epoch=self.progress.batch > 0)

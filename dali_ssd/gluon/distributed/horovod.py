@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import mxnet as mx
-
+from dali_ssd.gluon.distributed.workers import plain_parameters
 from dali_ssd.launch.join_horovod import join_horovod
 from dali_ssd.launch.world import announced_world, require_world
 from dali_ssd.util.optional import require
@@ -35,13 +34,8 @@ class HorovodWorkers:
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Send rank 0's weights to all processes, and make a trainer that adds up gradients over them."""
-        parameters = net.collect_params()
-        for name, parameter in sorted(parameters.items()):
-            # Not Horovod's `broadcast_parameters`: the forward pass that finds the shapes leaves weights in oneDNN's
-            # layout on a CPU, in which Horovod cannot read them. A copy from the host has the plain layout.
-            value = mx.nd.array(parameter.data().asnumpy(), ctx=parameter.list_ctx()[0], dtype=parameter.dtype)
-            self._horovod.broadcast_(value, root_rank=0, name=name)
-            parameter.set_data(value)
+        parameters = plain_parameters(net)
+        self._horovod.broadcast_parameters(parameters, root_rank=0)
         trainer = self._horovod.DistributedTrainer(parameters, "sgd", optimizer)
         # It takes the mean over the processes, by a factor in the update or in the sum; the loss needs the sum.
         trainer._scale *= self.size

@@ -7,6 +7,7 @@ from typing import Any
 
 import mxnet as mx
 
+from dali_ssd.gluon.distributed.workers import plain_parameters
 from dali_ssd.launch.join_kvstore import join_kvstore
 from dali_ssd.launch.world import announced_world, require_world
 
@@ -31,9 +32,10 @@ class KVStoreWorkers:
             join_kvstore(world)
         self._store = mx.kv.create(kvstore)
         require_world(world, self._store.num_workers, f"--kvstore {kvstore}")
-        self.rank: int = self._store.rank
+        # The store numbers its workers as they come. Roles that were started by hand have no other numbers, and say
+        # nothing of who shares a machine.
+        self.rank: int = world.rank if world else self._store.rank
         self.size: int = self._store.num_workers
-        # Roles that were started by hand say nothing of who shares a machine.
         self.local_rank: int = world.local_rank if world else 0
         self.local_size: int = world.local_size if world else 1
         for key, size in enumerate((_SMALL, _PIECE), _FIRST_KEY):
@@ -41,7 +43,9 @@ class KVStoreWorkers:
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Send rank 0's weights to all workers, and make a trainer that adds up gradients on the servers."""
-        trainer = mx.gluon.Trainer(net.collect_params(), "sgd", optimizer, kvstore=self._store, update_on_kvstore=False)
+        trainer = mx.gluon.Trainer(
+            plain_parameters(net), "sgd", optimizer, kvstore=self._store, update_on_kvstore=False
+        )
         trainer.allreduce_grads()  # which sends the weights first; see `OneWorker.trainer`
         return trainer
 

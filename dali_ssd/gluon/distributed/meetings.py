@@ -17,7 +17,7 @@ from dali_ssd.errors import TrainingError
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.workers import Workers
 
-__all__ = ["Meetings", "Outcome", "ProcessFailed"]
+__all__ = ["Meetings", "Outcome", "ProcessFailed", "failed_elsewhere"]
 
 T = TypeVar("T")
 Purpose: TypeAlias = Literal["setup", "step", "log", "score", "scored", "save", "epoch", "failure"]
@@ -50,7 +50,10 @@ class Meetings:
     workers: Workers
 
     def meet(self, purpose: Purpose, *, stop: bool = False, values: Sequence[float] = ()) -> Outcome:
-        """Meet, with at most two values, and wait for the outcome. Raises ProcessFailed if another process has failed."""
+        """Meet, with at most two values, and wait for the outcome.
+
+        Raises ProcessFailed if another process has failed.
+        """
         if self.workers.size == 1:
             return Outcome(stop, tuple(values))
         return self.begin(purpose, stop=stop, values=[mx.nd.array([value]) for value in values])()
@@ -105,4 +108,9 @@ class Meetings:
     def _hear(self, message: str) -> TrainingError:
         heard = [text.decode() for text in gather(self.workers, message.encode())]
         rank = next((rank for rank, text in enumerate(heard) if text), 0)
-        return TrainingError(f"process {rank} failed: {heard[rank]}")
+        return failed_elsewhere(rank, heard[rank])
+
+
+def failed_elsewhere(process: int, message: str) -> TrainingError:
+    """Return what the other processes raise when one has failed."""
+    return TrainingError(f"process {process} failed: {message}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import mxnet as mx
 import numpy as np
@@ -42,5 +43,5 @@ def _sum(workers: Workers, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _split(numbers: NDArray[np.float32], edges: NDArray[np.int64], sizes: Sequence[int]) -> list[bytes]:
-    parts = [numbers[begin:end].astype("<u2").tobytes() for begin, end in zip(edges, edges[1:], strict=False)]
+    parts = [numbers[begin:end].astype("<u2").tobytes() for begin, end in pairwise(edges)]
     return [part[:size] for part, size in zip(parts, sizes, strict=True)]

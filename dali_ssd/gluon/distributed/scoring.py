@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
+from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
 from dali_ssd.gluon.evaluate import detect, join
 from dali_ssd.metrics.detections import Detections, detections_from_bytes, detections_to_bytes
 from dali_ssd.metrics.scores import Scores, score
 
-__all__ = ["StopRequested", "evaluate_together"]
-
-
-class StopRequested(Exception):
-    """Raised to interrupt work that is done again later, such as scoring."""
-
-
-class _Stop(Protocol):
-    received: Any
+__all__ = ["evaluate_together"]
 
 
 def evaluate_together(
-    net: Any, batches: Iterable[Any], classes: Sequence[str], data_shape: int, meetings: Meetings, stop: _Stop
+    net: Any, batches: Iterable[Any], classes: Sequence[str], data_shape: int, meetings: Meetings, stop: StopSignal
 ) -> Scores | None:
     """Return the scores over the batches of all processes in rank 0, None in the others.
 

@@ -37,7 +37,5 @@ def own_device(workers: Workers) -> list[Any]:
     if not gpus:
         return [mx.cpu()]
     if workers.local_rank >= gpus:
-        raise ConfigError(
-            f"{counted(workers.local_size, 'process')} on a machine with {counted(gpus, 'GPU')}: start {gpus}"
-        )
+        raise ConfigError(f"{workers.local_size} processes on a machine with {counted(gpus, 'GPU')}: start {gpus}")
     return [mx.gpu(workers.local_rank)]

@@ -9,7 +9,7 @@ import mxnet as mx
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.parallel import available_cores
 
-__all__ = ["OneWorker", "Workers", "loader_threads"]
+__all__ = ["OneWorker", "Workers", "loader_threads", "plain_parameters"]
 
 
 class Workers(Protocol):
@@ -43,6 +43,17 @@ class Workers(Protocol):
 def loader_threads(asked: int, workers: Workers) -> int:
     """Return the loader threads of this process: `asked`, or for 0 its share of the cores."""
     return asked or max(1, available_cores() // workers.local_size)
+
+
+def plain_parameters(net: Any) -> Any:
+    """Return the parameters of a network on one device, in arrays of their own in the plain layout.
+
+    On a CPU, the forward pass that finds the shapes leaves weights in oneDNN's layout, which neither Horovod nor the
+    key-value store can send ("Check failed: !IsMKLDNNData()"), and assigning to such an array keeps its layout.
+    """
+    parameters = net.collect_params()
+    parameters.reset_ctx(parameters.list_ctx())
+    return parameters
 
 
 class OneWorker:

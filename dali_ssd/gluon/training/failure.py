@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mxnet.base import MXNetError
 
 from dali_ssd.errors import DaliSsdError, TrainingError
-from dali_ssd.gluon.distributed.meetings import Meetings, ProcessFailed
+from dali_ssd.gluon.distributed.meetings import Meetings, ProcessFailed, failed_elsewhere
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.util.words import first_line
 
@@ -62,7 +62,7 @@ def end_together(
     else:
         good = False
     message = told[process][0]
-    return Ending(own or TrainingError(f"process {process} failed: {message}"), process, message, good, why_not)
+    return Ending(own or failed_elsewhere(process, message), process, message, good, why_not)
 
 
 def lost(error: Exception, size: int) -> Exception:

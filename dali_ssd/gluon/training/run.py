@@ -16,17 +16,20 @@ from dali_ssd.config import PipelineConfig
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.gluon.checkpoint.file import find_checkpoints, newest_whole
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
-from dali_ssd.gluon.evaluate import evaluate
+from dali_ssd.gluon.distributed.meetings import Meetings
+from dali_ssd.gluon.distributed.messages import gather
+from dali_ssd.gluon.distributed.scoring import evaluate_together
+from dali_ssd.gluon.distributed.signals import StopSignal
+from dali_ssd.gluon.distributed.start import own_device, start_workers
+from dali_ssd.gluon.distributed.workers import Workers, loader_threads
 from dali_ssd.gluon.networks.pretrained import build_with_base
 from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.report import Scored
 from dali_ssd.gluon.training.devices import devices_of
-from dali_ssd.gluon.training.distributed import HorovodWorkers, OneWorker, Workers, loader_threads
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
-from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.gluon.training.trainer import FitResult, Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
@@ -176,10 +179,14 @@ def train(config: TrainConfig) -> FitResult:
     workers = start_workers(config)
     meetings = Meetings(workers)
     setup = meetings.jointly(lambda: Setup.from_config(config, workers))
+    checkpoint, faults = _agreed_checkpoint(setup, meetings)
+    # One sign of life a machine: all processes stand still if one does.
     stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()
-    with _Files(setup).open(meetings) as (log, checkpoint):
+    with meetings.jointly(lambda: _open_log(setup)) as log:
         log.logger.info("%s", config)
         log.logger.info("%s", _where(setup))
+        for fault in faults:
+            log.logger.warning("%s", fault)
         net = meetings.jointly(lambda: setup.network(log))
         anchors = anchors_of(net, setup.data_shape)
         with meetings.jointly(lambda: setup.train_loader(anchors)) as loader:
@@ -218,6 +225,31 @@ def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[Che
     if not Path(config.resume).is_file():
         raise CheckpointError(f"there is no checkpoint {config.resume}")
     return Path(config.resume), []
+
+
+def _agreed_checkpoint(setup: Setup, meetings: Meetings) -> tuple[Path | None, list[CheckpointError]]:
+    """Return the checkpoint that rank 0 resumes from, the same in all processes, and the faults of newer ones."""
+
+    def find() -> tuple[Path | None, list[CheckpointError]]:
+        if setup.workers.rank:
+            return None, []
+        found, faults = _checkpoint(setup.config, setup.prefix)
+        if found is None:
+            _check_fresh(setup.prefix)
+        return found, faults
+
+    found, faults = meetings.jointly(find)
+    name = gather(setup.workers, str(found or "").encode("utf-8", "surrogateescape"))[0]
+    return Path(name.decode("utf-8", "surrogateescape")) if name else None, faults
+
+
+def _open_log(setup: Setup) -> TrainLog:
+    """Open the log of rank 0, and tidy up what killed runs have left; the others log nothing."""
+    if setup.workers.rank:
+        return TrainLog(quiet=True)
+    log = TrainLog(Path(f"{setup.prefix}_train.log"))
+    remove_leftovers(Path(setup.prefix).parent, Path(setup.prefix).name)
+    return log
 
 
 def _scorer(

@@ -25,7 +25,7 @@ class Computed:
 
 
 class TrainStep:
-    """Trains a network on one batch at a time: `forward`, then `update`.
+    """Trains a network on one batch at a time: `forward`, then `update`; or both by calling it.
 
     A batch has `.data`, `.cls_targets` and `.box_targets`, each a list with one NDArray per device. The loss of a batch
     without a positive anchor is 0, and the update then has only momentum and weight decay.
@@ -36,6 +36,10 @@ class TrainStep:
         self._trainer = trainer
         self._amp = amp
         self._loss = SSDMultiBoxLoss()
+
+    def __call__(self, batch: Any) -> list[Any]:
+        """Train on a batch in the only process; return what `update` returns."""
+        return self.update(self.forward(batch))
 
     def forward(self, batch: Any) -> Computed:
         """Compute the losses of a batch; this does not wait for their values."""

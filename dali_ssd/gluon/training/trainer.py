@@ -16,7 +16,8 @@ from dali_ssd.gluon.checkpoint.parameters import periodic_path, save_best, save_
 from dali_ssd.gluon.checkpoint.resume import TrainState
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
-from dali_ssd.gluon.distributed.running_means import share_running_means
+from dali_ssd.gluon.distributed.sharing import share_running_means
+from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
 from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks.zoo import for_training
 from dali_ssd.gluon.options import TrainConfig
@@ -29,7 +30,6 @@ from dali_ssd.gluon.training.failure import end_together, lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs, warm_up
-from dali_ssd.gluon.training.signals import StopRequested, StopSignal
 from dali_ssd.gluon.training.step import Computed, TrainStep, count_positives
 
 __all__ = ["FitResult", "Trainer"]

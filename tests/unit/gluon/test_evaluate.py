@@ -96,7 +96,7 @@ def test_difficult_objects_count_for_nothing() -> None:
 
 def test_boxes_are_clipped_to_the_image() -> None:
     net = Oracle([[(-50, -50, 300, 300, 0, 0.9)]])
-    [[found]] = list(detect(net, [batch(0, [(0, 0, SIDE, SIDE, 0, 0)])], SIDE))
+    [[[found]]] = list(detect(net, [batch(0, [(0, 0, SIDE, SIDE, 0, 0)])], SIDE))
     assert found.boxes.tolist() == [[0, 0, SIDE, SIDE]]
 
 

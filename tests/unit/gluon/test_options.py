@@ -19,15 +19,14 @@ def test_gluoncvs_command_line_is_understood() -> None:
             *("--lr-decay-epoch", "4,6", "--momentum", "0.8", "--wd", "0.1", "--log-interval", "5"),
             *("--save-prefix", "out/", "--save-interval", "2", "--val-interval", "4", "--seed", "1"),
             *("--recipe", "ssd512", "--on-bad", "skip", "--max-bad", "0.5", "--coordinates", "pixel"),
-            *("--syncbn", "--amp", "--horovod", "--train", "a.rec", "b.rec", "--val", "c.rec", "--classes", "x,y"),
+            *("--amp", "--horovod", "--train", "a.rec", "b.rec", "--val", "c.rec", "--classes", "x,y"),
         ],
     )
     assert config == TrainConfig(
         ("a.rec", "b.rec"), ("c.rec",), "x,y", "mobilenet1.0", InputConfig("ssd512", 512),
         RecordsConfig("skip", 0.5, "pixel"), global_batch_size=16, num_workers=8, gpus="0,1", epochs=9,
         resume="x.params", start_epoch=3, lr=0.01, lr_decay=0.5, lr_decay_epoch="4,6", momentum=0.8, wd=0.1,
-        log_interval=5, save_prefix="out/", save_interval=2, val_interval=4, seed=1, syncbn=True, amp=True,
-        horovod=True,
+        log_interval=5, save_prefix="out/", save_interval=2, val_interval=4, seed=1, amp=True, horovod=True,
     )  # fmt: skip
 
 
@@ -66,3 +65,22 @@ def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, An
 def test_a_recipe_that_no_network_takes_is_refused() -> None:
     with pytest.raises(ConfigError, match="renders NHWC float16, and the networks take NCHW float32"):
         network_recipe(TrainConfig(input=InputConfig("tests.support.recipe:OWN")))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"horovod": True, "kvstore": "dist_sync"}, "horovod and kvstore dist_sync are two engines"),
+        ({"syncbn": True, "horovod": True}, "syncbn works over the devices of one process"),
+        ({"syncbn": True, "kvstore": "dist_sync"}, "syncbn works over the devices of one process"),
+        ({"syncbn": True, "amp": True}, "syncbn cannot be used with amp"),
+    ],
+)
+def test_what_does_not_go_together(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig(**options)
+
+
+def test_the_rate_grows_with_the_batch() -> None:
+    assert TrainConfig(lr=0.001, global_batch_size=256, lr_batch_size=32).scaled_lr == 0.008
+    assert TrainConfig(lr=0.001, global_batch_size=256).scaled_lr == 0.001

@@ -165,7 +165,7 @@ def test_a_rank_that_is_killed_ends_the_others(port: int, victim: int) -> None:
     started.processes[victim].kill()
     ended = started.ended()
     assert ended.pop(victim) == (-9, "")
-    assert ended == [(1, EARLY.format(victim, rank)) for rank in range(3) if rank != victim]
+    assert ended == [(4, EARLY.format(victim, rank)) for rank in range(3) if rank != victim]
 
 
 def test_a_rank_that_ends_as_it_should_leaves_the_others_alone(port: int) -> None:
@@ -175,7 +175,7 @@ def test_a_rank_that_ends_as_it_should_leaves_the_others_alone(port: int) -> Non
 
 def test_an_error_in_the_context_ends_the_others(port: int) -> None:
     (code, said), other = Started(port, HANG, "with peers: sys.exit('no space')").ended()
-    assert (code, said) == (1, EARLY.format(1, 0))
+    assert (code, said) == (4, EARLY.format(1, 0))
     assert other == (1, "no space\n")
 
 
@@ -189,4 +189,4 @@ def test_a_failed_rank_that_hangs_at_its_end_is_ended(port: int) -> None:
     hang = hurry + "import atexit; atexit.register(time.sleep, 60)\nwith peers: sys.exit('no space')"
     start = time.monotonic()
     ended = Started(port, HANG, hang).ended()
-    assert [code for code, _ in ended] == [1, 1] and time.monotonic() - start < 10
+    assert [code for code, _ in ended] == [4, 1] and time.monotonic() - start < 10

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from dali_ssd.errors import LaunchError
-from dali_ssd.launch.network import free_port, interface_of, is_loopback
+from dali_ssd.launch.network import free_port, interface_of, is_loopback, require_public_name
 
 
 def test_a_port_that_is_taken_is_passed_over() -> None:
@@ -24,6 +24,18 @@ def test_no_port_is_left() -> None:
 
 def test_the_loopback() -> None:
     assert is_loopback("127.0.1.1") and not is_loopback("10.0.0.1")
+
+
+@pytest.mark.parametrize(("name", "leads"), [("localhost", r"127\.0\.0\.1"), ("none.invalid", "Name or service")])
+def test_a_name_that_leads_other_hosts_nowhere(name: str, leads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    with pytest.raises(LaunchError, match=f"by its name, {name}, which leads to .*{leads}"):
+        require_public_name()
+
+
+def test_a_name_that_leads_other_hosts_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "203.0.113.77")  # an address leads to itself
+    require_public_name()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.1.1"])

@@ -17,9 +17,11 @@ from dali_ssd.gluon.checkpoint.state import (
     random_state,
     restore_arrays,
     restore_random_state,
+    restore_running_copies,
+    running_copies,
 )
+from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.networks.zoo import for_training
-from dali_ssd.gluon.training.distributed import OneWorker
 from dali_ssd.gluon.training.step import TrainStep
 
 SGD = {"learning_rate": 0.01, "wd": 0.0005, "momentum": 0.9}
@@ -37,9 +39,10 @@ def test_a_restored_training_makes_the_same_step(make_net: Any, make_batch: Any,
         steps[0](batch)
     arrays = parameter_arrays(nets[0]) | optimizer_arrays(nets[0], trainers[0])
     restore_arrays(nets[1], trainers[1], arrays)
+    restore_running_copies(nets[1], running_copies(nets[0]))
     for step in steps:
         step(batches[2])
-    first, second = (parameter_arrays(net) for net in nets)
+    first, second = (parameter_arrays(net) | running_copies(net) for net in nets)
     assert any(name.startswith("copy/1/") for name in first) == (devices > 1)
     assert [name for name in first if (first[name] != second[name]).any()] == []
     one, two = (optimizer_arrays(net, trainer) for net, trainer in zip(nets, trainers, strict=True))

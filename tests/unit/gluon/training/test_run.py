@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("mxnet")
 
 from dali_ssd.errors import DatasetError, MissingDependencyError
+from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training import run as module
-from dali_ssd.gluon.training.distributed import OneWorker
 from dali_ssd.loader.recipes import find_recipe
 
 
@@ -43,4 +43,4 @@ def test_what_a_later_epoch_needs_is_asked_for_first(
     """Nothing would be saved of an epoch that ends so."""
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingDependencyError, match=f"(?i){library} is not installed; run: pip install"):
-        module.Setup.from_config(TrainConfig(train=("no/such.rec",), **options))
+        module.Setup.from_config(TrainConfig(train=("no/such.rec",), **options), OneWorker())

@@ -10,8 +10,8 @@ pytest.importorskip("mxnet")
 
 import mxnet as mx
 
+from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.networks.zoo import for_training
-from dali_ssd.gluon.training.distributed import OneWorker
 from dali_ssd.gluon.training.step import TrainStep
 
 SGD = {"learning_rate": 0.01, "wd": 0.0005, "momentum": 0.9}

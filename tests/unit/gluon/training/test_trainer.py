@@ -16,10 +16,10 @@ import pytest
 pytest.importorskip("mxnet")
 
 from dali_ssd.errors import CheckpointError, TrainingError
+from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.gluon.reporting.log import TrainLog
-from dali_ssd.gluon.training.signals import StopSignal
 from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader.placement import Placement
 
@@ -252,22 +252,6 @@ def test_a_loader_that_is_too_slow_is_reported(
         Trainer(make_net(), make_loader(1), replace(CONFIG, epochs=1), log=log).run()
         log.logger.removeHandler(caplog.handler)
     assert any("The data is the bottleneck" in message and "(-j)" in message for message in caplog.messages)
-
-
-def test_other_ranks_train_but_neither_write_nor_score(make_net: Any, make_loader: Any, prefix: str) -> None:
-    from dali_ssd.gluon.training.distributed import OneWorker
-
-    class Second(OneWorker):
-        rank, size = 1, 2
-
-    def score(net: Any) -> Score:
-        raise AssertionError("only rank 0 scores")
-
-    result = Trainer(make_net(), make_loader(2), CONFIG, prefix=prefix, score=score, workers=Second()).run()
-    assert result.steps == 6
-    # Each of the two processes trained on as many.
-    assert result.time.images == 24
-    assert names(prefix) == set()
 
 
 def test_momentum_is_in_the_checkpoint(make_net: Any, make_loader: Any, prefix: str) -> None:

@@ -1,0 +1,73 @@
+"""The command that every rank runs, and what it finds in its environment."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.launch.start.hosts import Seat
+from dali_ssd.launch.start.options import LaunchConfig
+
+__all__ = ["by_hand", "environment", "resumed", "train_command"]
+
+_ENGINES = {"horovod": ("--horovod",), "kvstore": ("--kvstore", "dist_sync")}
+_PASSED_ON = ("DALI_", "MXNET_", "NCCL_", "OMP_", "PS_", "PYTHON")
+"""Beginnings of the variables that ranks on other hosts get as well. Those on this host get all."""
+
+
+def train_command(config: LaunchConfig, given: Sequence[str]) -> list[str]:
+    """Return the arguments of `dali-ssd` for each rank: those given, with the option of the engine if they have none.
+
+    Raises ConfigError if they are not those of `train`, or contradict the options of `launch`.
+    """
+    if not given:
+        raise ConfigError("say what to run, after two dashes: dali-ssd launch -n 4 -- train --train ...")
+    if given[0] != "train":
+        raise ConfigError(f"launch starts `train`, not {given[0]!r}: dali-ssd launch -n 4 -- train --train ...")
+    options = _options(given)
+    if config.restart and options.get("--resume", "auto") != "auto":
+        raise ConfigError(
+            f"--restart resumes from the newest checkpoint, the command from {options['--resume']}: give one of the two"
+        )
+    named = "horovod" if "--horovod" in options else "kvstore" if "--kvstore" in options else "auto"
+    if config.engine != "auto" and named not in ("auto", config.engine):
+        raise ConfigError(f"--engine {config.engine}, and --{named} in the command: give one of the two")
+    engine = named if config.engine == "auto" else config.engine
+    added = _ENGINES["horovod" if engine == "auto" else engine] if named == "auto" else ()
+    return [*given, *added]
+
+
+def resumed(command: Sequence[str]) -> list[str]:
+    """Return the arguments that go on from the newest checkpoint, or begin if there is none."""
+    return [*command, *(() if "--resume" in _options(command) else ("--resume", "auto"))]
+
+
+def environment(seat: Seat, size: int, address: str, port: int) -> dict[str, str]:
+    """Return what a rank finds in its environment: torchrun's variables, and on other hosts some of this one's."""
+    passed = {} if seat.here else {name: text for name, text in os.environ.items() if name.startswith(_PASSED_ON)}
+    return passed | {
+        "RANK": str(seat.rank),
+        "WORLD_SIZE": str(size),
+        "LOCAL_RANK": str(seat.local_rank),
+        "LOCAL_WORLD_SIZE": str(seat.local_size),
+        "MASTER_ADDR": address,
+        "MASTER_PORT": str(port),
+    }
+
+
+def by_hand(environ: Mapping[str, str], command: Sequence[str]) -> str:
+    """Return a line for a shell that starts a rank."""
+    variables = [f"{name}={text}" for name, text in environ.items()]
+    return f"cd {shlex.quote(os.getcwd())} && {shlex.join(['env', *variables, *command])}"
+
+
+def _options(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the options among arguments, in either spelling, with what follows each."""
+    found = {}
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument.startswith("--"):
+            name, equals, text = argument.partition("=")
+            found[name.replace("_", "-")] = text if equals else following
+    return found
