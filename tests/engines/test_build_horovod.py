@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,8 +47,7 @@ def test_it_is_not_built_twice() -> None:
 
 
 def test_horovodrun_sums_over_two_processes(tmp_path: Path) -> None:
-    """On NumPy 1.24 and newer, too, where MXNet's import needs help in horovodrun itself."""
     (tmp_path / "sum.py").write_text(SUM)
-    horovodrun = Path(sysconfig.get_path("scripts")) / "horovodrun"
-    said = run(horovodrun, "-np", "2", sys.executable, tmp_path / "sum.py")
+    horovodrun = (sys.executable, "-m", "dali_ssd.launch.horovodrun")
+    said = run(*horovodrun, "-np", "2", sys.executable, tmp_path / "sum.py")
     assert said.count("sum over 2 [3.0, 3.0, 3.0]") == 2, said

@@ -13,7 +13,7 @@ import pytest
 from tests.support.paths import ROOT
 
 SCRIPT = ROOT / "tools" / "build-horovod"
-PROGRAMS = ("sh", "dirname", "find", "mktemp", "mv", "nproc", "rm", "sed", "make")
+PROGRAMS = ("sh", "dirname", "find", "mktemp", "mv", "nproc", "rm", "make")
 """What the script starts, but for a compiler."""
 PYTHON = """#!{executable}
 import pathlib, sys
@@ -22,8 +22,8 @@ folder = lambda option: pathlib.Path(sys.argv[sys.argv.index(option) + 1])
 if "-m pip" in said:
     print(said, file=(here / "log").open("a"))
 if said.endswith("import dali_ssd, horovod.mxnet"):
-    sys.exit(not (here / "horovodrun").exists())
-elif "hashlib" in said or "get_path" in said:
+    sys.exit(not (here / "installed").exists())
+elif "hashlib" in said:
     print(here)
 elif "version_info" in said:
     print("3.11")
@@ -32,7 +32,7 @@ elif "--target" in said:
 elif "pip wheel" in said:
     (folder("--wheel-dir") / "horovod.whl").touch()
 else:
-    (here / "horovodrun").write_text("from horovod.runner.launch import run_commandline\\n")
+    (here / "installed").touch()
 """
 """An interpreter whose pip notes what it is asked for; what is built and installed is empty, in the same folder."""
 
@@ -66,12 +66,10 @@ def test_built_once_and_installed_where_it_is_missing(python: Path) -> None:
     assert [line.split()[2] for line in log] == ["install", "wheel", "install", "install"]
     assert "--no-build-isolation" in log[1] and log[1].endswith(" horovod==0.28.1")
     assert all(" -c constraints/python3.11.txt " in line for line in log)
-    horovodrun = python.parent / "horovodrun"
-    assert horovodrun.read_text().startswith("import dali_ssd "), "before it imports MXNet"
     assert not list(python.parent.glob("tmp*")), "what it was built with is gone"
 
     assert build(python)[1] == [], "it is there"
-    horovodrun.unlink()
+    (python.parent / "installed").unlink()
     done, log = build(python)
     assert done.returncode == 0, "the wheel is there, for which no compiler is needed"
     assert [line.split()[2] for line in log] == ["install", "install"]
