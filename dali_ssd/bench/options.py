@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 import tyro
 
 from dali_ssd.bench.anchors import VGG_SHAPES
+from dali_ssd.bench.cluster.options import keys_in_words, read_cluster
 from dali_ssd.bench.contenders import CONTENDERS, NO_TARGETS
 from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.util.parallel import available_cores
@@ -18,6 +20,12 @@ __all__ = ["BenchConfig", "CommonConfig", "gpus_faults", "list_faults", "words"]
 _TRAINING = ("dali_ssd", "gluoncv", "synthetic")
 _POSITIVE = ("cpus", "rounds", "seconds", "warmup", "warmup_seconds", "min_batches", "timeout", "draw")
 _WITH_RECORD = ("record", "plot", "json")
+_OF_WINDOWS = ("rounds", "seconds", "warmup", "warmup_seconds", "min_batches", "timeout", "seed")
+_WITH_PLAN = ("plan", "json", "shards", "draw", "data_shape", *_OF_WINDOWS)
+_PLAN_HELP = (
+    "Compute what a cluster needs to train on these shards, and what would be the bottleneck, instead of comparing "
+    "loaders: KEY=VALUE,... such as gpus=8,nodes=8,rate=1527, as docs/scaling-plan.md explains. Keys: "
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ class BenchConfig(CommonConfig):
     """Backbone for --train."""
     steps: bool = False
     """Measure each step of dali_ssd's pipeline on one thread instead of comparing loaders."""
+    plan: Annotated[str, tyro.conf.arg(help=_PLAN_HELP + keys_in_words())] = ""
     json: str = ""
     """Write the record of the experiment to this file."""
     plot: str = ""
@@ -99,8 +108,11 @@ class BenchConfig(CommonConfig):
         if self.steps and (self.train or self.contenders or self.threads):
             faults.append("steps measures dali_ssd on one thread, so leave out --train, --contenders and --threads")
         faults += _device_faults(self)
-        faults += _record_faults(self)
+        faults += _faults_beside(self, "record", _WITH_RECORD, "shows an earlier result")
+        faults += _faults_beside(self, "plan", _WITH_PLAN, "computes what a cluster needs")
         raise_all(self, faults)
+        if self.plan:
+            read_cluster(self.plan)
 
     @property
     def contender_names(self) -> list[str]:
@@ -159,10 +171,11 @@ def _device_faults(config: BenchConfig) -> list[str]:
     return faults
 
 
-def _record_faults(config: BenchConfig) -> list[str]:
-    if not config.record:
+def _faults_beside(config: BenchConfig, option: str, others: Sequence[str], what: str) -> list[str]:
+    """Return the faults of options beside one that leaves no use for them."""
+    if not getattr(config, option):
         return []
     given = [one.name for one in fields(config) if getattr(config, one.name) != one.default]
-    wrong = [name.replace("_", "-") for name in given if name not in _WITH_RECORD]
+    wrong = [name.replace("_", "-") for name in given if name not in others]
     options = ", ".join(name if name == "shards" else f"--{name}" for name in wrong)
-    return [f"record shows an earlier result, so leave out {options}"] if wrong else []
+    return [f"{option} {what}, so leave out {options}"] if wrong else []

@@ -1,4 +1,4 @@
-"""`dali-ssd bench [SHARDS ...]`: compare loaders on the same work."""
+"""`dali-ssd bench [SHARDS ...]`: compare loaders on the same work, or plan a cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import tyro
 
 from dali_ssd.bench.options import BenchConfig
+from dali_ssd.bench.planning.record import write_plan
+from dali_ssd.bench.planning.session import make_plan
+from dali_ssd.bench.planning.table import print_plan
 from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.bench.results.summary import REFERENCE
 from dali_ssd.bench.results.table import print_record
@@ -20,11 +23,17 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Measure, print and write; return 0 when done, 1 if dali_ssd or all contenders failed."""
+    """Measure, print and write; return 0 when done, 1 if dali_ssd or all contenders failed.
+
+    With --plan, it is what a cluster needs that is computed, printed and written.
+    """
     config = tyro.cli(BenchConfig, args=argv, prog="dali-ssd bench")
     _check_outputs(config)
+    command = ["dali-ssd", "bench", *argv]
+    if config.plan:
+        return _plan(config, command)
     drawn = bool(config.plot) and _can_draw(config.plot)
-    record = read_record(Path(config.record)) if config.record else run_session(config, ["dali-ssd", "bench", *argv])
+    record = read_record(Path(config.record)) if config.record else run_session(config, command)
     if config.json:
         write_record(Path(config.json), record)
     print_record(record, sys.stdout)
@@ -33,6 +42,14 @@ def run(argv: list[str]) -> int:
 
         plot_record(record, Path(config.plot))
     return _exit_code(record)
+
+
+def _plan(config: BenchConfig, command: list[str]) -> int:
+    plan = make_plan(config, command)
+    if config.json:
+        write_plan(Path(config.json), plan)
+    print_plan(plan, sys.stdout)
+    return 0
 
 
 def _check_outputs(config: BenchConfig) -> None:

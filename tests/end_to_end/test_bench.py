@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,28 @@ def test_a_shard_that_cannot_be_decoded_fails_in_its_row_only(tmp_path: Path) ->
     assert runs["decode"]["error"]
     assert runs["synthetic"]["error"] == ""
     assert "failed: decode" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_plan_is_made_of_what_images_cost_here(shards: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    short = SHORT[: SHORT.index("--batch-sizes")]
+    text = "gpus=2,nodes=3,rate=50,batch=4,network=mobilenet0.25,classes=3,disk_mb_s=100"
+    text += "" if find_spec("gluoncv") else ",parameters=1.5"
+    command = [*COMMAND, *short, str(shards), "--plan", text, "--json", str(saved)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(saved.read_text())
+    costs = plan["costs"]
+    assert 0 < costs["host_ms"] < costs["cpu_ms"]
+    assert costs["record_bytes"] == sum(shard.stat().st_size for shard in shards.parent.glob(shards.name)) / 12
+    assert 0.9 * costs["record_bytes"] < costs["image_bytes"] < costs["record_bytes"]
+    needs = {(need["what"], need["choice"]): need["needed"] for need in plan["needs"]}
+    assert needs["cores", "decode=cpu"] == pytest.approx(100 * costs["cpu_ms"] / 1000)
+    step = 4 * costs["parameters"] * 50 / 4  # bytes of gradients a second
+    assert needs["network", "engine=horovod"] == pytest.approx(8e-9 * step * 2 * 5 / 6)
+    assert needs["network", "engine=kvstore"] == pytest.approx(8e-9 * step * 2 * 2 * 2 / 3)
+    assert plan["verdict"]["sentences"][0] in done.stdout
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.bench.cluster.options import read_cluster
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.datasets import MakeConfig, describe
@@ -18,6 +20,7 @@ from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.gpucheck.sample import take_sample
 from dali_ssd.bench.measuring.devices import cpu_devices, find_gpus
 from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.bench.planning.parameters import count_parameters
 from dali_ssd.bench.results.plot import plot_record
 from dali_ssd.bench.results.record import read_record
 from dali_ssd.bench.soak.__main__ import main as soak
@@ -88,6 +91,11 @@ def gpu_twice(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return find_gpus("all")
 
 
+def without_mxnet(_: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "mxnet", None)
+    return count_parameters("vgg16_atrous", 300, 20)
+
+
 def mxnet_without_gpu(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(require("mxnet").context, "num_gpus", lambda: 0)
     return mxnet_context(Work((), device="gpu"))
@@ -117,6 +125,11 @@ CASES: dict[str, Case] = {
     "its workers need": little_shared_memory,
     "for the benchmark": lambda *_: vgg_anchors(128),
     "is no record of": foreign_record,
+    "--plan {text}": lambda *_: read_cluster("gpus=8"),
+    "how many parameters the network has": without_mxnet,
+    "cannot measure what an image costs": lambda folder, _: bench(
+        [str(write(folder)), "--plan", "rate=1", "--timeout", "0.01"]
+    ),
     "there is no NVIDIA GPU here": without_nvidia_smi,
     "there is no GPU {number}, but": missing_gpu,
     "has a GPU twice": gpu_twice,

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dali_ssd.bench.cluster.options import ClusterConfig
 from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
@@ -39,6 +40,7 @@ DOCUMENTS = [
         "docs/gpu-check.md",
         "docs/gpu.md",
         "docs/plugin.md",
+        "docs/scaling-plan.md",
         "docs/soak.md",
     )
 ] + sorted((ROOT / "docs" / "extending").glob("*.md"))
@@ -98,6 +100,13 @@ def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:
     section = read(ROOT / "docs" / "gpu-check.md").partition("## Options\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| ", section, re.MULTILINE)
     assert {name.replace("-", "_"): default for name, default in rows} == options
+
+
+def test_page_of_the_plan_has_every_key_with_its_default() -> None:
+    options = on_command_line(ClusterConfig)
+    options["rate"] = ""  # required
+    section = read(ROOT / "docs" / "scaling-plan.md").partition("## Keys\n")[2].partition("\n## ")[0]
+    assert options_in(section) == options
 
 
 def test_readme_has_every_option_of_the_loader_with_its_default() -> None:

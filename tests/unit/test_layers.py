@@ -53,9 +53,11 @@ ORDER = (
     "bench.contenders bench.datasets",
     "bench.training bench.accuracy",
     "bench.measuring",
+    "bench.cluster",
     "bench.options bench.experiment",
     "bench.results",
     "bench.session bench.soak",
+    "bench.planning",
     "bench.gpucheck",
     "cli",
 )

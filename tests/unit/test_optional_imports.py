@@ -12,8 +12,11 @@ import pytest
 from tests.support.paths import ROOT
 
 MODULES = [path for folder in ("dali_ssd", "pipelines") for path in sorted((ROOT / folder).rglob("*.py"))]
-CONTENDERS = ("bench/contenders", "bench/accuracy.py", "bench/training.py", "bench/soak/run.py")
-"""What the benchmark compares with or trains; starting, measuring and showing it is not among it."""
+CONTENDERS = (
+    *("bench/contenders", "bench/accuracy.py", "bench/training.py", "bench/soak/run.py"),
+    "bench/planning/parameters.py",
+)
+"""What the benchmark compares with, trains or counts; starting, measuring and showing it is not among it."""
 ROOMS = {
     "mxnet": ("loader/frameworks/mxnet.py", "launch/kvstore_role.py", "gluon", *CONTENDERS),
     "gluoncv": ("gluon", *CONTENDERS),

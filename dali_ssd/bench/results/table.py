@@ -16,20 +16,20 @@ from dali_ssd.bench.results.steps import STEPS, StepCost, step_costs
 from dali_ssd.bench.results.summary import REFERENCE, Row, Spread, summarize
 from dali_ssd.util.words import counted, number_runs
 
-__all__ = ["each_device", "format_number", "named_gpus", "print_record"]
+__all__ = ["Column", "console_of", "each_device", "format_number", "make_table", "named_gpus", "print_record"]
 
 _WIDTH = 80
 """Width of the tables in characters if the output is not a terminal."""
 _GAP = 2
 """Characters between two columns."""
 _PLAIN = box.Box("    \n    \n -  \n    \n    \n    \n    \n    \n", ascii=True)
-_Column = tuple[str, list[str]]
+Column = tuple[str, list[str]]
 """Title, with line breaks, and cells."""
 
 
 def print_record(record: BenchResult, stream: TextIO) -> None:
     """Print the setting, the tables, and what the contenders are, to `stream`."""
-    console = Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
+    console = console_of(stream)
     if record.task == "steps":
         costs = step_costs(record.runs)
         above, keys, values, notes = _setting(record), _step_keys(costs), _step_values(costs), _step_notes(costs)
@@ -40,10 +40,25 @@ def print_record(record: BenchResult, stream: TextIO) -> None:
         console.print(line, markup=False, soft_wrap=True)
     for columns in _parts(keys, values, console.width):
         console.print()
-        console.print(_table(columns, len(keys), plain=not stream.isatty()))
+        console.print(make_table(columns, len(keys), plain=not stream.isatty()))
     console.print()
     for line in notes:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def console_of(stream: TextIO) -> Console:
+    """Return a console that is as wide as the terminal, or 80 columns if `stream` is none."""
+    return Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
+
+
+def make_table(columns: Sequence[Column], keys: int, plain: bool) -> Table:
+    """Return a table, of plain characters if wanted; the first of several `keys` columns is aligned to the left."""
+    table = Table(box=_PLAIN if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for place, (title, _) in enumerate(columns):
+        table.add_column(title, justify="left" if place < min(keys, 1) else "right", no_wrap=True)
+    for cells in zip(*(cells for _, cells in columns), strict=True):
+        table.add_row(*cells)
+    return table
 
 
 def format_number(value: float) -> str:
@@ -67,7 +82,7 @@ def named_gpus(names: Sequence[str]) -> str:
     return "; ".join(name if count == 1 else f"{count} x {name}" for name, count in Counter(names).items())
 
 
-def _parts(keys: list[_Column], values: Sequence[list[_Column]], width: int) -> list[list[_Column]]:
+def _parts(keys: list[Column], values: Sequence[list[Column]], width: int) -> list[list[Column]]:
     """Return the columns of as few tables as the width lets: each has the keys and some values, evenly dealt out."""
     room = width - sum(map(_width, keys))
     fewest = len(_dealt(values, room))
@@ -75,9 +90,9 @@ def _parts(keys: list[_Column], values: Sequence[list[_Column]], width: int) -> 
     return [keys + part for part in _dealt(values, even)]
 
 
-def _dealt(values: Sequence[list[_Column]], room: int) -> list[list[_Column]]:
+def _dealt(values: Sequence[list[Column]], room: int) -> list[list[Column]]:
     """Deal the values out to tables with so much room, in their order; what is too wide has one to itself."""
-    parts: list[list[_Column]] = [[]]
+    parts: list[list[Column]] = [[]]
     for columns in values:
         if parts[-1] and sum(map(_width, parts[-1] + columns)) > room:
             parts.append([])
@@ -85,18 +100,9 @@ def _dealt(values: Sequence[list[_Column]], room: int) -> list[list[_Column]]:
     return parts
 
 
-def _width(column: _Column) -> int:
+def _width(column: Column) -> int:
     title, cells = column
     return max(map(len, [*title.splitlines(), *cells])) + _GAP
-
-
-def _table(columns: Sequence[_Column], keys: int, plain: bool) -> Table:
-    table = Table(box=_PLAIN if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for place, (title, _) in enumerate(columns):
-        table.add_column(title, justify="left" if place < min(keys, 1) else "right", no_wrap=True)
-    for cells in zip(*(cells for _, cells in columns), strict=True):
-        table.add_row(*cells)
-    return table
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:
@@ -122,7 +128,7 @@ def _setting(record: BenchResult) -> list[str]:
     ]
 
 
-def _keys(rows: Sequence[Row]) -> list[_Column]:
+def _keys(rows: Sequence[Row]) -> list[Column]:
     """Return the columns that tell the rows apart."""
     several = [(title, cells) for title, cells in _settings(rows).items() if len({*cells}) > 1]
     return [("contender", [row.trial.contender for row in rows]), *several]
@@ -143,14 +149,14 @@ def _settings(rows: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-def _values(rows: Sequence[Row]) -> list[list[_Column]]:
+def _values(rows: Sequence[Row]) -> list[list[Column]]:
     """Return the columns of figures, in groups that stay together.
 
     Those that no row has are left out, but for those of speed.
     """
     speed = [_spread(row.speed) if row.speed else ["failed", ""] for row in rows]
     ratio = [["", ""] if row.trial.contender == REFERENCE else _spread(row.ratio, "x") for row in rows]
-    columns: list[list[_Column]] = [
+    columns: list[list[Column]] = [
         [("of n\nx one", [format_number(row.scaling.median) if row.scaling else "" for row in rows])],
         [(f"{REFERENCE}\nis", [median for median, _ in ratio]), ("low - high", [ends for _, ends in ratio])],
     ]
@@ -169,11 +175,11 @@ def _values(rows: Sequence[Row]) -> list[list[_Column]]:
     return [[("images/s", [median for median, _ in speed]), ("low - high", [ends for _, ends in speed])], *shown]
 
 
-def _step_keys(steps: Sequence[StepCost]) -> list[_Column]:
+def _step_keys(steps: Sequence[StepCost]) -> list[Column]:
     return [("step", [step.step for step in steps]), ("batch", [str(step.batch_size) for step in steps])]
 
 
-def _step_values(steps: Sequence[StepCost]) -> list[list[_Column]]:
+def _step_values(steps: Sequence[StepCost]) -> list[list[Column]]:
     costs = [_spread(step.cost) if step.cost else ["failed", ""] for step in steps]
     of_batch = [format_number(step.total.median * step.batch_size) if step.total else "" for step in steps]
     return [

@@ -6,6 +6,7 @@ from typing import Any
 
 from dali_ssd.gluon.distributed.workers import plain_parameters
 from dali_ssd.launch.join_horovod import join_horovod
+from dali_ssd.launch.peers import Peers
 from dali_ssd.launch.world import announced_world, require_world
 from dali_ssd.util.optional import require
 
@@ -23,8 +24,7 @@ class HorovodWorkers:
     def __init__(self) -> None:
         self._horovod = require("horovod.mxnet")
         world = announced_world()
-        if world is not None:
-            join_horovod(world)
+        self.peers = join_horovod(world) if world else Peers(0)
         self._horovod.init()
         require_world(world, self._horovod.size(), "Horovod")
         self.rank: int = self._horovod.rank()

@@ -9,6 +9,7 @@ import mxnet as mx
 
 from dali_ssd.gluon.distributed.workers import plain_parameters
 from dali_ssd.launch.join_kvstore import join_kvstore
+from dali_ssd.launch.peers import Peers
 from dali_ssd.launch.world import announced_world, require_world
 
 __all__ = ["KVStoreWorkers"]
@@ -28,8 +29,7 @@ class KVStoreWorkers:
 
     def __init__(self, kvstore: str) -> None:
         world = announced_world()
-        if world is not None:
-            join_kvstore(world)
+        self.peers = join_kvstore(world) if world else Peers(0)
         self._store = mx.kv.create(kvstore)
         require_world(world, self._store.num_workers, f"--kvstore {kvstore}")
         # The store numbers its workers as they come. Roles that were started by hand have no other numbers, and say

@@ -106,8 +106,10 @@ class Meetings:
         return result
 
     def _hear(self, message: str) -> TrainingError:
+        """Hear which process has failed, and leave the others, which do so too."""
         heard = [text.decode() for text in gather(self.workers, message.encode())]
         rank = next((rank for rank, text in enumerate(heard) if text), 0)
+        self.workers.peers.leave()
         return failed_elsewhere(rank, heard[rank])
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import mxnet as mx
 
 from dali_ssd.errors import ConfigError
+from dali_ssd.launch.peers import Peers
 from dali_ssd.util.parallel import available_cores
 
 __all__ = ["OneWorker", "Workers", "loader_threads", "plain_parameters"]
@@ -23,6 +24,8 @@ class Workers(Protocol):
     """Number of this process among those of this machine, from 0."""
     local_size: int
     """Number of processes on this machine, which share its cores."""
+    peers: Peers
+    """A context of all that the processes do together; they leave when they have agreed to end."""
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:
         """Make a Gluon trainer for an initialized network, with the weights of rank 0 in every process.
@@ -76,6 +79,7 @@ class OneWorker:
                 f"--kvstore {kvstore}: this build of MXNet has none ({str(error).splitlines()[-1]}); leave it out, or "
                 "install an MXNet that was built with it"
             ) from error
+        self.peers = Peers(self.rank)
         self._kvstore = kvstore
 
     def trainer(self, net: Any, optimizer: dict[str, float]) -> Any:

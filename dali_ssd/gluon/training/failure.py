@@ -61,6 +61,7 @@ def end_together(
             good, why_not = False, str(why)
     else:
         good = False
+    meetings.workers.peers.leave()  # all have heard: nobody need end because another has
     message = told[process][0]
     return Ending(own or failed_elsewhere(process, message), process, message, good, why_not)
 

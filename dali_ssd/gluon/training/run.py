@@ -177,6 +177,17 @@ def train(config: TrainConfig) -> FitResult:
     Of several processes, all raise if one of them fails.
     """
     workers = start_workers(config)
+    with workers.peers:
+        return _train(config, workers)
+
+
+def learned_by(recipe: Recipe) -> dict[str, list[float]]:
+    """Return the numbers of a recipe that trained parameters depend on."""
+    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
+    return {name: [float(value) for value in values] for name, values in numbers.items()}
+
+
+def _train(config: TrainConfig, workers: Workers) -> FitResult:
     meetings = Meetings(workers)
     setup = meetings.jointly(lambda: Setup.from_config(config, workers))
     checkpoint, faults = _agreed_checkpoint(setup, meetings)
@@ -206,12 +217,6 @@ def train(config: TrainConfig) -> FitResult:
                 trainer.resume(checkpoint)
             with heartbeat:
                 return trainer.run()
-
-
-def learned_by(recipe: Recipe) -> dict[str, list[float]]:
-    """Return the numbers of a recipe that trained parameters depend on."""
-    numbers = {"mean": recipe.image.mean, "std": recipe.image.std, "stds": recipe.targets.stds}
-    return {name: [float(value) for value in values] for name, values in numbers.items()}
 
 
 def _checkpoint(config: TrainConfig, prefix: str) -> tuple[Path | None, list[CheckpointError]]:

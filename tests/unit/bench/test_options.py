@@ -110,5 +110,24 @@ def test_what_an_earlier_record_cannot_heed_is_refused(options: dict[str, Any], 
         BenchConfig(record="a.json", plot="a.png", json="b.json", **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"steps": True}, "--steps"),
+        ({"device": "cpu", "batch_sizes": "8"}, "--batch-sizes, --device"),
+        ({"train": True, "network": "vgg16_atrous"}, "--train, --network"),
+    ],
+)
+def test_what_a_plan_cannot_heed_is_refused(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=f"plan computes what a cluster needs, so leave out {named}$"):
+        BenchConfig(plan="rate=1", json="b.json", rounds=1, warmup=3, shards=("a.rec",), data_shape=512, **options)
+
+
+def test_a_plan_is_read_with_the_options() -> None:
+    with pytest.raises(ConfigError, match="rate is missing"):
+        BenchConfig(plan="gpus=8")
+    assert BenchConfig(plan="gpus=8,rate=1").plan == "gpus=8,rate=1"
+
+
 def test_training_may_have_any_shape_a_network_has() -> None:
     assert BenchConfig(train=True, data_shape=128).data_shape == 128

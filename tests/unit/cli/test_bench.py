@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,12 @@ from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device
 from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.bench.planning import session as planning
 from dali_ssd.bench.results import plot
 from dali_ssd.bench.results.record import read_record
 from dali_ssd.bench.results.steps import CONTENDER
 from dali_ssd.cli.main import main
+from dali_ssd.util.parallel import available_cores
 from tests.support.smi import gpu, install_smi
 
 SPEEDS = {"dali_ssd": 1000.0, "gluoncv": 50.0}
@@ -177,6 +180,75 @@ def test_other_work_on_the_gpu_is_noticed(
     assert f"warning: {said}" in printed.err
     assert f"note: {said}" in printed.out
     assert read_record(saved).before == Before({"GPU 0": GpuReading(0.0, 40123.0)}, [said])
+
+
+@pytest.fixture
+def measured_here(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Runs of a plan take 0.05 ms an image on a GPU's host, and 2 ms on the CPU; there is no plugin."""
+    asked: list[Request] = []
+
+    def run_on(devices: Sequence[Device], request: Request, timeout: float) -> Outcome:
+        asked.append(request)
+        return Outcome(1000.0, cpu_ms_per_image=0.05 if request.work.until == "host" else 2.0)
+
+    monkeypatch.setattr(session, "run_on", run_on)
+    monkeypatch.setattr(planning, "plugin_note", lambda _: ["without the plugin: no nvcc"])
+    return asked
+
+
+def test_a_plan_is_measured_printed_and_written(
+    shard: Path, tmp_path: Path, measured_here: list[Request], capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "plan.json"
+    text = "gpus=8,nodes=8,rate=1527,batch=16,parameters=25,cores=64"
+    assert main(["bench", str(shard), "--plan", text, "--rounds", "2", "--json", str(saved)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("8 nodes of 8 GPUs, SSD of 300 px: 1,527 images/s a GPU, 12,216 a node")
+    assert "warning: without the plugin: no nvcc" in printed.err
+    plan = json.loads(saved.read_text())
+    assert plan["command"] == ["dali-ssd", "bench", str(shard), "--plan", text, *plan["command"][5:]]
+    assert plan["costs"]["record_bytes"] == shard.stat().st_size / 4
+    assert [plan["costs"][name] for name in ("host_ms", "cpu_ms", "parameters")] == [0.05, 2.0, 25e6]
+    assert plan["notes"] == ["without the plugin: no nvcc"]
+    assert not plan["plugin"]
+    works = [(asked.contender, asked.work) for asked in measured_here]
+    assert [name for name, _ in works] == [CONTENDER, CONTENDER, "dali_ssd", "dali_ssd"]
+    assert {work.batch_size for _, work in works} == {16}
+    assert {(work.device, work.until) for _, work in works} == {("gpu", "host"), ("cpu", "")}
+    assert {work.plugin for name, work in works if name == CONTENDER} == {"off"}
+    assert {work.threads for _, work in works} == {available_cores()}
+
+
+def test_a_plan_takes_cores_and_memory_of_this_machine_if_it_is_not_told(
+    shard: Path, tmp_path: Path, measured_here: list[Request]
+) -> None:
+    saved = tmp_path / "plan.json"
+    assert main(["bench", str(shard), "--plan", "rate=1", "--json", str(saved)]) == 0
+    plan = json.loads(saved.read_text())
+    assert plan["here"] == ["cores", "memory_gb"]
+    assert plan["cluster"]["cores"] == available_cores()
+    assert 0 < plan["cluster"]["memory_gb"] <= plan["machine"]["memory_gb"]
+    assert plan["costs"]["parameters"] == 0  # one GPU exchanges none
+
+
+def test_a_plan_for_a_network_that_is_not_there_is_refused_before_measuring(
+    shard: Path, measured_here: list[Request], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("gluoncv")
+    assert main(["bench", str(shard), "--plan", "rate=1,gpus=2,network=vgg19"]) == 2
+    assert "--network vgg19; there are: " in capsys.readouterr().err
+    assert measured_here == []
+
+
+def test_a_plan_without_a_measurement_is_refused(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(planning, "plugin_note", lambda _: [])
+    saved = tmp_path / "plan.json"
+    assert main(["bench", str(shard), "--plan", "rate=1", "--json", str(saved)]) == 2  # the fake children fail
+    said = capsys.readouterr().err
+    assert "cannot measure what an image costs (host, " in said and "ValueError: no" in said
+    assert not saved.exists()
 
 
 def test_training_names_its_network(
