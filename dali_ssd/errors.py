@@ -10,7 +10,7 @@
     |-- PluginError              the DALI plugin cannot be built, found or loaded
     |   `-- CompilerError        a compiler has failed on its sources
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
-    |-- LaunchError              processes that cannot be started or do not find each other
+    |-- LaunchError              processes of a training run that do not find each other
     `-- TrainingError            a training run that must not go on, such as a loss that is not finite
 
 The command line prints the message of a `DaliSsdError` on one line and exits with `exit_code`.
@@ -117,7 +117,10 @@ class CheckpointError(DaliSsdError):
 
 
 class LaunchError(DaliSsdError):
-    """Processes of a training run that cannot be started or do not find each other; the message says which."""
+    """Processes of a training run that do not find each other; the message says which."""
+
+    exit_code = 3
+    """The same as of a run that must not go on: unlike an option that cannot work, another start may help."""
 
 
 class TrainingError(DaliSsdError):

@@ -58,8 +58,9 @@ def _listen(world: World) -> socket.socket:
     try:
         return socket.create_server((address, world.port), backlog=world.size)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address
         raise LaunchError(
-            f"rank 0 cannot listen at {world.address}:{world.port}: {error.strerror}; if another run has this "
+            f"rank 0 cannot listen at {world.address}:{world.port}: {reason}; if another run has this "
             "port, set another MASTER_PORT for all ranks"
         ) from error
 

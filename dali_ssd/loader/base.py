@@ -22,6 +22,7 @@ from typing_extensions import Self
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig, TargetConfig
 from dali_ssd.errors import ConfigError, DatasetError, RecordLocation
+from dali_ssd.loader.affinity import bound_by_dali
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.placement import Placement, choose_where, placement_of
@@ -102,7 +103,8 @@ class Loader:
     def _place(self, nvjpeg: NvjpegConfig, targets: TargetConfig | None = None) -> None:
         """Choose where the work is done, and say so of a GPU; all options must have been checked."""
         self._where = choose_where(self._device, self.pipeline.plugin, nvjpeg)
-        self.placement = placement_of(self._where, targets)
+        self._bound = bound_by_dali(self._device, len(self._devices))
+        self.placement = placement_of(self._where, targets, bound=self._bound)
         if self._device == "gpu":
             _log.info("%s", self.placement)
 

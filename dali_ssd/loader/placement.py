@@ -28,6 +28,8 @@ class Placement:
     render: str
     targets: str | None = None
     """None where none are made, for validation."""
+    threads: str | None = None
+    """None where they run on any core of this process."""
 
     def __str__(self) -> str:
         return ", ".join(f"{name}: {words}" for name, words in self.parts().items())
@@ -59,13 +61,14 @@ def choose_where(device: Literal["cpu", "gpu"], plugin: PluginUse, nvjpeg: Nvjpe
     return Where("gpu", plugin=True, nvjpeg=nvjpeg)
 
 
-def placement_of(where: Where, targets: TargetConfig | None = None) -> Placement:
-    """Return what runs where; `targets` are those of training."""
+def placement_of(where: Where, targets: TargetConfig | None = None, *, bound: bool = False) -> Placement:
+    """Return what runs where; `targets` are those of training, `bound`: threads keep near their GPU."""
     made = None if targets is None else _maker_of_targets(where, targets)
     if where.device == "cpu":
         return Placement("CPU", "plugin on the CPU" if where.plugin else "CPU", made)
     share = f"nvJPEG ({where.nvjpeg.hw_decoder_load:.0%} on the hardware decoder where there is one)"
-    return Placement(share, "plugin" if where.plugin else "DALI's operators", made)
+    threads = "on the cores near their GPU" if bound else None
+    return Placement(share, "plugin" if where.plugin else "DALI's operators", made, threads)
 
 
 def _maker_of_targets(where: Where, targets: TargetConfig) -> str:

@@ -41,6 +41,15 @@ class TrainLoader(Loader):
     as with GluonCV. On a CPU, if a pass has 12 batches or more, two pipelines take turns, each through one half of the
     records and then the other: at the end of an epoch, one may be a batch ahead.
 
+    With `world_size` processes, each device of each of them has a part of the records in a pass, a contiguous slice of
+    the shards, and the next part in the next pass. Within its part a device draws its own order from `seed`. All ranks
+    have the same number of steps, and N ranks with one device each get what one process with N devices gets, to the
+    bit. After k epochs no record was given out more than k times over all ranks, and fewer than a step's are one time
+    short: they come first in the next epoch. Two exceptions: where two pipelines take turns, up to half a step's
+    records (rounded up for each device) may have come once more, and as many are short besides; and fewer records than
+    one step takes are repeated until it is full. If shards are sorted, such as by class, a batch of one device sees a
+    few classes at a time: write them by `dali-ssd convert --shuffle`.
+
     A batch that an exception cuts short, such as the KeyboardInterrupt of Ctrl-C or of a notebook's stop, is made again
     to the bit: the next `iter()` begins with it, and `state_dict()` leads to it.
 
@@ -55,7 +64,8 @@ class TrainLoader(Loader):
         device: `cpu` or `gpu`, where decoding, rendering and encoding run; default: as `ctx`.
         framework: `mxnet`: NDArrays. `dlpack`: arrays over DALI's memory, NumPy's on the host and `GpuArray` on a GPU,
             which PyTorch, JAX and others take by DLPack; needs no MXNet.
-        world_size, rank: number of processes, and which of them this is (formerly `num_shards`, `shard_id`).
+        world_size, rank: number of processes, which need the same arguments but `rank` and `ctx`, and which of them
+            this is (formerly `num_shards`, `shard_id`).
         num_classes: number of classes, so that labels with higher ids count as bad.
         bad_list: file for the list of records left out; default: one in the cache folder, which a warning names.
         pipeline: how the pipelines run: batch size, threads, seed.
@@ -74,7 +84,8 @@ class TrainLoader(Loader):
     Raises:
         ConfigError: an option that cannot work, before any shard is opened; or a recipe that renders another size than
             `data_shape`.
-        DatasetError: shards that are missing, empty or damaged; all that is wrong is named.
+        DatasetError: shards that are missing, empty or damaged; all that is wrong is named. Or fewer records than there
+            are devices over all processes.
         PluginError: `plugin="require"` on a GPU, and the plugin can neither be found nor built.
     """
 
@@ -125,6 +136,8 @@ class TrainLoader(Loader):
         self._per_run = self._batches_per_run(batches // self._num_groups) if self._device == "cpu" else 1
         self._run_batch_size = self._device_batch_size * self._per_run
         self._groups: list[PipelineGroup] = []
+        self._identity: dict[str, str] | None = None
+        """Of states, once one was asked for: made anew for each, it would take longest."""
         self._build([{"pipelines": [None] * len(self._devices), "taken": 0} for _ in range(self._num_groups)])
         self._at_rest = True
         """Whether no batch is being made: its pipelines may have handed it out, and the loader not yet."""
@@ -165,6 +178,7 @@ class TrainLoader(Loader):
             where=self._where,
             batch_size=self._run_batch_size,
             num_threads=self._threads,
+            set_affinity=self._bound,
             device_id=self._device_id(self._devices[device]),
             seed=int(self.pipeline.seed) + part,
             prefetch_queue_depth=int(self.pipeline.prefetch),
@@ -210,24 +224,29 @@ class TrainLoader(Loader):
     def state_dict(self) -> dict[str, Any]:
         """Return where the loader is, between any two batches, as plain values that pickle and JSON can hold.
 
-        A loader with the same arguments that loads it continues with the next batch, to the bit. Raises ConfigError if
-        the loader is closed.
+        A loader with the same arguments that loads it continues with the next batch, to the bit. It takes a few
+        microseconds, but for the first, so that it may be taken before every batch. Raises ConfigError if the loader is
+        closed.
         """
         self._require_running()
+        if self._identity is None:
+            self._identity = self._identify()
         return {
+            "rank": self._rank,
             "epoch": self.epoch,
             "batch": self._batch,
             "turn": self._turn,
             "groups": [group.state() for group in self._groups],
-            "identity": self._identity(),
+            "identity": dict(self._identity),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken.
 
-        Raises CheckpointError if it belongs to other data, options or code.
+        Raises CheckpointError if it belongs to another rank, other data, options or code.
         """
-        theirs, ours = state["identity"], self._identity()
+        theirs = {"the rank": str(state.get("rank", self._rank)), **state["identity"]}  # older states have none
+        ours = {"the rank": str(self._rank), **self._identify()}
         differ = [
             f"{name} was {theirs.get(name)} and is {ours[name]}" for name in ours if theirs.get(name) != ours[name]
         ]
@@ -239,8 +258,8 @@ class TrainLoader(Loader):
         self._batch = self._resume_at = state["batch"]
         self._at_rest, self._closed = True, False
 
-    def _identity(self) -> dict[str, str]:
-        """Return everything that decides which batches come next."""
+    def _identify(self) -> dict[str, str]:
+        """Return everything that decides which batches come next, the same in every rank."""
         import nvidia.dali
 
         from dali_ssd.graph.callback import source_digest

@@ -85,6 +85,7 @@ class ValLoader(Loader):
                 where=self._where,
                 batch_size=self._device_batch_size,
                 num_threads=self._threads,
+                set_affinity=self._bound,
                 device_id=self._device_id(ctx),
                 prefetch_queue_depth=int(self.pipeline.prefetch),
             )

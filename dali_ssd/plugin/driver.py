@@ -1,4 +1,4 @@
-"""A program that prints the compute capability, times ten, of each GPU that CUDA shows to it, as the driver says.
+"""A program that prints what the driver says of each GPU that CUDA shows to it: `capabilities` or `buses`.
 
 It runs by itself and imports nothing of this package: a process that has asked the driver cannot be forked any more.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-__all__ = ["capabilities"]
+__all__ = ["buses", "capabilities"]
 
 _LIBRARY = "libcuda.so.1"
 _NO_DEVICE = 100
@@ -17,7 +17,20 @@ _MAJOR, _MINOR = 75, 76
 
 
 def capabilities() -> list[int]:
-    """Return the capability of each GPU; none without a driver. Raises OSError if there is one that does not work."""
+    """Return the compute capability of each GPU, times ten; none without a driver.
+
+    Raises OSError if there is one that does not work.
+    """
+    return [10 * _attribute(*gpu, _MAJOR) + _attribute(*gpu, _MINOR) for gpu in _gpus()]
+
+
+def buses() -> list[str]:
+    """Return the address of each GPU on the PCI bus, as /sys/bus/pci/devices has it. Raises as `capabilities` does."""
+    return [_bus(*gpu) for gpu in _gpus()]
+
+
+def _gpus() -> list[tuple[ctypes.CDLL, ctypes.c_int]]:
+    """Return the driver and its handle of each GPU."""
     try:
         driver = ctypes.CDLL(_LIBRARY)
     except OSError as error:
@@ -30,14 +43,25 @@ def capabilities() -> list[int]:
     _check(code, "cuInit")
     count = ctypes.c_int()
     _check(driver.cuDeviceGetCount(ctypes.byref(count)), "cuDeviceGetCount")
-    return [10 * _attribute(driver, _MAJOR, gpu) + _attribute(driver, _MINOR, gpu) for gpu in range(count.value)]
+    return [(driver, _handle(driver, number)) for number in range(count.value)]
 
 
-def _attribute(driver: ctypes.CDLL, attribute: int, gpu: int) -> int:
-    value, device = ctypes.c_int(), ctypes.c_int()
-    _check(driver.cuDeviceGet(ctypes.byref(device), gpu), "cuDeviceGet")
+def _handle(driver: ctypes.CDLL, number: int) -> ctypes.c_int:
+    device = ctypes.c_int()
+    _check(driver.cuDeviceGet(ctypes.byref(device), number), "cuDeviceGet")
+    return device
+
+
+def _attribute(driver: ctypes.CDLL, device: ctypes.c_int, attribute: int) -> int:
+    value = ctypes.c_int()
     _check(driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device), "cuDeviceGetAttribute")
     return value.value
+
+
+def _bus(driver: ctypes.CDLL, device: ctypes.c_int) -> str:
+    text = ctypes.create_string_buffer(32)
+    _check(driver.cuDeviceGetPCIBusId(text, len(text), device), "cuDeviceGetPCIBusId")
+    return text.value.decode().lower()
 
 
 def _check(code: int, function: str) -> None:
@@ -47,6 +71,6 @@ def _check(code: int, function: str) -> None:
 
 if __name__ == "__main__":
     try:
-        print(*capabilities())
+        print(*(buses() if sys.argv[1:] == ["buses"] else capabilities()))
     except OSError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""The GPUs that a plugin is to serve: those that CUDA shows to this process.
+"""The GPUs that CUDA shows to this process: which kinds a plugin is to serve, and where on the PCI bus they are.
 
 The driver is asked, and not `nvidia-smi`: that need not be there, and shows GPUs that CUDA_VISIBLE_DEVICES hides.
 """
@@ -9,10 +9,11 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 from dali_ssd.errors import PluginError
 
-__all__ = ["gpus_here", "oldest_of"]
+__all__ = ["gpu_buses", "gpus_here", "oldest_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def gpus_here(cuda_major: int) -> tuple[int, ...]:
     Those that are too old for this CUDA are left out, with a warning. Raises PluginError if all are, or if there is a
     driver that does not answer.
     """
-    there = _ask_driver()
+    there = sorted({int(word) for word in _ask_driver("capabilities")})
     old = ", ".join(str(gpu) for gpu in there if gpu < oldest_of(cuda_major))
     found = tuple(gpu for gpu in there if gpu >= oldest_of(cuda_major))
     if old and not found:
@@ -41,13 +42,21 @@ def gpus_here(cuda_major: int) -> tuple[int, ...]:
     return found
 
 
+def gpu_buses() -> list[str]:
+    """Return the addresses of the GPUs in /sys/bus/pci/devices, in CUDA's order; none without a driver.
+
+    Raises PluginError if there is a driver that does not answer.
+    """
+    return _ask_driver("buses")
+
+
 def oldest_of(cuda_major: int) -> int:
     """Return the lowest compute capability that toolkits of this CUDA build for."""
     return 75 if cuda_major >= 13 else 50
 
 
-def _ask_driver() -> list[int]:
-    program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("driver.py"))]
+def _ask_driver(what: Literal["capabilities", "buses"]) -> list[str]:
+    program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("driver.py")), what]
     try:
         done = subprocess.run(program, capture_output=True, text=True, timeout=_PATIENCE, check=False)
         reason = done.stderr.strip() or f"asking it ends with code {done.returncode}"
@@ -57,4 +66,4 @@ def _ask_driver() -> list[int]:
         done, reason = None, f"the process to ask it does not start: {error.strerror}"
     if done is None or done.returncode != 0:
         raise PluginError(f"NVIDIA's driver does not work ({reason}): look at what `nvidia-smi` says")
-    return sorted({int(word) for word in done.stdout.split()})
+    return done.stdout.split()

@@ -18,6 +18,7 @@ from dali_ssd.records.format.classes import find_classes, read_classes
 from dali_ssd.records.format.index import Index, ensure_index, read_index, write_index
 from dali_ssd.records.format.recordio import Header, read_record, unpack
 from dali_ssd.util.files import cache_folder, caching
+from dali_ssd.util.turns import one_at_a_time
 from dali_ssd.util.words import counted
 
 __all__ = ["Dataset", "Part", "Paths", "concatenate", "expand_paths", "find_classes", "open_dataset", "read_classes"]
@@ -124,8 +125,10 @@ class Dataset:
         parent = cache_folder(None, "merged") if folder is None else cache_folder(folder)
         path = parent / f"{digest.hexdigest()[:32]}.idx"
         if not _is_written(path, index):
-            with caching():
-                write_index(path, index)
+            with one_at_a_time(parent, "writing the index of these shards", [path]):
+                if not _is_written(path, index):
+                    with caching():
+                        write_index(path, index)
         return path
 
 

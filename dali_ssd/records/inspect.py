@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -43,6 +43,7 @@ from dali_ssd.records.lint.shard_report import (
 from dali_ssd.util.files import cache_folder, not_utf8
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track
+from dali_ssd.util.turns import one_at_a_time
 from dali_ssd.util.words import counted
 
 __all__ = ["Decoder", "inspect_shards"]
@@ -151,11 +152,34 @@ class _Cache:
                 ensure_index(shard, self.folder)
         return report_path(shard, self.folder)
 
+    def reports(self, shards: Iterable[Path]) -> dict[Path, ShardReport]:
+        """Return the reports that there are."""
+        found = {}
+        for shard in shards:
+            with suppress(DatasetError):  # it cannot be read, which the inspection reports
+                found[shard] = read_report(report_path(shard, self.folder), shard)
+        return {shard: report for shard, report in found.items() if report is not None}
+
 
 def _look(
     shards: Sequence[Path], workers: int, cache: _Cache | None, index_unlisted: bool
 ) -> tuple[list[ShardReport], list[Finding]]:
     """Return the report of each readable shard, and a finding for each of the others."""
+    reports = {} if cache is None else cache.reports(shards)
+    missing = [shard for shard in shards if shard not in reports]
+    unreadable: list[Finding] = []
+    if missing:
+        turn = nullcontext() if cache is None else one_at_a_time(cache.folder, "inspecting these shards", shards)
+        with turn:
+            more, unreadable = _inspect(missing, workers, cache, index_unlisted)
+        reports |= more
+    return [reports[shard] for shard in shards if shard in reports], unreadable
+
+
+def _inspect(
+    shards: Sequence[Path], workers: int, cache: _Cache | None, index_unlisted: bool
+) -> tuple[dict[Path, ShardReport], list[Finding]]:
+    """Inspect shards that are not in the cache by now; return what `_look` does."""
     reports: dict[Path, ShardReport] = {}
     kept_at: dict[Path, Path] = {}
     structures: list[Structure] = []
@@ -179,7 +203,7 @@ def _look(
         reports[report.shard] = report
         if cache is not None:
             write_report(report, kept_at[report.shard])
-    return [reports[shard] for shard in shards if shard in reports], unreadable
+    return reports, unreadable
 
 
 def _unusual_images(reports: Sequence[ShardReport]) -> Iterator[Finding]:

@@ -120,22 +120,26 @@ def new_files(paths: Iterable[Path]) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, waiting: Callable[[], object] | None = None) -> Iterator[None]:
-    """Let one process at a time write results into a folder.
+def locked(path: Path, waiting: Callable[[], object] | None = None) -> Iterator[bool]:
+    """Let one process at a time work on what a folder, or a file that is made for this, stands for.
 
     If another one does, raise `DaliSsdError`; with `waiting`, call that and then wait until the other is done.
+    Yields whether it is locked: some network file systems have no locks. Raises `DaliSsdError` if the file cannot be
+    made.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = _open_to_lock(path)
     try:
-        with suppress(OSError):  # some network file systems have no locks
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if waiting is None:
-                    raise DaliSsdError(f"another process is writing to {folder}; choose another folder") from None
-                waiting()
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        held = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is None:
+                raise DaliSsdError(f"another process is writing to {path}; choose another folder") from None
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            held = False
+        yield held
     finally:
         os.close(descriptor)
 
@@ -212,6 +216,17 @@ def file_identity(path: Path) -> str:
     numbers = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     text = "\n".join(map(str, (path.resolve(), *numbers)))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _open_to_lock(path: Path) -> int:
+    if path.is_dir():
+        return os.open(path, os.O_RDONLY)
+    try:
+        # For writing, since some network file systems lock nothing else; another user's file can only be read.
+        mine = not path.exists() or os.access(path, os.W_OK)
+        return os.open(path, os.O_RDWR | os.O_CREAT if mine else os.O_RDONLY, 0o666)
+    except OSError as error:
+        raise DaliSsdError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _runs(process: int) -> bool:

@@ -12,6 +12,8 @@ import pytest
 
 from dali_ssd.launch.meeting import meet
 from dali_ssd.launch.network import free_port, interface_of, require_public_name
+from dali_ssd.launch.start.options import LaunchConfig
+from dali_ssd.launch.start.run import launch
 from dali_ssd.launch.world import World, announced_world, require_world
 from tests.errors.cases import Case
 
@@ -71,7 +73,20 @@ def name_of_the_loopback(_: object, patch: pytest.MonkeyPatch) -> None:
     require_public_name()
 
 
+def start(given: str = "train", **options: Any) -> Case:
+    return lambda *_: launch(LaunchConfig(**options), given.split())
+
+
 CASES: dict[str, Case] = {
+    "say how many processes to start": start(),
+    "which has {total}": start(processes=2, hosts="a:1"),
+    "is no host with its number": start(hosts="a:b"),
+    "is there twice; give {count}": start(hosts="a:1,a:1"),
+    "give the first host the name": start(hosts="localhost:1,a:1"),
+    "say what to run": start("", processes=1),
+    "launch starts `train`": start("eval", processes=1),
+    "--restart resumes from": start("train --resume a.ckpt", processes=1, restart=1),
+    "in the command: give one of the two": start("train --horovod", processes=1, engine="kvstore"),
     "a launcher has set others of its kind": announced(TWO, MASTER_ADDR=""),
     "the environment variable {name} must be a whole number": announced(TWO, LOCAL_RANK="first"),
     "which cannot be: ranks count from 0": announced(TWO, RANK="2"),

@@ -13,6 +13,7 @@ __all__ = ["install_driver"]
 
 _COMPILER = shutil.which("gcc")
 _CODE = """
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,12 +26,12 @@ int cuInit(unsigned flags) {
   int all = sizeof gpus / sizeof *gpus;
   if (code) return code;
   count = 0;
-  if (!names) while (count < all) { shown[count] = gpus[count]; count++; }
+  if (!names) while (count < all) { shown[count] = count; count++; }
   else while (*names) {
     char *end;
     int number = strtol(names, &end, 10);
     if (end == names || number < 0 || number >= all) break;
-    shown[count++] = gpus[number];
+    shown[count++] = number;
     names = end + (*end == ',');
   }
   return count ? 0 : 100;
@@ -38,8 +39,12 @@ int cuInit(unsigned flags) {
 int cuDeviceGetCount(int *number) { *number = count; return 0; }
 int cuDeviceGet(int *device, int number) { *device = number + 7; return 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
-  int capability = shown[device - 7];
+  int capability = gpus[shown[device - 7]];
   *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability %% 10 : -1;
+  return 0;
+}
+int cuDeviceGetPCIBusId(char *text, int length, int device) {
+  snprintf(text, length, "0000:A%%d:00.0", shown[device - 7]);
   return 0;
 }
 """

@@ -23,6 +23,7 @@ from dali_ssd.convert.readers.coco import CocoConfig
 from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.options import TrainConfig
+from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
 from dali_ssd.plugin.options import BuildPluginConfig
@@ -42,6 +43,7 @@ DOCUMENTS = [
         "docs/gpu.md",
         "docs/plugin.md",
         "docs/scaling-plan.md",
+        "docs/scaling.md",
         "docs/soak.md",
     )
 ] + sorted((ROOT / "docs" / "extending").glob("*.md"))
@@ -92,6 +94,11 @@ def test_readme_has_every_option_of_convert_with_its_default() -> None:
         del options["src"], options["out"]  # positional
     found = options_in_readme("dali-ssd convert")
     assert found.items() <= known.items() and set(needed) <= set(found)
+
+
+def test_the_page_of_launch_has_every_option_with_its_default() -> None:
+    section = read(ROOT / "docs" / "scaling.md").partition("### Options\n")[2].partition("\n### ")[0]
+    assert options_in(section) == on_command_line(LaunchConfig)
 
 
 def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:

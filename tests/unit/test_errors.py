@@ -10,6 +10,7 @@ from dali_ssd import errors
 from dali_ssd.errors import (
     ConfigError,
     DaliSsdError,
+    LaunchError,
     MissingDependencyError,
     NothingLeftError,
     RecordError,
@@ -53,7 +54,8 @@ def test_errors_are_also_what_python_code_expects() -> None:
 
 def test_exit_codes() -> None:
     codes = {kind.__name__: kind.exit_code for kind in subclasses(DaliSsdError)}
-    assert codes == {**dict.fromkeys(codes, 2), NothingLeftError.__name__: 1, TrainingError.__name__: 3}
+    others = {NothingLeftError.__name__: 1, LaunchError.__name__: 3, TrainingError.__name__: 3}
+    assert codes == {**dict.fromkeys(codes, 2), **others}
 
 
 @pytest.mark.parametrize(

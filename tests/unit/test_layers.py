@@ -36,7 +36,7 @@ ORDER = (
     "graph",
     "pipelines",
     "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.placement loader.recipes",
-    "loader.options loader.pipeline_group",
+    "loader.options loader.pipeline_group loader.affinity",
     "loader.base",
     "loader.train loader.val",
     "metrics",

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from dali_ssd.bench.measuring.gpu import Gpu, visible_gpus, why_no_gpu
 from dali_ssd.errors import ConfigError
+from dali_ssd.util.cores import cores_near, divide_cores
 from dali_ssd.util.words import counted
 
-__all__ = ["GPU_ORDER", "Device", "best_device", "cpu_devices", "divide_cores", "find_gpus", "one_device"]
-
-_PCI = Path("/sys/bus/pci/devices")
-
+__all__ = ["GPU_ORDER", "Device", "best_device", "cpu_devices", "find_gpus", "one_device"]
 
 GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 """What makes CUDA count GPUs as `nvidia-smi` does, and not by speed."""
@@ -79,29 +75,7 @@ def find_gpus(numbers: str) -> list[Device]:
     missing = [number for number in chosen if number >= len(gpus)]
     if missing:
         raise ConfigError(f"--gpus {numbers}: there is no GPU {missing[0]}, but {counted(len(gpus), 'GPU')} from 0")
-    parts = divide_cores([_near(gpus[number]) if len(chosen) > 1 else os.sched_getaffinity(0) for number in chosen])
+    parts = divide_cores(
+        [cores_near(gpus[number].bus) if len(chosen) > 1 else os.sched_getaffinity(0) for number in chosen]
+    )
     return [Device("gpu", number, cores, gpus[number]) for number, cores in zip(chosen, parts, strict=True)]
-
-
-def divide_cores(near: Sequence[set[int]]) -> list[tuple[int, ...]]:
-    """Deal the cores that are near to several devices out among them; each device has one at least.
-
-    Dealt one by one, since neighbors of one core's number may be threads of the same core or far from each other.
-    """
-    parts = []
-    for place, cores in enumerate(near):
-        sharing = [other for other, theirs in enumerate(near) if theirs == cores]
-        parts.append(tuple(sorted(cores)[sharing.index(place) :: len(sharing)] or sorted(cores)))
-    return parts
-
-
-def _near(gpu: Gpu) -> set[int]:
-    """Return the cores of this process on the GPU's own socket, or all if the kernel does not tell."""
-    mine = os.sched_getaffinity(0)
-    try:
-        text = (_PCI / gpu.bus / "local_cpulist").read_text()
-        ends = [part.split("-") for part in text.strip().split(",")]
-        local = {core for pair in ends for core in range(int(pair[0]), int(pair[-1]) + 1)}
-    except (OSError, ValueError):
-        return mine
-    return mine & local or mine

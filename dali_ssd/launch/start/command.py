@@ -12,7 +12,7 @@ from dali_ssd.launch.start.options import LaunchConfig
 
 __all__ = ["by_hand", "environment", "resumed", "train_command"]
 
-_ENGINES = {"horovod": ("--horovod",), "kvstore": ("--kvstore", "dist_sync")}
+_ENGINES = {"auto": ("--horovod",), "horovod": ("--horovod",), "kvstore": ("--kvstore", "dist_sync")}
 _PASSED_ON = ("DALI_", "MXNET_", "NCCL_", "OMP_", "PS_", "PYTHON")
 """Beginnings of the variables that ranks on other hosts get as well. Those on this host get all."""
 
@@ -31,12 +31,7 @@ def train_command(config: LaunchConfig, given: Sequence[str]) -> list[str]:
         raise ConfigError(
             f"--restart resumes from the newest checkpoint, the command from {options['--resume']}: give one of the two"
         )
-    named = "horovod" if "--horovod" in options else "kvstore" if "--kvstore" in options else "auto"
-    if config.engine != "auto" and named not in ("auto", config.engine):
-        raise ConfigError(f"--engine {config.engine}, and --{named} in the command: give one of the two")
-    engine = named if config.engine == "auto" else config.engine
-    added = _ENGINES["horovod" if engine == "auto" else engine] if named == "auto" else ()
-    return [*given, *added]
+    return [*given, *_engine_options(config.engine, options)]
 
 
 def resumed(command: Sequence[str]) -> list[str]:
@@ -61,6 +56,17 @@ def by_hand(environ: Mapping[str, str], command: Sequence[str]) -> str:
     """Return a line for a shell that starts a rank."""
     variables = [f"{name}={text}" for name, text in environ.items()]
     return f"cd {shlex.quote(os.getcwd())} && {shlex.join(['env', *variables, *command])}"
+
+
+def _engine_options(engine: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what to add to the options of `train`, so that the ranks find each other."""
+    store = options.get("--kvstore", "")
+    named = "horovod" if "--horovod" in options else "kvstore" if store.startswith("dist") else ""
+    contradicts = named != engine if named else engine == "kvstore" and store  # a store of one process
+    if engine != "auto" and contradicts:
+        other = "--horovod" if named == "horovod" else f"--kvstore {store}"
+        raise ConfigError(f"--engine {engine}, and {other} in the command: give one of the two")
+    return () if named else _ENGINES[engine]
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -41,6 +42,13 @@ class LaunchConfig:
         check_types(self)
         faults = check_not_negative(self, "processes", "restart", "port") + check_at_most(self, port=65_535)
         faults += check_choices(self, "engine")
-        if self.agent and "{host}" not in self.agent:
-            faults.append(f"agent must have {{host}} where the host's name belongs, not {self.agent!r}")
-        raise_all(self, faults)
+        raise_all(self, faults + self._agent_faults())
+
+    def _agent_faults(self) -> list[str]:
+        try:
+            words = shlex.split(self.agent)
+        except ValueError as error:
+            return [f"agent must be words of a shell, not {self.agent!r}: {error}"]
+        if words and not any("{host}" in word for word in words):
+            return [f"agent must have {{host}} where the host's name belongs, not {self.agent!r}"]
+        return []

@@ -100,8 +100,8 @@ class Supervisor:
             self._code = self._code or code
         elif _weight(code) > _weight(self._code):
             self._code = code
-            others = "; ending the others" if self._running else ""
-            print(f"dali-ssd: rank {rank} {how_ended(code)}{others}", file=sys.stderr, flush=True)
+            if code != PEER_ENDED:  # it has said so itself
+                print(f"dali-ssd: rank {rank} {how_ended(code)}", file=sys.stderr, flush=True)
         if self._code and self._code != 128 + self._asked:
             self._force_at = min(self._force_at, time.monotonic() + GRACE_S)
             if not self._asked:  # a second signal would keep them from saving

@@ -22,6 +22,7 @@ from dali_ssd.records.lint.shard_report import report_identity
 from dali_ssd.util.files import atomic_open, cache_folder, caching
 from dali_ssd.util.optional import require
 from dali_ssd.util.progress import Progress
+from dali_ssd.util.turns import one_at_a_time
 
 __all__ = ["decode_findings", "undecodable"]
 
@@ -63,22 +64,42 @@ def decode_findings(
     """
     if not cached:
         return [_finding(dataset, number, why) for number, why in undecodable(dataset, numbers).items()]
+    known, unknown = _earlier(dataset, numbers, cache_dir)
+    if not unknown:
+        return known
+    with one_at_a_time(cache_folder(cache_dir), "decoding the images of these shards", dataset.shards):
+        more, unknown = _earlier(dataset, unknown, cache_dir)  # another process may have been here
+        return [*known, *more, *_decode_and_keep(dataset, unknown, cache_dir)]
+
+
+def _earlier(dataset: Dataset, numbers: Sequence[int], cache_dir: str | Path | None) -> tuple[list[Finding], list[int]]:
+    """Return the cached findings on the given records, and those of the records that none are cached for."""
     known: list[Finding] = []
     unknown: list[int] = []
-    by_shard: dict[int, list[int]] = {}
-    for number in numbers:
-        by_shard.setdefault(dataset.shard_of(int(dataset.offsets[number])), []).append(number)
-    for shard, some in by_shard.items():
-        earlier = _read(dataset.shards[shard], cache_dir, _offsets(dataset, shard, some))
-        known += earlier or []
-        unknown += some if earlier is None else []
-    failed = undecodable(dataset, unknown) if unknown else {}
-    for shard in sorted({dataset.shard_of(int(dataset.offsets[number])) for number in unknown}):
-        some = by_shard[shard]
+    for shard, some in _by_shard(dataset, numbers).items():
+        found = _read(dataset.shards[shard], cache_dir, _offsets(dataset, shard, some))
+        known += found or []
+        unknown += some if found is None else []
+    return known, unknown
+
+
+def _decode_and_keep(dataset: Dataset, numbers: Sequence[int], cache_dir: str | Path | None) -> list[Finding]:
+    """Return a finding for each of the given records that DALI cannot decode, and write them to the cache."""
+    failed = undecodable(dataset, numbers) if numbers else {}
+    kept: list[Finding] = []
+    for shard, some in _by_shard(dataset, numbers).items():
         found = [_finding(dataset, i, failed[i]) for i in some if i in failed]
         _write(_cache(dataset.shards[shard], cache_dir), _offsets(dataset, shard, some), found)
-        known += found
-    return known
+        kept += found
+    return kept
+
+
+def _by_shard(dataset: Dataset, numbers: Sequence[int]) -> dict[int, list[int]]:
+    """Return the records of each shard, in the order of the shards."""
+    found: dict[int, list[int]] = {}
+    for number in sorted(numbers):
+        found.setdefault(dataset.shard_of(int(dataset.offsets[number])), []).append(number)
+    return found
 
 
 def _finding(dataset: Dataset, number: int, why: str) -> Finding:

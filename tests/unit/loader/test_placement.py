@@ -152,9 +152,9 @@ def test_both_loaders_hand_it_to_their_pipelines_and_say_it_once(
         trained = TrainLoader(shards, anchors=ANCHORS, ctx=["gpu:1", "gpu"], **usual)
         scored = ValLoader(shards, ctx="gpu", **usual)
     assert [(options["where"], options["device_id"]) for options in handed] == [(where, 1), (where, 0), (where, 0)]
-    assert trained.placement == Placement(NVJPEG, "plugin", "plugin") and scored.placement == Placement(
-        NVJPEG, "plugin"
-    )
+    assert [options["set_affinity"] for options in handed] == [True, True, False]  # one GPU may have all cores
+    assert trained.placement == Placement(NVJPEG, "plugin", "plugin", "on the cores near their GPU")
+    assert scored.placement == Placement(NVJPEG, "plugin")
     assert caplog.messages == [str(trained.placement), str(scored.placement)]
 
 
@@ -172,5 +172,5 @@ def test_a_state_belongs_to_what_made_it(tmp_path: Path, handed: list[dict[str, 
     usual: dict[str, Any] = {"batch_size": 4, "framework": "dlpack", "recipe": noting(handed), "ctx": "gpu"}
     uses: tuple[PluginUse, ...] = ("auto", "off", "require")
     loaders = [TrainLoader(shards, anchors=ANCHORS, plugin=use, **usual) for use in uses]
-    auto, off, require = (loader._identity() for loader in loaders)
+    auto, off, require = (loader._identify() for loader in loaders)
     assert auto == require and auto["the options"] != off["the options"]

@@ -9,7 +9,7 @@ import pytest
 
 from dali_ssd.errors import PluginError
 from dali_ssd.plugin import driver
-from dali_ssd.plugin.gpus import gpus_here, oldest_of
+from dali_ssd.plugin.gpus import gpu_buses, gpus_here, oldest_of
 from tests.support.driver import install_driver
 from tests.support.plugin import clean_path
 
@@ -42,6 +42,15 @@ def test_gpus_are_those_that_cuda_shows(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert gpus_here(13) == found
     assert caplog.messages == []
+
+
+def test_their_addresses_are_in_the_order_of_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_driver(tmp_path, monkeypatch, 86, 90, 120)
+    assert gpu_buses() == ["0000:a0:00.0", "0000:a1:00.0", "0000:a2:00.0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,0")
+    assert gpu_buses() == ["0000:a2:00.0", "0000:a0:00.0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpu_buses() == []
 
 
 def test_this_process_does_not_load_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +99,8 @@ def test_a_driver_that_does_not_work_is_an_error_and_not_a_machine_without_gpus(
     install_driver(tmp_path, monkeypatch, 90, start=start)
     if "sleep" in start:
         monkeypatch.setattr("dali_ssd.plugin.gpus._PATIENCE", 1)
+    with pytest.raises(PluginError):
+        gpu_buses()
     with pytest.raises(PluginError) as caught:
         gpus_here(13)
     assert str(caught.value) == f"NVIDIA's driver does not work ({reason}): look at what `nvidia-smi` says"

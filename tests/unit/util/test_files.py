@@ -185,6 +185,13 @@ def test_a_folder_is_locked_by_one_at_a_time(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_to_lock_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    with locked(path) as held, pytest.raises(DaliSsdError, match="another process is writing to"), locked(path):
+        raise AssertionError
+    assert held and path.is_file()
+
+
 def test_who_waits_for_a_locked_folder_says_so_once(tmp_path: Path) -> None:
     order: list[str] = []
 

@@ -6,19 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dali_ssd.bench.measuring import devices
 from dali_ssd.bench.measuring.devices import (
     Device,
     best_device,
     cpu_devices,
-    divide_cores,
     find_gpus,
     one_device,
 )
 from dali_ssd.errors import ConfigError
+from dali_ssd.util import cores
 from tests.support.smi import gpu, install_smi
 
 IN_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
@@ -72,12 +69,12 @@ def test_a_gpu_that_is_shown_twice_is_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_each_gpu_has_cores_of_its_own_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_smi(tmp_path, monkeypatch, [gpu(number) for number in range(4)])
-    monkeypatch.setattr(devices, "_PCI", tmp_path)
+    monkeypatch.setattr(cores, "_PCI", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
-    for number, cores in enumerate(["0-3,8-11", "0-3,8-11", "4-7,12-15", "4-7,12-15"]):
+    for number, near in enumerate(["0-3,8-11", "0-3,8-11", "4-7,12-15", "4-7,12-15"]):
         folder = tmp_path / f"0000:0{number}:00.0"
         folder.mkdir()
-        (folder / "local_cpulist").write_text(f"{cores}\n")
+        (folder / "local_cpulist").write_text(f"{near}\n")
     assert [one.cores for one in find_gpus("all")] == [(0, 2, 8, 10), (1, 3, 9, 11), (4, 6, 12, 14), (5, 7, 13, 15)]
 
 
@@ -86,23 +83,13 @@ def test_a_kernel_that_does_not_tell_leaves_all_cores(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_smi(tmp_path, monkeypatch, [gpu(0), gpu(1)])
-    monkeypatch.setattr(devices, "_PCI", tmp_path)
+    monkeypatch.setattr(cores, "_PCI", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
     for number in range(2):
         folder = tmp_path / f"0000:0{number}:00.0"
         folder.mkdir()
         (folder / "local_cpulist").write_text(text)
     assert [one.cores for one in find_gpus("all")] == [(0, 2), (1,)]
-
-
-@given(st.sets(st.integers(0, 200), min_size=1), st.integers(1, 16))
-def test_cores_are_dealt_out_evenly(cores: set[int], count: int) -> None:
-    parts = divide_cores([cores] * count)
-    assert {core for part in parts for core in part} == cores
-    if len(cores) >= count:
-        assert sum(map(len, parts)) == len(cores)
-        assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    assert all(parts)
 
 
 def test_parts_of_a_cpu_are_devices(monkeypatch: pytest.MonkeyPatch) -> None:
