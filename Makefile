@@ -16,7 +16,7 @@ ARGS ?=
 # ARGS='-m ""' all that can run.
 MARKS := $(shell awk -F '[":]' '/^markers = / { on = 1; next } /^]/ { on = 0 } on { printf "%s%s", sep, $$2; sep = " or " }' pyproject.toml)
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench soak clean
+.PHONY: help demo test lint format bench soak horovod clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(STAMP) ## Compare loaders on the same work; ARGS are those of dali-ssd 
 
 soak: $(STAMP) ## Load, train and score for a quarter of an hour on damaged shards: nothing may grow
 	@$(BIN)/python -m dali_ssd.bench.soak $(ARGS)
+
+horovod: $(STAMP) ## Build Horovod for MXNet, once for all environments, and install it into this one
+	@tools/build-horovod $(BIN)/python
 
 clean: ## Remove the environments and what the tools left
 	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

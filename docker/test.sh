@@ -20,9 +20,14 @@ image=dali-ssd-test
 container=$image-$$
 me=$(id -u):$(id -g)
 work=$(mktemp -d)
-mkdir "$work/out" "$work/damaged"
-trap 'docker rm -f "$container" >/dev/null 2>&1; rm -rf "$work"' EXIT
+mkdir "$work/out" "$work/damaged" "$work/two"
+trap 'two_workers down >/dev/null 2>&1; docker rm -f "$container" >/dev/null 2>&1; rm -rf "$work"' EXIT
 failed=0
+compose=()
+for words in "docker compose" docker-compose; do
+    # shellcheck disable=SC2206
+    if $words version >/dev/null 2>&1; then compose=($words); break; fi
+done
 
 check() { # check NAME COMMAND...: run it and say how it went
     local name=$1 output started=$SECONDS
@@ -135,6 +140,21 @@ interrupted_training() {
         ends 'Epoch 1. Training cost' docker kill -s INT && ls "$work"/out/interrupted/*.ckpt
 }
 
+two_workers() { # two_workers COMMAND OF compose...: with the demo's records, on another port in each run
+    env IMAGE="$image" DATA="$work/out/demo" OUT="$work/two" OWNER="$me" PORT=$((20000 + $$ % 10000)) \
+        NETWORK=mobilenet0.25 EPOCHS=1 BATCH_SIZE=8 \
+        timeout 600 "${compose[@]}" -p "$container" -f docker/compose.yaml "$@"
+}
+compose_asks_for_folders() {
+    local told
+    told=$(exits_with 1 "${compose[@]}" -f docker/compose.yaml config 2>&1) && grep 'is the folder of the shards' <<<"$told"
+}
+compose_trains() { # and ends by itself
+    local log
+    log=$(two_workers up --abort-on-container-exit --exit-code-from worker-0 2>&1) || { echo "$log"; return 1; }
+    grep 'Training in 2 processes' <<<"$log" && ls "$work"/two/*_0000_*.params
+}
+
 check "builds on $base" builds
 [ $failed -eq 0 ] || exit 1
 check "prints help by default" prints_help
@@ -152,6 +172,12 @@ check "1 GB of memory" little_memory
 check "compiled kernels are in the image" kernels_are_there
 check "the plugin is in the image, and its operators run on the CPU" plugin_works
 check "health check" health
+if [ ${#compose[@]} -gt 0 ]; then
+    check "compose asks for the folders" compose_asks_for_folders
+    check "compose: two workers train as one" compose_trains
+else
+    echo "skip  compose: neither docker compose nor docker-compose is here"
+fi
 check "Ctrl-C ends a benchmark" interrupted_bench
 check "Ctrl-C ends a training, which is saved" interrupted_training
 check "docker stop ends a benchmark" stopped_bench

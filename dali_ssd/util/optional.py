@@ -11,16 +11,12 @@ from dali_ssd.errors import MissingDependencyError
 
 __all__ = ["explain", "import_module", "require"]
 
-_HOROVOD = (
-    "HOROVOD_WITH_MXNET=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITHOUT_PYTORCH=1 "
-    "HOROVOD_WITHOUT_TENSORFLOW=1 pip install --no-build-isolation horovod==0.28.1"
-)
 # MXNet's wheels ask for NumPy < 2, of which Python 3.13 has none.
 _MXNET_ALONE = " && pip install --no-deps mxnet==1.9.1" if sys.version_info >= (3, 13) else ""
 _INSTALL = {
     "mxnet": f"pip install 'dali-ssd[mxnet]'{_MXNET_ALONE} (with CUDA: mxnet-cu112 or mxnet-cu117)",
     "nvidia": "pip install 'dali-ssd[cuda13]' (for an older driver: cuda12)",
-    "horovod": _HOROVOD,
+    "horovod": f"tools/build-horovod {sys.executable} (in a checkout of dali_ssd)",
     "cv2": "pip install --force-reinstall opencv-python",
     "numba": "pip install 'numba>=0.58'",
     **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.engines import ENGINES, LAUNCH, LOOP, Run, need_engine, read_proc
 
-pytestmark = pytest.mark.engines
+pytestmark = pytest.mark.engines(root=True)
 
 NETWORK = "10.213.77"
 AGENT = "ip netns exec {host}"

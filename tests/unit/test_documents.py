@@ -37,6 +37,7 @@ DOCUMENTS = [
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docker/README.md",
+        "docs/clusters.md",
         "docs/errors.md",
         "docs/gpu-check.md",
         "docs/gpu.md",

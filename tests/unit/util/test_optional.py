@@ -16,7 +16,7 @@ from dali_ssd.util.optional import explain, import_module, require
     [
         ("mxnet", "pip install 'dali-ssd[mxnet]'"),
         ("nvidia.dali", "pip install 'dali-ssd[cuda13]'"),
-        ("horovod.mxnet", "HOROVOD_WITH_MXNET=1"),
+        ("horovod.mxnet", f"tools/build-horovod {sys.executable}"),
         ("gluoncv", "pip install 'dali-ssd[gluon]'"),
         ("pycocotools.coco", "pip install 'dali-ssd[scoring]'"),
         ("matplotlib.figure", "pip install 'dali-ssd[pictures]'"),
