@@ -173,7 +173,7 @@ CASES: dict[str, Case] = {
         devices_of("0,0"),
     ),
     "--amp needs a GPU": training(amp=True),
-    "cannot be divided among": lambda folder, _: Setup.from_config(config(folder), another_process(3)),
+    "cannot be divided among": lambda folder, _: Setup.from_config(config(folder), another_process(3), 1),
     "on a machine with": one_gpu,
     "this build of MXNet has none": lambda *_: OneWorker("nccl"),
     "--lr-decay-epoch must be": lambda *_: parse_decay_epochs("ten"),

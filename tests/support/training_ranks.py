@@ -32,7 +32,7 @@ from dali_ssd.gluon.distributed.kvstore import KVStoreWorkers
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.scoring import evaluate_together
 from dali_ssd.gluon.distributed.signals import StopSignal
-from dali_ssd.gluon.distributed.workers import OneWorker
+from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks import zoo
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.log import TrainLog
@@ -94,8 +94,11 @@ class Watched:
 
 def joined(batch: Batch) -> Batch:
     """The images of two devices on one."""
-    parts = (batch.data, batch.cls_targets, batch.box_targets)
-    return Batch(*([mx.nd.concat(*(one.as_in_context(mx.cpu(0)) for one in part), dim=0)] for part in parts), list)
+    data, classes, boxes = (
+        [mx.nd.concat(*(one.as_in_context(mx.cpu(0)) for one in part), dim=0)]
+        for part in (batch.data, batch.cls_targets, batch.box_targets)
+    )
+    return Batch(data, classes, boxes, list)
 
 
 def digest(*arrays: Any) -> str:
@@ -105,7 +108,7 @@ def digest(*arrays: Any) -> str:
 def network(kind: str, devices: list[Any]) -> Any:
     mx.random.seed(3)
     np.random.seed(3)
-    zoo.nn.BatchNorm = NoNorm if kind == "plain" else SoftNorm
+    mx.gluon.nn.BatchNorm = NoNorm if kind == "plain" else SoftNorm
     net = zoo.build_network("mobilenet0.25", SIDE, CLASSES)
     zoo.initialize(net, devices, SIDE)
     return net
@@ -120,9 +123,11 @@ class Rank:
     """One process of the run."""
 
     def __init__(self, engine: str, kind: str, folder: Path) -> None:
-        self.workers: Any = {"horovod": HorovodWorkers, "kvstore": lambda: KVStoreWorkers("dist_sync")}.get(
-            engine, OneWorker
-        )()
+        makers: dict[str, Callable[[], Workers]] = {
+            "horovod": HorovodWorkers,
+            "kvstore": lambda: KVStoreWorkers("dist_sync"),
+        }
+        self.workers = makers.get(engine, OneWorker)()
         self.rank, self.folder, self.prefix = self.workers.rank, folder, str(folder / f"{engine}-{kind}")
         devices = [mx.cpu(0)] if self.workers.size > 1 else [mx.cpu(0), mx.cpu(1)]
         self.net = network(kind, devices[:1] if engine in ("whole", "score") else devices)

@@ -31,11 +31,11 @@ def start_workers(config: TrainConfig) -> Workers:
     return OneWorker(config.kvstore)
 
 
-def own_device(workers: Workers) -> list[Any]:
+def own_device(workers: Workers) -> Any:
     """Return the GPU of this process; the CPU if the machine has none. Raises ConfigError if there are too few."""
     gpus = mx.context.num_gpus()
     if not gpus:
-        return [mx.cpu()]
+        return mx.cpu()
     if workers.local_rank >= gpus:
         raise ConfigError(f"{workers.local_size} processes on a machine with {counted(gpus, 'GPU')}: start {gpus}")
-    return [mx.gpu(workers.local_rank)]
+    return mx.gpu(workers.local_rank)

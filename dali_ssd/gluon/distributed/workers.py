@@ -8,9 +8,8 @@ import mxnet as mx
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.launch.peers import Peers
-from dali_ssd.util.parallel import available_cores
 
-__all__ = ["OneWorker", "Workers", "loader_threads", "plain_parameters"]
+__all__ = ["OneWorker", "Workers", "plain_parameters"]
 
 
 class Workers(Protocol):
@@ -41,11 +40,6 @@ class Workers(Protocol):
 
     def abandon(self) -> None:
         """Prepare for ending this process though the others wait for it, so that it does not wait for them."""
-
-
-def loader_threads(asked: int, workers: Workers) -> int:
-    """Return the loader threads of this process: `asked`, or for 0 its share of the cores."""
-    return asked or max(1, available_cores() // workers.local_size)
 
 
 def plain_parameters(net: Any) -> Any:

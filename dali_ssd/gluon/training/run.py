@@ -16,12 +16,13 @@ from dali_ssd.config import PipelineConfig
 from dali_ssd.errors import CheckpointError, ConfigError, DatasetError
 from dali_ssd.gluon.checkpoint.file import find_checkpoints, newest_whole
 from dali_ssd.gluon.checkpoint.parameters import load_parameters
+from dali_ssd.gluon.distributed.cores import bind_to_share, share_of_cores
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.scoring import evaluate_together
 from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.distributed.start import own_device, start_workers
-from dali_ssd.gluon.distributed.workers import Workers, loader_threads
+from dali_ssd.gluon.distributed.workers import Workers
 from dali_ssd.gluon.networks.pretrained import build_with_base
 from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
 from dali_ssd.gluon.options import TrainConfig, network_recipe
@@ -55,9 +56,11 @@ class Setup:
     shards: Sequence[Path]
     val_shards: Sequence[Path]
     classes: tuple[str, ...]
+    threads: int
+    """Loader threads of this process."""
 
     @classmethod
-    def from_config(cls, config: TrainConfig, workers: Workers) -> Self:
+    def from_config(cls, config: TrainConfig, workers: Workers, cores: int) -> Self:
         """Check the options and find shards, classes and devices. Raises a DaliSsdError for what cannot work."""
         if not config.train:
             raise ConfigError("no training shards; give them with --train")
@@ -71,13 +74,13 @@ class Setup:
             raise ConfigError(
                 f"--batch-size {config.global_batch_size} cannot be divided among {workers.size} processes"
             )
-        devices = own_device(workers) if workers.size > 1 else devices_of(config.gpus)
+        devices = devices_of(config.gpus) if workers.size == 1 else [own_device(workers)]
         if config.amp and devices[0].device_type != "gpu":
             raise ConfigError("--amp needs a GPU: MXNet has no mixed precision on the CPU")
         shards, val_shards = expand_paths(config.train), expand_paths(config.val) if config.val else []
         classes = class_names(config.classes, shards)
         _check_val_classes(config.classes, classes, val_shards)
-        return cls(config, recipe, workers, devices, shards, val_shards, classes)
+        return cls(config, recipe, workers, devices, shards, val_shards, classes, config.num_workers or cores)
 
     @property
     def data_shape(self) -> int:
@@ -127,7 +130,7 @@ class Setup:
         """Return the loader of this process's part of the training shards."""
         pipeline = PipelineConfig(
             batch_size=self.config.global_batch_size // self.workers.size,
-            num_threads=loader_threads(self.config.num_workers, self.workers),
+            num_threads=self.threads,
             seed=self.config.seed,
         )
         return TrainLoader(
@@ -150,7 +153,7 @@ class Setup:
         """
         pipeline = PipelineConfig(
             batch_size=self.config.global_batch_size // self.workers.size,
-            num_threads=loader_threads(self.config.num_workers, self.workers),
+            num_threads=self.threads,
         )
         loader = ValLoader(
             self.val_shards,
@@ -189,7 +192,9 @@ def learned_by(recipe: Recipe) -> dict[str, list[float]]:
 
 def _train(config: TrainConfig, workers: Workers) -> FitResult:
     meetings = Meetings(workers)
-    setup = meetings.jointly(lambda: Setup.from_config(config, workers))
+    meetings.jointly(lambda: bind_to_share(workers, own_device(workers)))
+    cores = share_of_cores(workers)
+    setup = meetings.jointly(lambda: Setup.from_config(config, workers, cores))
     checkpoint, faults = _agreed_checkpoint(setup, meetings)
     # One sign of life a machine: all processes stand still if one does.
     stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()

@@ -30,7 +30,7 @@ def test_a_loader_that_cannot_score_is_closed(monkeypatch: pytest.MonkeyPatch) -
             closed.append(True)
 
     monkeypatch.setattr(module, "ValLoader", Loader)
-    setup = module.Setup(TrainConfig(), find_recipe(), OneWorker(), [], [], [Path("a.rec")], ("cat",))
+    setup = module.Setup(TrainConfig(), find_recipe(), OneWorker(), [], [], [Path("a.rec")], ("cat",), 1)
     with pytest.raises(DatasetError, match="nothing counts"):
         setup.val_loader()
     assert closed == [True]
@@ -43,4 +43,4 @@ def test_what_a_later_epoch_needs_is_asked_for_first(
     """Nothing would be saved of an epoch that ends so."""
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingDependencyError, match=f"(?i){library} is not installed; run: pip install"):
-        module.Setup.from_config(TrainConfig(train=("no/such.rec",), **options), OneWorker())
+        module.Setup.from_config(TrainConfig(train=("no/such.rec",), **options), OneWorker(), 1)
