@@ -12,7 +12,6 @@ import mxnet as mx
 
 from dali_ssd.errors import TrainingError
 from dali_ssd.gluon.checkpoint.file import read_content, set_aside_after
-from dali_ssd.gluon.checkpoint.parameters import periodic_path, save_best, save_parameters
 from dali_ssd.gluon.checkpoint.resume import TrainState
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
@@ -26,6 +25,7 @@ from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.reporting.meter import LossMeter, StepClock, TimeShare
 from dali_ssd.gluon.reporting.progress import TrainProgress
 from dali_ssd.gluon.reporting.report import Report, Scored
+from dali_ssd.gluon.training.epoch_end import EpochEnd
 from dali_ssd.gluon.training.failure import end_together, lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
@@ -78,7 +78,7 @@ class Trainer:
         self._meetings = Meetings(self._workers)
         self._saves = prefix is not None
         self._prefix = prefix if self._workers.rank == 0 else None
-        self._score = score
+        self._epoch_end = EpochEnd(config, score, self._prefix)
         self._stop = stop or StopSignal()
         self._log = log or TrainLog(quiet=True)
         self._heartbeat = heartbeat or Heartbeat()
@@ -283,39 +283,15 @@ class Trainer:
         self._report.epoch_cost(now.progress, seconds, losses, share)
         share_running_means(now.net, self._workers)
         try:
-            scores = self._validate()
+            scores = self._epoch_end.score(now.net, now.progress.epoch)
         except StopRequested:
             return False
+        if scores is not None:
+            self._report.scores(now.progress, scores)
         if self._workers.rank == 0:
-            self._save_parameters(scores)
+            self._epoch_end.save(now.net, now.progress, scores)
             self._report.epoch(now.progress, self._lr, seconds, losses, share, scores, now.history)
         return True
-
-    def _validate(self) -> Scored | None:
-        at = self._now.progress
-        if self._score is None or not (self._is_epoch_of(self.config.val_interval) or self._is_save_epoch()):
-            return None
-        scores = self._score(self._now.net)
-        if scores is not None:
-            self._report.scores(at, scores)
-        return scores
-
-    def _is_epoch_of(self, interval: int) -> bool:
-        """Return whether something that is done every `interval` epochs, and after the last one, is due."""
-        epoch = self._now.progress.epoch
-        return epoch % interval == 0 or epoch + 1 == self.config.epochs
-
-    def _is_save_epoch(self) -> bool:
-        return self.config.save_interval > 0 and self._is_epoch_of(self.config.save_interval)
-
-    def _save_parameters(self, scores: Scored | None) -> None:
-        at, mean_ap = self._now.progress, scores.mean_ap if scores else 0.0
-        better = mean_ap > at.best_map
-        at.best_map = mean_ap if better else at.best_map
-        if self._prefix and better:
-            save_best(self._now.net, self._prefix, at.epoch, mean_ap)
-        if self._prefix and self._is_save_epoch():
-            save_parameters(self._now.net, periodic_path(self._prefix, at.epoch, mean_ap))
 
     def _save_checkpoint(self) -> None:
         if not self._saves:
