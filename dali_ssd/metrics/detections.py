@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ class Detections:
 def detections_to_bytes(images: Sequence[Detections]) -> bytes:
     """Return the detections of images as bytes, exactly and without pickle."""
     content = io.BytesIO()
-    np.savez(content, **_columns(images))
+    save: Any = np.savez  # its keywords have another type in some releases
+    save(content, **_columns(images))
     return content.getvalue()
 
 

@@ -242,7 +242,9 @@ def main(engine: str, kind: str, folder: str) -> None:
         runs["start"] = one.start
         arrays = {f"{run}/{name}": array for run, saw in runs.items() for name, array in saw.items()}
         said = {f"said/{name}": np.array(text) for name, text in one.said.items()}
-        np.savez(f"{one.prefix}-{one.rank}.npz", **arrays, **said)
+        contents: dict[str, Any] = arrays | said
+        save: Any = np.savez  # its keywords have another type in some releases
+        save(f"{one.prefix}-{one.rank}.npz", **contents)
 
 
 if __name__ == "__main__":

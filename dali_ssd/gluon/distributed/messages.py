@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -42,6 +42,6 @@ def _sum(workers: Workers, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
     return total
 
 
-def _split(numbers: NDArray[np.float32], edges: NDArray[np.int64], sizes: Sequence[int]) -> list[bytes]:
+def _split(numbers: NDArray[np.float32], edges: NDArray[Any], sizes: NDArray[Any]) -> list[bytes]:
     parts = [numbers[begin:end].astype("<u2").tobytes() for begin, end in pairwise(edges)]
     return [part[:size] for part, size in zip(parts, sizes, strict=True)]
