@@ -127,7 +127,7 @@ def test_one_fails_alone_and_all_raise(rank: int) -> None:
 
 
 def test_of_several_that_fail_the_others_hear_the_first() -> None:
-    errors = {1: ConfigError("one"), 2: ConfigError("two")}
+    errors: dict[int, Exception] = {1: ConfigError("one"), 2: ConfigError("two")}
     first, second, third = (raised for raised, _ in jointly(3, errors))
     assert str(first) == "process 1 failed: one" and (second, third) == (errors[1], errors[2])
 
