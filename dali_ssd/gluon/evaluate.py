@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,15 @@ from dali_ssd.gluon.networks.zoo import for_scoring
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.scores import METRICS, Scores, check_ids, score
 
-__all__ = ["detect", "evaluate", "join"]
+__all__ = ["Found", "detect", "evaluate", "join"]
 
 
-def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[list[Detections]]]:
-    """Yield the detections of each validation batch, a list per device, boxes clipped to the image.
+Found: TypeAlias = list[tuple[Any, list[Detections]]]
+"""The images of a batch on each device, with the device."""
+
+
+def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[Found]:
+    """Yield the detections of each validation batch, on each device, boxes clipped to the image.
 
     A batch has `.data` and `.labels`, lists with one NDArray per device; labels are (B, M, 6) network pixels,
     padded with -1. The network stays in scoring mode: call `for_training` before training continues.
@@ -26,9 +30,10 @@ def detect(net: Any, batches: Iterable[Any], data_shape: int) -> Iterator[list[l
         # All devices get their work before the first result is waited for.
         outputs = [net(data) for data in batch.data]
         found = []
-        for (ids, scores, boxes), labels in zip(outputs, batch.labels, strict=True):
+        for data, (ids, scores, boxes), labels in zip(batch.data, outputs, batch.labels, strict=True):
             arrays = (boxes.clip(0, data_shape), ids, scores, labels)
-            found.append([_detections(*image) for image in zip(*(array.asnumpy() for array in arrays), strict=True)])
+            images = [_detections(*image) for image in zip(*(array.asnumpy() for array in arrays), strict=True)]
+            found.append((data.context, images))
         yield found
 
 
@@ -43,19 +48,18 @@ def evaluate(
     return score(join(detect(net, batches, data_shape), len(classes)), classes, data_shape, metrics)
 
 
-def join(batches: Iterable[list[list[Detections]]], num_classes: int) -> list[Detections]:
+def join(batches: Iterable[Found], num_classes: int) -> list[Detections]:
     """Return the images of batches from `detect` in the order of the records, of which each device has its own part.
 
     Raises DatasetError if a label has an id of no class.
     """
-    devices: list[list[Detections]] = []
+    devices: dict[Any, list[Detections]] = {}
     for found in batches:
-        devices += [[] for _ in found[len(devices) :]]
-        for images, more in zip(devices, found, strict=False):
-            for image in more:
+        for device, images in found:  # any device may be missing in the last batch, also the first one
+            for image in images:
                 check_ids(image, num_classes)  # before the other batches are run
-            images += more
-    return [image for images in devices for image in images]
+            devices.setdefault(device, []).extend(images)
+    return [image for images in devices.values() for image in images]
 
 
 def _detections(

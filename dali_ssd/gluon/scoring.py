@@ -75,7 +75,7 @@ def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: in
     for batch in batches:
         images = [image for data in batch.data for image in data.asnumpy()]
         for devices in detect(net, [batch], rendered.data_shape):
-            found = [image for of_device in devices for image in of_device]
+            found = [image for _, of_device in devices for image in of_device]
             tiles += detection_tiles(images, found, min_score, rendered)
         if len(tiles) >= count:
             break

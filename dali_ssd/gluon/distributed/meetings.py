@@ -107,7 +107,8 @@ class Meetings:
 
     def _hear(self, message: str) -> TrainingError:
         """Hear which process has failed, and leave the others, which do so too."""
-        heard = [text.decode() for text in gather(self.workers, message.encode())]
+        # A file's name need not be text, and who cannot say so would leave the others waiting.
+        heard = [text.decode() for text in gather(self.workers, message.encode(errors="backslashreplace"))]
         rank = next((rank for rank, text in enumerate(heard) if text), 0)
         self.workers.peers.leave()
         return failed_elsewhere(rank, heard[rank])

@@ -8,8 +8,8 @@ from typing import Any
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
-from dali_ssd.gluon.evaluate import detect, join
-from dali_ssd.metrics.detections import Detections, detections_from_bytes, detections_to_bytes
+from dali_ssd.gluon.evaluate import Found, detect, join
+from dali_ssd.metrics.detections import detections_from_bytes, detections_to_bytes
 from dali_ssd.metrics.scores import Scores, score
 
 __all__ = ["evaluate_together"]
@@ -28,7 +28,7 @@ def evaluate_together(
         DatasetError: a label has an id of no class.
     """
 
-    def met(found: Iterable[list[list[Detections]]]) -> Iterator[list[list[Detections]]]:
+    def met(found: Iterable[Found]) -> Iterator[Found]:
         for one in found:
             if meetings.meet("score", stop=stop.received is not None).stop:
                 raise StopRequested

@@ -139,7 +139,10 @@ class Trainer:
             try:
                 stopped = self._run()
             except Exception as error:
-                raise self._end(error) from error
+                told = self._end(error)
+                if told is error:
+                    raise  # with the cause that it has
+                raise told from error
         at = self._now.progress
         if stopped:
             name = self._stop.received.name if self._stop.received else None

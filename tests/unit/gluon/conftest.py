@@ -51,7 +51,7 @@ class FakeLoader:
         self.next = state["next"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_net() -> Callable[..., Any]:
     mx, zoo = pytest.importorskip("mxnet"), import_module("dali_ssd.gluon.networks.zoo")
 
@@ -73,7 +73,7 @@ def anchor_count() -> int:
     return int(zoo.anchors_of(net, SIDE).shape[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
     mx = pytest.importorskip("mxnet")
 
@@ -92,7 +92,7 @@ def make_batch(anchor_count: int) -> Callable[..., FakeBatch]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_loader(make_batch: Callable[..., FakeBatch]) -> Callable[..., FakeLoader]:
     def make(batches: int = 3, **options: Any) -> FakeLoader:
         return FakeLoader([make_batch(number, **options) for number in range(batches)])
@@ -100,7 +100,7 @@ def make_loader(make_batch: Callable[..., FakeBatch]) -> Callable[..., FakeLoade
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def weights_of() -> Callable[[Any], dict[str, Any]]:
     mx = pytest.importorskip("mxnet")
 

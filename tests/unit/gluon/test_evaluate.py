@@ -13,7 +13,7 @@ pytest.importorskip("mxnet")
 import mxnet as mx
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.gluon.evaluate import detect, evaluate
+from dali_ssd.gluon.evaluate import detect, evaluate, join
 from dali_ssd.gluon.networks.zoo import build_network, for_training, initialize
 from dali_ssd.metrics.scores import Truth
 
@@ -96,8 +96,25 @@ def test_difficult_objects_count_for_nothing() -> None:
 
 def test_boxes_are_clipped_to_the_image() -> None:
     net = Oracle([[(-50, -50, 300, 300, 0, 0.9)]])
-    [[[found]]] = list(detect(net, [batch(0, [(0, 0, SIDE, SIDE, 0, 0)])], SIDE))
-    assert found.boxes.tolist() == [[0, 0, SIDE, SIDE]]
+    [[(device, [found])]] = list(detect(net, [batch(0, [(0, 0, SIDE, SIDE, 0, 0)])], SIDE))
+    assert found.boxes.tolist() == [[0, 0, SIDE, SIDE]] and device == mx.cpu()
+
+
+@pytest.mark.parametrize("parts", [((0, 1, 2), (3, 4)), ((0, 1), (2, 3, 4))], ids=["second", "first"])
+def test_images_are_in_the_order_of_the_records_whichever_device_ends_early(parts: tuple[tuple[int, ...], ...]) -> None:
+    """Each device has its own part of the records, one image a batch."""
+    batches = []
+    for step in range(3):
+        there = [(device, part[step]) for device, part in enumerate(parts) if step < len(part)]
+        one = [(device, batch(number, [(*BOX, 0, 0)] * (number + 1))) for device, number in there]
+        on = [
+            [getattr(alone, name)[0].as_in_context(mx.cpu(device)) for device, alone in one]
+            for name in ("data", "labels")
+        ]
+        batches.append(ValBatch(*on))
+    found = join(detect(Oracle([[(*BOX, 0, 0.1 * number)] for number in range(5)]), batches, SIDE), 1)
+    assert [len(image.true_ids) for image in found] == [1, 2, 3, 4, 5]
+    assert [round(float(image.scores[0]), 1) for image in found] == [0.0, 0.1, 0.2, 0.3, 0.4]
 
 
 @pytest.mark.parametrize("labels", [[], [(*BOX, 0, 1)]])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dali_ssd.errors import DatasetError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
-from tests.support.loaders import COUNT, ONE, TWO, as_numpy, keys, same, val
+from tests.support.loaders import COUNT, ONE, TWO, as_numpy, contexts, keys, same, val, values
 from tests.support.shards import write_random
 
 
@@ -59,3 +61,57 @@ def test_a_validation_that_was_broken_off_begins_anew(shards: str, ctx: list[Any
     next(iter(loader))
     for _ in range(2):
         assert sorted(key for batch in loader for key in keys(batch.records())) == list(range(COUNT))
+
+
+def of_ranks(shards: str, size: int, devices: int, batch_size: int) -> list[Any]:
+    ctx = contexts(devices)
+    return [val(shards, ctx=ctx, batch_size=batch_size, world_size=size, rank=rank) for rank in range(size)]
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("batch_size", [2, 4, 40])
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_all_ranks_together_have_every_record_once_and_in_order(
+    shards: str, size: int, batch_size: int, devices: int
+) -> None:
+    """In the same number of batches, also where a batch of all is more than there is."""
+    dataset, loaders = open_dataset(shards), of_ranks(shards, size, devices, batch_size)
+    wanted = [dataset.place(i) for i in range(len(dataset))]
+    for _ in range(2):
+        steps = list(zip(*loaders, strict=True))
+        assert {len(loader) for loader in loaders} == {len(steps)}
+        assert len(steps) == math.ceil(math.ceil(COUNT / (size * devices)) / (batch_size // devices))
+        of_each = list(zip(*steps, strict=True))
+        seen = [place for batches in of_each for batch in batches for place in batch.records()]
+        assert seen == wanted if devices == 1 else sorted(seen, key=wanted.index) == wanted
+        for batch in [batch for batches in of_each for batch in batches]:
+            lengths = [len(data) for data in batch.data]
+            assert lengths == [len(labels) for labels in batch.labels] and sum(lengths) == len(batch.records())
+            assert max(lengths, default=0) <= batch_size // devices
+
+
+@pytest.mark.parametrize(("size", "devices"), [(11, 1), (3, 4)])
+def test_fewer_records_than_devices_are_refused_by_every_rank(shards: str, size: int, devices: int) -> None:
+    for rank in range(size):
+        with pytest.raises(DatasetError, match=f"{COUNT} records for {size * devices} devices: each needs one"):
+            val(shards, ctx=contexts(devices), batch_size=devices, world_size=size, rank=rank)
+
+
+def test_one_record_a_rank_is_enough(shards: str) -> None:
+    dataset = open_dataset(shards)
+    steps = list(zip(*of_ranks(shards, COUNT, 1, 2), strict=True))
+    assert [[batch.records() for batch in batches] for batches in steps] == [[[dataset.place(i)] for i in range(COUNT)]]
+
+
+def test_ranks_have_the_pixels_and_labels_of_one_process(shards: str) -> None:
+    whole = [rows for batch in val(shards, batch_size=1) for rows in zip(*values(batch), strict=True)]
+    own = [rows for loader in of_ranks(shards, 3, 1, 2) for batch in loader for rows in rows_of(batch)]
+    for (image, objects), (other, same_objects) in zip(whole, own, strict=True):
+        np.testing.assert_array_equal(image, other)
+        length = min(len(objects), len(same_objects))
+        np.testing.assert_array_equal(objects[:length], same_objects[:length])
+        assert (objects[length:] == -1).all() and (same_objects[length:] == -1).all()
+
+
+def rows_of(batch: Any) -> list[tuple[Any, Any]]:
+    return list(zip(*values(batch), strict=True)) if batch.data else []
