@@ -12,6 +12,7 @@
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
     |-- LaunchError              processes of a training run that do not find each other
     `-- TrainingError            a training run that must not go on, such as a loss that is not finite
+        `-- PeerError            another process of the training run has failed
 
 The command line prints the message of a `DaliSsdError` on one line and exits with `exit_code`.
 """
@@ -31,6 +32,7 @@ __all__ = [
     "LaunchError",
     "MissingDependencyError",
     "NothingLeftError",
+    "PeerError",
     "PluginError",
     "RecordError",
     "RecordLocation",
@@ -132,3 +134,10 @@ class TrainingError(DaliSsdError):
         super().__init__(message)
         self.step = step
         """The step whose losses are at fault, if it is known."""
+
+
+class PeerError(TrainingError):
+    """Another process of the training run has failed; the message has what it says."""
+
+    exit_code = 4
+    """Not that of the fault itself, which the process that failed has."""

@@ -13,11 +13,13 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
+from dali_ssd.errors import PeerError
+
 __all__ = ["BYE", "PEER_ENDED", "Connection", "Peers", "Place", "keep_alive"]
 
 BYE = b"bye\n"
 """What a rank sends that ends as it should; the answer says that nobody watches it any more."""
-PEER_ENDED = 4
+PEER_ENDED = PeerError.exit_code
 """Exit code of a process that ends because another one has."""
 _ANSWER_S = 5.0
 _END_S = 10

@@ -14,7 +14,7 @@ from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import read_checkpoint, read_content, write_checkpoint
 from dali_ssd.gluon.checkpoint.parameters import load_parameters, save_parameters
 from dali_ssd.gluon.distributed.meetings import Meetings, failed_elsewhere
-from dali_ssd.gluon.distributed.start import own_device
+from dali_ssd.gluon.distributed.start import own_device, require_same_options
 from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import build_network, initialize
@@ -118,6 +118,19 @@ def another_process(size: int) -> OneWorker:
     return workers
 
 
+class Other(OneWorker):
+    """Two processes, of which the second says what the first does, but for the first number."""
+
+    size = 2
+
+    def add(self, values: Any) -> Any:
+        if values.size == 4:  # the lengths of the messages
+            return mx.nd.array(np.tile(values.asnumpy()[:2], 2))
+        text = values.asnumpy().astype("<u2")[: values.size // 2].tobytes()
+        both = text + text.replace(b"0.1", b"0.2")
+        return mx.nd.array(np.frombuffer(both, "<u2"))
+
+
 def one_gpu(_: object, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(mx.context, "num_gpus", lambda: 1)
     return own_device(another_process(3))
@@ -197,6 +210,7 @@ CASES: dict[str, Case] = {
     "does not fit this network": other_parameters,
     "class id {id} at step": lambda *_: watched(1, 1, 9),
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
+    "start all with the same options": lambda *_: require_same_options(TrainConfig(lr=0.1), Other()),
     "process {process} failed": lambda *_: failed_elsewhere(1, "no disk"),
     "is at the meeting for": lambda *_: Meetings(another_process(2)).meet("log"),
     "its connection to the other processes": lambda *_: lost(mx.base.MXNetError("closed"), 2),

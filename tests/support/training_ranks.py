@@ -213,8 +213,9 @@ class Rank:
 
         self.fails("signal", signaled)
         self.fails("poison", poisoned)
+        room = resource.getrlimit(resource.RLIMIT_FSIZE)
         self.fails("full", full)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, room)
         self.trainer.config = replace(CONFIG, epochs=20)  # the loader has read ahead
         self.fails("damage", damaged)
 

@@ -62,12 +62,13 @@ class TrainState:
         """
         path = checkpoint_path(prefix, self.progress.step)
         arrays = parameter_arrays(self.net) | optimizer_arrays(self.net, self.trainer)
-        loaders, meter = [], LossMeter()
+        loaders, drawn, meter = [], [], LossMeter()
         for copies, meta in map(unpack, parts or [self.part()]):
             arrays |= copies
             loaders.append(meta["loader"])
+            drawn.append(meta["random"])
             meter += LossMeter(**meta["meter"])
-        write_checkpoint(path, arrays, self._meta() | {"loaders": loaders, "meter": asdict(meter)})
+        write_checkpoint(path, arrays, self._meta() | {"loaders": loaders, "meter": asdict(meter), "random": drawn})
         keep_newest(prefix, keep)
         return path
 
@@ -75,7 +76,8 @@ class TrainState:
         """Return what only this process knows; `loader` is the loader's state, by default the one that it is in."""
         state = loader or (self.loader.state_dict() if hasattr(self.loader, "state_dict") else None)
         copies = running_copies(self.net, self.rank * len(self.trainer._contexts))
-        return pack(copies, {"loader": state, "meter": asdict(self.meter)})
+        drawn = random_state(self.seed + self.rank, self.progress.step)
+        return pack(copies, {"loader": state, "meter": asdict(self.meter), "random": drawn})
 
     def load(self, path: Path, content: bytes | None = None) -> bool:
         """Resume from a checkpoint, or from its `content` if only another process can read it.
@@ -91,17 +93,20 @@ class TrainState:
         if same:
             restore_running_copies(self.net, arrays, self.rank * len(self.trainer._contexts))
             self._load_loader(path, meta["loaders"][self.rank], inside_epoch=self.progress.batch > 0)
-            # The sums over all processes; the others add to them.
-            self.meter = LossMeter(**meta["meter"]) if self.rank == 0 else LossMeter()
         elif not self.progress.trained:
             self.progress.batch = 0
         if not same and hasattr(self.loader, "epoch"):
             self.loader.epoch = self.progress.epoch + self.progress.trained
+        # The sums over all processes; the others add to them.
+        known = self.rank == 0 and (same or self.progress.trained)
+        self.meter = LossMeter(**meta["meter"]) if known else LossMeter()
         # The same decays, applied to the rate asked for now: a run may be resumed at a smaller one.
         self.rate = meta["lr"] * (self.lr / meta["asked_lr"])
+        self.trainer.set_learning_rate(self.rate)
         self._load_loss_scale(meta["loss_scale"])
         self.history.start(meta["history"])
-        restore_random_state(meta["random"], self.seed, self.progress.step)
+        drawn = meta["random"][self.rank if same else 0]
+        restore_random_state(drawn, self.seed + self.rank, self.progress.step)
         return same
 
     def _meta(self) -> dict[str, Any]:
@@ -115,7 +120,6 @@ class TrainState:
             "loss_scale": {name: getattr(scaler, name) for name in _LOSS_SCALE} if scaler else None,
             "position": asdict(self.progress),
             "history": self.history.entries,
-            "random": random_state(self.seed, self.progress.step),
         }
 
     def _load_loader(self, path: Path, state: Any, *, inside_epoch: bool) -> None:

@@ -17,13 +17,14 @@ __all__ = ["bind_to_share", "share_of_cores"]
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def bind_to_share(workers: Workers, device: Any) -> None:
+def bind_to_share(workers: Workers, device: Any) -> tuple[int, ...]:
     """Bind this process to the cores near its GPU, if several processes share a machine whose kernel tells which.
 
-    Raises PluginError if NVIDIA's driver does not answer.
+    Return them; () if nothing was bound. Raises PluginError if NVIDIA's driver does not answer.
     """
     if device.device_type == "gpu" and workers.size > 1:
-        bind_near(device.device_id, workers.local_rank, workers.local_size)
+        return bind_near(device.device_id, workers.local_rank, workers.local_size)
+    return ()
 
 
 def share_of_cores(workers: Workers) -> int:

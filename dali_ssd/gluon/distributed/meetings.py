@@ -2,28 +2,30 @@
 
 Every process comes to the same meetings in the same order: before each update, each log line, each batch that is
 scored, each checkpoint. One that fails anywhere between two meetings comes to the next one, whatever that is for the
-others, and says so: nobody waits for what will never come, and all stand at the same step.
+others, and says so: nobody waits for what will never come, and all stand at the same step. So whatever else all do
+together follows a meeting at once, with nothing in between that can fail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from signal import SIGINT, SIGTERM, Signals
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import mxnet as mx
 
-from dali_ssd.errors import TrainingError
+from dali_ssd.errors import PeerError, TrainingError
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.workers import Workers
 
 __all__ = ["Meetings", "Outcome", "ProcessFailed", "failed_elsewhere"]
 
 T = TypeVar("T")
-Purpose: TypeAlias = Literal["setup", "step", "log", "score", "scored", "save", "epoch", "failure"]
+Purpose: TypeAlias = Literal["setup", "step", "log", "share", "score", "scored", "save", "epoch", "failure"]
 
 _NUMBER: dict[Purpose, int] = {
-    "setup": 1, "step": 2, "log": 3, "score": 4, "scored": 5, "save": 6, "epoch": 7, "failure": 0,
+    "setup": 1, "step": 2, "log": 3, "score": 4, "scored": 5, "save": 6, "epoch": 7, "share": 8, "failure": 0,
 }  # fmt: skip
 """What is added up to see that all came for the same purpose."""
 _VALUES = 2
@@ -33,8 +35,8 @@ _VALUES = 2
 class Outcome(NamedTuple):
     """What the processes have told each other."""
 
-    stop: bool
-    """Whether one has received a signal."""
+    stop: Signals | None
+    """The signal that one has received; SIGTERM if some have received either."""
     total: tuple[float, ...]
     """The sums of their values."""
 
@@ -49,7 +51,7 @@ class Meetings:
 
     workers: Workers
 
-    def meet(self, purpose: Purpose, *, stop: bool = False, values: Sequence[float] = ()) -> Outcome:
+    def meet(self, purpose: Purpose, *, stop: Signals | None = None, values: Sequence[float] = ()) -> Outcome:
         """Meet, with at most two values, and wait for the outcome.
 
         Raises ProcessFailed if another process has failed.
@@ -58,17 +60,19 @@ class Meetings:
             return Outcome(stop, tuple(values))
         return self.begin(purpose, stop=stop, values=[mx.nd.array([value]) for value in values])()
 
-    def begin(self, purpose: Purpose, *, stop: bool = False, values: Sequence[Any] = ()) -> Callable[[], Outcome]:
+    def begin(
+        self, purpose: Purpose, *, stop: Signals | None = None, values: Sequence[Any] = ()
+    ) -> Callable[[], Outcome]:
         """Begin a meeting, with at most two (1,) float32 NDArrays of the CPU; return what waits for the outcome.
 
         That raises ProcessFailed if another process has failed.
         """
-        flags = mx.nd.array([stop, purpose == "failure", _NUMBER[purpose]])
+        flags = mx.nd.array([stop == SIGTERM, stop == SIGINT, purpose == "failure", _NUMBER[purpose]])
         none = [mx.nd.zeros(1)] * (_VALUES - len(values))
         total = self.workers.add(mx.nd.concat(flags, *values, *none, dim=0))
 
         def outcome() -> Outcome:
-            stops, failures, purposes, *sums = total.asnumpy().tolist()
+            terminated, interrupted, failures, purposes, *sums = total.asnumpy().tolist()
             if failures:
                 raise ProcessFailed
             if purposes != _NUMBER[purpose] * self.workers.size:
@@ -76,7 +80,8 @@ class Meetings:
                     f"process {self.workers.rank} is at the meeting for {purpose!r} and others are elsewhere: do all "
                     "processes have the same options, and their loaders the same number of batches?"
                 )
-            return Outcome(stops > 0, tuple(sums[: len(values)]))
+            stopping = SIGTERM if terminated else SIGINT if interrupted else None
+            return Outcome(stopping, tuple(sums[: len(values)]))
 
         return outcome
 
@@ -91,7 +96,7 @@ class Meetings:
     def jointly(self, action: Callable[[], T]) -> T:
         """Do something that needs no other process in each of them, and go on only if none fails.
 
-        Raises the error of this process; or TrainingError with the first one of the others.
+        Raises the error of this process; or PeerError with the first one of the others.
         """
         try:
             result = action()
@@ -105,7 +110,7 @@ class Meetings:
             raise self._hear("") from None
         return result
 
-    def _hear(self, message: str) -> TrainingError:
+    def _hear(self, message: str) -> PeerError:
         """Hear which process has failed, and leave the others, which do so too."""
         # A file's name need not be text, and who cannot say so would leave the others waiting.
         heard = [text.decode() for text in gather(self.workers, message.encode(errors="backslashreplace"))]
@@ -114,6 +119,6 @@ class Meetings:
         return failed_elsewhere(rank, heard[rank])
 
 
-def failed_elsewhere(process: int, message: str) -> TrainingError:
+def failed_elsewhere(process: int, message: str) -> PeerError:
     """Return what the other processes raise when one has failed."""
-    return TrainingError(f"process {process} failed: {message}")
+    return PeerError(f"process {process} failed: {message}")

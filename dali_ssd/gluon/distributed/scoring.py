@@ -30,13 +30,16 @@ def evaluate_together(
 
     def met(found: Iterable[Found]) -> Iterator[Found]:
         for one in found:
-            if meetings.meet("score", stop=stop.received is not None).stop:
+            if stop.hear(meetings.meet("score", stop=stop.received).stop):
                 raise StopRequested
             yield one
 
     images = join(met(detect(net, batches, data_shape)), len(classes))
+    content = detections_to_bytes(images) if meetings.workers.size > 1 else b""
     meetings.meet("scored")
+    parts = gather(meetings.workers, content)
+    if meetings.workers.rank:
+        return None
     if meetings.workers.size > 1:
-        parts = gather(meetings.workers, detections_to_bytes(images))
-        images = [image for part in parts for image in detections_from_bytes(part)] if not meetings.workers.rank else []
-    return None if meetings.workers.rank else score(images, classes, data_shape)
+        images = [image for part in parts for image in detections_from_bytes(part)]
+    return score(images, classes, data_shape)

@@ -51,6 +51,12 @@ class StopSignal:
         """The conventional exit code after a signal, 128 + its number; 0 without a signal."""
         return 128 + self.received if self.received is not None else 0
 
+    def hear(self, number: signal.Signals | None) -> bool:
+        """Take the signal that another process has received, if any, as this one's; return whether there is one."""
+        if self.received is None:
+            self.received = number
+        return number is not None
+
     def guard(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items. Raises StopRequested before the next one if a signal has come."""
         for item in items:

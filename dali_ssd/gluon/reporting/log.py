@@ -64,10 +64,13 @@ class _Console(logging.Handler):
         self.progress: Progress | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.progress is not None:
-            self.progress.log(self.format(record))
-        else:
-            print(self.format(record), file=sys.stderr, flush=True)
+        try:
+            if self.progress is not None:
+                self.progress.log(self.format(record))
+            else:
+                print(self.format(record), file=sys.stderr, flush=True)
+        except OSError:  # the terminal is gone, and the file has the line: no reason to end a training
+            self.handleError(record)
 
 
 def _open_file(path: Path) -> logging.Handler:

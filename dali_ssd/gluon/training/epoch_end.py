@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 from dali_ssd.gluon.checkpoint.parameters import periodic_path, save_best, save_parameters
@@ -34,12 +35,12 @@ class EpochEnd:
     def save(self, net: Any, at: TrainProgress, scores: Scored | None) -> None:
         """Save the best parameters so far, and those that are due. Raises DaliSsdError if that fails."""
         mean_ap = scores.mean_ap if scores else 0.0
-        better = mean_ap > at.best_map
-        at.best_map = mean_ap if better else at.best_map
-        if self._prefix and better:
+        if self._prefix and mean_ap > at.best_map:
             save_best(net, self._prefix, at.epoch, mean_ap)
         if self._prefix and self._saves(at.epoch):
             save_parameters(net, periodic_path(self._prefix, at.epoch, mean_ap))
+        # Only now: a run that is resumed after an error of these writes them again.
+        at.best_map = max(at.best_map, 0.0 if isnan(mean_ap) else mean_ap)
 
     def _is_due(self, epoch: int, interval: int) -> bool:
         return epoch % interval == 0 or epoch + 1 == self._config.epochs

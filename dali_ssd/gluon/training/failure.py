@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mxnet.base import MXNetError
 
-from dali_ssd.errors import DaliSsdError, TrainingError
+from dali_ssd.errors import PeerError, TrainingError
 from dali_ssd.gluon.distributed.meetings import Meetings, ProcessFailed, failed_elsewhere
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.util.words import first_line
@@ -27,13 +27,13 @@ class Ending(NamedTuple):
     message: str
     """What it says."""
     saved: bool
-    """Whether `save` was called, and did not fail."""
+    """Whether rank 0 has saved."""
     why_not: str
-    """Why `save` failed; empty if it did not."""
+    """Why `save` failed in rank 0; empty if it did not."""
 
 
 def end_together(
-    error: Exception, meetings: Meetings, part: Callable[[], bytes], save: Callable[[list[bytes]], None]
+    error: Exception, meetings: Meetings, part: Callable[[], bytes], save: Callable[[list[bytes]], bool]
 ) -> Ending:
     """End a run in which this process, or by a ProcessFailed another one, has failed.
 
@@ -41,43 +41,49 @@ def end_together(
         error: what this process has caught.
         meetings: of the processes, which all call this.
         part: returns this process's part of a checkpoint. Raises TrainingError if there is nothing good to save.
-        save: writes the checkpoint from the parts of all processes.
+        save: writes the checkpoint from the parts of all processes, in rank 0; returns whether there was a need to.
     """
     own = None if isinstance(error, ProcessFailed) else error
     if own is not None:
         meetings.fail()
-    content, good = b"", not isinstance(own, TrainingError)
+    # After an error inside MXNet some arrays may have been updated, and others not.
+    content, good = b"", not isinstance(own, TrainingError | MXNetError)
     if good:
         try:
             content = part()
-        except DaliSsdError:  # what the other process has failed of reaches this one, too, and explains less
+        except Exception:  # what the other process has failed of reaches this one, too, and explains less
             good = False
-    report = json.dumps([getattr(own, "step", None) or sys.maxsize, _words(own), good])
-    told = [json.loads(text) for text in gather(meetings.workers, report.encode())]
+    told = _tell(meetings, [getattr(own, "step", None) or sys.maxsize, _words(own), good])
     # What is not finite in one process is not finite in all, a step later.
     _, process, message = min((step, rank, message) for rank, (step, message, _) in enumerate(told) if message)
-    why_not = ""
+    saved, why_not = False, ""
     if all(good for *_, good in told):
+        parts = gather(meetings.workers, content)
         try:
-            save(gather(meetings.workers, content))
-        except DaliSsdError as why:
-            good, why_not = False, str(why)
-    else:
-        good = False
+            saved = save(parts)
+        except Exception as why:
+            why_not = _words(why)
+    # Nobody ends before rank 0 has saved: launchers kill the others as soon as one has.
+    saved, why_not = _tell(meetings, [saved, why_not])[0]
     meetings.workers.peers.leave()  # all have heard: nobody need end because another has
     elsewhere = failed_elsewhere(process, message)
     mine = process == meetings.workers.rank
-    return Ending((own or elsewhere) if mine else elsewhere, process, message, good, why_not)
+    return Ending((own or elsewhere) if mine else elsewhere, process, message, saved, why_not)
 
 
 def lost(error: Exception, size: int) -> Exception:
     """Return what to raise for an error inside MXNet, which may be that another process has ended."""
     if size == 1 or not isinstance(error, MXNetError):
         return error
-    return TrainingError(
+    return PeerError(
         f"MXNet, or its connection to the other processes, has failed ({first_line(error)}): if another process has "
         "ended, its own output says why. Go on from the last checkpoint with --resume auto"
     )
+
+
+def _tell(meetings: Meetings, words: list[Any]) -> list[list[Any]]:
+    """Return what all processes say, by rank."""
+    return [json.loads(text) for text in gather(meetings.workers, json.dumps(words).encode())]
 
 
 def _words(error: Exception | None) -> str:

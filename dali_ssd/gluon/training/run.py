@@ -21,7 +21,7 @@ from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.scoring import evaluate_together
 from dali_ssd.gluon.distributed.signals import StopSignal
-from dali_ssd.gluon.distributed.start import own_device, start_workers
+from dali_ssd.gluon.distributed.start import own_device, require_same_options, start_workers
 from dali_ssd.gluon.distributed.workers import Workers
 from dali_ssd.gluon.networks.pretrained import build_with_base
 from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
@@ -192,7 +192,8 @@ def learned_by(recipe: Recipe) -> dict[str, list[float]]:
 
 def _train(config: TrainConfig, workers: Workers) -> FitResult:
     meetings = Meetings(workers)
-    meetings.jointly(lambda: bind_to_share(workers, own_device(workers)))
+    require_same_options(config, workers)
+    bound = meetings.jointly(lambda: bind_to_share(workers, own_device(workers)))
     cores = share_of_cores(workers)
     setup = meetings.jointly(lambda: Setup.from_config(config, workers, cores))
     checkpoint, faults = _agreed_checkpoint(setup, meetings)
@@ -200,7 +201,7 @@ def _train(config: TrainConfig, workers: Workers) -> FitResult:
     stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()
     with meetings.jointly(lambda: _open_log(setup)) as log:
         log.logger.info("%s", config)
-        log.logger.info("%s", _where(setup))
+        log.logger.info("%s", _where(setup, bound))
         for fault in faults:
             log.logger.warning("%s", fault)
         net = meetings.jointly(lambda: setup.network(log))
@@ -272,12 +273,13 @@ def _scorer(
     return lambda net: evaluate_together(net, heartbeat.along(loader), setup.classes, setup.data_shape, meetings, stop)
 
 
-def _where(setup: Setup) -> str:
-    """Return in words which processes train on which devices."""
+def _where(setup: Setup, bound: Sequence[int]) -> str:
+    """Return in words which processes train on which devices, and on which cores if this one is bound to some."""
     devices, workers = ", ".join(map(str, setup.devices)), setup.workers
     if workers.size == 1:
         return f"Training on {devices}"
-    return f"Training in {workers.size} processes; process {workers.rank} on {devices}"
+    cores = f", bound to cores {','.join(map(str, bound))}" if bound else ""
+    return f"Training in {workers.size} processes; process {workers.rank} on {devices}{cores}"
 
 
 def _check_val_classes(option: str, classes: Sequence[str], val_shards: Sequence[Path]) -> None:

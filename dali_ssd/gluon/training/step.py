@@ -72,7 +72,8 @@ class TrainStep:
             return
         from mxnet.contrib import amp
 
-        with amp.scale_loss(losses, self._trainer) as scaled:
+        # Recorded, since scaling is a part of what is differentiated.
+        with autograd.record(), amp.scale_loss(losses, self._trainer) as scaled:
             autograd.backward(scaled, weights)
 
 

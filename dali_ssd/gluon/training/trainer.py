@@ -30,7 +30,7 @@ from dali_ssd.gluon.training.failure import end_together, lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs, warm_up
-from dali_ssd.gluon.training.step import Computed, TrainStep, count_positives
+from dali_ssd.gluon.training.step import TrainStep, count_positives
 
 __all__ = ["FitResult", "Trainer"]
 
@@ -56,7 +56,8 @@ class Trainer:
 
     `batches` is iterated once per epoch (`TrainStep` says what a batch is). Without `prefix`, nothing is written.
     `score` returns the validation scores of a network; of several processes it is called in each, and returns them in
-    rank 0. A checkpoint can be resumed only if it has the same `identity`.
+    rank 0. A checkpoint can be resumed only if it has the same `identity`. If `batches` have a `state_dict`, it is
+    asked for before each batch, so it should be cheap.
     """
 
     def __init__(
@@ -109,6 +110,10 @@ class Trainer:
         self._monitor = LossMonitor(self._now.meter.add, net.num_classes)
         self._before_batch: Any = None
         """State of the loader before the batch whose step is not made yet; None if there is no such batch."""
+        self._stopping = False
+        """Whether all processes have agreed to stop after this step."""
+        self._begun_at = 0
+        """Step at which this process began."""
         self._updating = False
         """Whether the other processes wait for this one's gradients."""
 
@@ -119,21 +124,22 @@ class Trainer:
         content = gather(workers, content)[0]
         exactly = self._meetings.jointly(lambda: self._now.load(checkpoint, content))
         at = self._now.progress
+        self._begun_at = at.step
         self._report.say("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
         if not exactly:
             self._report.say(
-                "It was taken with another number of processes or devices: epoch %d begins with its first batch, and "
-                "records come in another order",
+                "It was taken with another number of processes or devices: epoch %d begins with its first batch, with "
+                "the order of records and the random changes of a new run",
                 at.epoch + at.trained,
             )
-        for path in set_aside_after(self._prefix, at.step) if self._prefix else ():
+        for path in self._meetings.jointly(lambda: set_aside_after(self._prefix, at.step) if self._prefix else []):
             self._report.say("Set aside, since this training run goes on from before it: %s", path)
 
     def run(self) -> FitResult:
         """Train until the last epoch or a signal.
 
         After an error, all processes save where they are, if their weights are good, and raise: the one that failed its
-        error, the others TrainingError. Raises TrainingError if a loss is not finite.
+        error, the others PeerError. Raises TrainingError if a loss is not finite.
         """
         with self._stop:
             try:
@@ -170,7 +176,7 @@ class Trainer:
             at.next_epoch()
             self._now.meter = LossMeter()
         self._save_checkpoint()
-        stopping = self._meetings.meet("epoch", stop=self._stop.received is not None).stop
+        stopping = self._stop.hear(self._meetings.meet("epoch", stop=self._stop.received).stop)
         return not stopping or at.epoch >= self.config.epochs
 
     def _train_epoch(self) -> bool:
@@ -219,7 +225,8 @@ class Trainer:
         """Train on a batch; return whether a process has received a signal."""
         at = self._now.progress
         self._warm_up()
-        stop, share, computed = self._compute(batch)
+        computed = self._train_step.forward(batch)
+        share = self._share_of_loss(batch)
         self._updating = True
         losses = self._train_step.update(computed, share)
         self._updating, self._before_batch = False, None
@@ -228,19 +235,16 @@ class Trainer:
         at.step += 1
         self._clock.count(sum(data.shape[0] for data in batch.data) * self._workers.size)
         monitor.push(at.step, self._lr, losses, batch)
-        return stop
+        return self._stopping or (self._workers.size == 1 and self._stop.received is not None)
 
-    def _compute(self, batch: Any) -> tuple[bool, float, Computed]:
-        """Return whether a process has received a signal, this one's share of the positives, and the batch's losses."""
-        stop = self._stop.received is not None
+    def _share_of_loss(self, batch: Any) -> float:
+        """Return this process's share of the positive anchors; all meet, while their devices compute the losses."""
         if self._workers.size == 1:
-            return stop, 1.0, self._train_step.forward(batch)
+            return 1.0
         positives = count_positives(batch)
-        outcome = self._meetings.begin("step", stop=stop, values=[positives])
-        computed = self._train_step.forward(batch)
-        # Only now, when the devices have work, wait for the others.
-        stop, [total] = outcome()
-        return stop, float(positives.asscalar()) / max(total, 1.0), computed
+        stop, [total] = self._meetings.begin("step", stop=self._stop.received, values=[positives])()
+        self._stopping = self._stop.hear(stop)
+        return float(positives.asscalar()) / max(total, 1.0)
 
     @property
     def _lr(self) -> float:
@@ -284,6 +288,7 @@ class Trainer:
         now, seconds, share = self._now, time.perf_counter() - started, self._clock.read() - before
         losses = self._all_losses()
         self._report.epoch_cost(now.progress, seconds, losses, share)
+        self._meetings.meet("share")
         share_running_means(now.net, self._workers)
         try:
             scores = self._epoch_end.score(now.net, now.progress.epoch)
@@ -301,26 +306,38 @@ class Trainer:
             return
         part = self._now.part()
         self._meetings.meet("save")
-        self._write_checkpoint(gather(self._workers, part))
+        parts = gather(self._workers, part)
+        if self._prefix:
+            self._write_checkpoint(parts)
 
     def _write_checkpoint(self, parts: Sequence[bytes]) -> None:
-        if self._prefix and self._now.progress.step:
-            self._checkpoint = self._now.save(self._prefix, self.config.checkpoint_keep, parts)
+        self._checkpoint = self._now.save(str(self._prefix), self.config.checkpoint_keep, parts)
 
     def _end(self, error: Exception) -> Exception:
         """Tell the other processes of an error, or hear of theirs, and save; return what to raise."""
         workers, at = self._workers, self._now.progress
-        if self._updating or (workers.size > 1 and isinstance(error, mx.base.MXNetError)):
+        try:
+            if self._updating and workers.size > 1:
+                raise error  # the others wait for gradients, and for nothing else
+            ending = end_together(error, self._meetings, self._last_part, self._save_new)
+        except Exception as why:
             workers.abandon()
-            return lost(error, workers.size)
-
-        def part() -> bytes:
-            self._monitor.flush()
-            return self._now.part(self._before_batch)
-
-        ending = end_together(error, self._meetings, part, self._write_checkpoint)
+            self._report.ended(at, None, "")
+            return lost(why, workers.size)
         if workers.size > 1:
             self._report.failed(ending.process, ending.message)
-        if self._saves and at.step:
+        if self._saves and at.step > self._begun_at:
             self._report.ended(at, self._checkpoint if ending.saved else None, ending.why_not)
         return ending.error
+
+    def _last_part(self) -> bytes:
+        """Return this process's part of a checkpoint of the last complete step."""
+        self._monitor.flush()
+        return self._now.part(self._before_batch)
+
+    def _save_new(self, parts: Sequence[bytes]) -> bool:
+        """Write a checkpoint if there is anything new since this process began; return whether there is."""
+        if not self._prefix or self._now.progress.step <= self._begun_at:
+            return False
+        self._write_checkpoint(parts)
+        return True

@@ -21,7 +21,7 @@ PURPOSES = [purpose for purpose in get_args(Purpose) if purpose != "failure"]
 @pytest.mark.parametrize("stopped", [(), (0,), (1, 3)])
 def test_all_hear_of_a_signal_and_the_sums(size: int, stopped: tuple[int, ...]) -> None:
     def meet(one: Member) -> Outcome:
-        return Meetings(one).meet("log", stop=one.rank in stopped, values=(one.rank + 0.5, 10))
+        return Meetings(one).meet("log", stop=SIGTERM if one.rank in stopped else None, values=(one.rank + 0.5, 10))
 
     outcomes = together(size, meet)
     stop = any(rank < size for rank in stopped)
@@ -36,7 +36,7 @@ def test_as_many_values_come_back_as_were_given(values: tuple[float, ...]) -> No
 
 def test_a_meeting_that_is_begun_has_its_outcome_later() -> None:
     def begin(one: Member) -> tuple[Outcome, float]:
-        wait = Meetings(one).begin("step", stop=one.rank == 1, values=[mx.nd.array([one.rank])])
+        wait = Meetings(one).begin("step", stop=SIGINT if one.rank == 1 else None, values=[mx.nd.array([one.rank])])
         product = (mx.nd.ones((4, 4)) * one.rank).sum().asscalar()
         return wait(), product
 
@@ -52,7 +52,7 @@ def test_all_hear_of_a_failure_at_any_meeting(purpose: Purpose, failing: tuple[i
         if one.rank in failing:
             meetings.fail()
             return "failed"
-        meetings.meet(purpose, stop=True, values=(1, 2))
+        meetings.meet(purpose, stop=SIGTERM, values=(1, 2))
         return "went on"
 
     results = together(3, run)
@@ -146,7 +146,7 @@ def test_a_process_alone_pays_nothing() -> None:
     def run(one: Member) -> tuple[Any, ...]:
         meetings = Meetings(one)
         meetings.fail()
-        return meetings.meet("step", stop=True, values=(2,)), meetings.jointly(lambda: 5), one.additions
+        return meetings.meet("step", stop=SIGTERM, values=(2,)), meetings.jointly(lambda: 5), one.additions
 
     assert together(1, run) == [((True, (2,)), 5, 0)]
 

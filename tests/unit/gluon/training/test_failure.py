@@ -169,10 +169,11 @@ class Endings:
                 error = failed
         assert error is not None
 
-        def save(parts: list[bytes]) -> None:
+        def save(parts: list[bytes]) -> bool:
             self.saved[one.rank] = parts
             if one.rank == 0:
                 self.save()
+            return one.rank == 0
 
         ending = end_together(error, meetings, lambda: b"part %d" % one.rank, save)
         self.left[one.rank] = one.left
