@@ -63,6 +63,8 @@ class Need:
     """Whether the plan asked about has this choice."""
     passing: bool = False
     """Whether only the first epoch needs it."""
+    part: bool = False
+    """Whether it shares what is available with another: their sum is a need, too."""
 
     @property
     def used(self) -> float | None:
@@ -77,7 +79,7 @@ class Need:
     @property
     def limits(self) -> bool:
         """Whether it decides how fast the plan asked about can be after the first epoch."""
-        return self.chosen and not self.passing and self.what != "memory" and self.available is not None
+        return self.chosen and not self.passing and not self.part and self.what != "memory" and self.available is not None
 
 
 def record_rate(cluster: ClusterConfig, record_bytes: float) -> float:
@@ -151,7 +153,7 @@ def needs_of(cluster: ClusterConfig, costs: Costs) -> list[Need]:
     needs = [*_of_records(cluster, costs), *_of_images(cluster, costs), *_of_gradients(cluster, costs)]
     choices = (f"decode={cluster.decode}", f"engine={cluster.engine}", "")
     needs = [replace(need, chosen=need.choice in choices) for need in needs]
-    return sorted(needs, key=lambda need: not need.chosen)
+    return sorted(_with_sum_of_bus(needs), key=lambda need: not need.chosen)
 
 
 def _of_records(cluster: ClusterConfig, costs: Costs) -> list[Need]:
@@ -181,7 +183,17 @@ def _of_gradients(cluster: ClusterConfig, costs: Costs) -> list[Need]:
     if cluster.nodes > 1:
         for choice, rate in (("engine=horovod", ring), ("engine=kvstore", servers)):
             needs.append(Need("network", "Gbit/s", 8 * rate / 1e9, cluster.link_gbit_s, choice))
-        # What servers get passes through the host's memory.
+    if processes > 1:
+        # What servers get passes through the host's memory, those of the same node included.
         to_host = gradient_rate(cluster, size)
         needs.append(Need("PCIe", "GB/s", to_host / 1e9, cluster.pcie_gb_s, "engine=kvstore"))
     return needs
+
+
+def _with_sum_of_bus(needs: list[Need]) -> list[Need]:
+    """Return the needs and, if images and parameters both go over a GPU's bus in the plan, the sum of the two."""
+    bus = [need for need in needs if need.what == "PCIe" and need.chosen]
+    if len(bus) < 2:
+        return needs
+    total = replace(bus[0], needed=sum(need.needed for need in bus), choice="")
+    return [*(replace(need, part=True) if need in bus else need for need in needs), total]

@@ -97,12 +97,12 @@ def _columns(plan: Plan) -> list[Column]:
 
 def _name(need: Need) -> str:
     where = "PCIe of a GPU" if need.what == "PCIe" else need.what
-    choice = f", {_CHOICES[need.choice]}" if need.choice else ""
+    choice = f", {_CHOICES[need.choice]}" if need.choice else ", in all" if need.what == "PCIe" else ""
     return f"{where}{choice}{' *' if need.passing else ''}{'' if need.chosen else ' -'}"
 
 
 def _limit(plan: Plan, need: Need) -> str:
-    rate = math.inf if need.what == "memory" else rate_of(need, plan.cluster)
+    rate = math.inf if need.what == "memory" or need.part else rate_of(need, plan.cluster)
     return format_number(rate) if math.isfinite(rate) else ""
 
 

@@ -61,20 +61,29 @@ def share(used: float) -> str:
 
 def _advice(most: Need, cluster: ClusterConfig, needs: Sequence[Need]) -> list[str]:
     """Return what helps against the bottleneck at the asked rate; against one of a higher rate, what would."""
-    others = [need for need in needs if need.what == most.what and need.option == most.option and not need.chosen]
+    parts = [need for need in needs if need.part] if most.what == "PCIe" else []
     ways = [
-        f"{need.choice}, which needs {format_number(need.needed)} {need.unit}"
-        for need in others
-        if need.needed < most.needed
+        f"{other.choice}, which needs {format_number(most.needed - part.needed + other.needed)} {other.unit}"
+        for part in parts or [most]
+        for other in needs
+        if other.what == part.what and other.option == part.option and not other.chosen and other.needed < part.needed
     ]
+    ways += _larger_batch(most, parts or [most], cluster)
     used = most.used or 0
-    if most.what == "network":
-        ways.append(f"batch={math.ceil(used * cluster.batch)}" if used > 1 else "a larger batch")
     if most.what == "disk":
         memory = next(need for need in needs if need.what == "memory")
         ways.append(f"{format_number(memory.needed)} GB of memory, with which only the first epoch reads from the disk")
     more = f"{format_number(most.needed)} {most.unit}" if used > 1 else f"more {most.unit}"
     return [f"{'What helps' if used > 1 else 'What would help then'}: {', or '.join([*ways, f'{more} in each node'])}."]
+
+
+def _larger_batch(most: Need, parts: Sequence[Need], cluster: ClusterConfig) -> list[str]:
+    """Return the batch with which there is enough, if gradients take what is short, and any batch would do."""
+    of_gradients = sum(part.needed for part in parts if part.option == "engine")
+    room = (most.available or 0) - most.needed + of_gradients
+    if not of_gradients or room <= 0:
+        return []
+    return [f"batch={math.ceil(of_gradients / room * cluster.batch)}" if (most.used or 0) > 1 else "a larger batch"]
 
 
 def _short_too(others: Sequence[Need], cluster: ClusterConfig) -> list[str]:

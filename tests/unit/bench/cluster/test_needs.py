@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_all_needs_of_a_node() -> None:
 def test_the_choices_of_the_plan_come_first() -> None:
     found = needs_of(ClusterConfig(1000.0, gpus=2, nodes=2, decode="cpu", engine="kvstore", cores=2), COSTS)
     chosen = [need.choice for need in found if need.chosen]
-    assert [need.chosen for need in found] == [True] * 6 + [False] * 4
+    assert [need.chosen for need in found] == [True] * 7 + [False] * 4
     assert set(chosen) == {"", "decode=cpu", "engine=kvstore"}
 
 
@@ -138,6 +139,23 @@ def test_one_node_has_no_network_and_one_gpu_no_gradients() -> None:
     node = {what for what, _ in needs(ClusterConfig(1000.0, gpus=8, cores=1))}
     assert node == {"disk", "memory", "cores", "PCIe", "between GPUs"}
     assert {what for what, _ in needs(ClusterConfig(1000.0, cores=1))} == {"disk", "memory", "cores", "PCIe"}
+
+
+def test_gradients_of_a_kvstore_go_through_the_host_of_one_node_too() -> None:
+    # 25 million float32, 1000 / 50 times a second
+    one_node = needs(ClusterConfig(1000.0, gpus=8, batch=50, cores=1))
+    assert one_node["PCIe", "engine=kvstore"].needed == pytest.approx(2.0, rel=1e-12)
+    assert ("PCIe", "engine=kvstore") not in needs(ClusterConfig(1000.0, batch=50, cores=1))
+
+
+def test_images_and_gradients_share_the_bus() -> None:
+    found = needs(replace(EIGHT, engine="kvstore"))
+    total, images, gradients = (found["PCIe", key] for key in ("", "decode=gpu", "engine=kvstore"))
+    assert total.needed == pytest.approx(0.14 + 2.0, rel=1e-12)
+    assert total.used == pytest.approx(2.14 / 25, rel=1e-12)
+    assert [need.limits for need in (total, images, gradients)] == [True, False, False]
+    assert found["PCIe", "decode=cpu"].part is False
+    assert ("PCIe", "") not in needs() and needs()["PCIe", "decode=gpu"].limits
 
 
 @pytest.mark.parametrize(("memory", "passing"), [(17.4576, True), (17.4575, False)])

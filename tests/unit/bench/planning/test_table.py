@@ -66,6 +66,13 @@ def test_the_table_has_every_need(make_plan: MakePlan) -> None:
     assert "not measured: decoding, rendering and training on GPUs" in text
 
 
+def test_a_bus_that_two_share_has_one_limit(make_plan: MakePlan) -> None:
+    text = printed(make_plan("gpus=8,batch=50,rate=1000,engine=kvstore"))
+    assert row(text, "PCIe of a GPU, GPU decodes") == ["0.14", "GB/s", "25.0", "<1%"]
+    assert row(text, "PCIe of a GPU, KVStore") == ["2.00", "GB/s", "25.0", "8%"]
+    assert row(text, "PCIe of a GPU, in all") == ["2.14", "GB/s", "25.0", "9%", "11,700"]
+
+
 def test_a_usual_table_fits_80_columns_and_a_huge_one_is_whole(make_plan: MakePlan) -> None:
     def table(text: str) -> list[str]:
         lines = printed(make_plan(text)).splitlines()
