@@ -22,9 +22,12 @@ _POSITIVE = ("cpus", "rounds", "seconds", "warmup", "warmup_seconds", "min_batch
 _WITH_RECORD = ("record", "plot", "json")
 _OF_WINDOWS = ("rounds", "seconds", "warmup", "warmup_seconds", "min_batches", "timeout", "seed")
 _WITH_PLAN = ("plan", "json", "shards", "draw", "data_shape", *_OF_WINDOWS)
-_PLAN_HELP = (
-    "Compute what a cluster needs to train on these shards, and what would be the bottleneck, instead of comparing "
-    "loaders: KEY=VALUE,... such as gpus=8,nodes=8,rate=1527, as docs/scaling-plan.md explains. Keys: "
+_PLAN = tyro.conf.arg(
+    constructor=str,  # an empty text is no plan, and not as if there were none
+    metavar="KEY=VALUE,...",
+    help_behavior_hint="(default: none)",
+    help="Compute what a cluster needs to train on these shards, and what would be the bottleneck, instead of "
+    f"comparing loaders: such as gpus=8,nodes=8,rate=1527, as docs/scaling-plan.md explains. Keys: {keys_in_words()}",
 )
 
 
@@ -80,7 +83,7 @@ class BenchConfig(CommonConfig):
     """Backbone for --train."""
     steps: bool = False
     """Measure each step of dali_ssd's pipeline on one thread instead of comparing loaders."""
-    plan: Annotated[str, tyro.conf.arg(help=_PLAN_HELP + keys_in_words())] = ""
+    plan: Annotated[str | None, _PLAN] = None
     json: str = ""
     """Write the record of the experiment to this file."""
     plot: str = ""
@@ -111,7 +114,7 @@ class BenchConfig(CommonConfig):
         faults += _faults_beside(self, "record", _WITH_RECORD, "shows an earlier result")
         faults += _faults_beside(self, "plan", _WITH_PLAN, "computes what a cluster needs")
         raise_all(self, faults)
-        if self.plan:
+        if self.plan is not None:
             read_cluster(self.plan)
 
     @property

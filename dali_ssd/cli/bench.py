@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
     config = tyro.cli(BenchConfig, args=argv, prog="dali-ssd bench")
     _check_outputs(config)
     command = ["dali-ssd", "bench", *argv]
-    if config.plan:
+    if config.plan is not None:
         return _plan(config, command)
     drawn = bool(config.plot) and _can_draw(config.plot)
     record = read_record(Path(config.record)) if config.record else run_session(config, command)

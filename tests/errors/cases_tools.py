@@ -125,6 +125,7 @@ CASES: dict[str, Case] = {
     "its workers need": little_shared_memory,
     "for the benchmark": lambda *_: vgg_anchors(128),
     "is no record of": foreign_record,
+    "--plan is empty": lambda *_: read_cluster(""),
     "--plan {text}": lambda *_: read_cluster("gpus=8"),
     "how many parameters the network has": without_mxnet,
     "cannot measure what an image costs": lambda folder, _: bench(

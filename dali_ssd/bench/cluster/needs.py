@@ -79,7 +79,8 @@ class Need:
     @property
     def limits(self) -> bool:
         """Whether it decides how fast the plan asked about can be after the first epoch."""
-        return self.chosen and not self.passing and not self.part and self.what != "memory" and self.available is not None
+        counts = self.chosen and not self.passing and not self.part
+        return counts and self.what != "memory" and self.available is not None
 
 
 def record_rate(cluster: ClusterConfig, record_bytes: float) -> float:

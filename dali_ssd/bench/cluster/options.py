@@ -76,9 +76,11 @@ class ClusterConfig:
 def given_in(text: str) -> dict[str, str]:
     """Return the values of a text by their keys, as they are written.
 
-    Raises ConfigError, which names all faults, if the text is not `KEY=VALUE,...`, has a key twice, one that
+    Raises ConfigError, which names all faults, if the text is empty or not `KEY=VALUE,...`, has a key twice, one that
     `ClusterConfig` lacks, or lacks one that it needs.
     """
+    if not text.strip():
+        raise ConfigError("--plan is empty, as of a shell variable that is not set; write KEY=VALUE,... such as rate=9")
     pairs = [[part.strip() for part in word.split("=", 1)] for word in text.split(",")]
     faults = [f"{'='.join(pair)!r} is not KEY=VALUE" for pair in pairs if len(pair) < 2 or not all(pair)]
     keys = [pair[0] for pair in pairs if len(pair) == 2]

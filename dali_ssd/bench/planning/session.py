@@ -41,7 +41,8 @@ def make_plan(config: BenchConfig, command: list[str]) -> Plan:
         DatasetError: shards that are missing or damaged, or a loader that fails on them.
     """
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-    machine, asked, given = describe_machine(), read_cluster(config.plan), given_in(config.plan)
+    text = config.plan or ""
+    machine, asked, given = describe_machine(), read_cluster(text), given_in(text)
     cluster = _of_this_machine(asked, machine)
     parameters = _parameters(cluster, config.data_shape)  # before minutes of measuring
     with open_data(config) as dataset:
@@ -99,8 +100,8 @@ def _parameters(cluster: ClusterConfig, data_shape: int) -> float:
 
 def _measured(config: BenchConfig, cluster: ClusterConfig, dataset: Dataset, plugin: PluginUse) -> dict[str, Spread]:
     """Return the CPU milliseconds of an image, with all cores at work: each costs more then than alone."""
-    host = replace(config, plan="", steps=True, device="gpu")
-    whole = replace(config, plan="", contenders=REFERENCE, device="cpu")
+    host = replace(config, plan=None, steps=True, device="gpu")
+    whole = replace(config, plan=None, contenders=REFERENCE, device="cpu")
     trials = [Trial(name, available_cores(), cluster.batch) for name in (HOST_STEPS[-1], REFERENCE)]
     with Progress("measuring", len(trials) * config.rounds) as progress:
         runs = measure(host, dataset, one_device("gpu"), trials[:1], progress, plugin=plugin)

@@ -126,6 +126,8 @@ def test_what_a_plan_cannot_heed_is_refused(options: dict[str, Any], named: str)
 def test_a_plan_is_read_with_the_options() -> None:
     with pytest.raises(ConfigError, match="rate is missing"):
         BenchConfig(plan="gpus=8")
+    with pytest.raises(ConfigError, match="--plan is empty"):
+        BenchConfig(plan="")
     assert BenchConfig(plan="gpus=8,rate=1").plan == "gpus=8,rate=1"
 
 

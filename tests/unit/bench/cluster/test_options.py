@@ -28,7 +28,6 @@ def test_a_value_may_hold_the_sign_that_ends_a_key() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "'' is not KEY=VALUE; rate is missing"),
         ("rate=1,", "'' is not KEY=VALUE"),
         ("rate", "'rate' is not KEY=VALUE; rate is missing"),
         ("rate=", "'rate=' is not KEY=VALUE"),
@@ -44,6 +43,12 @@ def test_a_text_that_says_nothing_clear_is_refused(text: str, fault: str) -> Non
         read_cluster(text)
     assert str(caught.value).startswith(f"--plan {text}: ")
     assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_text_is_no_plan(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--plan is empty, "):
+        read_cluster(text)
 
 
 NUMBERS = [one.name for one in fields(ClusterConfig) if isinstance(one.default, int | float) or one.default is MISSING]
