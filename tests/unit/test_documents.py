@@ -252,6 +252,16 @@ def test_package_data_is_there() -> None:
         assert all(any((ROOT / package).glob(name)) for name in names), package
 
 
+PLACEHOLDER = re.compile(r"^ *([A-Z]{3,})\W*$|\(([A-Z]{3,})\)(?<!\]\(LICENSE\))", re.MULTILINE)
+"""A word in capitals that is all of a line, or of what parentheses hold."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_place_is_held_for_figures_to_come(document: Path) -> None:
+    abbreviations = {"COCO", "MIG", "VOC"}
+    assert {alone or held for alone, held in PLACEHOLDER.findall(read(document))} <= abbreviations
+
+
 CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> )", re.MULTILINE)
 
 
