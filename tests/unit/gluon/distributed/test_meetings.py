@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signal import SIGINT, SIGTERM
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +11,7 @@ pytest.importorskip("mxnet")
 
 import mxnet as mx
 
-from dali_ssd.errors import ConfigError, TrainingError
+from dali_ssd.errors import ConfigError, PeerError, TrainingError
 from dali_ssd.gluon.distributed.meetings import Meetings, Outcome, ProcessFailed, Purpose
 from tests.support.team import Member, together
 
@@ -24,14 +25,14 @@ def test_all_hear_of_a_signal_and_the_sums(size: int, stopped: tuple[int, ...]) 
         return Meetings(one).meet("log", stop=SIGTERM if one.rank in stopped else None, values=(one.rank + 0.5, 10))
 
     outcomes = together(size, meet)
-    stop = any(rank < size for rank in stopped)
+    stop = SIGTERM if any(rank < size for rank in stopped) else None
     assert outcomes == [(stop, (sum(range(size)) + size / 2, 10 * size))] * size
 
 
 @pytest.mark.parametrize("values", [(), (3.0,), (3.0, -1.5)])
 def test_as_many_values_come_back_as_were_given(values: tuple[float, ...]) -> None:
     outcomes = together(3, lambda one: Meetings(one).meet("step", values=values))
-    assert outcomes == [(False, tuple(3 * value for value in values))] * 3
+    assert outcomes == [(None, tuple(3 * value for value in values))] * 3
 
 
 def test_a_meeting_that_is_begun_has_its_outcome_later() -> None:
@@ -40,7 +41,7 @@ def test_a_meeting_that_is_begun_has_its_outcome_later() -> None:
         product = (mx.nd.ones((4, 4)) * one.rank).sum().asscalar()
         return wait(), product
 
-    assert together(3, begin) == [((True, (3.0,)), 16.0 * rank) for rank in range(3)]
+    assert together(3, begin) == [((SIGINT, (3.0,)), 16.0 * rank) for rank in range(3)]
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
@@ -70,7 +71,7 @@ def test_different_purposes_are_refused(first: Purpose, second: Purpose) -> None
     results = together(2, lambda one: Meetings(one).meet(second if one.rank else first))
     for rank, (result, purpose) in enumerate(zip(results, (first, second), strict=True)):
         if first == second:
-            assert result == (False, ())
+            assert result == (None, ())
         else:
             assert isinstance(result, TrainingError)
             assert str(result).startswith(f"process {rank} is at the meeting for '{purpose}' and others are elsewhere")
@@ -121,7 +122,7 @@ def test_one_fails_alone_and_all_raise(rank: int) -> None:
         if number == rank:
             assert raised is error
         else:
-            assert type(raised) is TrainingError
+            assert type(raised) is PeerError
             assert str(raised) == f"process {rank} failed: no such shard: ä.rec"
             assert raised.__cause__ is None
 
@@ -148,7 +149,7 @@ def test_a_process_alone_pays_nothing() -> None:
         meetings.fail()
         return meetings.meet("step", stop=SIGTERM, values=(2,)), meetings.jointly(lambda: 5), one.additions
 
-    assert together(1, run) == [((True, (2,)), 5, 0)]
+    assert together(1, run) == [((SIGTERM, (2,)), 5, 0)]
 
 
 def test_a_process_alone_raises_its_own_error() -> None:

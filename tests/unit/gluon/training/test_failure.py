@@ -54,7 +54,18 @@ def whole(make_net: Any, make_loader: Any, weights_of: Callable[[Any], dict[str,
     return weights_of(net)
 
 
-@pytest.mark.parametrize(("at", "kind"), [(1, RecordError), (3, MXNetError), (5, OSError)])
+def test_after_an_error_inside_mxnet_nothing_is_saved(make_net: Any, make_loader: Any, tmp_path: Path) -> None:
+    """Some weights may have been updated, and others not."""
+    prefix, error = str(tmp_path / "ssd"), MXNetError("no memory")
+    with TrainLog(tmp_path / "train.log") as log:
+        trainer = Trainer(make_net(), failing(make_loader(BATCHES), 3, error), CONFIG, prefix=prefix, log=log)
+        with pytest.raises(MXNetError):
+            trainer.run()
+    assert said(tmp_path / "train.log") == "Stopped after step 3; nothing was saved; go on from the last checkpoint"
+    assert not Path(f"{prefix}_00000003.ckpt").exists()
+
+
+@pytest.mark.parametrize(("at", "kind"), [(1, RecordError), (3, ValueError), (5, OSError)])
 def test_after_an_error_of_the_loader_a_run_goes_on_to_the_same_bits(
     make_net: Any, make_loader: Any, weights_of: Any, whole: dict[str, Any], tmp_path: Path, at: int, kind: Any
 ) -> None:
