@@ -15,11 +15,13 @@ MANY_MODULES = {"dali_ssd/cli"}
 """One file a subcommand, so their number is that of the subcommands."""
 WHOLE_PROJECT = {
     "test_assertions.py",
+    "test_build_horovod.py",
     "test_documents.py",
     "test_exported_members.py",
     "test_extending.py",
     "test_layers.py",
     "test_makefile.py",
+    "test_marks.py",
     "test_optional_imports.py",
     "test_package.py",
     "test_rooms.py",
