@@ -97,6 +97,12 @@ def test_fewer_records_than_devices_are_refused_by_every_rank(shards: str, size:
             val(shards, ctx=contexts(devices), batch_size=devices, world_size=size, rank=rank)
 
 
+def test_ranks_with_a_record_less_end_with_an_empty_batch(shards: str) -> None:
+    """Three of the ten records, three and four, three a batch."""
+    batches = [list(loader) for loader in of_ranks(shards, 3, 1, 3)]
+    assert [[len(batch.records()) for batch in own] for own in batches] == [[3, 0], [3, 0], [3, 1]]
+
+
 def test_one_record_a_rank_is_enough(shards: str) -> None:
     dataset = open_dataset(shards)
     steps = list(zip(*of_ranks(shards, COUNT, 1, 2), strict=True))
