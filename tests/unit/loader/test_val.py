@@ -83,7 +83,7 @@ def test_all_ranks_together_have_every_record_once_and_in_order(
         assert len(steps) == math.ceil(math.ceil(COUNT / (size * devices)) / (batch_size // devices))
         of_each = list(zip(*steps, strict=True))
         seen = [place for batches in of_each for batch in batches for place in batch.records()]
-        assert seen == wanted if devices == 1 else sorted(seen, key=wanted.index) == wanted
+        assert sorted(seen, key=wanted.index) == wanted and (seen == wanted or devices > 1)
         for batch in [batch for batches in of_each for batch in batches]:
             lengths = [len(data) for data in batch.data]
             assert lengths == [len(labels) for labels in batch.labels] and sum(lengths) == len(batch.records())
@@ -95,6 +95,12 @@ def test_fewer_records_than_devices_are_refused_by_every_rank(shards: str, size:
     for rank in range(size):
         with pytest.raises(DatasetError, match=f"{COUNT} records for {size * devices} devices: each needs one"):
             val(shards, ctx=contexts(devices), batch_size=devices, world_size=size, rank=rank)
+
+
+def test_ranks_with_a_record_less_end_with_an_empty_batch(shards: str) -> None:
+    """Three of the ten records, three and four, three a batch."""
+    batches = [list(loader) for loader in of_ranks(shards, 3, 1, 3)]
+    assert [[len(batch.records()) for batch in own] for own in batches] == [[3, 0], [3, 0], [3, 1]]
 
 
 def test_one_record_a_rank_is_enough(shards: str) -> None:

@@ -73,6 +73,7 @@ def test_the_epoch_begins_again_and_that_is_said(
         trainer.resume(path)
         log.logger.removeHandler(caplog.handler)
     assert any(message.startswith(AGAIN.format(epoch)) for message in caplog.messages), caplog.messages
+    assert any(message.endswith(f"[Epoch {epoch}][Batch 0]") for message in caplog.messages)
     stored, _ = read_checkpoint(path)
     for name, parameter in net._collect_params_with_prefix().items():
         if f"parameters/{name}" in stored:

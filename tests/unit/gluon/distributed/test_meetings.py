@@ -58,7 +58,8 @@ def test_all_hear_of_a_failure_at_any_meeting(purpose: Purpose, failing: tuple[i
 
     results = together(3, run)
     for rank, result in enumerate(results):
-        assert result == "failed" if rank in failing else isinstance(result, ProcessFailed)
+        assert (result == "failed") == (rank in failing)
+        assert isinstance(result, ProcessFailed) == (rank not in failing)
 
 
 def test_all_fail_at_once() -> None:

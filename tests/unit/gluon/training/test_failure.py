@@ -58,11 +58,11 @@ def test_after_an_error_inside_mxnet_nothing_is_saved(make_net: Any, make_loader
     """Some weights may have been updated, and others not."""
     prefix, error = str(tmp_path / "ssd"), MXNetError("no memory")
     with TrainLog(tmp_path / "train.log") as log:
-        trainer = Trainer(make_net(), failing(make_loader(BATCHES), 3, error), CONFIG, prefix=prefix, log=log)
+        trainer = Trainer(make_net(), failing(make_loader(BATCHES), 1, error), CONFIG, prefix=prefix, log=log)
         with pytest.raises(MXNetError):
             trainer.run()
-    assert said(tmp_path / "train.log") == "Stopped after step 3; nothing was saved; go on from the last checkpoint"
-    assert not Path(f"{prefix}_00000003.ckpt").exists()
+    assert said(tmp_path / "train.log") == "Stopped after step 1; nothing was saved; go on from the last checkpoint"
+    assert not Path(f"{prefix}_00000001.ckpt").exists()
 
 
 @pytest.mark.parametrize(("at", "kind"), [(1, RecordError), (3, ValueError), (5, OSError)])
