@@ -1,0 +1,47 @@
+"""What the launcher does when other hosts do not answer, with a script in place of ssh."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from tests.support.launcher import end, launch, start
+
+HOST_OPTIONS = 'hosts="localhost:1,other:1", address="127.0.0.1", agent={agent!r}'
+
+
+def agent(folder: Path, script: str) -> str:
+    """An agent that runs commands here, after a shell script in which `$*` is the command."""
+    path = folder / "agent"
+    path.write_text(f"#!/bin/sh\nshift\n{script}\n")
+    path.chmod(0o755)
+    return f"{path} {{host}}"
+
+
+def test_a_restart_waits_for_a_host_that_has_gone(tmp_path: Path) -> None:
+    """It comes back after some tries, which are said once; the second start has another port."""
+    gone = tmp_path / "gone"
+    script = f'if [ -e {gone} ]; then echo . >>{gone}; [ $(wc -l <{gone}) -lt 3 ] && exit 255; rm {gone}; fi\nexec "$@"'
+    program = f"""
+print(rank, os.environ["MASTER_PORT"], flush=True)
+if rank == 1 and "--resume" not in sys.argv: open({str(gone)!r}, "w"); sys.exit(3)
+"""
+    code, out, errors = launch(program, f"restart=1, {HOST_OPTIONS.format(agent=agent(tmp_path, script))}")
+    assert code == 0 and not gone.exists(), errors
+    assert len({line.split()[-1] for line in out}) == 2 and len(out) == 4
+    assert [line.partition(" (")[0] for line in errors] == [
+        "dali-ssd: other is not reached",
+        "dali-ssd: rank 1 ended with exit code 3",
+        "dali-ssd: starting all ranks again; 0 restarts left",
+    ]
+
+
+def test_a_signal_while_hosts_are_asked_starts_nothing(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    process = start("print('started')", HOST_OPTIONS.format(agent=agent(tmp_path, f"touch {asked}; sleep 60")))
+    end_at = time.monotonic() + 10
+    while not asked.exists() and time.monotonic() < end_at:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert end(process, 5) == (128 + signal.SIGINT, [], [])
