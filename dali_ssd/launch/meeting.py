@@ -61,7 +61,7 @@ def _listen(world: World) -> socket.socket:
         reason = str(error.strerror).partition(" (")[0]  # Python adds the address
         raise LaunchError(
             f"rank 0 cannot listen at {world.address}:{world.port}: {reason}; if another run has this "
-            "port, set another MASTER_PORT for all ranks"
+            "port, set another MASTER_PORT for all ranks, or --port of `dali-ssd launch`"
         ) from error
 
 

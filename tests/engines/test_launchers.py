@@ -45,7 +45,7 @@ def begin(launcher: str, program: list[str]) -> list[str]:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("launcher", "said"),
-    [("by hand", "torchrun's variables"), ("mpirun", "Open MPI"), ("srun", "Slurm"), ("horovodrun", "horovodrun")],
+    [("by hand", "torchrun's environment"), ("mpirun", "Open MPI"), ("srun", "Slurm"), ("horovodrun", "horovodrun")],
 )
 def test_all_find_each_other(launcher: str, said: str, engine: str, tmp_path: Path) -> None:
     need_engine("horovod" if launcher == "horovodrun" else engine)

@@ -89,6 +89,7 @@ CASES: dict[str, Case] = {
     "in the command: give one of the two": start("train --horovod", processes=1, engine="kvstore"),
     "a launcher has set others of its kind": announced(TWO, MASTER_ADDR=""),
     "the environment variable {name} must be a whole number": announced(TWO, LOCAL_RANK="first"),
+    "MASTER_PORT must be from 1 to 65535": announced(TWO, MASTER_PORT="65536"),
     "which cannot be: ranks count from 0": announced(TWO, RANK="2"),
     "on several hosts and does not say where": announced(
         {"PMI_RANK": "0", "PMI_SIZE": "2", "MPI_LOCALRANKID": "0", "MPI_LOCALNRANKS": "1"}

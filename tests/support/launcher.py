@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,6 +29,7 @@ def start(program: str, options: str = "processes=3") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", LAUNCH.format(options=options), BEGIN + program],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True, start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},  # else `print` writes a line in parts
     )  # fmt: skip
 
 

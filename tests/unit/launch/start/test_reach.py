@@ -6,6 +6,9 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
+from dali_ssd.launch.start.rank import agent_command
 from tests.support.launcher import end, launch, start
 
 HOST_OPTIONS = 'hosts="localhost:1,other:1", address="127.0.0.1", agent={agent!r}'
@@ -45,3 +48,14 @@ def test_a_signal_while_hosts_are_asked_starts_nothing(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert end(process, 5) == (128 + signal.SIGINT, [], [])
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("/usr/bin/ssh -q {host}", ["/usr/bin/ssh", "-q", "n1", "env", "'A=/my data'"]),
+        ("kubectl exec -i {host} --", ["kubectl", "exec", "-i", "n1", "--", "env", "A=/my data"]),
+    ],
+)
+def test_words_are_quoted_for_the_shell_of_ssh_alone(agent: str, words: list[str]) -> None:
+    assert agent_command(agent, "n1", ["env", "A=/my data"]) == words
