@@ -17,6 +17,7 @@ from dali_ssd.launch.peers import Peers, Place
 from dali_ssd.launch.registry import _hosts
 from dali_ssd.launch.world import World
 from tests.support.paths import ROOT
+from tests.support.ports import own_port
 
 ALONE = """
 import os, sys, time
@@ -31,7 +32,7 @@ print("met", flush=True)
 
 @pytest.fixture
 def port() -> int:
-    return free_port(21_000)
+    return own_port()
 
 
 def world(rank: int, size: int, port: int, local_rank: int | None = None, local_size: int | None = None) -> World:
@@ -73,7 +74,7 @@ def leave(peers: list[Peers | str]) -> None:
 def test_all_learn_their_places(port: int) -> None:
     peers = gather([world(rank, 3, port) for rank in range(3)])
     assert [one.place for one in peers if isinstance(one, Peers)] == [
-        Place("127.0.0.1", "127.0.0.1", port + 1, "127.0.0.1-0", 0, 1)
+        Place("127.0.0.1", "127.0.0.1", free_port(port), "127.0.0.1-0", 0, 1)
     ] * 3
     leave(peers)
 
