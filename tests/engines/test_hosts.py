@@ -60,9 +60,12 @@ def test_commands_for_hosts_that_are_not_reached(hosts: tuple[str, str], tmp_pat
         lines = [line for line in run.output.splitlines() if " && env " in line]
     assert f"dali-ssd: {hosts[1]} is not reached (ip netns exec no-{hosts[1]} true: Cannot open network" in run.output
     shells = [
-        f"ip netns exec {host} sh -c '{line}' &" for host, line in zip((hosts[0], *hosts[1:] * 2), lines, strict=True)
+        f"ip netns exec {host} sh -c '{line}' & started+=($!)"
+        for host, line in zip((hosts[0], *hosts[1:] * 2), lines, strict=True)
     ]
-    with Run(tmp_path, ["bash", "-c", "\n".join([*shells, "wait -n && wait -n && wait -n"])]) as run:
+    with Run(
+        tmp_path, ["bash", "-c", "\n".join([*shells, "for one in ${started[@]}; do wait $one || exit; done"])]
+    ) as run:
         assert run.ended() == 0, run.output
     assert all(f"rank {rank} has the sum 6" in run.output for rank in range(3))
 
