@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -21,15 +20,15 @@ sys.exit(launch(LaunchConfig({options}), ["train"], (sys.executable, "-c", sys.a
 BEGIN = """
 import os, signal, sys, time
 rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+def print(*words, flush=True): os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 """
-"""How each rank's program begins."""
+"""How each rank's program begins. Its `print` writes a line at once, in a handler of signals as well."""
 
 
 def start(program: str, options: str = "processes=3") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", LAUNCH.format(options=options), BEGIN + program],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True, start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": ""},  # else `print` writes a line in parts
     )  # fmt: skip
 
 
