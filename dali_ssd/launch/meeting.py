@@ -1,6 +1,7 @@
 """The meeting of all processes of a run, at the address and port that the launcher has announced.
 
     rank 1 -- hello --> rank 0 <-- hello -- rank 2     each says which rank it is
+    rank 1 <---- {} --- rank 0 --- {} ----> rank 2     and learns that it is at the right place
     rank 1 <-- place -- rank 0 -- place --> rank 2     once all are there, each learns where it and rank 0 are
     rank 1 ------------ rank 0 ------------ rank 2     the connections stay: one that breaks tells that a process ended
 
@@ -25,7 +26,7 @@ __all__ = ["WAIT_S", "meet"]
 WAIT_S = 300.0
 """How long to wait for all processes, in seconds. Hosts of a cluster do not start programs at the same time."""
 _LONGER_S = 5.0
-"""What the others wait more than rank 0, which knows who is missing and tells them."""
+"""What the others wait more than rank 0 until it is there; then they wait for what it says, as long as it runs."""
 _RETRY_S = 0.1
 
 
@@ -45,6 +46,9 @@ def meet(world: World, wait_s: float = WAIT_S) -> Peers:
         hello = {name: getattr(world, name) for name in ("rank", "size", "local_rank")}
         connection.send(json.dumps(hello).encode() + b"\n")
     try:
+        if world.rank:
+            _answer(world, connection)
+            connection.wait_for_ever()
         place = Place(**_answer(world, connection))
     except LaunchError:
         connection.close()
@@ -61,7 +65,7 @@ def _listen(world: World) -> socket.socket:
         reason = str(error.strerror).partition(" (")[0]  # Python adds the address
         raise LaunchError(
             f"rank 0 cannot listen at {world.address}:{world.port}: {reason}; if another run has this "
-            "port, set another MASTER_PORT for all ranks"
+            "port, set another MASTER_PORT for all ranks, or --port of `dali-ssd launch`"
         ) from error
 
 

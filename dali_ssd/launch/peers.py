@@ -123,7 +123,7 @@ class Peers:
         message = self._connection.receive()
         if self._leaving or (message and "over" in message):
             return
-        ended = message["ended"] if message else 0
+        ended = message.get("ended", 0) if message else 0
         print(f"dali-ssd: rank {ended} has ended early, so rank {self._rank} ends too", file=sys.stderr, flush=True)
         os._exit(PEER_ENDED)  # the main thread may wait inside the engine, which nothing else ends
 

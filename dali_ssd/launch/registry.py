@@ -46,21 +46,35 @@ class Registry:
                 connection.close()
 
     def _gather(self) -> None:
-        """Wait until all ranks are there; raise LaunchError if they do not come."""
-        end = time.monotonic() + self._wait_s
-        while len(self._connections) < self._world.size:
-            self._listener.settimeout(max(0.01, end - time.monotonic()))
-            try:
-                connection, _ = self._listener.accept()
-            except TimeoutError:
-                missing = number_runs(sorted(set(range(self._world.size)) - set(self._connections)))
-                raise LaunchError(
-                    f"of {self._world.size} ranks, {missing} did not come in {self._wait_s:.0f} s; see what they say"
-                ) from None
-            self._admit(connection)
+        """Wait until all ranks are there; raise LaunchError if they do not come.
 
-    def _admit(self, connection: socket.socket) -> None:
+        A rank that ends before is forgotten, and may come again.
+        """
+        end = time.monotonic() + self._wait_s
+        self._listener.setblocking(False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener, selectors.EVENT_READ, self._world.rank)
+            while len(self._connections) < self._world.size:
+                ready = selector.select(max(0.0, end - time.monotonic()))
+                if time.monotonic() > end:
+                    missing = number_runs(sorted(set(range(self._world.size)) - set(self._connections)))
+                    raise LaunchError(
+                        f"of {self._world.size} ranks, {missing} did not come in {self._wait_s:.0f} s, or have ended; "
+                        "see what they say"
+                    )
+                for rank in sorted((key.data for key, _ in ready), reverse=True):  # the listener, which is 0, last
+                    if rank == self._world.rank:
+                        self._admit(selector)
+                    else:
+                        selector.unregister(self._connections[rank])
+                        self._connections.pop(rank).close()
+
+    def _admit(self, selector: selectors.BaseSelector) -> None:
         """Take a rank in; raise LaunchError if it is none of this run. What is no rank at all is turned away."""
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # it has gone
+            return
         hello = _hello(connection)
         if hello is None:
             connection.close()
@@ -72,7 +86,9 @@ class Registry:
                 _send(connection, {"error": str(error)})
             raise
         keep_alive(connection)
+        _send(connection, {})  # it has come to the right place, and may take its time
         self._local_ranks[hello["rank"]], self._connections[hello["rank"]] = hello["local_rank"], connection
+        selector.register(connection, selectors.EVENT_READ, hello["rank"])
 
     def _check(self, hello: Mapping[str, int]) -> None:
         rank, size, world = hello["rank"], hello["size"], self._world

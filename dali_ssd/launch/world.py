@@ -30,7 +30,7 @@ class World:
     """The processes that a launcher has started, as one of them sees them."""
 
     launcher: str
-    """What announced it, for messages: `torchrun's variables`, `Open MPI`."""
+    """What announced it, for messages: `torchrun's environment`, `Open MPI`."""
     rank: int
     """Number of this process, from 0."""
     size: int
@@ -89,6 +89,13 @@ class _Variables:
             raise ConfigError(f"the environment variable {names[0]} must be a whole number, not {text!r}")
         return int(text)
 
+    def port(self) -> int:
+        """Return MASTER_PORT."""
+        port = self.number("MASTER_PORT")
+        if not 1 <= port < 2**16:
+            raise ConfigError(f"the environment variable MASTER_PORT must be from 1 to 65535, not {port}")
+        return port
+
     def world(self, launcher: str, numbers: tuple[int, int, int, int], address: str, job: str) -> World:
         """Return a world that meets where MASTER_ADDR and MASTER_PORT say, or else at an address and a job's port."""
         rank, size, local_rank, local_size = numbers
@@ -103,16 +110,16 @@ class _Variables:
                 f"{launcher} announces {counted(size, 'process')} on several hosts and does not say where they meet; "
                 "set MASTER_ADDR to the host of rank 0 for all of them"
             )
-        port = self.number("MASTER_PORT") if self.names.get("MASTER_PORT") else _port_of(job)
+        port = self.port() if self.names.get("MASTER_PORT") else _port_of(job)
         return World(launcher, rank, size, local_rank, local_size, address, port)
 
 
 def _torchrun(given: _Variables) -> World:
     numbers = tuple(given.number(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"))
-    address, port = given.text("MASTER_ADDR"), given.number("MASTER_PORT")
+    address, port = given.text("MASTER_ADDR"), given.port()
     if given.names.get("TORCHELASTIC_USE_AGENT_STORE") == "True":  # at its port, torchrun itself listens
         port = _port_of(f"torchrun {port}")
-    world = given.world("torchrun's variables", numbers, address, "")  # type: ignore[arg-type]
+    world = given.world("torchrun's environment", numbers, address, "")  # type: ignore[arg-type]
     return World(**{**vars(world), "port": port})
 
 

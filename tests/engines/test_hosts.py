@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,46 +12,22 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import ENGINES, LAUNCH, LOOP, Run, need_engine, read_proc
+from tests.support.two_hosts import ADDRESSES, two_hosts
 
 pytestmark = pytest.mark.engines(root=True)
 
-NETWORK = "10.213.77"
 AGENT = "ip netns exec {host}"
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
 
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[tuple[str, str]]:
-    """Names of two namespaces, with the addresses .1 and .2."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("network namespaces need root and iproute2")
-    names = [f"dali{number}-{os.getpid()}" for number in (1, 2)]
-    try:
-        for name in names:
-            ip("netns", "add", name)
-        ip("link", "add", "cable1", "netns", names[0], "type", "veth", "peer", "name", "cable2", "netns", names[1])
-        for number, name in enumerate(names, 1):
-            ip("-n", name, "address", "add", f"{NETWORK}.{number}/24", "dev", f"cable{number}")
-            for link in (f"cable{number}", "lo"):
-                ip("-n", name, "link", "set", link, "up")
-            # What `ip netns exec` shows as /etc/hosts: the host's name leads to its address, as Horovod needs it.
-            etc = Path("/etc/netns") / name
-            etc.mkdir(parents=True)
-            (etc / "hosts").write_text(f"127.0.0.1 localhost\n{NETWORK}.{number} {socket.gethostname()}\n")
-        yield names[0], names[1]
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"no network namespaces: {error.stderr.decode()}")
-    finally:
-        for name in names:
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=20)
-            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
+    """Names of two namespaces."""
+    with two_hosts() as made:
+        yield made.names
 
 
 def launch(hosts: tuple[str, str], engine: str, agent: str, *rest: str) -> list[str]:
-    options = ["-H", f"{hosts[0]}:1,{hosts[1]}:2", "--address", f"{NETWORK}.1", "--agent", agent, "--engine", engine]
+    options = ["-H", f"{hosts[0]}:1,{hosts[1]}:2", "--address", ADDRESSES[0], "--agent", agent, "--engine", engine]
     return [*LAUNCH, *options, "--", "train", *rest]
 
 
@@ -86,17 +60,19 @@ def test_commands_for_hosts_that_are_not_reached(hosts: tuple[str, str], tmp_pat
         lines = [line for line in run.output.splitlines() if " && env " in line]
     assert f"dali-ssd: {hosts[1]} is not reached (ip netns exec no-{hosts[1]} true: Cannot open network" in run.output
     shells = [
-        f"ip netns exec {host} sh -c '{line}' &" for host, line in zip((hosts[0], *hosts[1:] * 2), lines, strict=True)
+        f"ip netns exec {host} sh -c '{line}' & started+=($!)"
+        for host, line in zip((hosts[0], *hosts[1:] * 2), lines, strict=True)
     ]
-    with Run(tmp_path, ["bash", "-c", "\n".join([*shells, "wait -n && wait -n && wait -n"])]) as run:
+    with Run(
+        tmp_path, ["bash", "-c", "\n".join([*shells, "for one in ${started[@]}; do wait $one || exit; done"])]
+    ) as run:
         assert run.ended() == 0, run.output
     assert all(f"rank {rank} has the sum 6" in run.output for rank in range(3))
 
 
 def test_the_others_wait_for_ranks_that_are_started_by_hand(hosts: tuple[str, str], tmp_path: Path) -> None:
     need_engine("horovod")
-    address = f"{NETWORK}.1"
-    here = ["-H", f"localhost:1,{hosts[1]}:1", "--address", address, "--agent", "", "--port", "23577"]
+    here = ["-H", f"localhost:1,{hosts[1]}:1", "--address", ADDRESSES[0], "--agent", ""]
     command = [*LAUNCH, *here, "--", "train"]
     with Run(tmp_path, ["ip", "netns", "exec", hosts[0], *command]) as run:
         run.wait_for(" && env ")

@@ -16,6 +16,7 @@ from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.launch.start.run import launch
 from dali_ssd.launch.world import World, announced_world, require_world
 from tests.errors.cases import Case
+from tests.support.ports import own_port
 
 TWO = {
     **{"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"},
@@ -52,7 +53,7 @@ def guest(**hello: int) -> Case:
     """Rank 0, to which another process comes and says this."""
 
     def case(_: Path, __: Any) -> object:
-        port = free_port(22_000)
+        port = own_port()
         with ThreadPoolExecutor() as pool:
             met = pool.submit(meet, world(0, 2, port), 10)
             while True:
@@ -89,6 +90,7 @@ CASES: dict[str, Case] = {
     "in the command: give one of the two": start("train --horovod", processes=1, engine="kvstore"),
     "a launcher has set others of its kind": announced(TWO, MASTER_ADDR=""),
     "the environment variable {name} must be a whole number": announced(TWO, LOCAL_RANK="first"),
+    "MASTER_PORT must be from 1 to 65535": announced(TWO, MASTER_PORT="65536"),
     "which cannot be: ranks count from 0": announced(TWO, RANK="2"),
     "on several hosts and does not say where": announced(
         {"PMI_RANK": "0", "PMI_SIZE": "2", "MPI_LOCALRANKID": "0", "MPI_LOCALNRANKS": "1"}
@@ -96,9 +98,9 @@ CASES: dict[str, Case] = {
     "Slurm announces node": announced(SLURM),
     "so each would train a model of its own": lambda *_: require_world(world(0, 2, 1), 1, "training without an engine"),
     "rank 0 cannot listen at": port_taken,
-    "finds no rank 0 at": lambda *_: meet(world(1, 2, free_port(22_000)), -4.9),
+    "finds no rank 0 at": lambda *_: meet(world(1, 2, own_port()), -4.9),
     "is not rank 0 of this run": another_program,
-    "did not come in": lambda *_: meet(world(0, 2, free_port(22_000)), 0.1),
+    "did not come in": lambda *_: meet(world(0, 2, own_port()), 0.1),
     "was started as one of": guest(rank=1, size=3, local_rank=1),
     "has come twice to": guest(rank=0, size=2, local_rank=0),
     "no port above": lambda *_: free_port(65_535),

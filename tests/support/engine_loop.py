@@ -22,6 +22,8 @@ from dali_ssd.launch.world import announced_world, require_world
 from dali_ssd.util.optional import require
 
 PAUSE_S = 0.05
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""If ranks get different ones, all end with the code of the first of these."""
 
 Sum = Callable[[list[float]], list[float]]
 
@@ -39,10 +41,10 @@ def by_horovod() -> tuple[Sum, int]:
 def by_kvstore() -> tuple[Sum, int]:
     mx = require("mxnet")
     store = mx.kv.create("dist_sync")
-    store.init("sum", mx.nd.zeros(2))
+    store.init("sum", mx.nd.zeros(3))
 
     def total(each: list[float]) -> list[float]:
-        result = mx.nd.zeros(2)
+        result = mx.nd.zeros(3)
         store.pushpull("sum", mx.nd.array(each), out=result)
         return _list(result)
 
@@ -63,14 +65,14 @@ def main(options: list[str]) -> int:
             peers.enter_context((join_horovod if horovod else join_kvstore)(world))
         total, size = by_horovod() if horovod else by_kvstore() if kvstore else (list, 1)
         require_world(world, size, "Horovod" if horovod else "the key-value store" if kvstore else "training")
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             signal.signal(number, lambda received, _: signals.append(received))
         print(f"rank {world.rank} of {size}, {world.launcher}, resume={'--resume' in options}", flush=True)
         for _ in range(int(options[options.index("--steps") + 1]) if "--steps" in options else 3):
-            ranks, stop = total([world.rank + 1.0, float(bool(signals))])
-            if stop:
+            ranks, *stop = total([world.rank + 1.0, *(float(number in signals) for number in SIGNALS)])
+            if any(stop):
                 print(f"rank {world.rank} saves", flush=True)
-                return 128 + (signals[0] if signals else signal.SIGTERM)
+                return 128 + next(number for number, asked in zip(SIGNALS, stop, strict=True) if asked)
             time.sleep(PAUSE_S)
         print(f"rank {world.rank} has the sum {ranks:.0f}", flush=True)
     return 0
@@ -81,4 +83,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except DaliSsdError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
-        os._exit(2)  # engines may wait for the others at exit
+        os._exit(error.exit_code)  # engines may wait for the others at exit

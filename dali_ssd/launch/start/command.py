@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -13,8 +14,12 @@ from dali_ssd.launch.start.options import LaunchConfig
 __all__ = ["by_hand", "environment", "resumed", "train_command"]
 
 _ENGINES = {"auto": ("--horovod",), "horovod": ("--horovod",), "kvstore": ("--kvstore", "dist_sync")}
-_PASSED_ON = ("DALI_", "MXNET_", "NCCL_", "OMP_", "PS_", "PYTHON")
+_PASSED_ON = ("DALI_", "HOROVOD_", "MXNET_", "NCCL_", "OMP_", "PS_", "PYTHON")
 """Beginnings of the variables that ranks on other hosts get as well. Those on this host get all."""
+_PLACES = re.compile(
+    "HOROVOD_(RANK|SIZE|LOCAL_.*|CROSS_.*|GLOO_RENDEZVOUS_.*|GLOO_IFACE|HOSTNAME|CONTROLLER|CPU_OPERATIONS)"
+)
+"""Those among them that place one rank, which each finds out by itself."""
 
 
 def train_command(config: LaunchConfig, given: Sequence[str]) -> list[str]:
@@ -41,8 +46,7 @@ def resumed(command: Sequence[str]) -> list[str]:
 
 def environment(seat: Seat, size: int, address: str, port: int) -> dict[str, str]:
     """Return what a rank finds in its environment: torchrun's variables, and on other hosts some of this one's."""
-    passed = {} if seat.here else {name: text for name, text in os.environ.items() if name.startswith(_PASSED_ON)}
-    return passed | {
+    return ({} if seat.here else _passed_on()) | {
         "RANK": str(seat.rank),
         "WORLD_SIZE": str(size),
         "LOCAL_RANK": str(seat.local_rank),
@@ -56,6 +60,12 @@ def by_hand(environ: Mapping[str, str], command: Sequence[str]) -> str:
     """Return a line for a shell that starts a rank."""
     variables = [f"{name}={text}" for name, text in environ.items()]
     return f"cd {shlex.quote(os.getcwd())} && {shlex.join(['env', *variables, *command])}"
+
+
+def _passed_on() -> dict[str, str]:
+    return {
+        name: text for name, text in os.environ.items() if name.startswith(_PASSED_ON) and not _PLACES.fullmatch(name)
+    }
 
 
 def _engine_options(engine: str, options: Mapping[str, str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class LaunchConfig:
     """What exchanges gradients: Horovod, or MXNet's KVStore (dist_sync); auto: what the command says, else Horovod."""
     restart: int = 0
     """How many times to start all processes again, from the last checkpoint, after a failure."""
-    agent: str = "ssh -o BatchMode=yes {host}"
+    agent: str = "ssh -o BatchMode=yes -o ServerAliveInterval=30 -o ServerAliveCountMax=4 {host}"
     """Command that runs another on a host; empty: print the commands for other hosts, to be run there by hand."""
     address: str = ""
     """Name or address of the first host as the others know it; empty: its name in -H."""

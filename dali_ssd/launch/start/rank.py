@@ -16,7 +16,7 @@ from typing import IO
 
 from dali_ssd.launch.start.hosts import Seat
 
-__all__ = ["RankProcess", "agent_command"]
+__all__ = ["RankProcess", "agent_command", "say"]
 
 _KEEPER = "dali_ssd.launch.start.keeper"
 _DRAIN_S = 2.0
@@ -40,7 +40,7 @@ class RankProcess:
         # Rank 0's output is the run's own, with a progress bar on a terminal; through an agent there is none.
         piped = subprocess.PIPE if seat.rank or not seat.here else None
         self._process = subprocess.Popen(
-            [*([] if seat.here else agent_command(agent, seat.host)), *_python(seat), "-m", _KEEPER],
+            _keeper() if seat.here else agent_command(agent, seat.host, _keeper(path=os.environ.get("PYTHONPATH"))),
             stdin=subprocess.PIPE,
             stdout=piped,
             stderr=piped,
@@ -73,9 +73,7 @@ class RankProcess:
         name = f"[rank {self.rank}] " if self.rank else ""
         with source:
             for line in source:
-                with _WRITING:
-                    target.write(name + line.decode(errors="replace").rstrip("\n") + "\n")
-                    target.flush()
+                _write(name + line.decode(errors="replace").rstrip("\n"), target)
 
     def _wait(self, ended: SimpleQueue[tuple[int, int]]) -> None:
         code = self._process.wait()
@@ -84,12 +82,27 @@ class RankProcess:
         ended.put((self.rank, code if code >= 0 else 128 - code))
 
 
-def agent_command(agent: str, host: str) -> list[str]:
-    """Return the words of the command that runs another on a host."""
-    return [word.replace("{host}", host) for word in shlex.split(agent)]
+def say(message: str) -> None:
+    """Print a message of the launcher, on a line of its own."""
+    _write(f"dali-ssd: {message}", sys.stderr)
 
 
-def _python(seat: Seat) -> list[str]:
-    """Return the Python of a rank's host, which must be where it is here and find this package."""
-    path = os.environ.get("PYTHONPATH")
-    return [sys.executable] if seat.here or not path else ["env", f"PYTHONPATH={path}", sys.executable]
+def agent_command(agent: str, host: str, command: Sequence[str]) -> list[str]:
+    """Return the words that run a command on a host.
+
+    ssh joins the command's words for a shell to split, so they are quoted; other agents pass them on as they are.
+    """
+    words = [word.replace("{host}", host) for word in shlex.split(agent)]
+    by_shell = any(os.path.basename(word) == "ssh" for word in words)
+    return words + [shlex.quote(word) if by_shell else word for word in command]
+
+
+def _keeper(path: str | None = None) -> list[str]:
+    """Return the command of a rank's keeper. Its host must have this Python and package where they are here."""
+    return [*(("env", f"PYTHONPATH={path}") if path else ()), sys.executable, "-m", _KEEPER]
+
+
+def _write(line: str, target: IO[str]) -> None:
+    with _WRITING, contextlib.suppress(OSError):  # a terminal that has gone must not keep ranks from saving
+        target.write(f"{line}\n")
+        target.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import queue
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,15 @@ from queue import SimpleQueue
 from types import FrameType
 
 from dali_ssd.launch.peers import PEER_ENDED
-from dali_ssd.launch.start.rank import RankProcess
+from dali_ssd.launch.start.rank import RankProcess, say
 from dali_ssd.util.processes import how_ended
 
 __all__ = ["Events", "Outcome", "Supervisor", "signals_into"]
 
 GRACE_S = 10.0
 """Seconds from the failure of a rank to the end by force of the others, which may be saving a checkpoint."""
+_CAUSE_S = 3.0
+"""Seconds in which a rank that has failed by itself must end, after one that has ended because of it."""
 _GIVE_UP_S = 5.0
 """Seconds that an agent gets to tell that a rank was killed: its host may be gone."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -42,12 +43,20 @@ class Outcome:
 
 @contextmanager
 def signals_into(events: Events) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into events. A context of the main thread."""
+    """Turn SIGINT, SIGTERM and SIGHUP into events. A context of the main thread.
+
+    SIGHUP, the end of the terminal, asks to stop as SIGTERM does, unless it is ignored, as under nohup. Terminal and
+    shell may both send it: a second one does not mean haste.
+    """
 
     def note(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+            number = signal.SIGTERM
         events.put((_NO_RANK, number))
 
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    heard = [*_SIGNALS, *([] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP])]
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield
     finally:
@@ -69,17 +78,19 @@ class Supervisor:
         self._asked = 0
         """The last signal that all ranks got; 0 if none."""
         self._code = 0
+        self._end_at = math.inf
+        """When to ask what is still running to end, as `time.monotonic()`."""
         self._force_at = math.inf
-        """When to end by force what is still running, as `time.monotonic()`."""
+        """When to end it by force."""
 
     def run(self) -> Outcome:
         """Return how the ranks have ended, once they have."""
         while self._running:
-            wait_s = max(0.0, self._force_at - time.monotonic())
+            wait_s = max(0.0, min(self._end_at, self._force_at) - time.monotonic())
             try:
                 rank, number = self._events.get(timeout=None if wait_s == math.inf else wait_s)
             except queue.Empty:
-                self._end_by_force()
+                self._end_others()
                 continue
             if rank == _NO_RANK:
                 self._hand_on(signal.Signals(number))
@@ -101,11 +112,20 @@ class Supervisor:
         elif _weight(code) > _weight(self._code):
             self._code = code
             if code != PEER_ENDED:  # it has said so itself
-                print(f"dali-ssd: rank {rank} {how_ended(code)}", file=sys.stderr, flush=True)
+                say(f"rank {rank} {how_ended(code)}")
         if self._code and self._code != 128 + self._asked:
-            self._force_at = min(self._force_at, time.monotonic() + GRACE_S)
+            wait_s = 0.0 if _weight(self._code) == _CAUSE else _CAUSE_S
+            self._end_at = min(self._end_at, time.monotonic() + wait_s)
+
+    def _end_others(self) -> None:
+        now = time.monotonic()
+        if self._end_at <= now:
+            self._end_at = math.inf
+            self._force_at = min(self._force_at, now + GRACE_S)
             if not self._asked:  # a second signal would keep them from saving
                 self._send(signal.SIGTERM)
+        elif self._force_at <= now:
+            self._end_by_force()
 
     def _end_by_force(self) -> None:
         if self._asked == signal.SIGKILL:
@@ -120,8 +140,11 @@ class Supervisor:
             one.send(number)
 
 
+_CAUSE = 3
+
+
 def _weight(code: int) -> int:
     """Return how much an exit code tells about the cause, which may be seen after its consequences."""
     if code in (0, PEER_ENDED):
         return 0 if code == 0 else 1
-    return 2 if code == 128 + signal.SIGABRT else 3  # Horovod aborts when another rank has ended
+    return 2 if code == 128 + signal.SIGABRT else _CAUSE  # Horovod aborts when another rank has ended

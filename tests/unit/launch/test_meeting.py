@@ -17,6 +17,7 @@ from dali_ssd.launch.peers import Peers, Place
 from dali_ssd.launch.registry import _hosts
 from dali_ssd.launch.world import World
 from tests.support.paths import ROOT
+from tests.support.ports import own_port
 
 ALONE = """
 import os, sys, time
@@ -31,7 +32,7 @@ print("met", flush=True)
 
 @pytest.fixture
 def port() -> int:
-    return free_port(21_000)
+    return own_port()
 
 
 def world(rank: int, size: int, port: int, local_rank: int | None = None, local_size: int | None = None) -> World:
@@ -53,6 +54,17 @@ def gather(worlds: list[World], wait_s: float = 8) -> list[Peers | str]:
         return list(pool.map(one, worlds))
 
 
+def connected(port: int) -> socket.socket:
+    """A connection to rank 0, once it listens."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
 def leave(peers: list[Peers | str]) -> None:
     for one in reversed(peers):
         assert isinstance(one, Peers)
@@ -62,7 +74,7 @@ def leave(peers: list[Peers | str]) -> None:
 def test_all_learn_their_places(port: int) -> None:
     peers = gather([world(rank, 3, port) for rank in range(3)])
     assert [one.place for one in peers if isinstance(one, Peers)] == [
-        Place("127.0.0.1", "127.0.0.1", port + 1, "127.0.0.1-0", 0, 1)
+        Place("127.0.0.1", "127.0.0.1", free_port(port), "127.0.0.1-0", 0, 1)
     ] * 3
     leave(peers)
 
@@ -83,7 +95,7 @@ def test_ranks_of_hosts_in_any_order() -> None:
 
 def test_a_rank_that_never_comes_is_named_to_all(port: int) -> None:
     said = gather([world(rank, 4, port) for rank in (0, 2)], wait_s=0.5)
-    assert said == ["of 4 ranks, 1,3 did not come in 0 s; see what they say"] * 2
+    assert said == ["of 4 ranks, 1,3 did not come in 0 s, or have ended; see what they say"] * 2
 
 
 def test_a_rank_without_rank_0(port: int) -> None:
@@ -120,12 +132,39 @@ def test_someone_else_at_the_port(port: int) -> None:
 def test_who_connects_by_mistake_is_turned_away(port: int) -> None:
     with ThreadPoolExecutor() as pool:
         met = pool.submit(gather, [world(rank, 2, port) for rank in (0,)])
-        time.sleep(0.2)
-        with socket.create_connection(("127.0.0.1", port)) as stranger:
+        with connected(port) as stranger:
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert stranger.recv(10) == b""
         peers = gather([world(1, 2, port)])
         leave([*met.result(20), *peers])
+
+
+def test_a_rank_that_ends_before_all_are_there_may_come_again(port: int) -> None:
+    with ThreadPoolExecutor() as pool:
+        met = pool.submit(gather, [world(0, 3, port)])
+        with connected(port) as first:
+            first.sendall(b'{"rank": 2, "size": 3, "local_rank": 2}\n')
+            assert first.recv(10) == b"{}\n"
+        peers = gather([world(rank, 3, port) for rank in (1, 2)])
+        leave([*met.result(20), *peers])
+
+
+def test_a_rank_that_has_ended_is_named_to_all(port: int) -> None:
+    with ThreadPoolExecutor() as pool:
+        met = pool.submit(gather, [world(rank, 4, port) for rank in (0, 1)], 1)
+        with connected(port) as first:
+            first.sendall(b'{"rank": 2, "size": 4, "local_rank": 2}\n')
+            first.recv(10)
+        assert met.result(20) == ["of 4 ranks, 2,3 did not come in 1 s, or have ended; see what they say"] * 2
+
+
+def test_ranks_at_the_right_place_wait_as_long_as_rank_0(port: int) -> None:
+    with ThreadPoolExecutor() as pool:
+        patient = pool.submit(gather, [world(0, 3, port)], 10)
+        hasty = pool.submit(gather, [world(1, 3, port)], -4.5)  # half a second to find rank 0
+        time.sleep(1)
+        last = gather([world(2, 3, port)])
+        leave([*patient.result(20), *hasty.result(20), *last])
 
 
 class Started:

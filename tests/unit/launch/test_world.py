@@ -40,7 +40,7 @@ def places(world: World) -> tuple[int, int, int, int]:
 
 
 def test_torchruns_variables_say_all() -> None:
-    assert announced(TORCHRUN) == World("torchrun's variables", 5, 8, 1, 4, "node1", 29500)
+    assert announced(TORCHRUN) == World("torchrun's environment", 5, 8, 1, 4, "node1", 29500)
 
 
 def test_torchrun_itself_listens_at_its_port() -> None:
@@ -122,8 +122,15 @@ def test_a_missing_variable_is_named(name: str) -> None:
         announced_world({other: value for other, value in TORCHRUN.items() if other != name})
 
 
+@pytest.mark.parametrize("environ", [TORCHRUN, SLURM])
+@pytest.mark.parametrize("port", ["0", "65536"])
+def test_a_port_that_cannot_be_is_refused(environ: dict[str, str], port: str) -> None:
+    with pytest.raises(ConfigError, match=f"MASTER_PORT must be from 1 to 65535, not {port}"):
+        announced_world(environ | {"MASTER_PORT": port})
+
+
 def test_a_rank_beyond_the_number_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"rank 8 of 8 and local rank 1 of 4, which cannot be"):
+    with pytest.raises(ConfigError, match=r"environment announces rank 8 of 8 and local rank 1 of 4, which cannot be"):
         announced_world(TORCHRUN | {"RANK": "8"})
 
 

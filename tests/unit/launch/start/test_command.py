@@ -63,11 +63,15 @@ def test_a_restart_resumes_once() -> None:
 def test_ranks_on_other_hosts_get_some_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXNET_HOME", "/models")
     monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOROVOD_FUSION_THRESHOLD", "0")
+    for name in ("RANK", "LOCAL_SIZE", "CROSS_RANK", "GLOO_RENDEZVOUS_ADDR", "GLOO_IFACE", "CONTROLLER"):
+        monkeypatch.setenv(f"HOROVOD_{name}", "1")
     here, there = (environment(Seat(1, host, 0, 1), 2, "a", 1234) for host in ("localhost", "other"))
     assert here == {
         **{"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"},
         **{"MASTER_ADDR": "a", "MASTER_PORT": "1234"},
     }
+    assert [name for name in there if name.startswith("HOROVOD_")] == ["HOROVOD_FUSION_THRESHOLD"]
     assert there["MXNET_HOME"] == "/models" and "HOME" not in there and here.items() <= there.items()
 
 

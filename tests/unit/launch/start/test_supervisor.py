@@ -4,53 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
-
-LAUNCH = """
-import sys
-from dali_ssd.launch.start import supervisor
-from dali_ssd.launch.start.options import LaunchConfig
-from dali_ssd.launch.start.run import launch
-supervisor.GRACE_S = 1.0
-sys.exit(launch(LaunchConfig({options}), ["train"], (sys.executable, "-c", sys.argv[1])))
-"""
-BEGIN = """
-import os, signal, sys, time
-rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-"""
-"""How each rank's program begins."""
-
-
-def start(program: str, options: str = "processes=3") -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", LAUNCH.format(options=options), BEGIN + program],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def end(process: subprocess.Popen[str], limit: float = 20) -> tuple[int, list[str], list[str]]:
-    """Exit code, and the lines of both streams in alphabetical order."""
-    try:
-        out, errors = process.communicate(timeout=limit)
-    finally:
-        process.kill()
-    return process.returncode, sorted(out.splitlines()), sorted(errors.splitlines())
-
-
-def launch(program: str, options: str = "processes=3") -> tuple[int, list[str], list[str]]:
-    return end(start(program, options))
-
-
-def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
-    assert process.stdout
-    return sorted(process.stdout.readline().rstrip() for _ in range(count))
+from tests.support.launcher import end, launch, lines_of, start
 
 
 def alive(process: str) -> bool:
@@ -91,12 +50,14 @@ def test_one_that_fails_ends_the_others(failing: str, code: int, said: str) -> N
     assert time.monotonic() - start < 10
 
 
-def test_the_others_get_time_to_save() -> None:
+def test_the_others_get_time_to_save(tmp_path: Path) -> None:
     program = """
-signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), print("saved", flush=True), sys.exit(143)))
-time.sleep(1)
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3 + 0.3 * rank), print("saved", flush=True), sys.exit(143)))
+open(f"{READY}{rank}", "w").close()
+while rank == 2 and not all(os.path.exists(f"{READY}{other}") for other in range(3)): time.sleep(0.02)
 sys.exit(3 if rank == 2 else time.sleep(60))
 """
+    program = f"READY = {str(tmp_path / 'ready')!r}\n{program}"
     assert launch(program) == (3, ["[rank 1] saved", "saved"], ["dali-ssd: rank 2 ended with exit code 3"])
 
 
@@ -188,3 +149,45 @@ def test_a_run_that_was_stopped_is_not_started_again() -> None:
     lines_of(process, 2)
     process.send_signal(signal.SIGTERM)
     assert end(process) == (128 + signal.SIGTERM, [], [])
+
+
+def test_the_cause_may_end_a_moment_after_its_consequence() -> None:
+    """Exit code 2 that comes after 4 is the run's, so it is not started again."""
+    program = "print('started', flush=True)\ntime.sleep(0.5 * rank)\nos._exit(4 if rank == 0 else 2)"
+    assert launch(program, "processes=2, restart=1") == (
+        2,
+        ["[rank 1] started", "started"],
+        ["dali-ssd: rank 1 ended with exit code 2"],
+    )
+
+
+def test_the_end_of_a_terminal_lets_all_save() -> None:
+    """SIGHUP comes from the terminal and from the shell; the ranks get SIGTERM once."""
+    program = """
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3 + 0.3 * rank), print("saved", flush=True), sys.exit(143)))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    process = start(program)
+    lines_of(process, 3)
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGHUP)
+        time.sleep(0.1)
+    assert end(process) == (128 + signal.SIGTERM, ["[rank 1] saved", "[rank 2] saved", "saved"], [])
+
+
+def test_a_lost_terminal_keeps_nobody_from_saving(tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    program = f"""
+signal.signal(signal.SIGTERM, lambda *_: (os.write(2, b"saving" * 99999), open({str(saved)!r}, "w"), sys.exit(143)))
+rank and print("ready", flush=True)
+time.sleep(60)
+"""
+    process = start(program, "processes=2")
+    lines_of(process, 1)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    process.wait(20)
+    assert saved.exists()
