@@ -13,6 +13,7 @@ from dali_ssd.errors import (
     LaunchError,
     MissingDependencyError,
     NothingLeftError,
+    PeerError,
     RecordError,
     RecordLocation,
     TrainingError,
@@ -54,7 +55,7 @@ def test_errors_are_also_what_python_code_expects() -> None:
 
 def test_exit_codes() -> None:
     codes = {kind.__name__: kind.exit_code for kind in subclasses(DaliSsdError)}
-    others = {NothingLeftError.__name__: 1, LaunchError.__name__: 3, TrainingError.__name__: 3}
+    others = {NothingLeftError.__name__: 1, LaunchError.__name__: 3, TrainingError.__name__: 3, PeerError.__name__: 4}
     assert codes == {**dict.fromkeys(codes, 2), **others}
 
 
