@@ -61,14 +61,20 @@ sys.exit(3 if rank == 2 else time.sleep(60))
     assert launch(program) == (3, ["[rank 1] saved", "saved"], ["dali-ssd: rank 2 ended with exit code 3"])
 
 
-def test_those_that_do_not_end_are_killed_with_all_that_they_have_started() -> None:
-    program = """
-import subprocess
+def test_those_that_do_not_end_are_killed_with_all_that_they_have_started(tmp_path: Path) -> None:
+    program = (
+        f"folder = {str(tmp_path)!r}"
+        + """
+import os, subprocess
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)
+open(os.path.join(folder, str(rank)), "w").close()
+while rank == 2 and len(os.listdir(folder)) < 3:
+    time.sleep(0.05)
 sys.exit(5 if rank == 2 else time.sleep(60))
 """
+    )
     code, out, _ = launch(program)
     assert code == 5 and len(out) == 3
     time.sleep(0.1)
