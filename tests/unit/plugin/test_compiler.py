@@ -60,6 +60,9 @@ def interrupted(sources: Sources, cache: Path, number: signal.Signals) -> int:
 def test_ctrl_c_ends_the_compilers_and_leaves_nothing(tmp_path: Path, cache: Path) -> None:
     code = interrupted(operator(tmp_path / "sources"), cache, signal.SIGINT)
     assert code in (1, -signal.SIGINT)
+    end = time.monotonic() + 5
+    while list(processes_of(tmp_path)) and time.monotonic() < end:  # a killed process needs a moment to end
+        time.sleep(0.05)
     assert list(processes_of(tmp_path)) == []
     assert os.listdir(cache) == []
 
