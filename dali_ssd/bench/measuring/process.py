@@ -5,7 +5,6 @@ REQUEST and RESULT are files, because what is measured prints to stdout; PARENT 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,11 +16,11 @@ from typing import NoReturn
 
 from dali_ssd.bench.measuring.devices import GPU_ORDER, Device
 from dali_ssd.errors import DaliSsdError
+from dali_ssd.util.processes import die_with, how_ended
 
 __all__ = ["end_group", "in_one_line", "last_words", "serve", "start_python"]
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
-_PR_SET_PDEATHSIG = 1
 
 
 def start_python(
@@ -54,13 +53,12 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 def last_words(code: int, log: Path) -> str:
     """Explain why a process ended without an answer, for example if it was killed for lack of memory."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return f"the process {how}" + (f": {lines[-1].strip()}" if lines else "")
+    return f"the process {how_ended(code)}" + (f": {lines[-1].strip()}" if lines else "")
 
 
 def serve(main: Callable[[Path, Path], int]) -> NoReturn:
     """Be such a process: call `main(request, result)` and end with its exit code, or when the parent dies."""
-    _end_with(int(sys.argv[3]))
+    die_with(int(sys.argv[3]))
     code = main(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stdout.flush()
     sys.stderr.flush()
@@ -72,10 +70,3 @@ def in_one_line(error: BaseException) -> str:
     """Return the first line of an error with its class, which our own errors need not have: they say what to do."""
     lines = str(error).strip().splitlines() or [""]
     return f"{'' if isinstance(error, DaliSsdError) else f'{type(error).__name__}: '}{lines[0]}"
-
-
-def _end_with(parent: int) -> None:
-    """Make the kernel end this process when its parent dies, however it dies."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
