@@ -9,9 +9,10 @@ together follows a meeting at once, with nothing in between that can fail.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from signal import SIGINT, SIGTERM, Signals
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import mxnet as mx
 
@@ -58,40 +59,23 @@ class Meetings:
         """
         if self.workers.size == 1:
             return Outcome(stop, tuple(values))
-        return self.begin(purpose, stop=stop, values=[mx.nd.array([value]) for value in values])()
-
-    def begin(
-        self, purpose: Purpose, *, stop: Signals | None = None, values: Sequence[Any] = ()
-    ) -> Callable[[], Outcome]:
-        """Begin a meeting, with at most two (1,) float32 NDArrays of the CPU; return what waits for the outcome.
-
-        That raises ProcessFailed if another process has failed.
-        """
-        flags = mx.nd.array([stop == SIGTERM, stop == SIGINT, purpose == "failure", _NUMBER[purpose]])
-        none = [mx.nd.zeros(1)] * (_VALUES - len(values))
-        total = self.workers.add(mx.nd.concat(flags, *values, *none, dim=0))
-
-        def outcome() -> Outcome:
-            terminated, interrupted, failures, purposes, *sums = total.asnumpy().tolist()
-            if failures:
-                raise ProcessFailed
-            if purposes != _NUMBER[purpose] * self.workers.size:
-                raise TrainingError(
-                    f"process {self.workers.rank} is at the meeting for {purpose!r} and others are elsewhere: do all "
-                    "processes have the same options, and their loaders the same number of batches?"
-                )
-            stopping = SIGTERM if terminated else SIGINT if interrupted else None
-            return Outcome(stopping, tuple(sums[: len(values)]))
-
-        return outcome
+        flags = [stop == SIGTERM, stop == SIGINT, purpose == "failure", _NUMBER[purpose]]
+        numbers = mx.nd.array([*flags, *values, *[0.0] * (_VALUES - len(values))])
+        terminated, interrupted, failures, purposes, *sums = self.workers.add(numbers).asnumpy().tolist()
+        if failures:
+            raise ProcessFailed
+        if purposes != _NUMBER[purpose] * self.workers.size:
+            raise TrainingError(
+                f"process {self.workers.rank} is at the meeting for {purpose!r} and others are elsewhere: do all "
+                "processes have the same options, and their loaders the same number of batches?"
+            )
+        stopping = SIGTERM if terminated else SIGINT if interrupted else None
+        return Outcome(stopping, tuple(sums[: len(values)]))
 
     def fail(self) -> None:
         """Come to the meeting that the others are at, or will be at next, and say that this process has failed."""
-        if self.workers.size > 1:
-            try:
-                self.begin("failure")()
-            except ProcessFailed:
-                return
+        with suppress(ProcessFailed):
+            self.meet("failure")
 
     def jointly(self, action: Callable[[], T]) -> T:
         """Do something that needs no other process in each of them, and go on only if none fails.

@@ -78,6 +78,9 @@ class TrainStep:
 
 
 def count_positives(batch: Any) -> Any:
-    """Return the number of positive anchors of a batch, over all devices: (1,) float32 NDArray on the CPU."""
+    """Return the number of positive anchors of a batch, over all devices: (1,) float32 NDArray on the CPU.
+
+    Asked for before the forward pass, it is there before that ends.
+    """
     counts = [(classes > 0).sum().as_in_context(mx.cpu()) for classes in batch.cls_targets]
     return mx.nd.add_n(*counts)

@@ -225,8 +225,9 @@ class Trainer:
         """Train on a batch; return whether a process has received a signal."""
         at = self._now.progress
         self._warm_up()
+        positives = count_positives(batch) if self._workers.size > 1 else None
         computed = self._train_step.forward(batch)
-        share = self._share_of_loss(batch)
+        share = 1.0 if positives is None else self._share_of_loss(float(positives.asscalar()))
         self._updating = True
         losses = self._train_step.update(computed, share)
         self._updating, self._before_batch = False, None
@@ -237,14 +238,11 @@ class Trainer:
         monitor.push(at.step, self._lr, losses, batch)
         return self._stopping or (self._workers.size == 1 and self._stop.received is not None)
 
-    def _share_of_loss(self, batch: Any) -> float:
+    def _share_of_loss(self, positives: float) -> float:
         """Return this process's share of the positive anchors; all meet, while their devices compute the losses."""
-        if self._workers.size == 1:
-            return 1.0
-        positives = count_positives(batch)
-        stop, [total] = self._meetings.begin("step", stop=self._stop.received, values=[positives])()
+        stop, [total] = self._meetings.meet("step", stop=self._stop.received, values=[positives])
         self._stopping = self._stop.hear(stop)
-        return float(positives.asscalar()) / max(total, 1.0)
+        return positives / max(total, 1.0)
 
     @property
     def _lr(self) -> float:

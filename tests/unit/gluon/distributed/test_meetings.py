@@ -35,13 +35,13 @@ def test_as_many_values_come_back_as_were_given(values: tuple[float, ...]) -> No
     assert outcomes == [(None, tuple(3 * value for value in values))] * 3
 
 
-def test_a_meeting_that_is_begun_has_its_outcome_later() -> None:
-    def begin(one: Member) -> tuple[Outcome, float]:
-        wait = Meetings(one).begin("step", stop=SIGINT if one.rank == 1 else None, values=[mx.nd.array([one.rank])])
-        product = (mx.nd.ones((4, 4)) * one.rank).sum().asscalar()
-        return wait(), product
+def test_a_meeting_leaves_other_work_alone() -> None:
+    def meet(one: Member) -> tuple[Outcome, float]:
+        product = (mx.nd.ones((4, 4)) * one.rank).sum()
+        outcome = Meetings(one).meet("step", stop=SIGINT if one.rank == 1 else None, values=[one.rank])
+        return outcome, product.asscalar()
 
-    assert together(3, begin) == [((SIGINT, (3.0,)), 16.0 * rank) for rank in range(3)]
+    assert together(3, meet) == [((SIGINT, (3.0,)), 16.0 * rank) for rank in range(3)]
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
