@@ -27,17 +27,9 @@ from dali_ssd.bench.cluster.needs import (
 from dali_ssd.bench.cluster.options import ClusterConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.synthetic import write_shapes
+from tests.support.costs import COSTS
 
 EIGHT = ClusterConfig(1000.0, gpus=8, nodes=4, batch=50, cores=16, memory_gb=20.0)
-COSTS = Costs(
-    records=100_000,
-    record_bytes=150_000.0,
-    image_bytes=140_000.0,
-    batch_bytes=1_254_640.0,
-    host_ms=0.05,
-    cpu_ms=1.5,
-    parameters=25e6,
-)
 
 
 def test_records_come_as_fast_as_gpus_train() -> None:

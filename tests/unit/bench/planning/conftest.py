@@ -14,16 +14,7 @@ from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.planning.record import Plan
 from dali_ssd.bench.planning.verdict import judge
 from dali_ssd.bench.results.summary import Spread
-
-COSTS = Costs(
-    records=100_000,
-    record_bytes=150_000.0,
-    image_bytes=140_000.0,
-    batch_bytes=1_254_640.0,
-    host_ms=0.05,
-    cpu_ms=1.5,
-    parameters=25e6,
-)
+from tests.support.costs import COSTS
 
 
 @pytest.fixture

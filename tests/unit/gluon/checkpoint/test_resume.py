@@ -15,6 +15,7 @@ from dali_ssd.gluon.checkpoint.file import read_checkpoint, write_checkpoint
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
+from tests.support.score import Score
 
 CONFIG = TrainConfig(epochs=2, lr=0.01, global_batch_size=2, checkpoint_every=1, checkpoint_keep=99, save_interval=0)
 BATCHES = 3
@@ -91,15 +92,6 @@ def test_what_is_trained_is_not_trained_again(
     path = tmp_path / "trained.ckpt"
     write_checkpoint(path, arrays, meta | {"position": meta["position"] | {"epoch": 0, "batch": 3, "trained": True}})
     loader, scored = WithEpoch(make_loader(BATCHES)), list[int]()
-
-    class Score:
-        mean_ap = 0.5
-
-        def lines(self) -> list[str]:
-            return []
-
-        def numbers(self) -> dict[str, float]:
-            return {"map": 0.5}
 
     def score(net: Any) -> Score:
         scored.append(len(loader.begun))

@@ -19,6 +19,7 @@ from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.failure import Ending, end_together, lost
 from dali_ssd.gluon.training.trainer import Trainer
+from tests.support.score import Score
 from tests.support.team import Member, together
 
 CONFIG = TrainConfig(
@@ -123,15 +124,6 @@ def test_a_loss_that_is_not_finite_yet_unread_is_not_saved_by_another_error(
 
 
 def test_an_error_while_scoring_is_resumed_with_the_scoring(make_net: Any, make_loader: Any, tmp_path: Path) -> None:
-    class Score:
-        mean_ap = 0.5
-
-        def lines(self) -> list[str]:
-            return []
-
-        def numbers(self) -> dict[str, float]:
-            return {"map": 0.5}
-
     def broken(net: Any) -> Score:
         raise RecordError("gone")
 

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,9 @@ from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader.placement import Placement
+from tests.support.score import Score
 
 CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", global_batch_size=2, log_interval=2, save_interval=2)
-
-
-@dataclass
-class Score:
-    mean_ap: float
-
-    def lines(self) -> list[str]:
-        return ["circle=0.25", f"mAP={self.mean_ap}"]
-
-    def numbers(self) -> dict[str, float]:
-        return {"map": self.mean_ap}
 
 
 @pytest.fixture
