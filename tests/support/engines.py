@@ -47,11 +47,13 @@ class Run:
         self._mark = f"{MARK}={uuid.uuid4().hex}"
         self._path = folder / "output"
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(LAUNCHERS)}
+        # With it, `print` writes a line in two parts, and those of several ranks would mix.
+        inherited.pop("PYTHONUNBUFFERED", None)
         name, _, value = self._mark.partition("=")
         with self._path.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
-                env=inherited | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", name: value} | environ,
+                env=inherited | {"PYTHONPATH": str(ROOT), name: value} | environ,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
