@@ -25,13 +25,13 @@ from mxnet import gluon
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, initialize
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.batch import Batch
 from dali_ssd.metrics.scores import Scores
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import find_classes
+from dali_ssd.reporting.log import TrainLog
 
 __all__ = ["AccuracyConfig", "compare", "main"]
 

@@ -12,13 +12,13 @@ from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.gluon.checkpoint.parameters import best_path, periodic_path
 from dali_ssd.gluon.networks.zoo import network_name
 from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig
-from dali_ssd.gluon.reporting.report import curve_path
 from dali_ssd.gluon.scoring import score_file
 from dali_ssd.gluon.training.run import train
 from dali_ssd.gluon.training.trainer import FitResult
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.metrics.scores import Scores
+from dali_ssd.reporting.report import curve_path
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import save_grid

@@ -16,11 +16,11 @@ from PIL import Image
 
 from dali_ssd.cli.main import main
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
-from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
+from dali_ssd.reporting.history import read_history
 from dali_ssd.synthetic import SHAPES, write_shapes
 from tests.end_to_end.training import NAME, SMALL, TRAIN, fails, same_weights
 

@@ -19,8 +19,6 @@ from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, TrainConfig
-from dali_ssd.gluon.reporting.history import read_history
-from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.scoring import score_file
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.failure import lost
@@ -29,6 +27,8 @@ from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.run import Setup, train
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.reporting.history import read_history
+from dali_ssd.reporting.log import TrainLog
 from tests.errors.cases import Case, labeled, write
 
 SMALL: dict[str, Any] = {

@@ -40,7 +40,7 @@ def need_gpus(count: int) -> None:
 
 def trained(shard: Path, folder: Path, *options: str, launch: tuple[str, ...] = (), network: Any = NETWORK) -> Numbers:
     """The epochs and steps of a training run as its metrics file has them."""
-    from dali_ssd.gluon.reporting.history import read_history
+    from dali_ssd.reporting.history import read_history
 
     folder.mkdir()
     usual = [

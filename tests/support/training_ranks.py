@@ -35,10 +35,10 @@ from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks import zoo
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.batch import Batch
+from dali_ssd.reporting.log import TrainLog
 
 SIDE, CLASSES, BATCH, EPOCHS = 128, ("circle", "square", "triangle", "star"), 8, 2
 RESUMED_AT = 14

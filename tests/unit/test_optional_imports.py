@@ -26,7 +26,7 @@ ROOMS = {
     "pycocotools": ("metrics",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
-        *("gluon/reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py"),
+        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py"),
     ),
 }
 """Packages of the extras, and the parts of `dali_ssd` that may import them."""

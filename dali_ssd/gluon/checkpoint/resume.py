@@ -19,9 +19,9 @@ from dali_ssd.gluon.checkpoint.state import (
     restore_running_copies,
     running_copies,
 )
-from dali_ssd.gluon.reporting.history import History
-from dali_ssd.gluon.reporting.meter import LossMeter
-from dali_ssd.gluon.reporting.progress import TrainProgress
+from dali_ssd.reporting.history import History
+from dali_ssd.reporting.meter import LossMeter
+from dali_ssd.reporting.progress import TrainProgress
 
 __all__ = ["TrainState"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from dali_ssd.gluon.checkpoint.parameters import periodic_path, save_best, save_parameters
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.progress import TrainProgress
-from dali_ssd.gluon.reporting.report import Scored
+from dali_ssd.reporting.progress import TrainProgress
+from dali_ssd.reporting.report import Scored
 
 __all__ = ["EpochEnd"]
 

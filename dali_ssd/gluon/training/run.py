@@ -26,8 +26,6 @@ from dali_ssd.gluon.distributed.workers import Workers
 from dali_ssd.gluon.networks.pretrained import build_with_base
 from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
 from dali_ssd.gluon.options import TrainConfig, network_recipe
-from dali_ssd.gluon.reporting.log import TrainLog
-from dali_ssd.gluon.reporting.report import Scored
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
@@ -37,6 +35,8 @@ from dali_ssd.loader.recipes import Recipe
 from dali_ssd.metrics.scores import require_metrics
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names, find_classes
+from dali_ssd.reporting.log import TrainLog
+from dali_ssd.reporting.report import Scored
 from dali_ssd.util.files import remove_leftovers
 from dali_ssd.util.optional import require
 

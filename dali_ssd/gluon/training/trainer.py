@@ -20,17 +20,17 @@ from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
 from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks.zoo import for_training
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.history import History
-from dali_ssd.gluon.reporting.log import TrainLog
-from dali_ssd.gluon.reporting.meter import LossMeter, StepClock, TimeShare
-from dali_ssd.gluon.reporting.progress import TrainProgress
-from dali_ssd.gluon.reporting.report import Report, Scored
 from dali_ssd.gluon.training.epoch_end import EpochEnd
 from dali_ssd.gluon.training.failure import end_together, lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs, warm_up
 from dali_ssd.gluon.training.step import TrainStep, count_positives
+from dali_ssd.reporting.history import History
+from dali_ssd.reporting.log import TrainLog
+from dali_ssd.reporting.meter import LossMeter, StepClock, TimeShare
+from dali_ssd.reporting.progress import TrainProgress
+from dali_ssd.reporting.report import Report, Scored
 
 __all__ = ["FitResult", "Trainer"]
 

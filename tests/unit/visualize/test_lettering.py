@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 
 import matplotlib
 
-from dali_ssd.gluon.reporting.curve import plot_history
+from dali_ssd.reporting.curve import plot_history
 from dali_ssd.visualize import lettering
 from dali_ssd.visualize.grid import Tile, tile_grid
 from dali_ssd.visualize.lettering import Lettering, for_matplotlib

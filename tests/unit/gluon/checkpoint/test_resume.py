@@ -13,8 +13,8 @@ pytest.importorskip("mxnet")
 
 from dali_ssd.gluon.checkpoint.file import read_checkpoint, write_checkpoint
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.reporting.log import TrainLog
 from tests.support.score import Score
 
 CONFIG = TrainConfig(epochs=2, lr=0.01, global_batch_size=2, checkpoint_every=1, checkpoint_keep=99, save_interval=0)

@@ -16,9 +16,9 @@ from mxnet.base import MXNetError
 from dali_ssd.errors import DaliSsdError, RecordError, TrainingError
 from dali_ssd.gluon.distributed.meetings import Meetings, ProcessFailed
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.failure import Ending, end_together, lost
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.reporting.log import TrainLog
 from tests.support.score import Score
 from tests.support.team import Member, together
 

@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("mxnet")
 
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.history import read_history
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.reporting.history import read_history
 
 BATCHES = 2
 CONFIG = TrainConfig(

@@ -18,10 +18,10 @@ pytest.importorskip("mxnet")
 from dali_ssd.errors import CheckpointError, TrainingError
 from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.gluon.reporting.history import read_history
-from dali_ssd.gluon.reporting.log import TrainLog
 from dali_ssd.gluon.training.trainer import Trainer
 from dali_ssd.loader.placement import Placement
+from dali_ssd.reporting.history import read_history
+from dali_ssd.reporting.log import TrainLog
 from tests.support.score import Score
 
 CONFIG = TrainConfig(epochs=3, lr=0.01, lr_decay_epoch="2", global_batch_size=2, log_interval=2, save_interval=2)
@@ -236,7 +236,7 @@ def test_parameters_with_a_start_epoch_decay_as_in_gluoncv(make_net: Any, make_l
 def test_a_loader_that_is_too_slow_is_reported(
     make_net: Any, make_loader: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dali_ssd.gluon.reporting.meter.STARVED", -1.0)
+    monkeypatch.setattr("dali_ssd.reporting.meter.STARVED", -1.0)
     with TrainLog() as log:
         log.logger.addHandler(caplog.handler)
         Trainer(make_net(), make_loader(1), replace(CONFIG, epochs=1), log=log).run()

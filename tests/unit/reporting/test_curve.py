@@ -9,8 +9,8 @@ from PIL import Image
 pytest.importorskip("matplotlib")
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.gluon.reporting.curve import plot_history
-from dali_ssd.gluon.reporting.history import Entry
+from dali_ssd.reporting.curve import plot_history
+from dali_ssd.reporting.history import Entry
 
 
 def epoch(number: int, lr: float = 0.1, mean_ap: float | None = None, loss: float | None = 2.0) -> Entry:

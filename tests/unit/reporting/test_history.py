@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DaliSsdError, DatasetError
-from dali_ssd.gluon.reporting.history import History, read_history
+from dali_ssd.reporting.history import History, read_history
 
 
 def test_every_entry_is_a_line_on_disk_at_once(tmp_path: Path) -> None:

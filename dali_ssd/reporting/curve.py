@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.gluon.reporting.history import Entry
+from dali_ssd.reporting.history import Entry
 from dali_ssd.util.files import atomic_path
 from dali_ssd.util.optional import require
 from dali_ssd.visualize.lettering import for_matplotlib

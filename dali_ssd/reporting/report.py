@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from dali_ssd.gluon.reporting.curve import plot_history
-from dali_ssd.gluon.reporting.history import History
-from dali_ssd.gluon.reporting.log import TrainLog
-from dali_ssd.gluon.reporting.meter import LossMeter, TimeShare
-from dali_ssd.gluon.reporting.progress import TrainProgress
 from dali_ssd.loader.placement import Placement
+from dali_ssd.reporting.curve import plot_history
+from dali_ssd.reporting.history import History
+from dali_ssd.reporting.log import TrainLog
+from dali_ssd.reporting.meter import LossMeter, TimeShare
+from dali_ssd.reporting.progress import TrainProgress
 
 __all__ = ["ADVICE", "Report", "Scored", "curve_path"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dali_ssd.gluon.reporting.meter import LossMeter, StepClock, TimeShare
+from dali_ssd.reporting.meter import LossMeter, StepClock, TimeShare
 
 
 class FakeTime:
