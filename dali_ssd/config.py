@@ -36,6 +36,7 @@ __all__ = [
     "RecordsConfig",
     "RenderConfig",
     "TargetConfig",
+    "TargetKind",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -126,12 +127,16 @@ class RenderConfig:
         raise_all(self, faults)
 
 
+TargetKind = Literal["exact", "box_encoder", "boxes"]
+
+
 @dataclass(frozen=True)
 class TargetConfig:
     """How boxes become training targets. Defaults: GluonCV's `SSDTargetGenerator`."""
 
-    targets: Literal["exact", "box_encoder"] = "exact"
-    """`exact`: GluonCV's matching, ties included; `box_encoder`: DALI's operator, with about 5% fewer positives."""
+    targets: TargetKind = "exact"
+    """`exact`: GluonCV's matching, ties included; `box_encoder`: DALI's operator, with about 5% fewer positives;
+    `boxes`: the boxes themselves, for networks that match them with their anchors, such as torchvision's."""
     iou_threshold: float = 0.5
     stds: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
 

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from nvidia.dali import fn, pipeline_def
+from nvidia.dali import pipeline_def
 
 from dali_ssd.config import AugmentConfig, CoordinateUnit, RenderConfig, TargetConfig
 from dali_ssd.graph.placement import place
 from dali_ssd.graph.plan import draw_training_plan, plan_whole_image
 from dali_ssd.graph.render import render
 from dali_ssd.graph.source import ReaderSlice, corner_and_size, decode, image_shapes, read, source_info
-from dali_ssd.graph.targets import encode, host_targets
+from dali_ssd.graph.targets import encode, host_targets, padded_objects
 from dali_ssd.graph.where import Where
 
 __all__ = ["train", "val"]
@@ -38,7 +38,9 @@ def train(
     where: Where,
     until: Literal["read", "plan", "place", "host", "decode", "render", "encode"] | None = None,
 ) -> tuple[Any, ...]:
-    """Return images (3, S, S), cls_targets (N,), box_targets (N, 4), and each record's place as text.
+    """Return images (3, S, S), targets, and each record's place as text.
+
+    The targets are cls_targets (N,) and box_targets (N, 4), or objects (M, 5) if `targets` asks for boxes.
 
     `until`: stop after this step, with outputs such that DALI leaves out nothing before it, by which
     `dali-ssd bench --steps` measures what each step costs.
@@ -63,10 +65,10 @@ def train(
     images = render(pixels, plans, regions, image, where=where)
     if until == "render":
         return images, plans, objects
-    cls_targets, box_targets = encode(objects, plans, anchors, targets, image.data_shape, where=where)
+    made = encode(objects, plans, anchors, targets, image.data_shape, where=where)
     if until == "encode":
-        return images, cls_targets, box_targets
-    return images, cls_targets, box_targets, source_info(jpegs)
+        return images, *made
+    return images, *made, source_info(jpegs)
 
 
 @pipeline_def
@@ -78,4 +80,4 @@ def val(
     plans, regions, objects = plan_whole_image(labels, image_shapes(jpegs, upright=upright), image, unit=unit)
     pixels = decode(jpegs, regions, where=where, upright=upright, progressive=records.progressive)
     images = render(pixels, plans, regions, image, where=where)
-    return images, fn.pad(objects, fill_value=-1), source_info(jpegs)
+    return images, padded_objects(objects), source_info(jpegs)

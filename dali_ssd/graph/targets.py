@@ -16,7 +16,7 @@ from dali_ssd.graph.where import Where
 from dali_ssd.kernels.plan import COUNT
 from dali_ssd.kernels.targets import anchor_corners, as_center_anchors, encode_image, target_settings
 
-__all__ = ["encode", "encode_targets", "host_targets", "target_kernel"]
+__all__ = ["encode", "encode_targets", "host_targets", "padded_objects", "target_kernel"]
 
 
 @functools.cache
@@ -54,7 +54,7 @@ def target_kernel() -> Kernel:
 
 def encode(
     objects: Any, plans: Any, anchors: npt.NDArray[np.float32], targets: TargetConfig, size: int, *, where: Where
-) -> tuple[Any, Any]:
+) -> tuple[Any, ...]:
     """Return the targets of each image.
 
     Args:
@@ -65,8 +65,11 @@ def encode(
 
     Returns:
         cls_targets `(N,) float32`: 0 background, else id + 1; box_targets `(N, 4) float32`, 0 where not positive; both
-        on `where.device`.
+        on `where.device`. Or, for `boxes`, the objects alone, `(M, 5)` with M of the batch, on the host: they are made
+        there, and how many rows an image has must be known there to divide them.
     """
+    if targets.targets == "boxes":
+        return (padded_objects(objects),)
     if targets.targets == "box_encoder":
         from nvidia.dali import fn, types
 
@@ -84,9 +87,18 @@ def encode(
 def host_targets(
     objects: Any, anchors: npt.NDArray[np.float32], targets: TargetConfig, *, where: Where
 ) -> tuple[Any, ...]:
-    """Return what of `encode` the host makes for a GPU: both targets, or nothing if an operator there makes them."""
+    """Return what of `encode` the host makes for a GPU: its targets, or nothing if an operator there makes them."""
+    if targets.targets == "boxes":
+        return (padded_objects(objects),)
     elsewhere = where.plugin or targets.targets == "box_encoder"
     return () if elsewhere else _encode_on_host(objects, anchors, targets)
+
+
+def padded_objects(objects: Any) -> Any:
+    """Return the objects of each image with further rows of -1, so that all images of a batch have the same number."""
+    from nvidia.dali import fn
+
+    return fn.pad(objects, fill_value=-1)
 
 
 def encode_targets(

@@ -162,6 +162,10 @@ class Loader:
                 pipeline.build()
         self._pipelines = pipelines
 
+    def _finish(self, batch: Any) -> Any:
+        """Return a batch as the loader hands it out; loaders for one framework change it here."""
+        return batch
+
     def _device_id(self, device: Device) -> int | None:
         return device.number if self._device == "gpu" else None
 

@@ -9,21 +9,21 @@ from typing import Any
 
 from dali_ssd.errors import RecordLocation
 
-__all__ = ["Batch", "ValBatch"]
+__all__ = ["Batch", "BoxBatch", "Parts", "ValBatch"]
 
 
-class _Parts(ABC):
+class Parts(ABC):
     """Lets a batch be indexed and unpacked like the tuple of its parts."""
 
     _locate: Callable[[], list[RecordLocation]]
 
     @abstractmethod
-    def _parts(self) -> tuple[list[Any], ...]: ...
+    def _parts(self) -> tuple[Any, ...]: ...
 
-    def __iter__(self) -> Iterator[list[Any]]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._parts())
 
-    def __getitem__(self, part: int) -> list[Any]:
+    def __getitem__(self, part: int) -> Any:
         return self._parts()[part]
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class _Parts(ABC):
 
 
 @dataclass(frozen=True)
-class Batch(_Parts):
+class Batch(Parts):
     """A training batch: on each device what `gluon.utils.split_and_load` would put there.
 
     Indexes and unpacks as `(data, cls_targets, box_targets)`.
@@ -54,7 +54,21 @@ class Batch(_Parts):
 
 
 @dataclass(frozen=True)
-class ValBatch(_Parts):
+class BoxBatch(Parts):
+    """A training batch with boxes in place of targets for anchors. Indexes and unpacks as `(data, labels)`."""
+
+    data: list[Any]
+    """(B, 3, S, S) or (B, S, S, 3) array on each device."""
+    labels: list[Any]
+    """(B, M, 5) float32 xmin ymin xmax ymax id in network pixels, rows of -1 after the last object."""
+    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False, compare=False)
+
+    def _parts(self) -> tuple[list[Any], ...]:
+        return self.data, self.labels
+
+
+@dataclass(frozen=True)
+class ValBatch(Parts):
     """A validation batch. Indexes and unpacks as `(data, labels)`."""
 
     data: list[Any]

@@ -1,8 +1,8 @@
 """The options of the loaders: as the classes that define them, or one by one as keywords.
 
 The classes hold names, types and defaults (`PipelineConfig`, `RecordsConfig`, `NvjpegConfig`, the parts of a recipe).
-`ValOptions` and `TrainOptions` only let editors and type checkers see the names as keywords; a test compares them with
-the classes.
+`ValOptions`, `TrainOptions` and their bases only let editors and type checkers see the names as keywords; a test compares
+them with the classes.
 """
 
 from __future__ import annotations
@@ -10,25 +10,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
-from dali_ssd.config import AnyUnit, AugmentConfig, NvjpegConfig, OnBad, PipelineConfig, PluginUse, RecordsConfig
+from dali_ssd.config import (
+    AnyUnit,
+    AugmentConfig,
+    NvjpegConfig,
+    OnBad,
+    PipelineConfig,
+    PluginUse,
+    RecordsConfig,
+    TargetKind,
+)
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.recipes import Recipe, find_recipe
 from dali_ssd.util.files import require_folder_of
 from dali_ssd.util.validation import is_whole
 
-__all__ = ["LoaderOptions", "TrainOptions", "ValOptions", "check_records_options", "check_world", "gather"]
+__all__ = [
+    "LoaderOptions",
+    "PartOptions",
+    "RandomOptions",
+    "SharedOptions",
+    "TrainOptions",
+    "ValOptions",
+    "check_records_options",
+    "check_world",
+    "gather",
+]
 
 
-class ValOptions(TypedDict, total=False):
-    """Keywords of both loaders."""
+class SharedOptions(TypedDict, total=False):
+    """Keywords of all loaders, for any framework."""
 
     data_shape: int | None
-    dtype: Literal["float32", "float16"] | None
-    layout: Literal["NCHW", "NHWC"] | None
+    mean: tuple[float, float, float] | None
+    std: tuple[float, float, float] | None
     batch_size: int
     num_threads: int | Literal["auto"]
     prefetch: int
@@ -42,13 +62,35 @@ class ValOptions(TypedDict, total=False):
     coordinates: AnyUnit
 
 
-class TrainOptions(ValOptions, total=False):
-    """Keywords of `TrainLoader`."""
+class RandomOptions(TypedDict, total=False):
+    """Keywords of loaders for training, for any framework."""
 
     augment: AugmentConfig | None
-    targets: Literal["exact", "box_encoder"] | None
+    targets: TargetKind | None
     initial_fill: int
     seed: int
+
+
+class ValOptions(SharedOptions, total=False):
+    """Keywords of both loaders."""
+
+    dtype: Literal["float32", "float16"] | None
+    layout: Literal["NCHW", "NHWC"] | None
+
+
+class TrainOptions(ValOptions, RandomOptions, total=False):
+    """Keywords of `TrainLoader`."""
+
+
+class PartOptions(TypedDict, total=False):
+    """Keywords that the loaders name themselves, for loaders that only hand them on."""
+
+    recipe: str | Recipe | ModuleType | None
+    num_classes: int | None
+    bad_list: str | Path | None
+    pipeline: PipelineConfig | None
+    records: RecordsConfig | None
+    nvjpeg: NvjpegConfig | None
 
 
 class LoaderOptions(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dali_ssd.errors import RecordLocation
-from dali_ssd.loader.batch import Batch
+from dali_ssd.loader.batch import Batch, BoxBatch
 from dali_ssd.loader.fork_guard import no_fork
 
 __all__ = ["PipelineGroup"]
@@ -21,6 +21,7 @@ class PipelineGroup:
     Args:
         pipelines: built, one per device, from the checkpoints of `state`.
         makers: functions that make the framework's arrays from DALI's tensors, one per device.
+        batch: the class of the batches.
         batch_size: images per batch on each device.
         per_run: batches per run.
         state: as of `state()`; "pipelines" may hold None for those at their beginning.
@@ -33,19 +34,20 @@ class PipelineGroup:
         self,
         pipelines: Sequence[Any],
         makers: Sequence[Callable[[Any], Any]],
+        batch: type[Batch] | type[BoxBatch],
         batch_size: int,
         per_run: int,
         state: Mapping[str, Any],
     ) -> None:
         self._pipelines, self._makers = [*pipelines], makers
-        self._batch_size, self._per_run = batch_size, per_run
+        self._batch, self._batch_size, self._per_run = batch, batch_size, per_run
         self._began_at, self.taken = state["pipelines"], state["taken"]
         self._arrays: list[list[Any]] = []
         self._texts: tuple[Any, ...] = ()
 
     def next(
         self, run: Callable[[Sequence[Any]], list[Any]], locate: Callable[[Sequence[Any]], list[RecordLocation]]
-    ) -> Batch:
+    ) -> Batch | BoxBatch:
         """Return the next batch. `run` returns what pipelines have prepared, `locate` where images come from.
 
         If this is cut short by an exception, the pipelines must be built anew from `state()`.
@@ -56,10 +58,8 @@ class PipelineGroup:
         size = self._batch_size
         rows, texts = slice(self.taken * size, (self.taken + 1) * size), self._texts
         # Views, no copies; the whole array if a run is one batch, since each view takes MXNet 0.05 ms.
-        data, cls_targets, box_targets = (
-            [array if self._per_run == 1 else array[rows] for array in part] for part in self._arrays
-        )
-        return Batch(data, cls_targets, box_targets, lambda: locate([list(tensors)[rows] for tensors in texts]))
+        parts = [[array if self._per_run == 1 else array[rows] for array in part] for part in self._arrays]
+        return self._batch(*parts, _locate=lambda: locate([list(tensors)[rows] for tensors in texts]))
 
     def state(self) -> dict[str, Any]:
         """Return plain values: where each pipeline was before the current run, and how much of that was handed out."""

@@ -72,6 +72,8 @@ def placement_of(where: Where, targets: TargetConfig | None = None, *, bound: bo
 
 
 def _maker_of_targets(where: Where, targets: TargetConfig) -> str:
+    if targets.targets == "boxes":
+        return "none, boxes of the host"
     if targets.targets == "box_encoder":
         return "DALI's box_encoder"
     if where.device == "cpu":

@@ -50,6 +50,8 @@ def find_recipe(
     data_shape: int | None = None,
     dtype: Any = None,
     layout: Any = None,
+    mean: Any = None,
+    std: Any = None,
     targets: Any = None,
     augment: AugmentConfig | None = None,
 ) -> Recipe:
@@ -72,7 +74,7 @@ def find_recipe(
         raise ConfigError(
             f"recipe {found.name} renders {size} pixels, and data_shape is {data_shape}; leave one of them out"
         )
-    given = {"data_shape": data_shape, "dtype": dtype, "layout": layout}
+    given = {"data_shape": data_shape, "dtype": dtype, "layout": layout, "mean": mean, "std": std}
     image = replace(found.image, **{name: value for name, value in given.items() if value is not None})
     if targets is not None:
         found = replace(found, targets=replace(found.targets, targets=targets))

@@ -15,12 +15,13 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats
-from dali_ssd.loader.batch import Batch
+from dali_ssd.loader.batch import Batch, BoxBatch
 from dali_ssd.loader.frameworks import FrameworkName
 from dali_ssd.loader.options import TrainOptions, check_records_options, check_world, gather
 from dali_ssd.loader.pipeline_group import PipelineGroup
@@ -55,7 +56,8 @@ class TrainLoader(Loader):
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`. A missing `.idx` is built.
-        anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network.
+        anchors: what a GluonCV SSD returns in train mode, `(1, N, 4)` center format in network pixels, or the network;
+            None if `targets` is `boxes`.
         recipe: name of an entry point of `dali_ssd.pipelines`, `module:attribute`, a module or a `Recipe`: pipelines,
             and all numbers that are not given here. Default: `ssd512` for 512 pixels, else `ssd300` at the size of
             `data_shape`.
@@ -72,8 +74,8 @@ class TrainLoader(Loader):
         records: what to do about records that cannot be used, and what their labels hold.
         nvjpeg: how a GPU decodes.
         options: the fields of `PipelineConfig`, `RecordsConfig` and `NvjpegConfig` by their names, in place of those of
-            `pipeline`, `records` and `nvjpeg`; and `data_shape`, `dtype`, `layout`, `targets` and `augment` in place of
-            the recipe's.
+            `pipeline`, `records` and `nvjpeg`; and `data_shape`, `dtype`, `layout`, `mean`, `std`, `targets` and
+            `augment` in place of the recipe's.
 
     Attributes:
         recipe: everything that decides what a batch looks like.
@@ -94,7 +96,7 @@ class TrainLoader(Loader):
         self,
         shards: Paths,
         *,
-        anchors: Any,
+        anchors: Any = None,
         recipe: str | Recipe | ModuleType | None = None,
         ctx: Any = None,
         device: Literal["cpu", "gpu"] | None = None,
@@ -109,13 +111,11 @@ class TrainLoader(Loader):
         **options: Unpack[TrainOptions],
     ) -> None:
         require("nvidia.dali")
-        from dali_ssd.kernels.targets import as_center_anchors
-
         check_world(world_size, rank)
         self.recipe, pipeline, records, nvjpeg = gather(TrainOptions, options, recipe, pipeline, records, nvjpeg)
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
-        centers = as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
+        centers = self._centers(anchors)
         _code_of(self.recipe)  # refused here if no state of it could be taken
         self._place(nvjpeg, self.recipe.targets)
         self._look(shards, records, num_classes, bad_path)
@@ -142,6 +142,36 @@ class TrainLoader(Loader):
         self._at_rest = True
         """Whether no batch is being made: its pipelines may have handed it out, and the loader not yet."""
 
+    def _require_outputs(self, pipeline: Any) -> None:
+        """Raise ConfigError unless the recipe's pipeline has what a batch is made of."""
+        wanted, outputs = fields(self._batch_class), len(pipeline.output_dtype())
+        if outputs != len(wanted):
+            names = ", ".join(field.name for field in wanted[:-1])
+            raise ConfigError(
+                f"the training pipeline of the recipe {self.recipe.name} returns {outputs} outputs, and "
+                f"targets={self.recipe.targets.targets!r} needs {len(wanted)}: {names} and the records' places; return "
+                "what `dali_ssd.graph.targets.encode` returns"
+            )
+
+    @property
+    def _batch_class(self) -> type[Batch] | type[BoxBatch]:
+        return BoxBatch if self.recipe.targets.targets == "boxes" else Batch
+
+    def _centers(self, anchors: Any) -> NDArray[np.float32]:
+        """Return the anchors (N, 4) that have targets; none if the boxes are wanted themselves."""
+        boxes = self.recipe.targets.targets == "boxes"
+        if boxes != (anchors is None):
+            raise ConfigError(
+                "targets='boxes' gives the boxes themselves, whatever the anchors; leave anchors out"
+                if boxes
+                else "anchors are missing, for which targets are made; give them, or targets='boxes' for the boxes alone"
+            )
+        if boxes:
+            return np.zeros((0, 4), np.float32)
+        from dali_ssd.kernels.targets import as_center_anchors  # Numba takes a moment to load
+
+        return as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))
+
     def _batches_per_run(self, pass_has: int) -> int:
         options = self._options
         most = batches_per_run(
@@ -160,8 +190,9 @@ class TrainLoader(Loader):
             for group, state in enumerate(states)
         ]
         self._start([pipeline for group in pipelines for pipeline in group])
+        self._require_outputs(pipelines[0][0])
         self._groups = [
-            PipelineGroup(of_devices, self._makers, self._device_batch_size, self._per_run, state)
+            PipelineGroup(of_devices, self._makers, self._batch_class, self._device_batch_size, self._per_run, state)
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 
@@ -197,8 +228,11 @@ class TrainLoader(Loader):
         before, after = (passes * len(self._dataset) // step for passes in (self.epoch, self.epoch + 1))
         return max(1, after - before)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield one epoch, or after `load_state_dict` the rest of the one that was interrupted."""
+    def __iter__(self) -> Iterator[Any]:
+        """Yield one epoch, or after `load_state_dict` the rest of the one that was interrupted.
+
+        Of `loader.batch.Batch`, or if `targets` is `boxes`, of `loader.batch.BoxBatch`.
+        """
         self.stats = LoaderStats()
         self._batch, self._resume_at = self._resume_at, 0
         begin = time.perf_counter()
@@ -213,13 +247,13 @@ class TrainLoader(Loader):
         self._batch = 0
         self.epoch += 1
 
-    def _next(self) -> Batch:
+    def _next(self) -> Any:
         """Return the next batch, which stays the next until it is counted as taken."""
         self._require_running()
         if not self._at_rest:
             self._build([group.state() for group in self._groups])
         self._at_rest = False
-        return self._groups[self._turn].next(self._run, self._locate)
+        return self._finish(self._groups[self._turn].next(self._run, self._locate))
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the loader is, between any two batches, as plain values that pickle and JSON can hold.

@@ -96,7 +96,8 @@ class ValLoader(Loader):
     def __len__(self) -> int:
         return self._batches
 
-    def __iter__(self) -> Iterator[ValBatch]:
+    def __iter__(self) -> Iterator[Any]:
+        """Yield every record once, in batches of `loader.batch.ValBatch`."""
         self._require_running()
         if not self._at_begin:
             self._build()
@@ -110,7 +111,7 @@ class ValLoader(Loader):
             self.stats.total = time.perf_counter() - begin
             yield batch
 
-    def _next(self, number: int) -> ValBatch:
+    def _next(self, number: int) -> Any:
         data, labels, texts = [], [], []
         for make, (images, objects, source_info), size in zip(
             self._makers, self._run(self._pipelines), self._sizes, strict=True
@@ -120,4 +121,4 @@ class ValLoader(Loader):
                 data.append(make(images)[:count])
                 labels.append(make(objects)[:count])
                 texts.append(list(source_info)[:count])
-        return ValBatch(data, labels, lambda: self._locate(texts))
+        return self._finish(ValBatch(data, labels, lambda: self._locate(texts)))

@@ -31,7 +31,8 @@ class Framework(Protocol):
         """Return the framework's array on `device` of what a dense DALI `TensorList` holds.
 
         Nothing is copied if the tensors are there: the memory is DALI's, and lives as long as the array does. Slices of
-        the array along its first axis are arrays as well.
+        the array along its first axis are arrays as well. The boxes of `targets="boxes"` are on the host, for a GPU
+        too; a framework without arrays on both leaves them there.
         """
 
     def anchors(self, anchors: Any, data_shape: int) -> Any:

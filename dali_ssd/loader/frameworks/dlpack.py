@@ -38,9 +38,9 @@ def devices(ctx: Any) -> list[Device]:
 
 
 def array(tensors: Any, device: Device) -> Any:
-    """Return a NumPy array, or a `GpuArray` of what is on a GPU; see `Framework`."""
+    """Return a NumPy array, or a `GpuArray` of what is on a GPU; see `Framework`. The host's boxes stay there."""
     tensor = tensors.as_tensor()
-    return np.asarray(tensor) if device.kind == "cpu" else GpuArray(tensor)
+    return GpuArray(tensor) if hasattr(tensor, "__cuda_array_interface__") else np.asarray(tensor)
 
 
 def anchors(anchors: Any, data_shape: int) -> Any:

@@ -1,0 +1,136 @@
+"""The loaders, with tensors on one device and the names that PyTorch has for things."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from typing_extensions import Unpack
+
+from dali_ssd import loader
+from dali_ssd.config import PipelineConfig
+from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions
+from dali_ssd.records.dataset import Paths
+from dali_ssd.torch.batch import BoxBatch, EncodedBatch
+from dali_ssd.torch.tensors import Device, TensorMaker
+from dali_ssd.torch.world import process_of, threads_of_process
+
+__all__ = ["TrainLoader", "ValLoader"]
+
+_OTHER_NAMES = {
+    "ctx": "device",
+    "layout": "memory_format=torch.channels_last or torch.contiguous_format",
+    "framework": "dali_ssd.TrainLoader for other frameworks",
+}
+"""Options of loaders for other frameworks, and what to give here."""
+
+
+class ValOptions(SharedOptions, PartOptions, total=False):
+    """Keywords of both loaders besides those that they name."""
+
+
+class TrainOptions(ValOptions, RandomOptions, total=False):
+    """Keywords of `TrainLoader` besides those that it names."""
+
+
+class TrainLoader(loader.TrainLoader):
+    """Augmented batches as tensors: `EncodedBatch`, or with `targets="boxes"` `BoxBatch`.
+
+    What `dali_ssd.TrainLoader` says of epochs, ranks and states holds: with the same seed it gives the same numbers, bit
+    by bit. On the CPU, images and `box_targets` are DALI's memory, without a copy; a bfloat16 image is converted from
+    float32. On a GPU they are too, complete, and belong to the stream that is current when a batch is handed out: use
+    them on another stream only while you hold them. `state_dict` and `load_state_dict` are those of a stateful loader of
+    torchdata: plain values, which `torch.save` and distributed checkpoints take; each rank has its own.
+
+    Args:
+        shards, recipe, num_classes, bad_list, pipeline, records, nvjpeg, options: as for `dali_ssd.TrainLoader`, without
+            `ctx`, `device`, `framework` and `layout`.
+        anchors: `(N, 4)` or `(1, N, 4)` center_x center_y width height in pixels of the network's input, a tensor or an
+            array; None if `targets` is `boxes`.
+        device: of the tensors, and of the work: `"cpu"`, `"cuda"`, `"cuda:1"` or a `torch.device`; default: the CPU.
+        dtype: of the images: `torch.float32`, `torch.float16` or `torch.bfloat16`; default: the recipe's.
+        memory_format: of the images, `torch.contiguous_format` or `torch.channels_last`; default: the recipe's. The
+            shape is (B, 3, S, S) in both.
+        world_size, rank: default: those of torch.distributed if it is initialized.
+
+    Raises:
+        ConfigError, DatasetError, PluginError: as `dali_ssd.TrainLoader` does.
+        TypeError: an option that there is not.
+    """
+
+    def __init__(
+        self,
+        shards: Paths,
+        *,
+        anchors: Any = None,
+        device: Device = None,
+        dtype: torch.dtype | str | None = None,
+        memory_format: torch.memory_format | None = None,
+        world_size: int | None = None,
+        rank: int | None = None,
+        **options: Unpack[TrainOptions],
+    ) -> None:
+        self._tensors = TensorMaker(device, dtype, memory_format)
+        world_size, rank = process_of(world_size, rank)
+        super().__init__(
+            shards,
+            anchors=anchors.detach().cpu() if isinstance(anchors, torch.Tensor) else anchors,
+            framework="dlpack",
+            world_size=world_size,
+            rank=rank,
+            **_checked(options),
+            **self._tensors.options,
+        )
+
+    def _finish(self, batch: Any) -> EncodedBatch | BoxBatch:
+        return self._tensors.training_batch(batch, self.recipe.image.layout)
+
+
+class ValLoader(loader.ValLoader):
+    """The whole images and their objects as `BoxBatch`; each record once, in file order, as `dali_ssd.ValLoader` says.
+
+    Args:
+        shards, recipe, num_classes, bad_list, pipeline, records, nvjpeg, options: as for `dali_ssd.ValLoader`, without
+            `ctx`, `device`, `framework` and `layout`.
+        device, dtype, memory_format, world_size, rank: as for `TrainLoader`.
+
+    Raises:
+        ConfigError, DatasetError, PluginError, TypeError: as `TrainLoader` does.
+    """
+
+    def __init__(
+        self,
+        shards: Paths,
+        *,
+        device: Device = None,
+        dtype: torch.dtype | str | None = None,
+        memory_format: torch.memory_format | None = None,
+        world_size: int | None = None,
+        rank: int | None = None,
+        **options: Unpack[ValOptions],
+    ) -> None:
+        self._tensors = TensorMaker(device, dtype, memory_format)
+        world_size, rank = process_of(world_size, rank)
+        super().__init__(
+            shards,
+            framework="dlpack",
+            world_size=world_size,
+            rank=rank,
+            **_checked(options),
+            **self._tensors.options,
+        )
+
+    def _finish(self, batch: Any) -> BoxBatch:
+        return self._tensors.validation_batch(batch, self.recipe.image.layout, self.recipe.image.data_shape)
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a loader's options with this process's share of the cores. Raises TypeError for another framework's."""
+    for name, ours in _OTHER_NAMES.items():
+        if name in options:
+            raise TypeError(f"a loader for PyTorch has no option {name!r}; give {ours}")
+    pipeline = options.get("pipeline") or PipelineConfig()
+    if options.get("num_threads", getattr(pipeline, "num_threads", None)) != "auto":
+        return dict(options)
+    return {**options, "num_threads": threads_of_process()}
