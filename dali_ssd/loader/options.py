@@ -1,8 +1,8 @@
 """The options of the loaders: as the classes that define them, or one by one as keywords.
 
 The classes hold names, types and defaults (`PipelineConfig`, `RecordsConfig`, `NvjpegConfig`, the parts of a recipe).
-`ValOptions`, `TrainOptions` and their bases only let editors and type checkers see the names as keywords; a test compares
-them with the classes.
+`ValOptions`, `TrainOptions` and their bases only let editors and type checkers see the names as keywords; a test
+compares them with the classes.
 """
 
 from __future__ import annotations

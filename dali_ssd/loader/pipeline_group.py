@@ -21,7 +21,7 @@ class PipelineGroup:
     Args:
         pipelines: built, one per device, from the checkpoints of `state`.
         makers: functions that make the framework's arrays from DALI's tensors, one per device.
-        batch: the class of the batches.
+        batch: what makes a batch of its parts, lists with an array per device, and a function that locates its records.
         batch_size: images per batch on each device.
         per_run: batches per run.
         state: as of `state()`; "pipelines" may hold None for those at their beginning.
@@ -34,7 +34,7 @@ class PipelineGroup:
         self,
         pipelines: Sequence[Any],
         makers: Sequence[Callable[[Any], Any]],
-        batch: type[Batch] | type[BoxBatch],
+        batch: Callable[..., Batch | BoxBatch],
         batch_size: int,
         per_run: int,
         state: Mapping[str, Any],
@@ -59,7 +59,7 @@ class PipelineGroup:
         rows, texts = slice(self.taken * size, (self.taken + 1) * size), self._texts
         # Views, no copies; the whole array if a run is one batch, since each view takes MXNet 0.05 ms.
         parts = [[array if self._per_run == 1 else array[rows] for array in part] for part in self._arrays]
-        return self._batch(*parts, _locate=lambda: locate([list(tensors)[rows] for tensors in texts]))
+        return self._batch(*parts, lambda: locate([list(tensors)[rows] for tensors in texts]))
 
     def state(self) -> dict[str, Any]:
         """Return plain values: where each pipeline was before the current run, and how much of that was handed out."""

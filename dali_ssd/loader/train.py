@@ -164,7 +164,7 @@ class TrainLoader(Loader):
             raise ConfigError(
                 "targets='boxes' gives the boxes themselves, whatever the anchors; leave anchors out"
                 if boxes
-                else "anchors are missing, for which targets are made; give them, or targets='boxes' for the boxes alone"
+                else "anchors are missing, for which targets are made; give them, or targets='boxes' for boxes alone"
             )
         if boxes:
             return np.zeros((0, 4), np.float32)

@@ -37,15 +37,14 @@ class TrainOptions(ValOptions, RandomOptions, total=False):
 class TrainLoader(loader.TrainLoader):
     """Augmented batches as tensors: `EncodedBatch`, or with `targets="boxes"` `BoxBatch`.
 
-    What `dali_ssd.TrainLoader` says of epochs, ranks and states holds: with the same seed it gives the same numbers, bit
-    by bit. On the CPU, images and `box_targets` are DALI's memory, without a copy; a bfloat16 image is converted from
-    float32. On a GPU they are too, complete, and belong to the stream that is current when a batch is handed out: use
-    them on another stream only while you hold them. `state_dict` and `load_state_dict` are those of a stateful loader of
-    torchdata: plain values, which `torch.save` and distributed checkpoints take; each rank has its own.
+    What `dali_ssd.TrainLoader` says of epochs, ranks and states holds: with the same seed it gives the same numbers,
+    bit by bit. Images and `box_targets` are DALI's memory, without a copy, but for bfloat16, which is converted from
+    float32. On a GPU they are complete, and belong to the stream that is current when a batch is handed out: use them
+    on another stream only while you hold them. `state_dict` and `load_state_dict` are those of torchdata's stateful
+    loaders: plain values, which `torch.save` and distributed checkpoints take; each rank has its own.
 
     Args:
-        shards, recipe, num_classes, bad_list, pipeline, records, nvjpeg, options: as for `dali_ssd.TrainLoader`, without
-            `ctx`, `device`, `framework` and `layout`.
+        shards, options: as for `dali_ssd.TrainLoader`, without `ctx`, `framework` and `layout`.
         anchors: `(N, 4)` or `(1, N, 4)` center_x center_y width height in pixels of the network's input, a tensor or an
             array; None if `targets` is `boxes`.
         device: of the tensors, and of the work: `"cpu"`, `"cuda"`, `"cuda:1"` or a `torch.device`; default: the CPU.
@@ -91,8 +90,7 @@ class ValLoader(loader.ValLoader):
     """The whole images and their objects as `BoxBatch`; each record once, in file order, as `dali_ssd.ValLoader` says.
 
     Args:
-        shards, recipe, num_classes, bad_list, pipeline, records, nvjpeg, options: as for `dali_ssd.ValLoader`, without
-            `ctx`, `device`, `framework` and `layout`.
+        shards, options: as for `dali_ssd.ValLoader`, without `ctx`, `framework` and `layout`.
         device, dtype, memory_format, world_size, rank: as for `TrainLoader`.
 
     Raises:

@@ -48,7 +48,7 @@ class TensorMaker:
             raise ConfigError(
                 f"memory_format must be torch.contiguous_format or torch.channels_last, not {memory_format!r}"
             )
-        self.options = {
+        self.options: dict[str, Any] = {
             "ctx": "cpu" if self._device.type == "cpu" else f"gpu:{self._device.index}",
             "dtype": None if self._dtype is None else _RENDERED[self._dtype],
             "layout": None if memory_format is None else _LAYOUTS[memory_format],

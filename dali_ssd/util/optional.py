@@ -22,6 +22,8 @@ _INSTALL = {
     **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),
     "pycocotools": "pip install 'dali-ssd[scoring]'",
     "matplotlib": "pip install 'dali-ssd[pictures]'",
+    "torch": "pip install 'dali-ssd[torch]'",
+    "jax": "pip install 'dali-ssd[jax]'",
 }
 """Name of a module, and the command that brings it."""
 _NAMES = {
@@ -31,6 +33,8 @@ _NAMES = {
     "horovod": "Horovod",
     "cv2": "OpenCV",
     "matplotlib": "Matplotlib",
+    "torch": "PyTorch",
+    "jax": "JAX",
 }
 _SHARED_OBJECT = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _GLUONCV_HIDES = "Unable to import modules due to missing"

@@ -1,0 +1,57 @@
+"""How a loader's arrays become JAX's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.errors import ConfigError
+from dali_ssd.jax.batch import BoxBatch, EncodedBatch
+from dali_ssd.loader import batch as batches
+
+__all__ = ["device_name", "training_batch", "validation_batch"]
+
+
+def device_name(device: jax.Device | None) -> str:
+    """Return a device as loaders for DLPack call it; None: the CPU. Raises ConfigError if DALI cannot use it."""
+    platform = "cpu" if device is None else getattr(device, "platform", None)
+    if platform not in ("cpu", "gpu"):
+        raise ConfigError(
+            f"device must be a jax.Device, a CPU or an NVIDIA GPU, such as jax.devices()[0], not {device!r}"
+        )
+    return "cpu" if device is None or platform == "cpu" else f"gpu:{device.local_hardware_id}"
+
+
+def training_batch(batch: Any, device: jax.Device | None) -> EncodedBatch | BoxBatch:
+    """Return the batch of a loader for DLPack as JAX's arrays on `device`."""
+    (images,) = map(_array, batch.data)
+    if isinstance(batch, batches.BoxBatch):
+        return _with_boxes(images, batch.labels[0], device)
+    (classes,), (boxes,) = map(_array, batch.cls_targets), map(_array, batch.box_targets)
+    return EncodedBatch(images, classes.astype(jnp.int32), boxes)
+
+
+def validation_batch(
+    batch: batches.ValBatch, shape: tuple[int, ...], dtype: str, device: jax.Device | None
+) -> BoxBatch:
+    """Likewise. With several processes, the last batch may be empty: no images of this shape and dtype."""
+    if not batch.data:
+        return _with_boxes(jnp.zeros((0, *shape), dtype), np.zeros((0, 1, 6), np.float32), device)
+    return _with_boxes(_array(batch.data[0]), batch.labels[0], device)
+
+
+def _array(array: Any) -> jax.Array:
+    """Return JAX's array over the memory of another; on the host a copy if it does not begin where XLA needs it."""
+    return jax.dlpack.from_dlpack(array)
+
+
+def _with_boxes(images: jax.Array, objects: NDArray[np.float32], device: jax.Device | None) -> BoxBatch:
+    count, rows, columns = objects.shape
+    padded = np.zeros((count, 1 << (rows - 1).bit_length(), columns), np.float32)
+    padded[:, :rows] = np.where(objects[..., 4:5] >= 0, objects + np.eye(1, columns, 4, dtype=np.float32), 0)
+    parts = padded[..., :4], padded[..., 4].astype(np.int32), *((padded[..., 5] > 0,) if columns > 5 else ())
+    return BoxBatch(images, *jax.device_put(parts, device))
