@@ -20,9 +20,7 @@ def device_name(device: jax.Device | None) -> str:
     """Return a device as loaders for DLPack call it; None: the CPU. Raises ConfigError if DALI cannot use it."""
     platform = "cpu" if device is None else getattr(device, "platform", None)
     if platform not in ("cpu", "gpu"):
-        raise ConfigError(
-            f"device must be a jax.Device, a CPU or an NVIDIA GPU, such as jax.devices()[0], not {device!r}"
-        )
+        raise ConfigError(f"device must be a jax.Device, the CPU or an NVIDIA GPU, not {device!r}")
     return "cpu" if device is None or platform == "cpu" else f"gpu:{device.local_hardware_id}"
 
 

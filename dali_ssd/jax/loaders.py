@@ -10,18 +10,10 @@ from typing_extensions import Unpack
 from dali_ssd import loader
 from dali_ssd.jax.arrays import device_name, training_batch, validation_batch
 from dali_ssd.jax.batch import BoxBatch, EncodedBatch
-from dali_ssd.loader import options as of_loaders
+from dali_ssd.jax.options import TrainOptions, ValOptions
 from dali_ssd.records.dataset import Paths
 
 __all__ = ["TrainLoader", "ValLoader"]
-
-
-class ValOptions(of_loaders.ValOptions, of_loaders.PartOptions, total=False):
-    """Keywords of both loaders besides those that they name."""
-
-
-class TrainOptions(ValOptions, of_loaders.RandomOptions, total=False):
-    """Keywords of `TrainLoader` besides those that it names."""
 
 
 class TrainLoader(loader.TrainLoader):

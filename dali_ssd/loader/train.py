@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import inspect
-import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from functools import partial
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -23,6 +20,7 @@ from dali_ssd.errors import CheckpointError, ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import Batch, BoxBatch
 from dali_ssd.loader.frameworks import FrameworkName
+from dali_ssd.loader.identity import code_of, digest, plain
 from dali_ssd.loader.options import TrainOptions, check_records_options, check_world, gather
 from dali_ssd.loader.pipeline_group import PipelineGroup
 from dali_ssd.loader.recipes import Recipe
@@ -116,7 +114,7 @@ class TrainLoader(Loader):
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
         centers = self._centers(anchors)
-        _code_of(self.recipe)  # refused here if no state of it could be taken
+        code_of(self.recipe)  # refused here if no state of it could be taken
         self._place(nvjpeg, self.recipe.targets)
         self._look(shards, records, num_classes, bad_path)
         self.report.require_objects()
@@ -300,52 +298,19 @@ class TrainLoader(Loader):
         from dali_ssd.plugin.sources import dali_here, own_sources
 
         options = {name: value for name, value in self._options.items() if name != "anchors"}
-        settings = (_plain(self._where), self.pipeline.initial_fill, self.pipeline.upright)
+        settings = (plain(self._where), self.pipeline.initial_fill, self.pipeline.upright)
         plugin = own_sources().key(dali_here()) if self._where.plugin else ""
-        code = _code_of(self.recipe) + source_digest().encode() + plugin.encode()
+        code = code_of(self.recipe) + source_digest().encode() + plugin.encode()
         return {
             "the number of records": str(len(self._dataset)),
-            "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {_digest(self._dataset.offsets)}",
+            "the shards": f"{','.join(shard.name for shard in self._dataset.shards)} {digest(self._dataset.offsets)}",
             "the labels": self.report.label_digest,
             "batch_size": str(self.batch_size),
             "the number of devices": f"{self._world_size} x {len(self._devices)}",
             "the number of pipelines per device": str(self._num_groups),
             "the number of batches per run": str(self._per_run),
             "seed": str(self.pipeline.seed),
-            "the options": f"{_plain(options)} {settings} anchors {_digest(self._options['anchors'])}",
+            "the options": f"{plain(options)} {settings} anchors {digest(self._options['anchors'])}",
             "the pipeline's code": hashlib.sha256(code).hexdigest()[:16],
             "the version of DALI": nvidia.dali.__version__,
         }
-
-
-def _code_of(recipe: Recipe) -> bytes:
-    """Return the source of the module that defines the training pipeline, or of the cell of a notebook.
-
-    Raises ConfigError if there is none: a state could not be matched with this code.
-    """
-    definition = recipe.train
-    while isinstance(definition, partial):
-        definition = definition.func
-    definition = inspect.unwrap(definition)  # else it is DALI's decorator
-    try:
-        file = Path(inspect.getfile(definition))
-        return file.read_bytes() if file.is_file() else inspect.getsource(definition).encode()
-    except (OSError, TypeError) as error:
-        raise ConfigError(
-            f"the code of the recipe {recipe.name}'s training pipeline cannot be read ({error}); define it in a file"
-        ) from error
-
-
-def _plain(value: Any) -> Any:
-    """Return options with all numbers as float, so that equal ones look equal whatever their type."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return float(value) if isinstance(value, numbers.Real) else value
-
-
-def _digest(array: Any) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]

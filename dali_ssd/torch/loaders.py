@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from typing_extensions import Unpack
 
 from dali_ssd import loader
-from dali_ssd.config import PipelineConfig
-from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions
 from dali_ssd.records.dataset import Paths
 from dali_ssd.torch.batch import BoxBatch, EncodedBatch
+from dali_ssd.torch.options import TrainOptions, ValOptions, checked
 from dali_ssd.torch.tensors import Device, TensorMaker
-from dali_ssd.torch.world import process_of, threads_of_process
+from dali_ssd.torch.world import process_of
 
 __all__ = ["TrainLoader", "ValLoader"]
-
-_OTHER_NAMES = {
-    "ctx": "device",
-    "layout": "memory_format=torch.channels_last or torch.contiguous_format",
-    "framework": "dali_ssd.TrainLoader for other frameworks",
-}
-"""Options of loaders for other frameworks, and what to give here."""
-
-
-class ValOptions(SharedOptions, PartOptions, total=False):
-    """Keywords of both loaders besides those that they name."""
-
-
-class TrainOptions(ValOptions, RandomOptions, total=False):
-    """Keywords of `TrainLoader` besides those that it names."""
 
 
 class TrainLoader(loader.TrainLoader):
@@ -78,7 +61,7 @@ class TrainLoader(loader.TrainLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **_checked(options),
+            **checked(options),
             **self._tensors.options,
         )
 
@@ -115,20 +98,9 @@ class ValLoader(loader.ValLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **_checked(options),
+            **checked(options),
             **self._tensors.options,
         )
 
     def _finish(self, batch: Any) -> BoxBatch:
         return self._tensors.validation_batch(batch, self.recipe.image.layout, self.recipe.image.data_shape)
-
-
-def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a loader's options with this process's share of the cores. Raises TypeError for another framework's."""
-    for name, ours in _OTHER_NAMES.items():
-        if name in options:
-            raise TypeError(f"a loader for PyTorch has no option {name!r}; give {ours}")
-    pipeline = options.get("pipeline") or PipelineConfig()
-    if options.get("num_threads", getattr(pipeline, "num_threads", None)) != "auto":
-        return dict(options)
-    return {**options, "num_threads": threads_of_process()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from dali_ssd.util.words import counted
 
 __all__ = ["Device", "TensorMaker"]
 
-Device = torch.device | str | int | None
+Device: TypeAlias = "torch.device | str | int | None"
 """What PyTorch takes for a device; None: the CPU."""
 
 _RENDERED = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "float32"}

@@ -36,13 +36,14 @@ ORDER = (
     "graph",
     "pipelines",
     "loader.frameworks loader.batch loader.fork_guard loader.scheduling loader.placement loader.recipes",
-    "loader.options loader.pipeline_group loader.affinity",
+    "loader.options loader.pipeline_group loader.affinity loader.identity",
     "loader.base",
     "loader.train loader.val",
     "metrics",
     "visualize",
     "reporting",
     "launch",
+    "torch jax",
     "gluon.networks gluon.options",
     "gluon.evaluate",
     "gluon.checkpoint gluon.distributed",
@@ -69,7 +70,7 @@ ROW_OF = {room: number for number, row in enumerate(ORDER) for room in row.split
 FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
 """The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
-HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod")
+HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod", "torch", "jax")
 LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "launch", "metrics", "cli")
 """Rooms that can be imported without DALI and MXNet."""
 

@@ -24,6 +24,8 @@ ROOMS = {
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
     "pycocotools": ("metrics",),
+    "torch": ("torch",),
+    "jax": ("jax",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
         *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py"),

@@ -1,0 +1,38 @@
+"""The options of the loaders for PyTorch that are those of all loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dali_ssd.config import PipelineConfig
+from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions
+from dali_ssd.torch.world import threads_of_process
+
+__all__ = ["TrainOptions", "ValOptions", "checked"]
+
+_OTHER_NAMES = {
+    "ctx": "device",
+    "layout": "memory_format=torch.channels_last or torch.contiguous_format",
+    "framework": "dali_ssd.TrainLoader for other frameworks",
+}
+"""Options of loaders for other frameworks, and what to give here."""
+
+
+class ValOptions(SharedOptions, PartOptions, total=False):
+    """Keywords of both loaders besides those that they name."""
+
+
+class TrainOptions(ValOptions, RandomOptions, total=False):
+    """Keywords of `TrainLoader` besides those that it names."""
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a loader's options with this process's share of the cores. Raises TypeError for another framework's."""
+    for name, ours in _OTHER_NAMES.items():
+        if name in options:
+            raise TypeError(f"a loader for PyTorch has no option {name!r}; give {ours}")
+    pipeline = options.get("pipeline") or PipelineConfig()
+    if options.get("num_threads", getattr(pipeline, "num_threads", None)) != "auto":
+        return dict(options)
+    return {**options, "num_threads": threads_of_process()}
