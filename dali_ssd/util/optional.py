@@ -22,6 +22,7 @@ _INSTALL = {
     **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),
     "pycocotools": "pip install 'dali-ssd[scoring]'",
     "matplotlib": "pip install 'dali-ssd[pictures]'",
+    **dict.fromkeys(("torch", "torchvision"), "pip install torchvision"),
 }
 """Name of a module, and the command that brings it."""
 _NAMES = {
@@ -31,6 +32,7 @@ _NAMES = {
     "horovod": "Horovod",
     "cv2": "OpenCV",
     "matplotlib": "Matplotlib",
+    "torch": "PyTorch",
 }
 _SHARED_OBJECT = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _GLUONCV_HIDES = "Unable to import modules due to missing"

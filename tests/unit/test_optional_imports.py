@@ -20,6 +20,7 @@ CONTENDERS = (
 ROOMS = {
     "mxnet": ("loader/frameworks/mxnet.py", "launch/kvstore_role.py", "gluon", *CONTENDERS),
     "gluoncv": ("gluon", *CONTENDERS),
+    **dict.fromkeys(("torch", "torchvision"), ("bench/contenders",)),
     "horovod": ("gluon", "launch"),
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
