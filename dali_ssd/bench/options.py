@@ -10,7 +10,7 @@ import tyro
 
 from dali_ssd.bench.anchors import VGG_SHAPES
 from dali_ssd.bench.cluster.options import keys_in_words, read_cluster
-from dali_ssd.bench.contenders import CONTENDERS, NO_TARGETS
+from dali_ssd.bench.contenders import CANNOT_TRAIN, CONTENDERS
 from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.util.parallel import available_cores
 from dali_ssd.util.validation import check_positive, check_types, raise_all
@@ -61,9 +61,9 @@ class BenchConfig(CommonConfig):
     """
 
     contenders: str = ""
-    """Names separated by commas; default: dali_ssd, gluoncv, mxnet, stock, decode, synthetic, and with --train
-    dali_ssd, gluoncv, synthetic. A name with a dot is a module of your own with a function `batches` as described by
-    dali_ssd.bench.work.Contender."""
+    """Names separated by commas; default: dali_ssd, gluoncv, torchvision, mxnet, stock, decode, synthetic, and with
+    --train dali_ssd, gluoncv, synthetic. A name with a dot is a module of your own with a function `batches` as
+    described by dali_ssd.bench.work.Contender."""
     threads: str = ""
     """Threads, or worker processes, of each contender on each device: numbers separated by commas; default: all cores,
     divided by the number of devices."""
@@ -105,9 +105,7 @@ class BenchConfig(CommonConfig):
             faults.append(f"there is no contender {', '.join(unknown)}; there are {', '.join(CONTENDERS)}")
         if not self.train and self.data_shape not in VGG_SHAPES:
             faults.append(f"data_shape must be {' or '.join(map(str, VGG_SHAPES))}, not {self.data_shape!r}")
-        without = [name for name in self.contender_names if name in NO_TARGETS] if self.train else []
-        if without:
-            faults.append(f"{', '.join(without)} cannot train a network: no targets")
+        faults += _train_faults(self.contender_names) if self.train else []
         if self.steps and (self.train or self.contenders or self.threads):
             faults.append("steps measures dali_ssd on one thread, so leave out --train, --contenders and --threads")
         faults += _device_faults(self)
@@ -161,6 +159,15 @@ def list_faults(name: str, text: str) -> list[str]:
 def words(text: str) -> list[str]:
     """Return what commas separate."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _train_faults(contenders: Sequence[str]) -> list[str]:
+    """Return a fault for each reason why some contenders cannot train."""
+    without: dict[str, list[str]] = {}
+    for name in contenders:
+        if name in CANNOT_TRAIN:
+            without.setdefault(CANNOT_TRAIN[name], []).append(name)
+    return [f"{', '.join(names)} cannot train a network: {why}" for why, names in without.items()]
 
 
 def _device_faults(config: BenchConfig) -> list[str]:

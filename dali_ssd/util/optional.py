@@ -22,7 +22,7 @@ _INSTALL = {
     **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),
     "pycocotools": "pip install 'dali-ssd[scoring]'",
     "matplotlib": "pip install 'dali-ssd[pictures]'",
-    "torch": "pip install 'dali-ssd[torch]'",
+    "torch": "pip install 'dali-ssd[torch]' (with torchvision: 'dali-ssd[torchvision]')",
     "torchvision": "pip install 'dali-ssd[torchvision]'",
     "jax": "pip install 'dali-ssd[jax]'",
 }

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("mxnet")
 
@@ -20,9 +19,7 @@ from dali_ssd.bench.contenders import load
 from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.errors import ConfigError
 from dali_ssd.synthetic import SHAPES, write_shapes
-
-ANCHORS = vgg_anchors(300)
-STDS = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
+from tests.support.benchmark import ANCHORS, decoded_boxes, share_on_canvas
 
 Batches = Callable[..., list[WorkBatch]]
 
@@ -46,16 +43,6 @@ def batches(shards: tuple[str, ...], tmp_path: Path) -> Batches:
         return found
 
     return draw
-
-
-def decoded_boxes(classes: NDArray[np.float32], encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Boxes (n, 4) in network pixels that the positive anchors of one image stand for."""
-    positive = classes > 0
-    centers = encoded[positive] * STDS
-    anchors = ANCHORS[positive]
-    middle = anchors[:, :2] + centers[:, :2] * anchors[:, 2:]
-    half = np.exp(centers[:, 2:]) * anchors[:, 2:] / 2
-    return np.concatenate([middle - half, middle + half], axis=1)
 
 
 @pytest.mark.parametrize("name", ["gluoncv", "mxnet", "stock", "dali_ssd", "synthetic"])
@@ -95,12 +82,7 @@ def test_expand_is_part_of_the_peers_work(batches: Batches) -> None:
     """Half of the images are on a larger canvas, whose color normalizes to nearly 0."""
     for name in ("gluoncv", "mxnet", "stock", "dali_ssd"):
         data = np.concatenate([batch.data[0].asnumpy() for batch in batches(name, 6)])
-        flat = [max((np.abs(side).max() < 0.3) for side in _borders(image)) for image in data]
-        assert 0.15 < np.mean(flat) < 0.7, name
-
-
-def _borders(image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    return [image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1]]
+        assert 0.15 < share_on_canvas(data) < 0.7, name
 
 
 @pytest.mark.parametrize("name", ["gluoncv", "decode", "stock"])

@@ -70,9 +70,9 @@ ROW_OF = {room: number for number, row in enumerate(ORDER) for room in row.split
 FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
 """The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
-HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod", "torch", "jax")
+HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod", "torch", "torchvision", "jax")
 LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "launch", "metrics", "cli")
-"""Rooms that can be imported without DALI and MXNet."""
+"""Rooms that can be imported without DALI, MXNet and PyTorch."""
 
 
 def dotted_name(path: Path) -> str:

@@ -24,7 +24,8 @@ ROOMS = {
     "requests": ("gluon",),
     "packaging": ("util/mxnet_compat.py",),
     "pycocotools": ("metrics",),
-    "torch": ("torch",),
+    "torch": ("torch", "bench/contenders"),
+    "torchvision": ("bench/contenders",),
     "jax": ("jax",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),

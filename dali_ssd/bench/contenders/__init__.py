@@ -11,11 +11,13 @@ from typing import cast
 from dali_ssd.bench.work import Contender
 from dali_ssd.util.optional import import_module
 
-__all__ = ["CONTENDERS", "NO_TARGETS", "load"]
+__all__ = ["CANNOT_TRAIN", "CONTENDERS", "load"]
 
 CONTENDERS = {
     "dali_ssd": "TrainLoader of this package",
     "gluoncv": "GluonCV's RecordFileDetection + SSDDefaultTrainTransform in Gluon's DataLoader, one process per thread",
+    "torchvision": "torchvision's reference transforms for SSD and the targets of its model in PyTorch's DataLoader, "
+    "one process per thread",
     "mxnet": "MXNet's ImageDetRecordIter: makes no targets; caps its decoding threads at cores / 2 - 1, but at least 1",
     "stock": "DALI's own operators in GluonCV's order: decode all, color, expand, crop, resize, box_encoder",
     "decode": "DALI decoding whole images and nothing else: the limit",
@@ -23,8 +25,11 @@ CONTENDERS = {
 }
 """Each contender, by the name of its module here, with a description."""
 
-NO_TARGETS = ("mxnet", "decode")
-"""Contenders whose batches cannot train a network."""
+CANNOT_TRAIN = {
+    "torchvision": "its batches are PyTorch's, the network is MXNet's",
+    **dict.fromkeys(("mxnet", "decode"), "no targets"),
+}
+"""Contenders whose batches cannot train the network of `--train`, and why not."""
 
 
 def load(name: str) -> Contender:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,16 @@ from mxnet import gluon
 from numpy.typing import NDArray
 
 from dali_ssd.bench.contenders.device import to_device
+from dali_ssd.bench.contenders.shared_memory import check_shared_memory
 from dali_ssd.bench.work import Work, WorkBatch
-from dali_ssd.errors import ConfigError
 from dali_ssd.records.format.index import ensure_index
 
 __all__ = ["batches"]
 
-_SHARED_MEMORY = Path("/dev/shm")
-
 
 def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     """Yield the batches of a Gluon DataLoader with `work.threads` worker processes, epoch after epoch."""
-    _check_shared_memory(work, len(anchors))
+    check_shared_memory(work, len(anchors))
     transform = SSDDefaultTrainTransform(work.data_shape, work.data_shape, mx.nd.array(anchors[None]))
     loader = gluon.data.DataLoader(
         _Chain([RecordFileDetection(str(path)) for path in _stage(work)]).transform(transform),
@@ -40,19 +37,6 @@ def batches(work: Work, anchors: NDArray[np.float32]) -> Iterator[WorkBatch]:
     while True:
         for data, cls_targets, box_targets in loader:
             yield to_device(work, data, cls_targets, box_targets)
-
-
-def _check_shared_memory(work: Work, anchors: int) -> None:
-    """Raise ConfigError if batches do not fit into shared memory: a worker would die, and MXNet wait for it forever."""
-    pixels, targets = 3 * work.data_shape**2, 5 * anchors
-    # Each worker prepares two batches ahead, and the consumer holds one.
-    needed = (2 * work.threads + 1) * work.batch_size * (pixels + targets) * 4
-    free = shutil.disk_usage(_SHARED_MEMORY).free
-    if free < needed:
-        raise ConfigError(
-            f"its workers need {needed // 10**6} MB in {_SHARED_MEMORY}, which has {free // 10**6} MB free; "
-            f"a container gets more by --shm-size {-(-needed // 2**30)}g"
-        )
 
 
 class _Chain(gluon.data.Dataset):  # type: ignore[misc]

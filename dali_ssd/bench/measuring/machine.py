@@ -18,6 +18,8 @@ _DISTRIBUTIONS = {
     "dali": ("nvidia-dali-cuda130", "nvidia-dali-cuda120", "nvidia-dali-cuda110"),
     "mxnet": ("mxnet", "mxnet-cu117", "mxnet-cu112"),
     "gluoncv": ("gluoncv",),
+    "torch": ("torch",),
+    "torchvision": ("torchvision",),
     "numpy": ("numpy",),
     "numba": ("numba",),
     "opencv": ("opencv-python-headless", "opencv-python"),

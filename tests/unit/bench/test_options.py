@@ -52,9 +52,17 @@ def test_all_faults_are_reported_at_once() -> None:
         assert part in str(caught.value)
 
 
-def test_what_makes_no_targets_cannot_train() -> None:
-    with pytest.raises(ConfigError, match="mxnet, decode cannot train"):
-        BenchConfig(train=True, contenders="mxnet,dali_ssd,decode")
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        ("mxnet,dali_ssd,decode", "mxnet, decode cannot train a network: no targets$"),
+        ("torchvision", "torchvision cannot train a network: its batches are PyTorch's, the network is MXNet's$"),
+        ("decode,torchvision", "decode cannot train a network: no targets; torchvision cannot train"),
+    ],
+)
+def test_who_cannot_train_is_refused_with_the_reason(names: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        BenchConfig(train=True, contenders=names)
 
 
 def test_cores_are_divided_among_devices() -> None:

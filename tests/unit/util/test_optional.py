@@ -20,6 +20,7 @@ from dali_ssd.util.optional import explain, import_module, require
         ("gluoncv", "pip install 'dali-ssd[gluon]'"),
         ("pycocotools.coco", "pip install 'dali-ssd[scoring]'"),
         ("matplotlib.figure", "pip install 'dali-ssd[pictures]'"),
+        ("torchvision.ops", "torchvision is not installed; run: pip install 'dali-ssd[torchvision]'"),
     ],
 )
 def test_missing_module_gives_the_command(monkeypatch: pytest.MonkeyPatch, module: str, command: str) -> None:

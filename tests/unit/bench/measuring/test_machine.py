@@ -15,4 +15,5 @@ def test_versions_name_the_distribution_or_say_that_it_is_missing() -> None:
     found = versions()
     assert found["dali_ssd"] == __version__
     assert found["numpy"].endswith("(numpy)")
-    assert set(found) == {"dali_ssd", "python", "dali", "mxnet", "gluoncv", "numpy", "numba", "opencv"}
+    peers = {"mxnet", "gluoncv", "torch", "torchvision"}
+    assert set(found) == {"dali_ssd", "python", "dali", "numpy", "numba", "opencv", *peers}
