@@ -27,6 +27,8 @@ __all__ = ["install", "numpy_view"]
 
 _PACKAGES = ("mxnet", "gluoncv")
 _REWRITTEN: dict[str, tuple[tuple[bytes, bytes], ...]] = {
+    # GluonCV imports PyTorch if it is installed, and then refuses to be imported beside PyTorch 2.
+    "gluoncv": ((b"    _require_pytorch_version(", b"    raise ImportError("),),
     # NumPy 2.3 has the method of arrays under its other name only.
     "mxnet.recordio": ((b".tostring()", b".tobytes()"),),
     # Operators get their arguments as text, and in NumPy 2 that of (2, int64(3)) is (2, np.int64(3)).
