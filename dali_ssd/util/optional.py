@@ -23,6 +23,7 @@ _INSTALL = {
     "pycocotools": "pip install 'dali-ssd[scoring]'",
     "matplotlib": "pip install 'dali-ssd[pictures]'",
     "torch": "pip install 'dali-ssd[torch]'",
+    "torchvision": "pip install 'dali-ssd[torchvision]'",
     "jax": "pip install 'dali-ssd[jax]'",
 }
 """Name of a module, and the command that brings it."""

@@ -80,11 +80,12 @@ DALI_REGISTER_OPERATOR(DaliSsdTestScale, Scaling<GPUBackend>, GPU);
 """
 
 _BUILD = """
-import sys
+import signal, sys
 from pathlib import Path
 from dali_ssd.plugin.build import build_plugin
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.plugin.sources import Sources
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's jobs in the background ignore
 print(build_plugin(BuildPluginConfig("90"), Sources(Path(sys.argv[1]), (), (("ANSWER", 42), ("SCALE", 7)))).path)
 """
 

@@ -129,6 +129,16 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
     assert options_in_readme("TrainLoader") == options
 
 
+def test_page_of_pytorch_has_every_option_of_its_own_with_its_default() -> None:
+    pytest.importorskip("torch")
+    from dali_ssd.torch import TrainLoader as TorchLoader
+
+    own = inspect.signature(TorchLoader).parameters.keys() - {"self", "shards", "anchors", "options"}
+    section = read(ROOT / "docs" / "pytorch.md").partition("In their place:\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| None \| ", section, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"[a-z_]+", row)} == own
+
+
 def test_page_of_the_plugin_has_every_option_with_its_default() -> None:
     assert options_in(read(ROOT / "docs" / "plugin.md")) == on_command_line(BuildPluginConfig)
 
@@ -180,18 +190,33 @@ def requirements(*extras: str) -> set[str]:
     return {normal(re.split(r"[<>=]", text)[0]) for text in texts}
 
 
+OTHER_FRAMEWORKS = {"torch", "jax", "torchvision"}
+"""Extras with a set of their own: the first two without MXNet, and none for torchvision, which pulls CUDA in."""
+
+
+def pinned(name: str) -> set[str]:
+    lines = read(ROOT / "constraints" / f"{name}.txt").splitlines()
+    return {normal(line.partition("==")[0]) for line in lines if "==" in line}
+
+
 @pytest.mark.parametrize("minor", [10, 11, 12, 13])
 def test_constraints_pin_every_direct_dependency(minor: int) -> None:
-    lines = read(ROOT / "constraints" / f"python3.{minor}.txt").splitlines()
-    pinned = {normal(line.partition("==")[0]) for line in lines if "==" in line}
-    assert requirements(*project()["optional-dependencies"]) <= pinned
+    extras = project()["optional-dependencies"].keys() - OTHER_FRAMEWORKS
+    assert requirements(*extras) <= pinned(f"python3.{minor}")
+
+
+def test_constraints_pin_what_the_other_frameworks_need() -> None:
+    extras = re.search(r"EXTRAS=(\S+torch,jax) ", read(ROOT / ".ci" / "run"))
+    assert extras and requirements(*extras[1].split(",")) <= pinned("python3.11-torch")
+    assert requirements("torch") <= pinned("python3.11")  # where both frameworks are compared
 
 
 def test_there_are_constraints_for_every_python() -> None:
     """Those that pip lets in are those that the installing scripts know, and no others."""
     minors = range(10, 14)
     assert project()["requires-python"] == f">=3.{minors[0]},<3.{minors[-1] + 1}"
-    assert {path.name for path in (ROOT / "constraints").iterdir()} == {f"python3.{minor}.txt" for minor in minors}
+    names = {f"python3.{minor}.txt" for minor in minors} | {"python3.11-torch.txt"}
+    assert {path.name for path in (ROOT / "constraints").iterdir()} == names
     assert f"(3, {minors[0]}) <= sys.version_info[:2] <= (3, {minors[-1]})" in read(ROOT / "tools" / "setup-venv")
 
 
@@ -208,7 +233,7 @@ def test_everything_that_is_imported_is_declared() -> None:
     by_user = {"horovod"}  # built from source against the MXNet that is there; dali_ssd.util.optional tells how
     distribution = {"cv2": "opencv-python", "PIL": "pillow", "nvidia": "nvidia-dali-cuda130"}
     needed = {normal(distribution.get(name, name)) for name in imported() - by_user}
-    assert needed <= requirements("cuda13", "mxnet")
+    assert needed <= requirements("cuda13", "mxnet", "torchvision", "jax")
 
 
 def test_what_is_installed_without_extras() -> None:
