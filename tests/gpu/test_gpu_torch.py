@@ -79,6 +79,25 @@ def test_the_memory_goes_back_when_the_stream_has_read_it(pngs: Path, make: Any)
 
 
 @makers
+def test_so_it_does_when_the_loader_is_gone(pngs: Path, make: Any) -> None:
+    """The last tensor is freed while the kernel waits, and another loader writes other pixels into free memory."""
+    with make(pngs, **USUAL) as other:
+        wanted = [tensor.clone() for tensor in tensors(next(iter(other)))]
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        with make(pngs, **USUAL) as loader:
+            batch = next(iter(loader))
+        torch.cuda._sleep(LONG)
+        copies = [tensor.clone() for tensor in tensors(batch)]
+        del batch, loader
+        gc.collect()
+        with make(pngs, **USUAL, mean=(0, 0, 0)) as another:
+            assert len(list(another)) == len(another)
+        stream.synchronize()
+    assert all(map(torch.equal, copies, wanted))
+
+
+@makers
 def test_tensors_outlive_the_loader_and_its_later_batches(pngs: Path, make: Any) -> None:
     kept = []
     with make(pngs, **USUAL) as loader:
