@@ -155,13 +155,18 @@ class EvalConfig:
 
 
 def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
-    """Return the recipe of the options. Raises ConfigError if no network takes the input that it renders."""
+    """Return the recipe of the options. Raises ConfigError if no network takes what it makes."""
     recipe = asked_recipe(config.input)
     image = recipe.image
     if (image.layout, image.dtype) != ("NCHW", "float32"):
         raise ConfigError(
             f"recipe {recipe.name} renders {image.layout} {image.dtype}, and the networks take NCHW float32; such a "
             "recipe is for loops of your own"
+        )
+    if isinstance(config, TrainConfig) and recipe.targets.targets == "boxes":
+        raise ConfigError(
+            f"recipe {recipe.name} gives boxes, and the networks learn from targets for their anchors; such a recipe "
+            "is for loops of your own"
         )
     if isinstance(config, TrainConfig) and config.amp:
         # The network's first operator would cast it; so the loader has half to write, and the bus half to carry.

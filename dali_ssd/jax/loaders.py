@@ -43,11 +43,11 @@ class TrainLoader(loader.TrainLoader):
         rank: int | None = None,
         **options: Unpack[TrainOptions],
     ) -> None:
-        self._jax_device = device
+        self._jax_device = jax.devices("cpu")[0] if device is None else device
         super().__init__(
             shards,
             anchors=anchors,
-            ctx=device_name(device),
+            ctx=device_name(self._jax_device),
             framework="dlpack",
             world_size=jax.process_count() if world_size is None else world_size,
             rank=jax.process_index() if rank is None else rank,
@@ -78,10 +78,10 @@ class ValLoader(loader.ValLoader):
         rank: int | None = None,
         **options: Unpack[ValOptions],
     ) -> None:
-        self._jax_device = device
+        self._jax_device = jax.devices("cpu")[0] if device is None else device
         super().__init__(
             shards,
-            ctx=device_name(device),
+            ctx=device_name(self._jax_device),
             framework="dlpack",
             world_size=jax.process_count() if world_size is None else world_size,
             rank=jax.process_index() if rank is None else rank,

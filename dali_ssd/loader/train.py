@@ -157,15 +157,14 @@ class TrainLoader(Loader):
 
     def _centers(self, anchors: Any) -> NDArray[np.float32]:
         """Return the anchors (N, 4) that have targets; none if the boxes are wanted themselves."""
-        boxes = self.recipe.targets.targets == "boxes"
-        if boxes != (anchors is None):
-            raise ConfigError(
-                "targets='boxes' gives the boxes themselves, whatever the anchors; leave anchors out"
-                if boxes
-                else "anchors are missing, for which targets are made; give them, or targets='boxes' for boxes alone"
-            )
-        if boxes:
+        if self.recipe.targets.targets == "boxes":
+            if anchors is not None:
+                raise ConfigError("targets='boxes' gives the boxes themselves, whatever the anchors; leave anchors out")
             return np.zeros((0, 4), np.float32)
+        if anchors is None:
+            raise ConfigError(
+                "anchors are missing, for which targets are made; give them, or targets='boxes' for boxes alone"
+            )
         from dali_ssd.kernels.targets import as_center_anchors  # Numba takes a moment to load
 
         return as_center_anchors(self._framework.anchors(anchors, self.recipe.image.data_shape))

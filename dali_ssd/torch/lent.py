@@ -31,15 +31,25 @@ class Lender:
         while self._returned and self._returned[0][0].query():
             self._returned.popleft()
         _, number = array.__dlpack_device__()
-        loan = _Loan(array, torch.cuda.current_stream(number), self._returned)
+        loan = _Loan(array, torch.cuda.current_stream(number), self)
         return torch.as_tensor(loan, device=torch.device("cuda", number))
+
+    def take_back(self, array: GpuArray, stream: Any) -> None:
+        """Hold an array that no tensor needs any more until the stream has run what is queued on it now."""
+        self._returned.append((stream.record_event(), array))
+
+    def __del__(self) -> None:
+        """Wait for what is still read: the loader, and all tensors over its memory, are gone."""
+        if not sys.is_finalizing():
+            for event, _ in self._returned:
+                event.synchronize()
 
 
 class _Loan:
     """What a tensor holds as long as its memory is in use."""
 
-    def __init__(self, array: GpuArray, stream: Any, returned: deque[tuple[torch.cuda.Event, GpuArray]]) -> None:
-        self._array, self._stream, self._returned = array, stream, returned
+    def __init__(self, array: GpuArray, stream: Any, lender: Lender) -> None:
+        self._array, self._stream, self._lender = array, stream, lender
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -47,4 +57,4 @@ class _Loan:
 
     def __del__(self) -> None:
         if not sys.is_finalizing():
-            self._returned.append((self._stream.record_event(), self._array))
+            self._lender.take_back(self._array, self._stream)

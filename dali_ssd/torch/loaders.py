@@ -103,4 +103,4 @@ class ValLoader(loader.ValLoader):
         )
 
     def _finish(self, batch: Any) -> BoxBatch:
-        return self._tensors.validation_batch(batch, self.recipe.image.layout, self.recipe.image.data_shape)
+        return self._tensors.validation_batch(batch, self.recipe.image)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dali_ssd.config import RenderConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader import batch as batches
 from dali_ssd.torch.batch import BoxBatch, EncodedBatch, Target
@@ -64,12 +65,12 @@ class TensorMaker:
         classes = self._tensor(batch.cls_targets[0]).to(torch.int64)
         return EncodedBatch(images, classes, self._tensor(batch.box_targets[0]), batch.records)
 
-    def validation_batch(self, batch: batches.ValBatch, layout: str, size: int) -> BoxBatch:
-        """Likewise; with several processes, the last batch may be empty. `size`: side of the network's input."""
+    def validation_batch(self, batch: batches.ValBatch, image: RenderConfig) -> BoxBatch:
+        """Likewise; with several processes, the last batch may be empty: no images as `image` describes them."""
         if not batch.data:
-            images = torch.empty((0, 3, size, size), dtype=self._dtype or torch.float32, device=self._device)
-            return BoxBatch(images, [], batch.records)
-        return BoxBatch(self._images(batch.data[0], layout), self._targets(batch.labels[0]), batch.records)
+            shape, dtype = (0, 3, image.data_shape, image.data_shape), self._dtype or getattr(torch, image.dtype)
+            return BoxBatch(torch.empty(shape, dtype=dtype, device=self._device), [], batch.records)
+        return BoxBatch(self._images(batch.data[0], image.layout), self._targets(batch.labels[0]), batch.records)
 
     def _images(self, array: Any, layout: str) -> torch.Tensor:
         images = self._tensor(array)

@@ -3,8 +3,8 @@
 Neither gets releases any more. MXNet looks up `numpy.bool`, `numpy.PZERO` or `distutils.version` when it is imported;
 GluonCV looks up `numpy.float` when it scores. `install` gives every module of the two, and no other, a view of NumPy in
 which these names are still there, whenever they are looked up. NumPy itself is never changed, and if it has the names
-(before 1.24), nothing is done. Two things are not names, and are replaced in the source as it is loaded: a method of
-arrays, and how numbers are written into the text that MXNet's operators get.
+(before 1.24), nothing is done. Three things are not names, and are replaced in the source as it is loaded: a method of
+arrays, how numbers are written into the text that MXNet's operators get, and that GluonCV looks for PyTorch.
 
 How: an import hook puts its own `__import__` among the built-ins of the modules of MXNet and GluonCV as they are
 loaded; Python runs a module with the `__builtins__` that it finds in the module's globals (see the documentation of
@@ -27,6 +27,8 @@ __all__ = ["install", "numpy_view"]
 
 _PACKAGES = ("mxnet", "gluoncv")
 _REWRITTEN: dict[str, tuple[tuple[bytes, bytes], ...]] = {
+    # GluonCV imports PyTorch if it is installed, and then refuses to be imported beside PyTorch 2.
+    "gluoncv": ((b"    _require_pytorch_version(", b"    raise ImportError("),),
     # NumPy 2.3 has the method of arrays under its other name only.
     "mxnet.recordio": ((b".tostring()", b".tobytes()"),),
     # Operators get their arguments as text, and in NumPy 2 that of (2, int64(3)) is (2, np.int64(3)).

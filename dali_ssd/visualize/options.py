@@ -23,7 +23,7 @@ class ShowConfig:
     out: str = "records.png"
     """PNG to write."""
     augmented: bool = False
-    """Draw what the training pipeline makes of the records, with boxes decoded from the training targets."""
+    """Draw what the training pipeline makes of the records, with the boxes of its targets."""
     images: int = 16
     """Images to draw, at most 1000: all of them are in memory at once."""
     columns: int = 4

@@ -16,7 +16,7 @@ from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.format.classes import CLASSES_FILE, class_names
 from dali_ssd.visualize.grid import Tile
 from dali_ssd.visualize.options import ShowConfig
-from dali_ssd.visualize.tiles import augmented_tiles, stored_tiles
+from dali_ssd.visualize.tiles import augmented_tiles, box_tiles, stored_tiles
 
 __all__ = ["augmented_images", "exhibit", "grid_anchors"]
 
@@ -39,12 +39,15 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
 
 def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = PipelineConfig.seed) -> list[Tile]:
     """Draw the first `count` images that a training run with this recipe and seed would see."""
-    anchors = grid_anchors(recipe.image.data_shape)
+    anchors = None if recipe.targets.targets == "boxes" else grid_anchors(recipe.image.data_shape)
     tiles: list[Tile] = []
     with TrainLoader(shards, anchors=anchors, batch_size=1, recipe=recipe, seed=seed, framework="dlpack") as loader:
         while len(tiles) < count:
             for batch in loader:
-                tiles += augmented_tiles(batch, as_center_anchors(anchors), recipe)
+                if anchors is None:
+                    tiles += box_tiles(batch, recipe)
+                else:
+                    tiles += augmented_tiles(batch, as_center_anchors(anchors), recipe)
                 if len(tiles) == count:
                     break
     return tiles

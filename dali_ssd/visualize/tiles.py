@@ -18,7 +18,7 @@ from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.visualize.grid import Tile, pixels_of
 
-__all__ = ["augmented_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
+__all__ = ["augmented_tiles", "box_tiles", "boxes_of_targets", "detection_tiles", "stored_tiles"]
 
 
 def stored_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
@@ -48,6 +48,16 @@ def augmented_tiles(batch: Any, anchors: NDArray[np.float32], recipe: Recipe) ->
         for image, classes, targets in zip(*arrays, strict=True):
             boxes, ids = boxes_of_targets(classes, targets, anchors, recipe.targets)
             tiles.append(Tile(pixels_of(image, recipe.image), boxes, ids))
+    return tiles
+
+
+def box_tiles(batch: Any, recipe: Recipe) -> list[Tile]:
+    """Draw the images of a training batch with the boxes that it has in place of targets."""
+    tiles = []
+    for data, labels in zip(batch.data, batch.labels, strict=True):
+        for image, objects in zip(_on_host(data), _on_host(labels), strict=True):
+            shown = objects[objects[:, 4] >= 0]
+            tiles.append(Tile(pixels_of(image, recipe.image), shown[:, :4], shown[:, 4].astype(np.int32)))
     return tiles
 
 

@@ -35,10 +35,15 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("augmented", [False, True], ids=["stored", "augmented"])
-def test_show_draws_records(shards: Path, tmp_path: Path, augmented: bool, capfd: pytest.CaptureFixture[str]) -> None:
+BOXES = ["--augmented", "--recipe", "tests.support.recipe:BOXES"]
+
+
+@pytest.mark.parametrize("augmented", [[], ["--augmented"], BOXES], ids=["stored", "augmented", "boxes"])
+def test_show_draws_records(
+    shards: Path, tmp_path: Path, augmented: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "x.png"
-    options = ["--out", str(out), "--images", "6", "--columns", "3"] + ["--augmented"] * augmented
+    options = ["--out", str(out), "--images", "6", "--columns", "3", *augmented]
     assert main(["show", str(shards / "train-*.rec"), *options]) == 0
     assert capfd.readouterr().out == f"{out}\n"
     with Image.open(out) as picture:

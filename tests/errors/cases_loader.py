@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dali_ssd import TrainLoader, encode_targets
-from dali_ssd.config import InputConfig, RenderConfig
+from dali_ssd.config import InputConfig, RenderConfig, TargetConfig
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.graph.targets import target_kernel
 from dali_ssd.loader import ValLoader
@@ -21,6 +21,7 @@ from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.diagnose import find_damage
 from dali_ssd.util.optional import require
+from pipelines import ssd
 from tests.errors.cases import Case, labeled, raising, write
 
 ANCHORS = np.array([[16, 16, 8, 8], [32, 32, 40, 40]], np.float32)
@@ -75,6 +76,17 @@ def loader_of_code(code: str) -> object:
     return TrainLoader(
         "a.rec", anchors=ANCHORS, framework="dlpack", recipe=replace(find_recipe(), train=scope["train"])
     )
+
+
+def of_other_targets(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    make = ssd.train
+    patch.setattr(
+        "pipelines.ssd300.train",
+        lambda records, anchors, augment, image, targets, **options: make(
+            records, anchors, augment, image, TargetConfig("boxes"), **options
+        ),
+    )
+    return loader(folder)
 
 
 def gone_bad(folder: Path, _: object) -> object:
@@ -178,6 +190,12 @@ CASES: dict[str, Case] = {
     "the networks take NCHW float32": lambda *_: network_recipe(
         TrainConfig(input=InputConfig("tests.support.recipe:OWN"))
     ),
+    "the networks learn from targets for their anchors": lambda *_: network_recipe(
+        TrainConfig(input=InputConfig("tests.support.recipe:BOXES"))
+    ),
+    "returns {count} outputs, and targets": of_other_targets,
+    "anchors are missing": option(anchors=None),
+    "leave anchors out": option(targets="boxes"),
     "{options}: {faults}": lambda *_: RenderConfig(data_shape=1),
     "{name} is not installed": missing_package,
     "the system library": broken_import(OSError("libGL.so.1: cannot open shared object file")),

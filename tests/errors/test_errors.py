@@ -10,13 +10,21 @@ import pytest
 
 from dali_ssd.errors import DaliSsdError, MissingDependencyError
 from dali_ssd.records.lint.findings import KINDS
-from tests.errors import cases_convert, cases_launch, cases_loader, cases_plugin, cases_records, cases_tools
+from tests.errors import (
+    cases_convert,
+    cases_frameworks,
+    cases_launch,
+    cases_loader,
+    cases_plugin,
+    cases_records,
+    cases_tools,
+)
 from tests.errors.cases import Case
 from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, template
 
 MISSING = [name for name in ("mxnet", "gluoncv", "matplotlib") if find_spec(name) is None]
 """Packages that are not installed, without which some cases cannot raise their message."""
-AREAS = [cases_records, cases_convert, cases_launch, cases_loader, cases_plugin, cases_tools]
+AREAS = [cases_records, cases_convert, cases_launch, cases_loader, cases_frameworks, cases_plugin, cases_tools]
 if not MISSING:
     AREAS.append(import_module("tests.errors.cases_train"))
 

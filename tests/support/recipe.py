@@ -49,3 +49,8 @@ OWN = SimpleNamespace(
     targets=TargetConfig(targets="exact", iou_threshold=0.3, stds=(0.3, 0.4, 0.5, 0.6)),
 )
 """A recipe that differs from those of SSD in every number but the kind of targets, which has a test of its own."""
+
+BOXES = SimpleNamespace(
+    **{**vars(OWN), "image": RenderConfig(data_shape=SIDE), "targets": TargetConfig(targets="boxes")}
+)
+"""A recipe for networks that match boxes with their anchors themselves."""

@@ -67,6 +67,13 @@ def test_a_recipe_that_no_network_takes_is_refused() -> None:
         network_recipe(TrainConfig(input=InputConfig("tests.support.recipe:OWN")))
 
 
+def test_a_recipe_without_targets_for_anchors_is_for_scoring_alone() -> None:
+    recipe = InputConfig("tests.support.recipe:BOXES")
+    with pytest.raises(ConfigError, match="BOXES gives boxes, and the networks learn from targets for their anchors"):
+        network_recipe(TrainConfig(input=recipe))
+    assert network_recipe(EvalConfig("x", (), input=recipe)).targets.targets == "boxes"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -33,11 +33,15 @@ def train(shard: Path, **options: Any) -> TrainLoader:
     return TrainLoader(shard, **{"anchors": ANCHORS, **OPTIONS, **options})
 
 
+def boxes(shard: Path, **options: Any) -> TrainLoader:
+    return train(shard, anchors=None, targets="boxes", **options)
+
+
 def val(shard: Path, **options: Any) -> ValLoader:
     return ValLoader(shard, **{**OPTIONS, **options})
 
 
-@pytest.mark.parametrize("make", [train, val])
+@pytest.mark.parametrize("make", [train, boxes, val])
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_both_give_the_same(shard: Path, make: Any, parts: int) -> None:
     """The last batch of a validation is shorter, or lacks a part."""
@@ -54,7 +58,7 @@ def test_both_give_the_same(shard: Path, make: Any, parts: int) -> None:
             assert one.records() == other.records()
 
 
-@pytest.mark.parametrize("make", [train, val])
+@pytest.mark.parametrize("make", [train, boxes, val])
 def test_arrays_are_dalis_memory_and_go_on_without_a_copy(
     shard: Path, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +80,7 @@ def test_arrays_are_dalis_memory_and_go_on_without_a_copy(
                 assert np.from_dlpack(part[0]).__array_interface__["data"][0] == begin
 
 
-@pytest.mark.parametrize("make", [train, val])
+@pytest.mark.parametrize("make", [train, boxes, val])
 def test_arrays_outlive_the_loader_and_its_later_batches(shard: Path, make: Any) -> None:
     kept = []
     with make(shard, framework="dlpack") as loader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tests.support.shards import write_random
 
 HALF = NvjpegConfig(0.5)
 NVJPEG = "nvJPEG (50% on the hardware decoder where there is one)"
-EXACT, BOX_ENCODER = TargetConfig(), TargetConfig("box_encoder")
+EXACT, BOX_ENCODER, BOXES = TargetConfig(), TargetConfig("box_encoder"), TargetConfig("boxes")
 WHY = "there is no nvcc: run `dali-ssd build-plugin`"
 
 
@@ -107,6 +108,8 @@ def test_options_without_effect_on_a_cpu_are_named(use: Any, caplog: pytest.LogC
         (Where("gpu", True, HALF), EXACT, Placement(NVJPEG, "plugin", "plugin")),
         (Where("gpu", True, HALF), BOX_ENCODER, Placement(NVJPEG, "plugin", "DALI's box_encoder")),
         (Where("gpu", True, HALF), None, Placement(NVJPEG, "plugin")),
+        (Where(), BOXES, Placement("CPU", "CPU", "none, boxes of the host")),
+        (Where("gpu", True, HALF), BOXES, Placement(NVJPEG, "plugin", "none, boxes of the host")),
     ],
 )
 def test_words(where: Where, targets: TargetConfig | None, words: Placement) -> None:
@@ -136,8 +139,9 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def noting(handed: list[dict[str, Any]]) -> Recipe:
-    def note(*_: Any, **options: Any) -> None:
+    def note(*_: Any, **options: Any) -> Any:
         handed.append(options)
+        return SimpleNamespace(output_dtype=lambda: [None] * 4)
 
     return replace(find_recipe(data_shape=64), train=note, val=note)
 

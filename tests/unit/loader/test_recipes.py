@@ -112,6 +112,16 @@ def test_what_is_given_takes_the_place_of_the_recipes_numbers(shard: Path) -> No
     assert batch.data[0].dtype == np.float32 and batch.data[0].shape == (2, 3, SIDE, SIDE)
 
 
+@pytest.mark.parametrize("make", [partial(train, anchors=ANCHORS, augment=OWN.augment), val], ids=["train", "val"])
+def test_mean_and_std_may_be_given(shard: Path, pixels: npt.NDArray[np.uint8], make: Any) -> None:
+    mean, std = (0.4, 0.3, 0.2), (0.1, 0.2, 0.3)
+    batch = first(make(shard, batch_size=2, data_shape=SIDE, mean=mean, std=std))
+    wanted = (pixels / 255 - mean) / std
+    if make is not val:
+        wanted = wanted[:, ::-1]
+    np.testing.assert_allclose(as_numpy(batch.data[0])[0], wanted.transpose(2, 0, 1), atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("options", "name", "size"),
     [

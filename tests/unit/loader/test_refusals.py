@@ -28,6 +28,8 @@ from tests.support.shards import encoded, write, write_random
         ({"data_shape": 5}, "data_shape .*5"),
         ({"dtype": "int8"}, "dtype .*int8"),
         ({"layout": "HWCN"}, "layout .*HWCN"),
+        ({"mean": (0.5,)}, "mean must "),
+        ({"std": (0.5, 0, 0.5)}, "std must be greater than 0"),
         ({"num_threads": 0}, "num_threads .*0"),
         ({"num_threads": -3}, "num_threads .*-3"),
         ({"num_threads": "many"}, "num_threads .*many"),

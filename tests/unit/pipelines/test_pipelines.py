@@ -17,7 +17,10 @@ from dali_ssd.config import RenderConfig, TargetConfig
 from dali_ssd.graph.source import ReaderSlice, decode, image_shapes, read
 from dali_ssd.graph.where import Where
 from dali_ssd.kernels.augment.color import normalization
-from dali_ssd.records.format.labels import build_label
+from dali_ssd.kernels.plan import MIRROR, WINDOW
+from dali_ssd.records.dataset import Dataset, open_dataset
+from dali_ssd.records.decode.dali_messages import parse_source_info
+from dali_ssd.records.format.labels import build_label, parse_label
 from tests.support import oracle
 from tests.support.cases import FULL_RANGE
 from tests.support.pipes import ANCHORS, Dtype, Layout, Targets, arrays, train_pipeline, val_pipeline
@@ -52,6 +55,36 @@ def test_train_stops_after_each_step_that_the_benchmark_measures(shard: ReaderSl
     outputs = [train_pipeline(shard, 4, until=step).run() for step in (*steps, None)]
     assert [len(found) for found in outputs] == [2, 4, 10, 15, 4, 3, 3, 4]
     assert [found[0].dtype.name for found in outputs] == ["UINT8"] * 5 + ["FLOAT"] * 3
+
+
+def test_boxes_equal_the_oracle(tmp_path: Path) -> None:
+    """What the view of the same plan shows of each record's objects, for several draws."""
+    paths = write_random(tmp_path, 12)
+    dataset, shard = open_dataset(list(paths)), as_shard(paths)
+    planned = train_pipeline(shard, 12, until="plan")
+    pipeline = train_pipeline(shard, 12, targets=TargetConfig(targets="boxes"))
+    for _ in range(4):
+        _, plans, _, _ = planned.run()
+        images, labels, places = (arrays(output) for output in pipeline.run())
+        assert {array.shape for array in images} == {(3, 64, 64)}
+        assert len({array.shape for array in labels}) == 1 and labels[0].dtype == np.float32
+        for plan, objects, place in zip(arrays(plans), labels, places, strict=True):
+            number = dataset.find(*parse_source_info(place.tobytes().decode()))
+            assert number is not None
+            wanted = shown(dataset, number, plan)
+            np.testing.assert_allclose(objects[: len(wanted)], wanted, atol=1e-3)
+            assert (objects[len(wanted) :] == -1).all()
+
+
+def shown(dataset: Dataset, number: int, plan: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """What the view of a plan shows of a record's objects."""
+    header, payload = dataset.read(number)
+    label = parse_label(header.label, dataset.place(number))
+    with Image.open(io.BytesIO(payload)) as image:
+        corners = label.boxes.astype(np.float64) * np.tile(image.size, 2)
+    return oracle.objects_of(
+        corners, label.class_ids.astype(np.float64), plan[WINDOW : WINDOW + 4], bool(plan[MIRROR]), 64
+    )
 
 
 def test_val(shard: ReaderSlice) -> None:

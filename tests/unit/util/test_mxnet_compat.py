@@ -82,9 +82,21 @@ def test_methods_that_arrays_have_lost_are_called_nowhere_else(package: str) -> 
 
 
 def test_what_is_rewritten_is_there() -> None:
-    pytest.importorskip("mxnet")
-    texts = {".".join(("mxnet", *path.with_suffix("").parts)): text for path, text in sources("mxnet")}
+    texts = {}
+    for package in ("mxnet", "gluoncv"):
+        pytest.importorskip(package)
+        for path, text in sources(package):
+            texts[".".join((package, *path.with_suffix("").parts)).removesuffix(".__init__")] = text
     assert all(old.decode() in texts[name] for name, pairs in mxnet_compat._REWRITTEN.items() for old, _ in pairs)
+
+
+@needs_a_new_numpy
+def test_gluoncv_leaves_pytorch_alone(tmp_path: Path) -> None:
+    """It would refuse to be imported beside a PyTorch of today, which is here for `dali_ssd.torch`."""
+    pytest.importorskip("gluoncv")
+    (tmp_path / "torch.py").write_text("raise RuntimeError('PyTorch was imported')")
+    printed = run_python("import dali_ssd, sys, gluoncv.model_zoo; print('torch' in sys.modules)", tmp_path)
+    assert printed == "False\n"
 
 
 def test_operators_take_shapes_with_numbers_of_numpy() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from dali_ssd.config import TargetConfig
 from dali_ssd.errors import RecordError
 from dali_ssd.graph.targets import encode_targets
+from dali_ssd.loader.batch import BoxBatch
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import open_dataset
@@ -21,7 +22,7 @@ from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.visualize.grid import pixels_of
 from dali_ssd.visualize.samples import grid_anchors
-from dali_ssd.visualize.tiles import augmented_tiles, boxes_of_targets, detection_tiles, stored_tiles
+from dali_ssd.visualize.tiles import augmented_tiles, box_tiles, boxes_of_targets, detection_tiles, stored_tiles
 
 SIDE = 128
 ANCHORS = grid_anchors(SIDE)[0]
@@ -75,6 +76,15 @@ def test_augmented_images_show_what_is_learned() -> None:
     np.testing.assert_allclose(tile.boxes, [[10, 20, 50, 70]], atol=0.3)
     assert tile.class_ids.tolist() == [2]
     np.testing.assert_array_equal(tile.image, pixels_of(data[0], RECIPE.image))
+
+
+def test_boxes_in_place_of_targets_are_drawn_as_they_are() -> None:
+    objects = np.array([[[10, 20, 50, 70, 2], [-1] * 5], [[-1] * 5] * 2], np.float32)
+    data = np.random.default_rng(0).normal(size=(2, 3, SIDE, SIDE))
+    one, none = box_tiles(BoxBatch([data], [objects]), RECIPE)
+    assert one.boxes.tolist() == [[10, 20, 50, 70]] and one.class_ids.tolist() == [2]
+    np.testing.assert_array_equal(one.image, pixels_of(data[0], RECIPE.image))
+    assert len(none.boxes) == len(none.class_ids) == 0
 
 
 def test_unsure_detections_are_not_drawn() -> None:

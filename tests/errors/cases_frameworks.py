@@ -1,0 +1,46 @@
+"""The loaders for PyTorch and JAX; their cases are skipped where these are not installed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.errors.cases import Case
+
+
+def of_torch(**options: Any) -> Case:
+    """What a loader for PyTorch says of options."""
+
+    def case(folder: Path, _: pytest.MonkeyPatch) -> object:
+        pytest.importorskip("torch")
+        return import_module("dali_ssd.torch").ValLoader(folder / "none.rec", **options)
+
+    return case
+
+
+def started_by_torchrun(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    for name, value in {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2}.items():
+        patch.setenv(name, str(value))
+    patch.setenv("MASTER_ADDR", "127.0.0.1")
+    patch.setenv("MASTER_PORT", "29500")
+    return of_torch()(folder, patch)
+
+
+def device_of_jax(folder: Path, _: pytest.MonkeyPatch) -> object:
+    pytest.importorskip("jax")
+    return import_module("dali_ssd.jax").ValLoader(folder / "none.rec", device="tpu")
+
+
+CASES: dict[str, Case] = {
+    "device must be a torch.device": of_torch(device=3.5),
+    "device must be the CPU or": of_torch(device="mps"),
+    "and PyTorch finds": of_torch(device="cuda:99"),
+    "dtype must be torch.float32": of_torch(dtype="int8"),
+    "memory_format must be": of_torch(memory_format="NHWC"),
+    "give both world_size and rank": of_torch(rank=0),
+    "torch.distributed is not initialized": started_by_torchrun,
+    "device must be a jax.Device": device_of_jax,
+}
