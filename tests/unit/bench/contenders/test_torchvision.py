@@ -151,7 +151,5 @@ def test_without_torchvision_the_row_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "dali_ssd.bench.contenders.torchvision", raising=False)
     for name in ("torch", "torchvision"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(
-        MissingDependencyError, match=r"is not installed; .*'dali-ssd\[torchvision\]'"
-    ):
+    with pytest.raises(MissingDependencyError, match=r"is not installed; .*'dali-ssd\[torchvision\]'"):
         load("torchvision")
