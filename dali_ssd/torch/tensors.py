@@ -45,7 +45,7 @@ class TensorMaker:
     ) -> None:
         self._device = _device(device)
         self._dtype = _dtype(dtype)
-        if memory_format is not None and memory_format not in _LAYOUTS:
+        if memory_format is not None and memory_format not in [*_LAYOUTS]:
             raise ConfigError(
                 f"memory_format must be torch.contiguous_format or torch.channels_last, not {memory_format!r}"
             )
@@ -113,6 +113,6 @@ def _device(device: Device) -> torch.device:
 
 def _dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
     found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if dtype is None or found in _RENDERED:
+    if dtype is None or (isinstance(found, torch.dtype) and found in _RENDERED):
         return found
     raise ConfigError(f"dtype must be torch.float32, float16 or bfloat16, not {dtype!r}")

@@ -34,6 +34,8 @@ makers = pytest.mark.parametrize("make", [encoded, boxes, val])
         ({"device": "cuda:99"}, r"device is cuda:99, and PyTorch finds \d+ GPUs? here"),
         ({"dtype": torch.float64}, "dtype must be torch.float32, float16 or bfloat16, not torch.float64"),
         ({"dtype": "int8"}, "dtype must be torch.float32, float16 or bfloat16, not 'int8'"),
+        ({"dtype": []}, r"dtype must be torch.float32, float16 or bfloat16, not \[\]"),
+        ({"memory_format": []}, r"memory_format must be .* not \[\]"),
         ({"dtype": "nn"}, "dtype must be torch.float32, float16 or bfloat16, not 'nn'"),
         ({"dtype": np.float32}, "dtype must be torch.float32, float16 or bfloat16, not <class 'numpy.float32'>"),
         ({"memory_format": torch.channels_last_3d}, "memory_format must be .* not torch.channels_last_3d"),
