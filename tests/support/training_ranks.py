@@ -31,11 +31,11 @@ from dali_ssd.gluon.distributed.horovod import HorovodWorkers
 from dali_ssd.gluon.distributed.kvstore import KVStoreWorkers
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.scoring import evaluate_together
-from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks import zoo
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.launch.signals import StopSignal
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.batch import Batch
 from dali_ssd.reporting.log import TrainLog

@@ -14,7 +14,9 @@ import pytest
 
 from tests.support.paths import ROOT
 
-FILES = sorted(path for folder in ("dali_ssd", "pipelines", "tests") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(
+    path for folder in ("dali_ssd", "examples", "pipelines", "tests") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 def parts(test: ast.expr) -> Iterator[ast.expr]:

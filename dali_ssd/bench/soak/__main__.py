@@ -14,7 +14,7 @@ import tyro
 from dali_ssd.bench.soak.faults import plant
 from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.gluon.distributed.signals import StopSignal
+from dali_ssd.launch.signals import StopSignal
 from dali_ssd.util.files import atomic_open, require_folder_of
 from dali_ssd.util.optional import import_module
 

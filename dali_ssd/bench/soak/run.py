@@ -17,12 +17,12 @@ from dali_ssd.bench.soak.options import SoakConfig
 from dali_ssd.bench.soak.trend import Sample, growth, take_sample
 from dali_ssd.config import PipelineConfig, RecordsConfig
 from dali_ssd.errors import RecordLocation, TrainingError
-from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
 from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.evaluate import evaluate
 from dali_ssd.gluon.networks.zoo import anchors_of, build_network, for_training, initialize
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.step import TrainStep
+from dali_ssd.launch.signals import StopRequested, StopSignal
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.batch import Batch
 from dali_ssd.synthetic import SHAPES

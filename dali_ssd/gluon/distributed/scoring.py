@@ -7,8 +7,8 @@ from typing import Any
 
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
-from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
 from dali_ssd.gluon.evaluate import Found, detect, join
+from dali_ssd.launch.signals import StopRequested, StopSignal
 from dali_ssd.metrics.detections import detections_from_bytes, detections_to_bytes
 from dali_ssd.metrics.scores import Scores, score
 

@@ -20,7 +20,6 @@ from dali_ssd.gluon.distributed.cores import bind_to_share, share_of_cores
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.scoring import evaluate_together
-from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.distributed.start import own_device, require_same_options, start_workers
 from dali_ssd.gluon.distributed.workers import Workers
 from dali_ssd.gluon.networks.pretrained import build_with_base
@@ -30,6 +29,7 @@ from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.trainer import FitResult, Trainer
+from dali_ssd.launch.signals import StopSignal
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.metrics.scores import require_metrics

@@ -16,7 +16,6 @@ from dali_ssd.gluon.checkpoint.resume import TrainState
 from dali_ssd.gluon.distributed.meetings import Meetings
 from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.sharing import share_running_means
-from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
 from dali_ssd.gluon.distributed.workers import OneWorker, Workers
 from dali_ssd.gluon.networks.zoo import for_training
 from dali_ssd.gluon.options import TrainConfig
@@ -26,6 +25,7 @@ from dali_ssd.gluon.training.heartbeat import Heartbeat
 from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.schedule import decays_due, parse_decay_epochs, warm_up
 from dali_ssd.gluon.training.step import TrainStep, count_positives
+from dali_ssd.launch.signals import StopRequested, StopSignal
 from dali_ssd.reporting.history import History
 from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.meter import LossMeter, StepClock, TimeShare

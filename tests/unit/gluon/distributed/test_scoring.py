@@ -22,7 +22,7 @@ from dali_ssd.errors import DatasetError
 from dali_ssd.gluon.distributed import scoring as module
 from dali_ssd.gluon.distributed.meetings import Meetings, ProcessFailed
 from dali_ssd.gluon.distributed.scoring import evaluate_together
-from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
+from dali_ssd.launch.signals import StopRequested, StopSignal
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.scores import Scores
 from tests.support.team import Member, together

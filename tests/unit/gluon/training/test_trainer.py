@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("mxnet")
 
 from dali_ssd.errors import CheckpointError, TrainingError
-from dali_ssd.gluon.distributed.signals import StopSignal
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.launch.signals import StopSignal
 from dali_ssd.loader.placement import Placement
 from dali_ssd.reporting.history import read_history
 from dali_ssd.reporting.log import TrainLog

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from dali_ssd.gluon.distributed.signals import StopRequested, StopSignal
+from dali_ssd.launch.signals import StopRequested, StopSignal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -52,9 +52,7 @@ def test_outside_the_main_thread_nothing_is_touched() -> None:
 
 
 def run_script(body: str) -> subprocess.CompletedProcess[str]:
-    code = "import os, signal, time\nfrom dali_ssd.gluon.distributed.signals import StopSignal\n" + textwrap.dedent(
-        body
-    )
+    code = "import os, signal, time\nfrom dali_ssd.launch.signals import StopSignal\n" + textwrap.dedent(body)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -1,0 +1,67 @@
+"""`examples/torchvision_ssd.py` with a small detector in place of torchvision's, which need not be installed.
+
+    small_detector.py OPTIONS
+
+SMALL_DETECTOR_STOP=RANK:STEP lets this rank send itself SIGTERM while it trains on this step.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from examples.torchvision_ssd import Network, Options, main
+
+SIDE = 32
+
+
+class Detector(nn.Module):  # type: ignore[misc]
+    """Finds one object an image: has batch normalization and dropout, whose states a checkpoint must hold."""
+
+    def __init__(self, classes: int, *, plain: bool = False) -> None:
+        super().__init__()
+        between = [] if plain else [nn.BatchNorm2d(8), nn.Dropout(0.2)]
+        pooled = [nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), *between, *pooled)
+        self.head = nn.Linear(32, classes + 1 + 4)
+        self.calls = 0
+
+    def forward(self, images: Any, targets: Any = None) -> Any:
+        logits, boxes = self.head(self.features(images)).split([self.head.out_features - 4, 4], dim=1)
+        if not self.training:
+            scores, labels = logits[:, 1:].softmax(dim=1).max(dim=1)
+            each = zip(boxes.clamp(0, 1) * SIDE, scores, labels + 1, strict=True)
+            return [{"boxes": box[None], "scores": score[None], "labels": label[None]} for box, score, label in each]
+        self.calls += 1
+        if os.environ.get("SMALL_DETECTOR_STOP") == f"{os.environ.get('RANK', 0)}:{self.calls}":
+            os.kill(os.getpid(), signal.SIGTERM)
+        some = torch.tensor([len(target["labels"]) > 0 for target in targets])
+        labels = torch.stack(
+            [
+                target["labels"][0] if len(target["labels"]) else some.new_zeros((), dtype=torch.int64)
+                for target in targets
+            ]
+        )
+        wanted = torch.stack(
+            [target["boxes"][0] / SIDE if len(target["boxes"]) else boxes.new_zeros(4) for target in targets]
+        )
+        count = max(1, int(some.sum()))
+        return {
+            "classification": functional.cross_entropy(logits, labels, reduction="sum") / count,
+            "bbox_regression": functional.smooth_l1_loss(boxes[some], wanted[some], reduction="sum") / count,
+            "positives": some.sum(),
+        }
+
+
+def small_network(options: Options, classes: int) -> Network:
+    return Network(Detector(classes), SIDE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+if __name__ == "__main__":
+    sys.exit(main(small_network))
