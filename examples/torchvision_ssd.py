@@ -20,7 +20,6 @@ from pickle import UnpicklingError
 from signal import Signals
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 import tyro
 from torch import distributed, nn
@@ -59,13 +58,12 @@ class Options:
     """Images per step, over all processes."""
     epochs: int = 60
     lr: float = 0.001
-    """Learning rate of AdamW."""
+    wd: float = 0.01
+    """Learning rate and weight decay of AdamW."""
     lr_warmup: int = 50
     """Steps in which the learning rate rises from 0 to its value."""
     lr_decay_epoch: tuple[int, ...] = (40, 54)
     """Epochs at which the learning rate becomes a tenth."""
-    wd: float = 0.01
-    """Weight decay."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU if there is one. Each process of a host has its own."""
     amp: bool = False
@@ -91,14 +89,11 @@ class Options:
 
 
 class Network(NamedTuple):
-    """A detector, its input's side in pixels, and mean and standard deviation of its channels as fractions of 255.
-
-    Trained, it returns torchvision's losses, divided by the number of positive anchors, and this number, `positives`.
-    """
+    """A detector as torchvision's, whose losses hold as `positives` by what number they are divided; and its input."""
 
     model: Any
-    size: int
-    mean: tuple[float, float, float]
+    size: int  # side in pixels
+    mean: tuple[float, float, float]  # of the channels, as fractions of 255
     std: tuple[float, float, float]
 
 
@@ -136,15 +131,12 @@ class Rendered(nn.Module):  # type: ignore[misc]
 class Training:
     """A training run: what it changes is in its checkpoint."""
 
-    def __init__(
-        self, options: Options, network: Network, classes: Sequence[str], device: torch.device, log: TrainLog
-    ) -> None:
-        self.options, self.classes, self.device, self.log = options, classes, device, log
+    def __init__(self, options: Options, network: Network, names: Sequence[str], device: Any, log: TrainLog) -> None:
+        self.options, self.classes, self.device, self.log = options, names, device, log
         self.rank, self.processes = distributed.get_rank(), distributed.get_world_size()
         self.model = network.model.to(device, memory_format=torch.channels_last)
         self.net = nn.parallel.DistributedDataParallel(self.model) if self.processes > 1 else self.model
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, options.lr, weight_decay=options.wd)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), options.lr, weight_decay=options.wd)
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.amp)
         self.random: Any = torch.cuda if device.type == "cuda" else torch
         self.clock = StepClock(settle=torch.cuda.synchronize if device.type == "cuda" else lambda: None)
@@ -152,7 +144,7 @@ class Training:
         self.report = Report(log, None if self.rank else str(options.file("")), silent=self.rank > 0)
         self.history = History(None if self.rank else options.file("_metrics.jsonl"))
         self.identity = {name: getattr(options, name) for name in ("network", "wd", "amp")}
-        self.identity |= {"classes": list(classes), "processes": self.processes}
+        self.identity |= {"classes": list(names), "processes": self.processes}
 
     def run(self, loader: TrainLoader, val: ValLoader | None) -> int:
         """Train until the last epoch or a signal; return 0, or 128 + the signal's number."""
@@ -202,25 +194,24 @@ class Training:
 
     def step(self, batch: BoxBatch) -> int:
         """Train on a batch; return the number of a signal that a process has received, or 0."""
-        at = self.at
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         with torch.autocast(self.device.type, torch.float16, enabled=self.options.amp):
             losses = self.net(batch.images, batch.targets)
         # Each process has divided by its own number of positives. By that of all, gradients are those of one process.
-        own, parts = max(1, int(losses["positives"])), (losses["classification"], losses["bbox_regression"])
-        rows = gathered([*(part.item() * own for part in parts), own, self.stop.received or 0])
-        cross_entropy, smooth_l1, positives, _ = map(sum, zip(*rows, strict=True))
+        count, parts = int(losses["positives"]), (losses["classification"], losses["bbox_regression"])
+        rows = gathered([*(part.item() * max(count, 1) for part in parts), count, self.stop.received or 0])
+        cross_entropy, smooth_l1, total, _ = map(sum, zip(*rows, strict=True))
         if not math.isfinite(cross_entropy + smooth_l1):
-            advice = "go on from the last checkpoint with a smaller --lr, or look at the records with `dali-ssd check`"
-            raise TrainingError(f"the loss is not finite at step {at.step} (lr={self.rate:g}); {advice}", at.step)
+            raise TrainingError(f"the loss is not finite at step {self.at.step} (lr={self.rate:g}); try a smaller --lr")
         self.optimizer.zero_grad()
-        self.scaler.scale(sum(parts) * (own * self.processes / positives)).backward()
+        total = max(total, 1)
+        self.scaler.scale(sum(parts) * (max(count, 1) * self.processes / total)).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.meter.add(cross_entropy / positives, smooth_l1 / positives)
+        self.meter.add(cross_entropy / total, smooth_l1 / total)
         self.clock.count(self.options.batch_size)
-        at.batch, at.step = at.batch + 1, at.step + 1
+        self.at.batch, self.at.step = self.at.batch + 1, self.at.step + 1
         return int(max(row[-1] for row in rows))
 
     @property
@@ -288,7 +279,7 @@ def detect(model: nn.Module, val: ValLoader) -> list[Detections]:
         for output, target in zip(model(images) if len(images) else [], targets, strict=True):
             boxes, scores, labels = (output[name].cpu().numpy() for name in ("boxes", "scores", "labels"))
             truth, true_labels, difficult = (target[name].cpu().numpy() for name in ("boxes", "labels", "difficult"))
-            ids, true_ids = (labels - 1).astype(np.int32), (true_labels - 1).astype(np.int32)
+            ids, true_ids = (labels - 1).astype("int32"), (true_labels - 1).astype("int32")
             found.append(Detections(boxes, ids, scores, truth, true_ids, difficult))
     return found
 

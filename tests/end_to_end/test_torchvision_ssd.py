@@ -133,6 +133,7 @@ def small_step(arguments: dict[str, Any], environment: dict[str, str], parts: li
     return weights | {"losses": np.array(training.meter.means())}
 
 
+@pytest.mark.slow
 def test_processes_together_learn_as_one_process_does(tmp_path: Path) -> None:
     """Though one has fewer objects."""
     arguments = {"train": ("none",), "batch_size": 6, "lr": 0.1, "lr_warmup": 0, "save_prefix": f"{tmp_path}/"}
