@@ -1,1 +1,1 @@
-"""The processes that train together: what a launcher announces, how they meet, how they are started."""
+"""The processes that train together: what a launcher announces, how they meet, are started and end by signals."""
