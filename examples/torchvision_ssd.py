@@ -37,7 +37,7 @@ from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.meter import LossMeter, StepClock
 from dali_ssd.reporting.progress import TrainProgress
 from dali_ssd.reporting.report import Report
-from dali_ssd.torch import BoxBatch, TrainLoader, ValLoader
+from dali_ssd.torch import BoxBatch, TrainLoader, ValLoader, detections
 from dali_ssd.util.files import atomic_open
 from dali_ssd.util.validation import check_positive, raise_all
 
@@ -272,16 +272,10 @@ def gathered(own: Any) -> list[Any]:
 
 
 def detect(model: nn.Module, val: ValLoader) -> list[Detections]:
-    """Return what a network finds in validation images, with what is there. Class ids count from 0, labels from 1."""
+    """Return what a network finds in validation images, with what is there."""
     model.eval()
-    found = []
-    for images, targets in val:
-        for output, target in zip(model(images) if len(images) else [], targets, strict=True):
-            boxes, scores, labels = (output[name].cpu().numpy() for name in ("boxes", "scores", "labels"))
-            truth, true_labels, difficult = (target[name].cpu().numpy() for name in ("boxes", "labels", "difficult"))
-            ids, true_ids = (labels - 1).astype("int32"), (true_labels - 1).astype("int32")
-            found.append(Detections(boxes, ids, scores, truth, true_ids, difficult))
-    return found
+    batches = (batch for batch in val if len(batch.images))  # of several processes, the last one may have none
+    return [found for images, targets in batches for found in detections(model(images), targets)]
 
 
 @contextmanager
