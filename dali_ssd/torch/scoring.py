@@ -16,8 +16,8 @@ def detections(outputs: Sequence[Target], targets: Sequence[Target]) -> list[Det
     """Return what a network finds in the images of a batch, with what is there, for `dali_ssd.metrics.scores.score`.
 
     Args:
-        outputs: of each image `boxes` (n, 4) in pixels of the network's input, `labels` (n,), class id + 1, and `scores`
-            (n,), the best first: as a torchvision model returns them for images of that size.
+        outputs: of each image `boxes` (n, 4) in pixels of the network's input, `labels` (n,), class id + 1, and
+            `scores` (n,), the best first: as a torchvision model returns them for images of that size.
         targets: of the same images, as `ValLoader` has them.
     """
     return [_detections(output, target) for output, target in zip(outputs, targets, strict=True)]
