@@ -20,7 +20,8 @@ from dali_ssd.util.processes import die_with, how_ended
 
 __all__ = ["end_group", "in_one_line", "last_words", "serve", "start_python"]
 
-_PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
+_CHECKOUT = Path(__file__).resolve().parents[3]
+"""The folder with the package in it."""
 
 
 def start_python(
@@ -31,7 +32,7 @@ def start_python(
     It sees `device` only, if one is given, and prints to `log`, by default to stderr of this process.
     """
     # The child must import this package, also from a checkout that is not installed.
-    path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(_CHECKOUT), os.environ.get("PYTHONPATH")]))
     with log.open("wb") if log else os.fdopen(os.dup(2), "wb") as output:
         return subprocess.Popen(
             [sys.executable, "-m", module, str(request), str(result), str(os.getpid())],
