@@ -43,6 +43,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """RGB mean of ImageNet as fractions of 255, the one GluonCV's pretrained backbones expect."""
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """RGB standard deviation of ImageNet as fractions of 255."""
+_LARGEST = 1000
+"""Far beyond a channel's mean or deviation, which are shares of 255. Near float32's limits, pixels would be NaN."""
 INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos")
 """Resampling filters by name; the position is the code that travels through the graph (OpenCV's order)."""
 
@@ -122,8 +124,10 @@ class RenderConfig:
         if not 16 <= self.data_shape <= 4096:
             faults.append(f"data_shape must be within 16..4096 pixels, not {self.data_shape!r}")
         faults += check_choices(self, "dtype", "layout")
-        if not all(s > 0 for s in self.std):
-            faults.append(f"std must be greater than 0, not {self.std!r}")
+        if not all(abs(mean) <= _LARGEST for mean in self.mean):
+            faults.append(f"mean must be within -{_LARGEST}..{_LARGEST}, not {self.mean!r}")
+        if not all(0 < std <= _LARGEST for std in self.std):
+            faults.append(f"std must be greater than 0 and at most {_LARGEST}, not {self.std!r}")
         raise_all(self, faults)
 
 

@@ -17,7 +17,7 @@ from dali_ssd.util.words import counted
 
 __all__ = ["MPI", "PORTS", "World", "announced_world", "require_world"]
 
-_TORCHRUN, _OPEN_MPI, _HYDRA = "torchrun's environment", "Open MPI", "MPICH or Intel MPI"
+_OPEN_MPI, _HYDRA = "Open MPI", "MPICH or Intel MPI"
 MPI = (_OPEN_MPI, _HYDRA)
 """The launchers by which a Horovod that was built with MPI finds its processes by itself."""
 PORTS = (20_000, 32_000)
@@ -43,11 +43,6 @@ class World:
     """Name or address of the host of rank 0, where the processes meet."""
     port: int
     """Port at which they meet."""
-
-    @property
-    def by_torchrun(self) -> bool:
-        """Whether it was announced as torchrun does, which lets all processes of a host run on all of its cores."""
-        return self.launcher == _TORCHRUN
 
 
 def announced_world(environ: Mapping[str, str] | None = None) -> World | None:
@@ -124,7 +119,7 @@ def _torchrun(given: _Variables) -> World:
     address, port = given.text("MASTER_ADDR"), given.port()
     if given.names.get("TORCHELASTIC_USE_AGENT_STORE") == "True":  # at its port, torchrun itself listens
         port = _port_of(f"torchrun {port}")
-    world = given.world(_TORCHRUN, numbers, address, "")  # type: ignore[arg-type]
+    world = given.world("torchrun's environment", numbers, address, "")  # type: ignore[arg-type]
     return World(**{**vars(world), "port": port})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from dali_ssd.errors import RecordLocation
@@ -28,6 +29,10 @@ class Parts(ABC):
 
     def __len__(self) -> int:
         return len(self._parts())
+
+    def __reduce__(self) -> Any:
+        # Processes send batches to each other; where the records are found is here.
+        return type(self), (*self._parts(), partial(list, self.records()))
 
     def records(self) -> list[RecordLocation]:
         """Return which records these are, device by device; they are looked up only by this call."""

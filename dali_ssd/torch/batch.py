@@ -25,7 +25,8 @@ class _Tensors(Parts):
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """Return the batch with all its tensors on another device."""
-        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        place = torch.device(device)  # and not a type, which would change boxes and classes
+        return self._mapped(lambda tensor: tensor.to(place, non_blocking=non_blocking))
 
     def pin_memory(self) -> Self:
         """Return the batch in page-locked memory, from which a GPU copies while the host goes on."""
@@ -42,7 +43,7 @@ class _Tensors(Parts):
         return replace(self, **parts)  # type: ignore[type-var]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedBatch(_Tensors):
     """A training batch with a target for each anchor. Unpacks as `(images, cls_targets, box_targets)`."""
 
@@ -55,7 +56,7 @@ class EncodedBatch(_Tensors):
     _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoxBatch(_Tensors):
     """A batch with the objects of each image. Unpacks as `(images, targets)`."""
 

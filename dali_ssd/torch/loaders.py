@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -57,7 +58,7 @@ class TrainLoader(loader.TrainLoader):
         world_size, rank = process_of(world_size, rank)
         super().__init__(
             shards,
-            anchors=anchors.detach().cpu() if isinstance(anchors, torch.Tensor) else anchors,
+            anchors=anchors.detach().to("cpu", torch.float32) if isinstance(anchors, torch.Tensor) else anchors,
             framework="dlpack",
             world_size=world_size,
             rank=rank,
@@ -65,12 +66,21 @@ class TrainLoader(loader.TrainLoader):
             **self._tensors.options,
         )
 
+    def __iter__(self) -> Iterator[Any]:
+        """Yield one epoch, or after `load_state_dict` the rest of the one that was interrupted.
+
+        Of `EncodedBatch`, or if `targets` is `boxes`, of `BoxBatch`.
+        """
+        return super().__iter__()
+
     def _finish(self, batch: Any) -> EncodedBatch | BoxBatch:
         return self._tensors.training_batch(batch, self.recipe.image.layout)
 
 
 class ValLoader(loader.ValLoader):
     """The whole images and their objects as `BoxBatch`; each record once, in file order, as `dali_ssd.ValLoader` says.
+
+    Of several processes, the last batch of one may be empty, which torchvision's models do not take: pass over it.
 
     Args:
         shards, options: as for `dali_ssd.ValLoader`, without `ctx`, `framework` and `layout`.
@@ -101,6 +111,10 @@ class ValLoader(loader.ValLoader):
             **checked(options),
             **self._tensors.options,
         )
+
+    def __iter__(self) -> Iterator[BoxBatch]:
+        """Yield every record once."""
+        return super().__iter__()
 
     def _finish(self, batch: Any) -> BoxBatch:
         return self._tensors.validation_batch(batch, self.recipe.image)

@@ -45,7 +45,7 @@ class TensorMaker:
     ) -> None:
         self._device = _device(device)
         self._dtype = _dtype(dtype)
-        if memory_format is not None and memory_format not in [*_LAYOUTS]:
+        if memory_format is not None and not any(memory_format is known for known in _LAYOUTS):
             raise ConfigError(
                 f"memory_format must be torch.contiguous_format or torch.channels_last, not {memory_format!r}"
             )
@@ -97,7 +97,8 @@ class TensorMaker:
 
 def _device(device: Device) -> torch.device:
     try:
-        found = torch.device("cpu" if device is None else device)
+        # PyTorch's own numbers are those of an accelerator, which its build for the CPU has not.
+        found = torch.device("cpu" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
     except (RuntimeError, TypeError) as error:
         raise ConfigError(f"device must be a torch.device or its name, such as 'cuda:0', not {device!r}") from error
     if found.type not in ("cpu", "cuda"):

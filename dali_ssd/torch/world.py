@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from torch import distributed
 
 from dali_ssd.errors import ConfigError
@@ -36,8 +38,14 @@ def process_of(world_size: int | None, rank: int | None) -> tuple[int, int]:
 def threads_of_process() -> int:
     """Return the share of the cores that a process has for its threads, at least 1.
 
-    torchrun lets all processes of a host run on all cores, so these are divided. Other launchers bind each to its own.
+    Its launcher's, divided by the number of processes on this host; or those that it is bound to, if they are fewer.
     """
-    world = announced_world()
-    sharing = world.local_size if world is not None and world.by_torchrun else 1
+    try:
+        world = announced_world()
+    except ConfigError:  # variables that are enough for torch.distributed, and do not tell who shares this host
+        world = None
+    sharing = 1 if world is None else world.local_size
+    launchers, own = (len(os.sched_getaffinity(process)) for process in (os.getppid(), 0))
+    if own < launchers:
+        return max(1, min(available_cores(), launchers // sharing))
     return max(1, available_cores() // sharing)

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import distributed
+from torch.distributed import checkpoint
 from torch.nn.parallel import DistributedDataParallel
 
 from dali_ssd.errors import ConfigError
@@ -32,6 +33,18 @@ def refusal(shard: str) -> str:
     return ""
 
 
+def resumed(shard: str, folder: str) -> tuple[list[list[int]], list[list[int]]]:
+    """The records of the rest of an epoch, and those of a loader that goes on from a distributed checkpoint."""
+    name = f"loader {distributed.get_rank()}"
+    with encoded(shard) as loader, encoded(shard) as other:
+        batches = iter(loader)
+        next(batches)
+        checkpoint.save({name: loader}, checkpoint_id=f"{folder}/checkpoint")
+        rest = [keys(batch.records()) for batch in batches]
+        checkpoint.load({name: other}, checkpoint_id=f"{folder}/checkpoint")
+        return rest, [keys(batch.records()) for batch in other]
+
+
 def main(shard: str, folder: str) -> None:
     """Write what this process got."""
     found: dict[str, Any] = {"refusal": refusal(shard)}
@@ -40,6 +53,7 @@ def main(shard: str, folder: str) -> None:
         with make(shard, num_threads="auto") as loader:
             found[name] = [keys(batch.records()) for batch in loader]
             found["num_threads"] = loader.pipeline.num_threads
+    found["saved"], found["resumed"] = resumed(shard, folder)
     torch.manual_seed(0)
     network = DistributedDataParallel(TinyNet())
     with encoded(shard) as loader:

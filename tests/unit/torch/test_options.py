@@ -30,6 +30,7 @@ makers = pytest.mark.parametrize("make", [encoded, boxes, val])
         ({"device": "mps"}, "device must be the CPU or an NVIDIA GPU, not 'mps'"),
         ({"device": torch.device("meta")}, "device must be the CPU or an NVIDIA GPU, not 'meta'"),
         ({"device": 3.5}, "device must be a torch.device or its name, such as 'cuda:0', not 3.5"),
+        ({"device": 99}, r"device is cuda:99, and PyTorch finds \d+ GPUs? here"),
         ({"device": "gpu"}, "device must be a torch.device or its name, such as 'cuda:0', not 'gpu'"),
         ({"device": "cuda:99"}, r"device is cuda:99, and PyTorch finds \d+ GPUs? here"),
         ({"dtype": torch.float64}, "dtype must be torch.float32, float16 or bfloat16, not torch.float64"),
@@ -79,6 +80,12 @@ def test_anchors_may_be_a_tensor(shard: Path) -> None:
     """One that has a gradient, and any type of number."""
     anchors = torch.tensor(ANCHORS[None], dtype=torch.float64, requires_grad=True)
     with encoded(shard, anchors=anchors) as one, encoded(shard) as other:
+        assert same(next(iter(one)), next(iter(other)))
+
+
+def test_anchors_of_a_network_in_bfloat16(shard: Path) -> None:
+    rounded = torch.tensor(ANCHORS, dtype=torch.bfloat16)
+    with encoded(shard, anchors=rounded) as one, encoded(shard, anchors=rounded.float()) as other:
         assert same(next(iter(one)), next(iter(other)))
 
 

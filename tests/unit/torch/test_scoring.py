@@ -24,11 +24,12 @@ def test_the_truth_itself_has_a_score_of_one(shard: Any) -> None:
     assert score(wrong, ("a", "b", "c"), 64, ()).mean_ap < 0.2
 
 
-def test_of_a_network_with_gradients_and_half_precision() -> None:
-    boxes = torch.tensor([[1.0, 2, 3, 4]], dtype=torch.float16, requires_grad=True)
-    found = {"boxes": boxes, "labels": torch.tensor([2]), "scores": torch.tensor([0.5], dtype=torch.float16)}
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_of_a_network_with_gradients_and_half_precision(dtype: Any) -> None:
+    boxes = torch.tensor([[1.0, 2, 3, 4]], dtype=dtype, requires_grad=True)
+    found = {"boxes": boxes, "labels": torch.tensor([2]), "scores": torch.tensor([0.5], dtype=dtype)}
     none = {"boxes": torch.zeros((0, 4)), "labels": torch.zeros(0, dtype=torch.int64)}
-    [image] = detections([found], [{**none, "difficult": torch.zeros(0, dtype=torch.bool)}])
+    [image] = detections([found], [none])
     assert (image.class_ids.tolist(), image.scores.tolist(), image.boxes.tolist()) == ([1], [0.5], [[1, 2, 3, 4]])
     assert image.true_boxes.shape == (0, 4)
     assert [str(each.dtype) for each in (image.boxes, image.true_ids)] == ["float32", "int32"]

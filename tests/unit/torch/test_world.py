@@ -63,9 +63,27 @@ def test_processes_that_have_not_joined_are_refused(
         process_of(None, None)
 
 
-def test_the_cores_are_shared_where_the_launcher_binds_no_process(monkeypatch: pytest.MonkeyPatch, shard: Path) -> None:
-    announce(monkeypatch, **MPIRUN)
+@pytest.mark.parametrize("variables", [TORCHRUN, MPIRUN], ids=["torchrun", "mpirun"])
+def test_a_process_that_is_bound_has_no_more_than_its_cores(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, Any]
+) -> None:
+    announce(monkeypatch, **variables)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[:1])
+    try:
+        assert threads_of_process() == 1
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert threads_of_process() == max(1, available_cores() // 2)
+
+
+def test_variables_that_do_not_tell_who_shares_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are all that `init_process_group` needs."""
+    announce(monkeypatch, **{name: TORCHRUN[name] for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")})
     assert threads_of_process() == available_cores()
+
+
+def test_the_cores_of_a_host_are_shared(monkeypatch: pytest.MonkeyPatch, shard: Path) -> None:
     announce(monkeypatch, **TORCHRUN)
     share = threads_of_process()
     assert share == max(1, available_cores() // 2)
@@ -88,7 +106,9 @@ def test_two_processes_of_torchrun_have_every_record_once_and_train_together(sha
     for one in (first, second):
         assert one["refusal"].startswith("torchrun's environment announces 2 processes, and torch.distributed is not")
         assert one["num_threads"] == max(1, available_cores() // 2)
+        assert one["resumed"] == one["saved"] != []  # from a distributed checkpoint
     assert first["weights"] == second["weights"] and first["losses"] != second["losses"]
+    assert first["saved"] != second["saved"]
     for name in ("encoded", "boxes"):
         assert len(first[name]) == len(second[name]) == COUNT // 4
         seen = [key for of_rank in (first, second) for keys in of_rank[name] for key in keys]
