@@ -63,6 +63,24 @@ def test_two_contenders_from_shards_to_table_record_and_plot(shards: Path, tmp_p
         assert outcome["startup_s"] > 0
 
 
+def test_a_contender_of_pytorchs(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets PyTorch itself, and not the room of this package that has its name."""
+    pytest.importorskip("torch")
+    lines = [
+        "import torch",
+        "from dali_ssd.bench.work import WorkBatch",
+        "def batches(work, anchors):",
+        "    while True:",
+        "        yield WorkBatch(work.batch_size, [torch.zeros(work.batch_size)])",
+    ]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "loader.py").write_text("\n".join(lines))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    done = bench(shards, "--contenders", "mine.loader", "--threads", "1", "--json", tmp_path / "bench.json")
+    assert done.returncode == 0, done.stderr
+    assert runs_of(tmp_path / "bench.json")["mine.loader"]["error"] == ""
+
+
 def test_two_parts_of_the_cpu_at_once(shards: Path, tmp_path: Path) -> None:
     """The twin of `--gpus 0,1`: the same processes, without CUDA."""
     saved = tmp_path / "bench.json"

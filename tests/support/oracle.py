@@ -112,7 +112,10 @@ def objects_of(boxes: Array, ids: Array, window: npt.ArrayLike, mirrored: bool, 
     parts = parts[kept]
     if mirrored:
         parts = box_algebra.mirror(parts, float(extent[0]))
-    return np.concatenate([parts * np.tile(size / extent, 2), ids[kept, None]], axis=1)
+    found = np.concatenate([parts * np.tile(size / extent, 2), ids[kept, None]], axis=1)
+    rounded = found.astype(np.float32)
+    shown: Array = found[(rounded[:, :2] < rounded[:, 2:4]).all(axis=1)]
+    return shown
 
 
 def iou_table(boxes: npt.NDArray[np.float32], anchors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

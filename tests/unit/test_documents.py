@@ -191,7 +191,7 @@ def requirements(*extras: str) -> set[str]:
 
 
 OTHER_FRAMEWORKS = {"torch", "jax", "torchvision"}
-"""Extras with a set of their own: the first two without MXNet, and none for torchvision, which pulls CUDA in."""
+"""Extras with sets of their own, without MXNet: torchvision needs another build of PyTorch than CI has."""
 
 
 def pinned(name: str) -> set[str]:
@@ -209,13 +209,16 @@ def test_constraints_pin_what_the_other_frameworks_need() -> None:
     extras = re.search(r"EXTRAS=(\S+torch,jax) ", read(ROOT / ".ci" / "run"))
     assert extras and requirements(*extras[1].split(",")) <= pinned("python3.11-torch")
     assert requirements("torch") <= pinned("python3.11")  # where both frameworks are compared
+    assert requirements("test", "cuda13", "torchvision") <= pinned("python3.11-torchvision")
 
 
 def test_there_are_constraints_for_every_python() -> None:
     """Those that pip lets in are those that the installing scripts know, and no others."""
     minors = range(10, 14)
     assert project()["requires-python"] == f">=3.{minors[0]},<3.{minors[-1] + 1}"
-    names = {f"python3.{minor}.txt" for minor in minors} | {"python3.11-torch.txt"}
+    names = {f"python3.{minor}.txt" for minor in minors} | {
+        f"python3.11-{name}.txt" for name in ("torch", "torchvision")
+    }
     assert {path.name for path in (ROOT / "constraints").iterdir()} == names
     assert f"(3, {minors[0]}) <= sys.version_info[:2] <= (3, {minors[-1]})" in read(ROOT / "tools" / "setup-venv")
 

@@ -80,6 +80,22 @@ def test_mxnet_is_installed_alone_where_its_numpy_is_not_to_be_had(tmp_path: Pat
         assert alone == ([last] if last else [])
 
 
+@pytest.mark.parametrize(
+    ("extras", "name", "tested"),
+    [
+        ("test,torch,jax", "one", "3.11-torch"),
+        ("test,torchvision", "one", "3.11-torchvision"),
+        ("dev,mxnet,torch", "one", "3.11"),
+        ("dev,gluon,torch", "one", "3.11"),
+        ("test,torch", "two", "3.13"),
+        ("dev", "one", "3.11"),
+    ],
+)
+def test_each_framework_has_its_tested_set(tmp_path: Path, extras: str, name: str, tested: str) -> None:
+    log = Checkout(tmp_path).run(PYTHON=str(tmp_path / name), EXTRAS=extras)[1]
+    assert f"-m pip install -c constraints/python{tested}.txt -e .[{extras}]" in log
+
+
 def test_python_that_is_too_new_is_refused_in_one_line(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     done, log = checkout.run(PYTHON=str(tmp_path / "three"))

@@ -75,7 +75,9 @@ def draw_window(state, boxes, height, width, settings, min_ious):  # type: ignor
 def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ignore[no-untyped-def]
     """Write the objects that the window shows, in network pixels of 0..size, and return how many.
 
-    `boxes` (n, 4) float64 source pixels and `ids` (n,) -> `objects` (capacity, 5) float32; rows of -1 after the last.
+    `boxes` (n, 4) float64 source pixels and `ids` (n,) -> `objects` (capacity, 5) float32; rows of -1 after the last. A
+    box so small that float32 leaves it no width or height is not shown: no anchor overlaps it, and networks that match
+    boxes themselves refuse it.
     """
     x0, y0, x1, y1 = window
     scale_x, scale_y = size / (x1 - x0), size / (y1 - y0)
@@ -90,7 +92,7 @@ def objects_in_window(boxes, ids, window, mirrored, size, objects):  # type: ign
         objects[kept, 2] = size - left if mirrored else right
         objects[kept, 3] = (min(boxes[i, 3], y1) - y0) * scale_y
         objects[kept, 4] = ids[i]
-        kept += 1
+        kept += objects[kept, 0] < objects[kept, 2] and objects[kept, 1] < objects[kept, 3]
     objects[kept:] = -1
     return kept
 

@@ -52,6 +52,21 @@ def test_the_exact_targets_of_the_same_seed_are_made_of_these_boxes(shards: str,
                 np.testing.assert_array_equal(offsets, [of_image[1] for of_image in wanted])
 
 
+def test_a_box_that_rounding_leaves_no_area_is_not_shown(tmp_path: Path) -> None:
+    """torchvision ends a training at such a box."""
+    rng, records = np.random.default_rng(0), []
+    for _ in range(8):
+        low = rng.uniform(0.1, 0.8, (40, 2)).astype(np.float32)
+        high = np.nextafter(low, np.float32(1))
+        high[::2, 0] += 0.1  # half of them have a width
+        records.append((build_label(np.hstack([low, high]), np.zeros(40)), encoded(draw(rng, 50, 70))))
+    with boxes(write(tmp_path, records), batch_size=8) as loader:
+        shown = [objects for _ in range(3) for batch in loader for objects in objects_of(batch)]
+    assert sum(map(len, shown)) > 20
+    for objects in shown:
+        assert (objects[:, :2] < objects[:, 2:4]).all()
+
+
 def test_a_batch_unpacks_and_its_images_have_as_many_rows(shards: str) -> None:
     with boxes(shards) as loader:
         batch = next(iter(loader))
