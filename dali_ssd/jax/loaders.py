@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+from jax.typing import DTypeLike
 from typing_extensions import Unpack
 
 from dali_ssd import loader
-from dali_ssd.jax.arrays import device_name, training_batch, validation_batch
+from dali_ssd.jax.arrays import ArrayMaker
 from dali_ssd.jax.batch import BoxBatch, EncodedBatch
-from dali_ssd.jax.options import TrainOptions, ValOptions
+from dali_ssd.jax.options import TrainOptions, ValOptions, checked
+from dali_ssd.jax.world import process_of
 from dali_ssd.records.dataset import Paths
 
 __all__ = ["TrainLoader", "ValLoader"]
@@ -20,17 +22,20 @@ class TrainLoader(loader.TrainLoader):
     """Augmented batches as JAX's arrays: `EncodedBatch`, or with `targets="boxes"` `BoxBatch`.
 
     What `dali_ssd.TrainLoader` says of epochs, ranks and states holds: with the same seed it gives the same numbers,
-    bit by bit. Images and `box_targets` are DALI's memory, without a copy, if XLA can read them where they are.
+    bit by bit. On the CPU, images and `box_targets` are DALI's memory, without a copy, if XLA can read them where they
+    are; but for bfloat16, which is converted from float32. On a GPU they are copied within it.
 
     Args:
-        shards, options: as for `dali_ssd.TrainLoader`, without `ctx`, `device` and `framework`.
+        shards, options: as for `dali_ssd.TrainLoader`, without `ctx` and `framework`.
         anchors: `(N, 4)` or `(1, N, 4)` center_x center_y width height in pixels of the network's input; None if
             `targets` is `boxes`.
-        device: of the arrays, and of the work: a `jax.Device`; default: the CPU.
-        world_size, rank: default: JAX's processes.
+        device: of the arrays, and of the work: a `jax.Device` of this process; default: the CPU.
+        dtype: of the images: `jnp.float32`, `jnp.float16`, `jnp.bfloat16` or a name of these; default: the recipe's.
+        world_size, rank: default: those of jax.distributed if it is initialized.
 
     Raises:
-        ConfigError, DatasetError, PluginError, TypeError: as `dali_ssd.TrainLoader` does.
+        ConfigError, DatasetError, PluginError: as `dali_ssd.TrainLoader` does.
+        TypeError: an option that there is not.
     """
 
     def __init__(
@@ -39,34 +44,36 @@ class TrainLoader(loader.TrainLoader):
         *,
         anchors: Any = None,
         device: jax.Device | None = None,
+        dtype: DTypeLike | None = None,
         world_size: int | None = None,
         rank: int | None = None,
         **options: Unpack[TrainOptions],
     ) -> None:
-        self._jax_device = jax.devices("cpu")[0] if device is None else device
+        world_size, rank = process_of(world_size, rank)  # first: the devices depend on it
+        self._arrays = ArrayMaker(device, dtype)
         super().__init__(
             shards,
             anchors=anchors,
-            ctx=device_name(self._jax_device),
             framework="dlpack",
-            world_size=jax.process_count() if world_size is None else world_size,
-            rank=jax.process_index() if rank is None else rank,
-            **options,
+            world_size=world_size,
+            rank=rank,
+            **checked(TrainLoader, TrainOptions, options),
+            **self._arrays.options,
         )
 
     def _finish(self, batch: Any) -> EncodedBatch | BoxBatch:
-        return training_batch(batch, self._jax_device)
+        return self._arrays.training_batch(batch)
 
 
 class ValLoader(loader.ValLoader):
     """The whole images and their objects as `BoxBatch`; each record once, in file order, as `dali_ssd.ValLoader` says.
 
     Args:
-        shards, options: as for `dali_ssd.ValLoader`, without `ctx`, `device` and `framework`.
-        device, world_size, rank: as for `TrainLoader`.
+        shards, options: as for `dali_ssd.ValLoader`, without `ctx` and `framework`.
+        device, dtype, world_size, rank: as for `TrainLoader`.
 
     Raises:
-        ConfigError, DatasetError, PluginError, TypeError: as `dali_ssd.ValLoader` does.
+        ConfigError, DatasetError, PluginError, TypeError: as `TrainLoader` does.
     """
 
     def __init__(
@@ -74,22 +81,21 @@ class ValLoader(loader.ValLoader):
         shards: Paths,
         *,
         device: jax.Device | None = None,
+        dtype: DTypeLike | None = None,
         world_size: int | None = None,
         rank: int | None = None,
         **options: Unpack[ValOptions],
     ) -> None:
-        self._jax_device = jax.devices("cpu")[0] if device is None else device
+        world_size, rank = process_of(world_size, rank)  # first: the devices depend on it
+        self._arrays = ArrayMaker(device, dtype)
         super().__init__(
             shards,
-            ctx=device_name(self._jax_device),
             framework="dlpack",
-            world_size=jax.process_count() if world_size is None else world_size,
-            rank=jax.process_index() if rank is None else rank,
-            **options,
+            world_size=world_size,
+            rank=rank,
+            **checked(ValLoader, ValOptions, options),
+            **self._arrays.options,
         )
 
     def _finish(self, batch: Any) -> BoxBatch:
-        image = self.recipe.image
-        size = image.data_shape
-        shape = (3, size, size) if image.layout == "NCHW" else (size, size, 3)
-        return validation_batch(batch, shape, image.dtype, self._jax_device)
+        return self._arrays.validation_batch(batch, self.recipe.image)

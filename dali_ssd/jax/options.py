@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from dali_ssd.loader import options as of_loaders
+from collections.abc import Mapping
+from typing import Any, Literal
 
-__all__ = ["TrainOptions", "ValOptions"]
+from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions, refuse_other_names
+
+__all__ = ["TrainOptions", "ValOptions", "checked"]
+
+_OTHER_NAMES = {"ctx": "device", "framework": "dali_ssd.TrainLoader for other frameworks"}
+"""Options of loaders for other frameworks, and what to give here."""
 
 
-class ValOptions(of_loaders.ValOptions, of_loaders.PartOptions, total=False):
+class ValOptions(SharedOptions, PartOptions, total=False):
     """Keywords of both loaders besides those that they name."""
 
+    layout: Literal["NCHW", "NHWC"] | None
 
-class TrainOptions(ValOptions, of_loaders.RandomOptions, total=False):
+
+class TrainOptions(ValOptions, RandomOptions, total=False):
     """Keywords of `TrainLoader` besides those that it names."""
+
+
+def checked(loader: type, names: type[ValOptions], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a loader hands on. Raises TypeError for one not among its own and the `names`."""
+    refuse_other_names("JAX", loader, names, options, _OTHER_NAMES)
+    return dict(options)

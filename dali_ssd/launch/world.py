@@ -11,18 +11,21 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.words import counted
 
-__all__ = ["MPI", "PORTS", "World", "announced_world", "require_world"]
+__all__ = ["MPI", "PORTS", "World", "announced_size", "announced_world", "process_of", "require_world"]
 
-_OPEN_MPI, _HYDRA = "Open MPI", "MPICH or Intel MPI"
+_TORCHRUN, _OPEN_MPI, _HYDRA = "torchrun's environment", "Open MPI", "MPICH or Intel MPI"
+_SLURM, _HOROVODRUN = "Slurm", "horovodrun"
 MPI = (_OPEN_MPI, _HYDRA)
 """The launchers by which a Horovod that was built with MPI finds its processes by itself."""
 PORTS = (20_000, 32_000)
 """Where a port is chosen, if the launcher names none: below those that Linux gives to outgoing connections."""
 _HERE = "127.0.0.1"
+_SLURM_SIZE = ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,45 @@ def announced_world(environ: Mapping[str, str] | None = None) -> World | None:
     is missing or no number, or if several hosts have no MASTER_ADDR.
     """
     variables = _Variables(os.environ if environ is None else environ)
-    return next((read(variables) for has, read in _LAUNCHERS if has(variables.names)), None)
+    return next((launcher.read(variables) for launcher in _LAUNCHERS if launcher.has(variables.names)), None)
+
+
+def announced_size(environ: Mapping[str, str] | None = None) -> tuple[str, int] | None:
+    """Return what announces processes, and how many; None if no launcher has started this process.
+
+    Unlike `announced_world` it needs nothing that only matters if processes are to meet, such as LOCAL_RANK. Raises
+    ConfigError if the number is missing or none.
+    """
+    variables = _Variables(os.environ if environ is None else environ)
+    found = next((launcher for launcher in _LAUNCHERS if launcher.has(variables.names)), None)
+    return None if found is None else (found.name, variables.number(*found.size))
+
+
+def process_of(world_size: int | None, rank: int | None, own: tuple[int, int] | None, join: str) -> tuple[int, int]:
+    """Return the number of processes and which of them this is: as given, or else as a framework has them.
+
+    Args:
+        world_size, rank: as given; None if they are not.
+        own: the same as the framework has them; None if its processes have not joined each other.
+        join: what joins them, such as `torch.distributed.init_process_group()`.
+
+    Raises:
+        ConfigError: one is given without the other; or a launcher has started several processes, and the framework does
+            not know of them, so that each would train on all records.
+    """
+    if (world_size is None) != (rank is None):
+        raise ConfigError(f"give both world_size and rank, or neither, not {world_size!r} and {rank!r}")
+    if world_size is not None and rank is not None:
+        return world_size, rank
+    if own is not None:
+        return own
+    launcher, size = announced_size() or ("", 1)
+    if size > 1:
+        raise ConfigError(
+            f"{launcher} announces {counted(size, 'process')}, and {join.rpartition('.')[0]} is not initialized; call "
+            f"{join} before the loader is made, or give world_size and rank"
+        )
+    return 1, 0
 
 
 def require_world(world: World | None, size: int, engine: str) -> None:
@@ -138,11 +179,11 @@ def _hydra(given: _Variables) -> World:
 
 def _slurm(given: _Variables) -> World:
     rank, local_rank = given.number("SLURM_PROCID"), given.number("SLURM_LOCALID")
-    size = given.number("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
+    size = given.number(*_SLURM_SIZE)
     local_size = _tasks_of_node(given)
     address = _first_host(given.text("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST", default=""))
     job = "Slurm {} {}".format(given.text("SLURM_JOB_ID", default=""), given.text("SLURM_STEP_ID", "SLURM_STEPID"))
-    return given.world("Slurm", (rank, size, local_rank, local_size), address, job)
+    return given.world(_SLURM, (rank, size, local_rank, local_size), address, job)
 
 
 def _horovodrun(given: _Variables) -> World:
@@ -150,7 +191,7 @@ def _horovodrun(given: _Variables) -> World:
     rank, size, local_rank, local_size = (given.number(f"HOROVOD_{name}") for name in names)
     address = given.text("HOROVOD_GLOO_RENDEZVOUS_ADDR", default="")
     job = f"horovodrun {given.text('HOROVOD_GLOO_RENDEZVOUS_PORT', default='')}"  # where horovodrun itself listens
-    return given.world("horovodrun", (rank, size, local_rank, local_size), address, job)
+    return given.world(_HOROVODRUN, (rank, size, local_rank, local_size), address, job)
 
 
 def _has(*names: str) -> Callable[[Mapping[str, str]], bool]:
@@ -162,12 +203,22 @@ def _in_slurm_step(environ: Mapping[str, str]) -> bool:
     return _has("SLURM_PROCID", "SLURM_STEP_ID")(environ) or _has("SLURM_PROCID", "SLURM_STEPID")(environ)
 
 
-_LAUNCHERS: list[tuple[Callable[[Mapping[str, str]], bool], Callable[[_Variables], World]]] = [
-    (_has("RANK", "WORLD_SIZE"), _torchrun),
-    (_has("OMPI_COMM_WORLD_SIZE"), _open_mpi),
-    (_has("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"), _hydra),  # before Slurm, by which Hydra may start its own agents
-    (_in_slurm_step, _slurm),
-    (_has("HOROVOD_RANK", "HOROVOD_SIZE"), _horovodrun),
+class _Launcher(NamedTuple):
+    name: str
+    has: Callable[[Mapping[str, str]], bool]
+    """Whether it has set these variables."""
+    size: tuple[str, ...]
+    """Variables with the number of processes; the first that is set counts."""
+    read: Callable[[_Variables], World]
+
+
+_LAUNCHERS = [
+    _Launcher(_TORCHRUN, _has("RANK", "WORLD_SIZE"), ("WORLD_SIZE",), _torchrun),
+    _Launcher(_OPEN_MPI, _has("OMPI_COMM_WORLD_SIZE"), ("OMPI_COMM_WORLD_SIZE",), _open_mpi),
+    # Before Slurm, by which Hydra may start its own agents.
+    _Launcher(_HYDRA, _has("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"), ("PMI_SIZE",), _hydra),
+    _Launcher(_SLURM, _in_slurm_step, _SLURM_SIZE, _slurm),
+    _Launcher(_HOROVODRUN, _has("HOROVOD_RANK", "HOROVOD_SIZE"), ("HOROVOD_SIZE",), _horovodrun),
 ]
 """How each launcher is recognized and read. One that was started by another comes first."""
 

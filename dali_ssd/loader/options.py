@@ -7,6 +7,7 @@ compares them with the classes.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -40,6 +41,7 @@ __all__ = [
     "check_records_options",
     "check_world",
     "gather",
+    "refuse_other_names",
 ]
 
 
@@ -133,6 +135,29 @@ def gather(
         replace(records or RecordsConfig(), **of_records),
         replace(nvjpeg or NvjpegConfig(), **of_nvjpeg),
     )
+
+
+def refuse_other_names(
+    framework: str, loader: type, names: type[SharedOptions], given: Mapping[str, Any], instead: Mapping[str, str]
+) -> None:
+    """Raise TypeError for keywords that a loader for one framework does not have.
+
+    Args:
+        framework: whose loader it is, for messages.
+        loader: its class, whose own keywords there are as well.
+        names: the keywords that it hands on.
+        given: those that it was given to hand on.
+        instead: keywords of the loader for all frameworks that it lacks, and what to give in their place.
+    """
+    instead = {**instead, "num_shards": "world_size", "shard_id": "rank"}
+    for name in given:
+        if name in instead:
+            raise TypeError(f"a loader for {framework} has no option {name!r}; give {instead[name]}")
+    own = {name for name, one in inspect.signature(loader).parameters.items() if one.kind is one.KEYWORD_ONLY}
+    known = own | names.__annotations__.keys()
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        raise TypeError(f"a loader for {framework} has no option {unknown[0]!r}; there are {', '.join(sorted(known))}")
 
 
 def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:

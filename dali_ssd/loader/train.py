@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
-from dali_ssd.errors import CheckpointError, ConfigError
+from dali_ssd.errors import CheckpointError, ConfigError, DaliSsdError
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import Batch, BoxBatch
 from dali_ssd.loader.frameworks import FrameworkName
-from dali_ssd.loader.identity import code_of, digest, plain
+from dali_ssd.loader.identity import code_of, digest, plain, require_same_run, require_whole
 from dali_ssd.loader.options import TrainOptions, check_records_options, check_world, gather
 from dali_ssd.loader.pipeline_group import PipelineGroup
 from dali_ssd.loader.recipes import Recipe
@@ -28,6 +29,7 @@ from dali_ssd.loader.scheduling import batches_per_run, pipelines_per_device
 from dali_ssd.records.dataset import Paths
 from dali_ssd.util.deprecated import renamed
 from dali_ssd.util.optional import require
+from dali_ssd.util.words import first_line
 
 __all__ = ["TrainLoader"]
 
@@ -221,8 +223,11 @@ class TrainLoader(Loader):
 
     def __len__(self) -> int:
         """Return the number of batches of the current epoch: at times one more, from what earlier epochs left over."""
+        return self._batches_of(self.epoch)
+
+    def _batches_of(self, epoch: int) -> int:
         step = self.batch_size * self._world_size
-        before, after = (passes * len(self._dataset) // step for passes in (self.epoch, self.epoch + 1))
+        before, after = (passes * len(self._dataset) // step for passes in (epoch, epoch + 1))
         return max(1, after - before)
 
     def __iter__(self) -> Iterator[Any]:
@@ -274,17 +279,28 @@ class TrainLoader(Loader):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken.
 
-        Raises CheckpointError if it belongs to another rank, other data, options or code.
+        Raises CheckpointError if it belongs to another rank, other data, options or code, or is damaged: the loader is
+        then where it was, unless only DALI finds the damage, which closes it. A closed loader may load another state.
         """
-        theirs = {"the rank": str(state.get("rank", self._rank)), **state["identity"]}  # older states have none
-        ours = {"the rank": str(self._rank), **self._identify()}
-        differ = [
-            f"{name} was {theirs.get(name)} and is {ours[name]}" for name in ours if theirs.get(name) != ours[name]
-        ]
-        if differ:
-            raise CheckpointError(f"the loader's state belongs to another run: {'; '.join(differ)}")
+        require_same_run(state, {"the rank": str(self._rank), **self._identify()})
+        require_whole(state, self._num_groups, len(self._devices), self._per_run)
+        if state["batch"] > self._batches_of(state["epoch"]):
+            raise CheckpointError(
+                f"the loader's state is damaged: batch is {state['batch']}, and epoch {state['epoch']} has "
+                f"{self._batches_of(state['epoch'])}"
+            )
         self.close()  # if this is interrupted, the loader is neither here nor there
-        self._build(state["groups"])
+        try:
+            self._build(state["groups"])
+        except DaliSsdError:
+            raise
+        except (RuntimeError, ValueError) as error:
+            traceback.clear_frames(error.__traceback__)  # which hold the new pipelines
+            self._release()
+            raise CheckpointError(
+                f"DALI cannot go on from the loader's state, which may be damaged: {first_line(error)}; this "
+                "loader is closed now, and can load another"
+            ) from error
         self.epoch, self._turn = state["epoch"], state["turn"]
         self._batch = self._resume_at = state["batch"]
         self._at_rest, self._closed = True, False

@@ -62,7 +62,7 @@ class TrainLoader(loader.TrainLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **checked(options),
+            **checked(TrainLoader, TrainOptions, options),
             **self._tensors.options,
         )
 
@@ -108,7 +108,7 @@ class ValLoader(loader.ValLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **checked(options),
+            **checked(ValLoader, ValOptions, options),
             **self._tensors.options,
         )
 

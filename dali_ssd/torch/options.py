@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dali_ssd.config import PipelineConfig
-from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions
+from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions, refuse_other_names
 from dali_ssd.torch.world import threads_of_process
 
 __all__ = ["TrainOptions", "ValOptions", "checked"]
@@ -27,11 +27,12 @@ class TrainOptions(ValOptions, RandomOptions, total=False):
     """Keywords of `TrainLoader` besides those that it names."""
 
 
-def checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a loader's options with this process's share of the cores. Raises TypeError for another framework's."""
-    for name, ours in _OTHER_NAMES.items():
-        if name in options:
-            raise TypeError(f"a loader for PyTorch has no option {name!r}; give {ours}")
+def checked(loader: type, names: type[ValOptions], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a loader hands on, with this process's share of the cores.
+
+    Raises TypeError for one that is not among the loader's own and the `names`.
+    """
+    refuse_other_names("PyTorch", loader, names, options, _OTHER_NAMES)
     pipeline = options.get("pipeline") or PipelineConfig()
     if options.get("num_threads", getattr(pipeline, "num_threads", None)) != "auto":
         return dict(options)

@@ -8,8 +8,8 @@ from torch import distributed
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.launch.world import announced_world
+from dali_ssd.launch.world import process_of as launched_process
 from dali_ssd.util.parallel import available_cores
-from dali_ssd.util.words import counted
 
 __all__ = ["process_of", "threads_of_process"]
 
@@ -17,22 +17,11 @@ __all__ = ["process_of", "threads_of_process"]
 def process_of(world_size: int | None, rank: int | None) -> tuple[int, int]:
     """Return the number of processes and which of them this is: as given, or else as torch.distributed has them.
 
-    Raises ConfigError if one is given without the other, or if a launcher has started several processes, and
-    torch.distributed does not know of them: each would train on all records.
+    Raises ConfigError as `launch.world.process_of` does.
     """
-    if (world_size is None) != (rank is None):
-        raise ConfigError(f"give both world_size and rank, or neither, not {world_size!r} and {rank!r}")
-    if world_size is not None and rank is not None:
-        return world_size, rank
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_world_size(), distributed.get_rank()
-    world = announced_world()
-    if world is not None and world.size > 1:
-        raise ConfigError(
-            f"{world.launcher} announces {counted(world.size, 'process')}, and torch.distributed is not initialized; "
-            "call torch.distributed.init_process_group() before the loader is made, or give world_size and rank"
-        )
-    return 1, 0
+    joined = distributed.is_available() and distributed.is_initialized()
+    own = (distributed.get_world_size(), distributed.get_rank()) if joined else None
+    return launched_process(world_size, rank, own, "torch.distributed.init_process_group()")
 
 
 def threads_of_process() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.errors.cases import Case
+from tests.support.shards import write_random
 
 
 def of_torch(**options: Any) -> Case:
@@ -29,9 +30,20 @@ def started_by_torchrun(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return of_torch()(folder, patch)
 
 
-def device_of_jax(folder: Path, _: pytest.MonkeyPatch) -> object:
+def of_jax(**options: Any) -> Case:
+    """What a loader for JAX says of options."""
+
+    def case(folder: Path, _: pytest.MonkeyPatch) -> object:
+        pytest.importorskip("jax")
+        return import_module("dali_ssd.jax").ValLoader(folder / "none.rec", **options)
+
+    return case
+
+
+def device_of_another_process(folder: Path, _: pytest.MonkeyPatch) -> object:
     pytest.importorskip("jax")
-    return import_module("dali_ssd.jax").ValLoader(folder / "none.rec", device="tpu")
+    (shard,) = write_random(folder, 4)
+    return import_module("tests.support.jax_rank").run_two(shard)[0]["other's"]
 
 
 CASES: dict[str, Case] = {
@@ -41,6 +53,8 @@ CASES: dict[str, Case] = {
     "dtype must be torch.float32": of_torch(dtype="int8"),
     "memory_format must be": of_torch(memory_format="NHWC"),
     "give both world_size and rank": of_torch(rank=0),
-    "torch.distributed is not initialized": started_by_torchrun,
-    "device must be a jax.Device": device_of_jax,
+    "is not initialized; call": started_by_torchrun,
+    "device must be a jax.Device": of_jax(device="tpu"),
+    "give one of jax.local_devices()": device_of_another_process,
+    "dtype must be jnp.float32": of_jax(dtype="int8"),
 }

@@ -130,6 +130,18 @@ def other_state(folder: Path, _: object) -> None:
         one.load_state_dict(other.state_dict())
 
 
+def changed_state(change: Callable[[dict[str, Any]], object]) -> Case:
+    """What a loader says of a state of its own, in which something has changed."""
+
+    def case(folder: Path, _: object) -> None:
+        with loader(folder) as one:
+            state = one.state_dict()
+            change(state)
+            one.load_state_dict(state)
+
+    return case
+
+
 def without_mxnet(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "mxnet", None)
     return loader(folder, framework="mxnet")
@@ -211,6 +223,12 @@ CASES: dict[str, Case] = {
     "has changed from": changed(lambda shard: shard.write_bytes(b"")),
     "it was there when the run began": changed(Path.unlink),
     "the loader's state belongs": other_state,
+    "the loader's state has no identity": changed_state(dict.clear),
+    "the loader's state is damaged: {faults}": changed_state(lambda state: state.pop("groups")),
+    "the loader's state is damaged: batch": changed_state(lambda state: state.update(batch=10**9)),
+    "DALI cannot go on from the loader's state": changed_state(
+        lambda state: state["groups"][0].update(pipelines=["AAAA"])
+    ),
     "boxes must be (M, 4)": targets([[1, 2, 3, 4]], [1, 2]),
     "boxes must be finite": targets([[3, 4, 1, 2]], [1]),
     "class ids must be 0": targets([[1, 2, 3, 4]], [-1]),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_ssd.errors import ConfigError
-from dali_ssd.launch.world import World, announced_world, require_world
+from dali_ssd.launch.world import World, announced_size, announced_world, process_of, require_world
 
 TORCHRUN = {
     **{"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"},
@@ -132,6 +132,36 @@ def test_a_port_that_cannot_be_is_refused(environ: dict[str, str], port: str) ->
 def test_a_rank_beyond_the_number_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"environment announces rank 8 of 8 and local rank 1 of 4, which cannot be"):
         announced_world(TORCHRUN | {"RANK": "8"})
+
+
+@pytest.mark.parametrize("environ", ALL, ids=lambda environ: announced(environ).launcher)
+def test_the_number_of_processes_is_known_without_what_only_a_meeting_needs(environ: dict[str, str]) -> None:
+    world = announced(environ)
+    meeting = ("LOCAL", "MASTER_", "NODE", "ADDR")
+    without = {name: value for name, value in environ.items() if not any(part in name for part in meeting)}
+    recognized = without | {name: environ[name] for name in ("MPI_LOCALRANKID",) if name in environ}
+    assert announced_size(recognized) == (world.launcher, world.size)
+    assert announced_size({}) is None
+
+
+def test_a_number_of_processes_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="WORLD_SIZE must be a whole number, not 'two'"):
+        announced_size({"RANK": "0", "WORLD_SIZE": "two"})
+
+
+def test_a_process_is_what_is_given_or_what_the_framework_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    join = "framework.part.join()"
+    assert process_of(None, None, None, join) == (1, 0)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert process_of(3, 2, None, join) == process_of(3, 2, (2, 1), join) == (3, 2)
+    assert process_of(None, None, (2, 1), join) == (2, 1)
+    said = r"environment announces 2 processes, and framework\.part is not initialized; call framework\.part\.join\(\) "
+    with pytest.raises(ConfigError, match=said):
+        process_of(None, None, None, join)
+    for size, rank in ((2, None), (None, 1)):
+        with pytest.raises(ConfigError, match=f"give both world_size and rank, or neither, not {size} and {rank}"):
+            process_of(size, rank, (2, 1), join)
 
 
 @given(st.sampled_from(ALL), st.data(), st.text(max_size=5))

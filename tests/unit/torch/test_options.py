@@ -67,13 +67,24 @@ def test_cuda_without_a_gpu() -> None:
         ({"ctx": "cpu"}, "a loader for PyTorch has no option 'ctx'; give device"),
         ({"layout": "NHWC"}, "a loader for PyTorch has no option 'layout'; give memory_format=torch.channels_last"),
         ({"framework": "dlpack"}, "a loader for PyTorch has no option 'framework'; give dali_ssd.TrainLoader"),
-        ({"batchsize": 3}, "a loader has no option 'batchsize'; there are "),
+        ({"num_shards": 2}, "a loader for PyTorch has no option 'num_shards'; give world_size"),
+        ({"shard_id": 0}, "a loader for PyTorch has no option 'shard_id'; give rank"),
     ],
     ids=str,
 )
 def test_names_of_other_frameworks_are_refused(make: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         make("no/such.rec", **options)
+
+
+@makers
+def test_unknown_names_are_answered_with_the_loaders_own(make: Any) -> None:
+    with pytest.raises(TypeError, match=r"^a loader for PyTorch has no option 'batchsize'; there are ") as refused:
+        make("no/such.rec", batchsize=2)
+    names = set(str(refused.value).partition("there are ")[2].split(", "))
+    assert {"batch_size", "device", "dtype", "memory_format", "rank", "recipe", "world_size"} <= names
+    assert not {"ctx", "framework", "layout", "shards"} & names
+    assert ({"anchors", "targets", "seed"} <= names) == (make is not val)
 
 
 def test_anchors_may_be_a_tensor(shard: Path) -> None:

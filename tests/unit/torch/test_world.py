@@ -63,6 +63,12 @@ def test_processes_that_have_not_joined_are_refused(
         process_of(None, None)
 
 
+def test_the_number_of_processes_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    announce(monkeypatch, RANK=0, WORLD_SIZE=3)
+    with pytest.raises(ConfigError, match=r"announces 3 processes, and torch\.distributed is not initialized"):
+        process_of(None, None)
+
+
 @pytest.mark.parametrize("variables", [TORCHRUN, MPIRUN], ids=["torchrun", "mpirun"])
 def test_a_process_that_is_bound_has_no_more_than_its_cores(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, Any]
