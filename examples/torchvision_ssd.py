@@ -151,8 +151,6 @@ class Training:
         at, options = self.at, self.options
         self.report.say("%s", options)
         self.report.placement(loader.placement, self.history)
-        if at.epoch >= options.epochs:
-            self.report.say("All %d epochs are trained", at.epoch)
         while at.epoch < options.epochs:
             began, before = time.perf_counter(), self.clock.read()
             signal = 0 if at.trained else self.train_epoch(loader)
@@ -170,6 +168,7 @@ class Training:
                 self.report.stopped(Signals(signal).name, at, options.file(".ckpt"))
                 distributed.barrier()  # torchrun ends all when one has ended
                 return 128 + signal
+        self.report.say("All %d epochs are trained", at.epoch)
         return 0
 
     def train_epoch(self, loader: TrainLoader) -> int:
