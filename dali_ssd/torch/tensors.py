@@ -15,7 +15,7 @@ from dali_ssd.torch.batch import BoxBatch, EncodedBatch, Target
 from dali_ssd.torch.lent import Lender
 from dali_ssd.util.words import counted
 
-__all__ = ["Device", "TensorMaker"]
+__all__ = ["Device", "TensorMaker", "checked_device"]
 
 Device: TypeAlias = "torch.device | str | int | None"
 """What PyTorch takes for a device; None: the CPU."""
@@ -96,6 +96,7 @@ class TensorMaker:
 
 
 def checked_device(device: Device) -> torch.device:
+    """Return the CPU or a GPU by its number. Raises ConfigError if a loader cannot have this device."""
     try:
         # PyTorch's own numbers are those of an accelerator, which its build for the CPU has not.
         found = torch.device("cpu" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
