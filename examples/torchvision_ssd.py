@@ -260,7 +260,7 @@ class Training:
             for name in ("model", "optimizer", "scaler"):
                 getattr(self, name).load_state_dict(content[name])
             self.at, self.meter = TrainProgress(**content["at"]), LossMeter(**content["meter"])
-            entries, part = content["history"], content["parts"][self.rank]
+            entries, part = list(content["history"]), content["parts"][self.rank]
             loader.load_state_dict(part["loader"])
             self.random.set_rng_state(part["random"])
         except BROKEN as error:

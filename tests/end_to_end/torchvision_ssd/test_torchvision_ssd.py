@@ -126,7 +126,8 @@ def test_files_that_are_no_checkpoint(small: Callable[..., Options], tmp_path: P
 @pytest.mark.parametrize(
     "change",
     [
-        {"at": {"epochs": 3}}, {"at": None}, {"meter": [1]}, {"parts": []}, {"parts": [3]}, {"parts": [{"loader": 3}]},
+        {"at": {"epochs": 3}}, {"at": None}, {"meter": [1]}, {"history": 1},
+        {"parts": []}, {"parts": [3]}, {"parts": [{"loader": 3}]},
         {"model": {}}, {"model": 1}, {"optimizer": {}}, {"optimizer": None},
         {"optimizer": {"state": {}, "param_groups": []}},
     ],
