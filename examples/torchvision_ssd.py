@@ -3,8 +3,8 @@
     python examples/torchvision_ssd.py --train 'data/train*.rec' --val data/test.rec
     torchrun --nproc-per-node 2 examples/torchvision_ssd.py --train 'data/train*.rec' --val data/test.rec
 
-It writes a log, metrics, a curve, the best parameters, and a checkpoint from which `--resume auto` goes on to the bit.
-Copy it and change what you like. It is tested on the CPU; on a GPU, and with --amp, it has not run.
+It writes a log, metrics, a curve, the best parameters, and a checkpoint from which `--resume auto` goes on: on the CPU
+to the bit. Copy it and change what you like. On a GPU, and with --amp, it has not run.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from signal import Signals
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 import tyro
@@ -26,8 +26,7 @@ from torch import distributed, nn
 
 from dali_ssd.errors import CheckpointError, ConfigError, DaliSsdError, TrainingError
 from dali_ssd.launch.signals import StopSignal
-from dali_ssd.launch.world import announced_world
-from dali_ssd.metrics.detections import Detections, detections_from_bytes, detections_to_bytes
+from dali_ssd.metrics.detections import detections_from_bytes, detections_to_bytes
 from dali_ssd.metrics.scores import Scores, require_metrics, score
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names
@@ -37,9 +36,14 @@ from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.meter import LossMeter, StepClock
 from dali_ssd.reporting.progress import TrainProgress
 from dali_ssd.reporting.report import Report
-from dali_ssd.torch import BoxBatch, TrainLoader, ValLoader, detections
+from dali_ssd.torch import BoxBatch, TrainLoader, ValLoader, detections, joined_processes
+from dali_ssd.torch.processes import from_rank_0, gathered
 from dali_ssd.util.files import atomic_open
-from dali_ssd.util.validation import check_positive, raise_all
+from dali_ssd.util.optional import require
+from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
+
+BROKEN = (AttributeError, EOFError, IndexError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
+"""What a file that is no checkpoint, or a damaged one, raises where it is read."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Options:
     """Begin with ImageNet weights of the backbone, which torchvision downloads; else with random ones."""
     batch_size: int = 32
     """Images per step, over all processes."""
+    num_workers: Annotated[int, tyro.conf.arg(aliases=["-j"])] = 0
+    """Loader threads of each process; 0: its share of the cores."""
     epochs: int = 60
     lr: float = 0.001
     wd: float = 0.01
@@ -81,7 +87,11 @@ class Options:
     seed: int = 233
 
     def __post_init__(self) -> None:
-        raise_all(self, check_positive(self, "batch_size", "epochs", "lr", "val_interval"))
+        check_types(self)
+        faults = check_positive(self, "batch_size", "epochs", "lr", "val_interval") + check_random_seed(self.seed)
+        faults += check_not_negative(self, "num_workers", "wd", "lr_warmup", "log_interval", "checkpoint_every", "seed")
+        faults += [f"{name} must be finite" for name in ("lr", "wd") if math.isinf(getattr(self, name))]
+        raise_all(self, faults)
 
     def file(self, end: str) -> Path:
         """Return the path of the run's file whose name ends so."""
@@ -101,31 +111,21 @@ def torchvision_network(options: Options, classes: int) -> Network:
     """Return a network of torchvision for so many classes."""
     from torchvision.models import detection
 
-    backbone = {"weights_backbone": "DEFAULT" if options.pretrained_backbone else None}
+    backbone = {} if options.pretrained_backbone else {"weights_backbone": None}  # else those that its input is for
     model: Any = getattr(detection, options.network)(weights=None, num_classes=classes + 1, **backbone)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.1  # with torchvision's 0.03, a short training would be scored with means of long ago
-    resizing, model.transform = model.transform, Rendered()
+    images = model.transform
+    network = Network(model, images.fixed_size[0], tuple(images.image_mean), tuple(images.image_std))
+    images.image_mean, images.image_std = [0.0] * 3, [1.0] * 3  # the loader normalizes
     losses = model.compute_loss
     model.compute_loss = lambda *given: losses(*given) | {"positives": sum((match >= 0).sum() for match in given[-1])}
     # Anchors have the features' type; under --amp, their pixels would be coarse.
-    model.anchor_generator.register_forward_pre_hook(lambda _, given: (given[0], [each.float() for each in given[1]]))
-    return Network(model, resizing.fixed_size[0], tuple(resizing.image_mean), tuple(resizing.image_std))
-
-
-class Rendered(nn.Module):  # type: ignore[misc]
-    """Stands in for torchvision's resizing and normalization, which the loader has done."""
-
-    def forward(self, images: torch.Tensor, targets: Any = None) -> tuple[Any, Any]:
-        """Return images (B, 3, S, S) as torchvision's networks want them, and the targets."""
-        from torchvision.models.detection.image_list import ImageList
-
-        return ImageList(images, [tuple(image.shape[-2:]) for image in images]), targets
-
-    def postprocess(self, detections: Any, *sizes: Any) -> Any:
-        """Return the detections, which are in the input's pixels, as the labels are."""
-        return detections
+    model.anchor_generator.register_forward_pre_hook(
+        lambda _, given: (given[0], [each.new_empty((), dtype=torch.float32).expand(each.shape) for each in given[1]])
+    )
+    return network
 
 
 class Training:
@@ -168,6 +168,7 @@ class Training:
                 self.report.stopped(Signals(signal).name, at, options.file(".ckpt"))
                 distributed.barrier()  # torchrun ends all when one has ended
                 return 128 + signal
+        self.report.say("All %d epochs are trained", at.epoch)
         return 0
 
     def train_epoch(self, loader: TrainLoader) -> int:
@@ -199,20 +200,23 @@ class Training:
         with torch.autocast(self.device.type, torch.float16, enabled=self.options.amp):
             losses = self.net(batch.images, batch.targets)
         # Each process has divided by its own number of positives. By that of all, gradients are those of one process.
-        count, parts = int(losses["positives"]), (losses["classification"], losses["bbox_regression"])
-        rows = gathered([*(part.item() * max(count, 1) for part in parts), count, self.stop.received or 0])
-        cross_entropy, smooth_l1, total, _ = map(sum, zip(*rows, strict=True))
-        if not math.isfinite(cross_entropy + smooth_l1):
-            raise TrainingError(f"the loss is not finite at step {self.at.step} (lr={self.rate:g}); try a smaller --lr")
+        parts, count = (losses["classification"], losses["bbox_regression"]), losses["positives"].double()
+        own = count.clamp(min=1)
+        stops = (count.new_full((), number == self.stop.received) for number in StopSignal.SIGNALS)
+        sums = torch.stack([*(part.detach() * own for part in parts), count, *stops])
+        if self.processes > 1:
+            distributed.all_reduce(sums)
         self.optimizer.zero_grad()
-        total = max(total, 1)
-        self.scaler.scale(sum(parts) * (max(count, 1) * self.processes / total)).backward()
+        self.scaler.scale(sum(parts) * (own * self.processes / sums[2].clamp(min=1)).float()).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.meter.add(cross_entropy / total, smooth_l1 / total)
+        cross_entropy, smooth_l1, total, *stopped = sums.tolist()  # waits for a GPU: all its work is queued by now
+        if not math.isfinite(cross_entropy + smooth_l1):
+            raise TrainingError(f"the loss is not finite at step {self.at.step} (lr={self.rate:g}); try a smaller --lr")
+        self.meter.add(cross_entropy / max(total, 1), smooth_l1 / max(total, 1))
         self.clock.count(self.options.batch_size)
         self.at.batch, self.at.step = self.at.batch + 1, self.at.step + 1
-        return int(max(row[-1] for row in rows))
+        return max(number if asked else 0 for number, asked in zip(StopSignal.SIGNALS, stopped, strict=True))
 
     @property
     def rate(self) -> float:
@@ -224,8 +228,10 @@ class Training:
         """Score the network, and save it if none was better; return the scores in rank 0."""
         for buffer in self.model.buffers():  # running means are each process's own; those of rank 0 are saved
             distributed.broadcast(buffer, 0)
-        with torch.inference_mode():
-            parts = gathered(detections_to_bytes(detect(self.model, val)))
+        self.model.eval()
+        with torch.inference_mode():  # of several processes, the last batch of one may have no images
+            found = [each for images, targets in val if len(images) for each in detections(self.model(images), targets)]
+        parts = gathered(detections_to_bytes(found))
         if self.rank:
             return None
         images = [image for part in parts for image in detections_from_bytes(part)]
@@ -246,86 +252,74 @@ class Training:
             with atomic_open(self.options.file(".ckpt")) as file:
                 torch.save(content | {"parts": parts, "identity": self.identity}, file)
 
-    def load(self, path: Path, loader: TrainLoader) -> None:
+    def load(self, content: Any, loader: TrainLoader) -> None:
         """Go on from a checkpoint. Raises CheckpointError if it is not whole, or belongs to another run."""
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            theirs = content["identity"]
-        except (EOFError, KeyError, OSError, RuntimeError, UnpicklingError) as error:
-            raise CheckpointError(f"{path} is no whole checkpoint of this script: {error}") from error
-        if theirs != self.identity:
-            raise CheckpointError(f"{path} belongs to another training run: {theirs} and not {self.identity}")
-        for name in ("model", "optimizer", "scaler"):
-            getattr(self, name).load_state_dict(content[name])
-        self.at, self.meter = TrainProgress(**content["at"]), LossMeter(**content["meter"])
-        self.history.start(content["history"])
-        loader.load_state_dict(content["parts"][self.rank]["loader"])
-        self.random.set_rng_state(content["parts"][self.rank]["random"])
-        self.report.say("Going on from %s: [Epoch %d][Batch %d]", path, self.at.epoch, self.at.batch)
+            if content["identity"] != (own := self.identity):
+                raise CheckpointError(f"--resume: it belongs to another run: {content['identity']} and not {own}")
+            for name in ("model", "optimizer", "scaler"):
+                getattr(self, name).load_state_dict(content[name])
+            self.at, self.meter = TrainProgress(**content["at"]), LossMeter(**content["meter"])
+            entries, part = list(content["history"]), content["parts"][self.rank]
+            loader.load_state_dict(part["loader"])
+            self.random.set_rng_state(part["random"])
+        except BROKEN as error:
+            raise CheckpointError(f"--resume: it is no whole checkpoint of this script: {error!r}") from error
+        self.history.start(entries)
+        self.report.say("Going on from [Epoch %d][Batch %d]", self.at.epoch, self.at.batch)
 
 
-def gathered(own: Any) -> list[Any]:
-    """Return the values of all processes, by rank."""
-    values = [None] * distributed.get_world_size()
-    distributed.all_gather_object(values, own)
-    return values
+def read_checkpoint(options: Options) -> Any:
+    """Return the content of the checkpoint to go on from; None to begin anew.
 
-
-def detect(model: nn.Module, val: ValLoader) -> list[Detections]:
-    """Return what a network finds in validation images, with what is there."""
-    model.eval()
-    batches = (batch for batch in val if len(batch.images))  # of several processes, the last one may have none
-    return [found for images, targets in batches for found in detections(model(images), targets)]
-
-
-@contextmanager
-def joined_processes(options: Options) -> Iterator[torch.device]:
-    """Meet the other processes, if a launcher has started any, until the end; yield the device of this one."""
-    world = announced_world()
-    cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-    device = torch.device("cuda", world.local_rank if world else 0) if cuda else torch.device("cpu")
-    if options.amp and not cuda:
-        raise ConfigError("--amp needs a GPU")
-    if world and options.batch_size % world.size:
-        raise ConfigError(f"--batch-size {options.batch_size} cannot be divided among {world.size} processes")
-    if cuda:
-        torch.cuda.set_device(device)
-    alone: dict[str, Any] = {} if world else {"store": distributed.HashStore(), "rank": 0, "world_size": 1}
-    distributed.init_process_group("nccl" if cuda else "gloo", **alone)
+    Raises ConfigError if the run would replace another one's checkpoint, CheckpointError if there is none to read.
+    """
+    own = options.file(".ckpt")
+    path = own if options.resume == "auto" else Path(options.resume)
+    if own.exists() and not (options.resume and path.resolve() == own.resolve()):
+        raise ConfigError(f"there is a checkpoint {own}; go on with --resume auto, or choose another --save-prefix")
+    if options.resume in ("", "auto") and not own.exists():
+        return None
     try:
-        yield device
-    finally:
-        distributed.destroy_process_group()
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        raise CheckpointError(f"{path} is no whole checkpoint of this script: {error}") from error
 
 
 def train(options: Options, build: Callable[[Options, int], Network] = torchvision_network) -> int:
     """Train the network that `build` returns; return the exit code. Raises DaliSsdError for what cannot work."""
+    require("matplotlib")  # for the curve, after the first epoch
     if options.val:
         require_metrics()
-    own = options.file(".ckpt")
-    if own.exists() and not options.resume:
-        raise ConfigError(f"there is a checkpoint {own}; go on with --resume auto, or choose another --save-prefix")
     shards, val_shards = expand_paths(options.train), expand_paths(options.val) if options.val else []
     classes = class_names(options.classes, [*shards, *val_shards])
-    torch.manual_seed(options.seed)
-    network = build(options, len(classes))
-    given: dict[str, Any] = {"data_shape": network.size, "mean": network.mean, "std": network.std}
-    given |= {"num_classes": len(classes), "memory_format": torch.channels_last}
-    dtype = torch.float16 if options.amp else torch.float32
-    with joined_processes(options) as device:
-        rank, given["batch_size"] = distributed.get_rank(), options.batch_size // distributed.get_world_size()
+    with joined_processes(options.device) as device:
+        rank, processes = distributed.get_rank(), distributed.get_world_size()
+        if options.amp and device.type != "cuda":
+            raise ConfigError("--amp needs a GPU")
+        each, rest = divmod(options.batch_size, processes)
+        if rest:
+            raise ConfigError(f"--batch-size {options.batch_size} cannot be divided among {processes} processes")
+        content = from_rank_0(lambda: read_checkpoint(options))  # other hosts need not have it
+        torch.manual_seed(options.seed)
+        network = build(options, len(classes))
+        if each < 2 and any(isinstance(module, nn.BatchNorm2d) for module in network.model.modules()):
+            raise ConfigError(
+                f"{options.network} has batch normalization, which needs 2 images per process, not {each}"
+            )
+        given: dict[str, Any] = {"data_shape": network.size, "mean": network.mean, "std": network.std}
+        given |= {"num_classes": len(classes), "batch_size": each, "device": device}
+        given |= {"memory_format": torch.channels_last, "num_threads": options.num_workers or "auto"}
+        dtype = torch.float16 if options.amp else torch.float32
         with (
             TrainLog(None if rank else options.file("_train.log"), quiet=rank > 0) as log,
-            TrainLoader(shards, targets="boxes", seed=options.seed, device=device, dtype=dtype, **given) as loader,
-            ValLoader(val_shards, device=device, **given) if val_shards else nullcontext() as val,
+            TrainLoader(shards, targets="boxes", seed=options.seed, dtype=dtype, **given) as loader,
+            ValLoader(val_shards, **given) if val_shards else nullcontext() as val,
         ):
             if val is not None:
                 val.report.require_countable()
             training = Training(options, network, classes, device, log)
-            if own.exists() or options.resume not in ("", "auto"):
-                training.load(own if options.resume == "auto" else Path(options.resume), loader)
-            else:
-                training.history.start([])
+            training.load(content, loader) if content is not None else training.history.start([])
             with training.stop:
                 return training.run(loader, val)
 

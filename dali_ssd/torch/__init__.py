@@ -13,6 +13,7 @@ require("torch")  # before the modules below import it, so that a missing torch 
 
 from dali_ssd.torch.batch import BoxBatch, EncodedBatch  # noqa: E402
 from dali_ssd.torch.loaders import TrainLoader, ValLoader  # noqa: E402
+from dali_ssd.torch.processes import joined_processes  # noqa: E402
 from dali_ssd.torch.scoring import detections  # noqa: E402
 
-__all__ = ["BoxBatch", "EncodedBatch", "TrainLoader", "ValLoader", "detections"]
+__all__ = ["BoxBatch", "EncodedBatch", "TrainLoader", "ValLoader", "detections", "joined_processes"]

@@ -15,7 +15,7 @@ from dali_ssd.torch.batch import BoxBatch, EncodedBatch, Target
 from dali_ssd.torch.lent import Lender
 from dali_ssd.util.words import counted
 
-__all__ = ["Device", "TensorMaker"]
+__all__ = ["Device", "TensorMaker", "checked_device"]
 
 Device: TypeAlias = "torch.device | str | int | None"
 """What PyTorch takes for a device; None: the CPU."""
@@ -43,7 +43,7 @@ class TensorMaker:
     def __init__(
         self, device: Device, dtype: torch.dtype | str | None, memory_format: torch.memory_format | None
     ) -> None:
-        self._device = _device(device)
+        self._device = checked_device(device)
         self._dtype = _dtype(dtype)
         if memory_format is not None and not any(memory_format is known for known in _LAYOUTS):
             raise ConfigError(
@@ -95,7 +95,8 @@ class TensorMaker:
         return [{name: column[row, :count] for name, column in columns.items()} for row, count in enumerate(counts)]
 
 
-def _device(device: Device) -> torch.device:
+def checked_device(device: Device) -> torch.device:
+    """Return the CPU or a GPU by its number. Raises ConfigError if a loader cannot have this device."""
     try:
         # PyTorch's own numbers are those of an accelerator, which its build for the CPU has not.
         found = torch.device("cpu" if device is None else f"cuda:{device}" if isinstance(device, int) else device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.errors.cases import Case
+from tests.support.ports import own_port
 from tests.support.shards import write_random
 
 
@@ -28,6 +30,15 @@ def started_by_torchrun(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setenv("MASTER_ADDR", "127.0.0.1")
     patch.setenv("MASTER_PORT", "29500")
     return of_torch()(folder, patch)
+
+
+def alone_of_two(_: Path, patch: pytest.MonkeyPatch) -> object:
+    pytest.importorskip("torch")
+    port = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(own_port())}
+    for name, value in ({"RANK": "0", "WORLD_SIZE": "2"} | port).items():
+        patch.setenv(name, value)
+    with import_module("dali_ssd.torch").joined_processes("cpu", timedelta(seconds=1)) as device:
+        return device
 
 
 def of_jax(**options: Any) -> Case:
@@ -53,6 +64,7 @@ CASES: dict[str, Case] = {
     "dtype must be torch.float32": of_torch(dtype="int8"),
     "memory_format must be": of_torch(memory_format="NHWC"),
     "give both world_size and rank": of_torch(rank=0),
+    "the processes have not met within": alone_of_two,
     "is not initialized; call": started_by_torchrun,
     "device must be a jax.Device": of_jax(device="tpu"),
     "give one of jax.local_devices()": device_of_another_process,

@@ -22,7 +22,10 @@ SIDE = 32
 
 
 class Detector(nn.Module):  # type: ignore[misc]
-    """Finds one object an image: has batch normalization and dropout, whose states a checkpoint must hold."""
+    """Finds one object an image: has batch normalization and dropout, whose states a checkpoint must hold.
+
+    Images without objects add nothing to the losses, as in torchvision's SSDs.
+    """
 
     def __init__(self, classes: int, *, plain: bool = False) -> None:
         super().__init__()
@@ -42,19 +45,13 @@ class Detector(nn.Module):  # type: ignore[misc]
         if os.environ.get("SMALL_DETECTOR_STOP") == f"{os.environ.get('RANK', 0)}:{self.calls}":
             os.kill(os.getpid(), signal.SIGTERM)
         some = torch.tensor([len(target["labels"]) > 0 for target in targets])
-        labels = torch.stack(
-            [
-                target["labels"][0] if len(target["labels"]) else some.new_zeros((), dtype=torch.int64)
-                for target in targets
-            ]
-        )
-        wanted = torch.stack(
-            [target["boxes"][0] / SIDE if len(target["boxes"]) else boxes.new_zeros(4) for target in targets]
-        )
+        objects = [target for target in targets if len(target["labels"])]
+        labels = torch.stack([target["labels"][0] for target in objects]) if objects else torch.zeros(0).long()
+        wanted = torch.stack([target["boxes"][0] / SIDE for target in objects]) if objects else torch.zeros(0, 4)
         count = max(1, int(some.sum()))
         return {
-            "classification": functional.cross_entropy(logits, labels, reduction="sum") / count,
-            "bbox_regression": functional.smooth_l1_loss(boxes[some], wanted[some], reduction="sum") / count,
+            "classification": functional.cross_entropy(logits[some], labels, reduction="sum") / count,
+            "bbox_regression": functional.smooth_l1_loss(boxes[some], wanted, reduction="sum") / count,
             "positives": some.sum(),
         }
 
