@@ -205,11 +205,10 @@ def test_constraints_pin_every_direct_dependency(minor: int) -> None:
     assert requirements(*extras) <= pinned(f"python3.{minor}")
 
 
-def test_constraints_pin_what_the_other_frameworks_need() -> None:
-    extras = re.search(r"EXTRAS=(\S+torch,jax) ", read(ROOT / ".ci" / "run"))
-    assert extras and requirements(*extras[1].split(",")) <= pinned("python3.11-torch")
-    assert requirements("torch") <= pinned("python3.11")  # where both frameworks are compared
-    assert requirements("test", "cuda13", "torchvision") <= pinned("python3.11-torchvision")
+@pytest.mark.parametrize("name", ["python3.11", "python3.11-torch", "python3.11-torchvision"])
+def test_constraints_pin_the_extras_that_they_are_for(name: str) -> None:
+    extras = re.search(r"tools/install PYTHON (\S+)", read(ROOT / "constraints" / f"{name}.txt"))
+    assert extras and requirements(*extras[1].split(",")) <= pinned(name)
 
 
 def test_there_are_constraints_for_every_python() -> None:

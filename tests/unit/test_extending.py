@@ -17,7 +17,7 @@ import pytest
 from tests.support.pages import PAGES, read_page
 from tests.support.paths import ROOT
 
-FOLDERS = ("dali_ssd", "pipelines", "tests", "docs", "constraints", "docker", "tools")
+FOLDERS = ("dali_ssd", "pipelines", "tests", "docs", "constraints", "docker", "examples", "tools")
 FILES = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")
 HELD_BY = {
     "augmentation": [
