@@ -56,7 +56,8 @@ def announced_world(environ: Mapping[str, str] | None = None) -> World | None:
     is missing or no number, or if several hosts have no MASTER_ADDR.
     """
     variables = _Variables(os.environ if environ is None else environ)
-    return next((launcher.read(variables) for launcher in _LAUNCHERS if launcher.has(variables.names)), None)
+    found = _launcher_of(variables)
+    return None if found is None else found.read(variables)
 
 
 def announced_size(environ: Mapping[str, str] | None = None) -> tuple[str, int] | None:
@@ -66,7 +67,7 @@ def announced_size(environ: Mapping[str, str] | None = None) -> tuple[str, int] 
     ConfigError if the number is missing or none.
     """
     variables = _Variables(os.environ if environ is None else environ)
-    found = next((launcher for launcher in _LAUNCHERS if launcher.has(variables.names)), None)
+    found = _launcher_of(variables)
     return None if found is None else (found.name, variables.number(*found.size))
 
 
@@ -221,6 +222,10 @@ _LAUNCHERS = [
     _Launcher(_HOROVODRUN, _has("HOROVOD_RANK", "HOROVOD_SIZE"), ("HOROVOD_SIZE",), _horovodrun),
 ]
 """How each launcher is recognized and read. One that was started by another comes first."""
+
+
+def _launcher_of(given: _Variables) -> _Launcher | None:
+    return next((launcher for launcher in _LAUNCHERS if launcher.has(given.names)), None)
 
 
 def _first_host(nodes: str) -> str:

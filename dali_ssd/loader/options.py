@@ -8,7 +8,7 @@ compares them with the classes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -118,9 +118,7 @@ def gather(
         TypeError: a keyword that is not among the `names`.
         ConfigError: values that cannot work.
     """
-    unknown = sorted(given.keys() - names.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"a loader has no option {unknown[0]!r}; there are {', '.join(sorted(names.__annotations__))}")
+    _refuse_unknown("a loader", given, names.__annotations__.keys())
     kinds = (PipelineConfig, RecordsConfig, NvjpegConfig)
     for name, value, kind in zip(("pipeline", "records", "nvjpeg"), (pipeline, records, nvjpeg), kinds, strict=True):
         if not isinstance(value, kind | None):
@@ -154,10 +152,7 @@ def refuse_other_names(
         if name in instead:
             raise TypeError(f"a loader for {framework} has no option {name!r}; give {instead[name]}")
     own = {name for name, one in inspect.signature(loader).parameters.items() if one.kind is one.KEYWORD_ONLY}
-    known = own | names.__annotations__.keys()
-    unknown = sorted(given.keys() - known)
-    if unknown:
-        raise TypeError(f"a loader for {framework} has no option {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    _refuse_unknown(f"a loader for {framework}", given, own | names.__annotations__.keys())
 
 
 def check_records_options(num_classes: int | None, bad_list: str | Path | None) -> Path | None:
@@ -178,3 +173,9 @@ def check_world(world_size: int, rank: int) -> None:
         raise ConfigError(f"world_size must be a whole number of at least 1, not {world_size!r}")
     if not (is_whole(rank) and 0 <= rank < world_size):
         raise ConfigError(f"rank must be a whole number within 0..{world_size - 1}, not {rank!r}")
+
+
+def _refuse_unknown(loader: str, given: Mapping[str, Any], known: Set[str]) -> None:
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        raise TypeError(f"{loader} has no option {unknown[0]!r}; there are {', '.join(sorted(known))}")

@@ -53,7 +53,7 @@ class EncodedBatch(_Tensors):
     """(B, N) int64: 0 background, else class id + 1."""
     box_targets: torch.Tensor
     """(B, N, 4) float32: 0 where not positive."""
-    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False, compare=False)
+    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class BoxBatch(_Tensors):
     images: torch.Tensor
     """(B, 3, S, S)"""
     targets: list[Target]
-    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False, compare=False)
+    _locate: Callable[[], list[RecordLocation]] = field(default=list, repr=False)
 
 
 def _map(part: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:

@@ -14,6 +14,7 @@ from torch import distributed
 from dali_ssd.errors import DaliSsdError, LaunchError
 from dali_ssd.launch.world import announced_world
 from dali_ssd.torch.tensors import Device, checked_device
+from dali_ssd.util.words import first_line
 
 __all__ = ["from_rank_0", "gathered", "joined_processes"]
 
@@ -53,10 +54,9 @@ def joined_processes(device: Device = "auto", timeout: timedelta = timedelta(min
     try:
         distributed.init_process_group("nccl" if cuda else "gloo", timeout=timeout, **meeting)
     except RuntimeError as error:  # as PyTorch's own errors of networks are, and gloo's
-        reason = str(error).partition("\n")[0]
         raise LaunchError(
-            f"the processes have not met within {timeout.total_seconds():.0f} s: {reason}; are all of them running, "
-            "and are MASTER_ADDR and MASTER_PORT the same for all?"
+            f"the processes have not met within {timeout.total_seconds():.0f} s: {first_line(error)}; are all of them "
+            "running, and are MASTER_ADDR and MASTER_PORT the same for all?"
         ) from error
     try:
         yield own

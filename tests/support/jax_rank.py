@@ -1,16 +1,11 @@
-"""One of two processes of JAX: what it is told before it has joined the other, of the other's device, and its part.
+"""Two processes of JAX: what each is told before it has joined the other, of the other's device, and its part.
 
-    jax_rank.py SHARD PORT RANK
-
-prints it as JSON. Of each image, its part has the sum, which tells the images of a shard apart.
+Of each image, its part has the sum, which tells the images of a shard apart.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +14,14 @@ import numpy as np
 
 from dali_ssd.errors import ConfigError
 from tests.support.jax_loaders import boxes, encoded, val
-from tests.support.paths import ROOT
 from tests.support.ports import own_port
+from tests.support.processes import in_processes
 
 
 def run_two(shard: Path) -> list[dict[str, Any]]:
-    """Return what two processes print, which a launcher announces and which meet at a free port of this machine."""
-    port, environ = str(own_port()), {**os.environ, "WORLD_SIZE": "2", "PYTHONPATH": str(ROOT)}
-    started = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(shard), port, str(rank)],
-            env={**environ, "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        return [json.loads(process.communicate(timeout=120)[0]) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+    """Return what two processes got, which a launcher announces and which meet at a free port of this machine."""
+    port = own_port()
+    return in_processes("spawn", part_of, [(str(shard), port, rank) for rank in range(2)], limit=120)
 
 
 def refusal(shard: str, **options: Any) -> str:
@@ -52,11 +33,12 @@ def refusal(shard: str, **options: Any) -> str:
     return ""
 
 
-def main(shard: str, port: str, rank: str) -> None:
-    """Print what this process got."""
+def part_of(shard: str, port: int, rank: int) -> dict[str, Any]:
+    """Return what this process got."""
+    os.environ.update({"WORLD_SIZE": "2", "RANK": str(rank)})
     found: dict[str, Any] = {"alone": refusal(shard)}
-    jax.distributed.initialize(f"127.0.0.1:{port}", 2, int(rank))
-    other = next(device for device in jax.devices() if device.process_index != int(rank))
+    jax.distributed.initialize(f"127.0.0.1:{port}", 2, rank)
+    other = next(device for device in jax.devices() if device.process_index != rank)
     found["other's"] = refusal(shard, device=other)
     for name, make in (("encoded", encoded), ("boxes", boxes), ("val", val)):
         with make(shard) as loader:
@@ -64,9 +46,5 @@ def main(shard: str, port: str, rank: str) -> None:
         devices = {array.device for batch in batches for array in batch if array is not None}
         assert devices == {jax.local_devices()[0]}, devices
         found[name] = [np.asarray(batch.images, np.float64).sum((1, 2, 3)).tolist() for batch in batches]
-    print(json.dumps(found))
     jax.distributed.shutdown()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return found

@@ -44,9 +44,11 @@ def keys(places: list[RecordLocation]) -> list[int]:
 
 
 def as_numpy(array: Any) -> npt.NDArray[Any]:
-    """An array of a batch as NumPy's."""
-    found: npt.NDArray[Any] = array.asnumpy() if FRAMEWORK == "mxnet" else array
-    return found
+    """An array of any framework as NumPy's."""
+    for name in ("asnumpy", "as_numpy"):
+        if hasattr(array, name):
+            return np.asarray(getattr(array, name)())
+    return np.asarray(array)
 
 
 def values(batch: Any) -> list[npt.NDArray[Any]]:

@@ -10,6 +10,7 @@ import torch
 
 from dali_ssd import loader
 from dali_ssd.torch import BoxBatch, TrainLoader, ValLoader
+from tests.support.loaders import as_numpy
 from tests.support.pipes import ANCHORS
 
 COUNT = 25
@@ -79,11 +80,3 @@ def require_objects(ours: BoxBatch, table: np.ndarray[Any, Any]) -> None:
         if "difficult" in found:
             assert found["difficult"].dtype == np.bool_
             np.testing.assert_array_equal(found["difficult"], rows[:count, 5] > 0)
-
-
-def as_numpy(array: Any) -> np.ndarray[Any, Any]:
-    """An array of another framework as NumPy's."""
-    for name in ("asnumpy", "as_numpy"):
-        if hasattr(array, name):
-            return np.asarray(getattr(array, name)())
-    return np.asarray(array)
