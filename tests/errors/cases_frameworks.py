@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.errors.cases import Case
+from tests.support.announced import by_hand, torchrun
 from tests.support.ports import own_port
 from tests.support.shards import write_random
 
@@ -25,17 +26,14 @@ def of_torch(**options: Any) -> Case:
 
 
 def started_by_torchrun(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    for name, value in {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2}.items():
-        patch.setenv(name, str(value))
-    patch.setenv("MASTER_ADDR", "127.0.0.1")
-    patch.setenv("MASTER_PORT", "29500")
+    for name, value in torchrun(0).items():
+        patch.setenv(name, value)
     return of_torch()(folder, patch)
 
 
 def alone_of_two(_: Path, patch: pytest.MonkeyPatch) -> object:
     pytest.importorskip("torch")
-    port = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(own_port())}
-    for name, value in ({"RANK": "0", "WORLD_SIZE": "2"} | port).items():
+    for name, value in by_hand(0, own_port()).items():
         patch.setenv(name, value)
     with import_module("dali_ssd.torch").joined_processes("cpu", timedelta(seconds=1)) as device:
         return device

@@ -21,6 +21,7 @@ from dali_ssd.torch import BoxBatch, ValLoader, joined_processes  # noqa: E402
 from examples.torchvision_ssd import Network, Options, Training, train  # noqa: E402
 from tests.end_to_end.torchvision_ssd.runs import learned, measured  # noqa: E402
 from tests.end_to_end.torchvision_ssd.small_detector import SIDE, Detector, small_network  # noqa: E402
+from tests.support.announced import torchrun  # noqa: E402
 from tests.support.paths import ROOT  # noqa: E402
 from tests.support.ports import own_port  # noqa: E402
 from tests.support.processes import in_processes  # noqa: E402
@@ -52,8 +53,8 @@ STEP = {"train": ("none",), "batch_size": 6, "lr": 0.1, "lr_warmup": 0}
 
 def two_ranks() -> list[dict[str, str]]:
     """What torchrun sets for two processes."""
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(own_port())}
-    return [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+    port = own_port()
+    return [torchrun(rank, port) for rank in range(2)]
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ torch: Any = pytest.importorskip("torch")
 
 from dali_ssd.errors import ConfigError, LaunchError  # noqa: E402
 from dali_ssd.torch import joined_processes  # noqa: E402
+from tests.support.announced import by_hand, open_mpi  # noqa: E402
 from tests.support.paths import ROOT  # noqa: E402
 from tests.support.ports import own_port  # noqa: E402
 from tests.support.processes import in_processes  # noqa: E402
@@ -28,17 +29,6 @@ def met(rank: int) -> dict[str, Any]:
         "rank": rank, "size": 2, "device": "cpu", "backend": "gloo", "sum": 3.0, "all": [0, 1], "first": "of rank 0",
         "error": "DatasetError: no file in rank 0", "left": True,
     }  # fmt: skip
-
-
-def open_mpi(rank: int, port: int) -> dict[str, str]:
-    """What mpirun tells one of two processes; the port is our own."""
-    numbers = {"RANK": rank, "SIZE": 2, "LOCAL_RANK": rank, "LOCAL_SIZE": 2}
-    return {f"OMPI_COMM_WORLD_{name}": str(number) for name, number in numbers.items()} | {"MASTER_PORT": str(port)}
-
-
-def by_hand(rank: int, port: int) -> dict[str, str]:
-    """What PyTorch itself needs to know, and no more."""
-    return {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
 
 
 def test_one_process_without_a_launcher() -> None:

@@ -18,6 +18,7 @@ from dali_ssd.config import PipelineConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.torch.world import process_of, threads_of_process
 from dali_ssd.util.parallel import available_cores
+from tests.support.announced import by_hand, open_mpi, torchrun
 from tests.support.paths import ROOT
 from tests.support.torch_loaders import COUNT, val
 
@@ -32,12 +33,7 @@ def announce(monkeypatch: pytest.MonkeyPatch, **variables: Any) -> None:
         monkeypatch.setenv(name, str(value))
 
 
-TORCHRUN = {
-    "RANK": 1, "WORLD_SIZE": 2, "LOCAL_RANK": 1, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 29500
-}  # fmt: skip
-MPIRUN = {f"OMPI_COMM_WORLD_{name}": number for name, number in zip(
-    ("RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE"), (1, 2, 1, 2), strict=True
-)}  # fmt: skip
+TORCHRUN, MPIRUN = torchrun(1), open_mpi(1)
 
 
 def test_one_process_alone_has_all_records_and_cores() -> None:
@@ -85,7 +81,7 @@ def test_a_process_that_is_bound_has_no_more_than_its_cores(
 
 def test_variables_that_do_not_tell_who_shares_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are all that `init_process_group` needs."""
-    announce(monkeypatch, **{name: TORCHRUN[name] for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")})
+    announce(monkeypatch, **by_hand(1))
     assert threads_of_process() == available_cores()
 
 
