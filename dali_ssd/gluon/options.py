@@ -47,11 +47,13 @@ class TrainConfig:
     """Loader threads over all devices; 0: all cores, shared with the other processes on this machine."""
     gpus: Gpus = "auto"
     epochs: int = 240
+    """Passes over the training records."""
     resume: str = ""
     """Checkpoint (everything) or .params file (parameters only) to resume from; auto: the newest checkpoint, if any."""
     start_epoch: int = 0
     """First epoch when resuming from a .params file."""
     lr: float = 0.001
+    """Learning rate."""
     lr_batch_size: int = 0
     """Batch size that --lr is meant for: the rate is scaled by --batch-size divided by it; 0: not scaled."""
     lr_warmup: int = 0
@@ -61,6 +63,7 @@ class TrainConfig:
     lr_decay_epoch: str = "160,200"
     """Epochs at which the learning rate decays."""
     momentum: float = 0.9
+    """Share of the last step's update that is added to each update."""
     wd: float = 0.0005
     """Weight decay."""
     log_interval: int = 100
@@ -76,6 +79,7 @@ class TrainConfig:
     checkpoint_keep: int = 2
     """Number of newest checkpoints to keep."""
     seed: int = 233
+    """Of all random numbers: with the same seed, two runs are the same."""
     syncbn: bool = False
     """Normalize over the batches of all devices together."""
     amp: bool = False
@@ -183,11 +187,15 @@ class DemoConfig:
     epochs: int = 36
     """Passes over the training images; the default reaches mAP 0.6 with a good margin."""
     train_images: int = 800
+    """Images to draw for training."""
     val_images: int = 160
+    """Images to draw for scoring."""
     batch_size: int = 16
+    """Images per step."""
     num_workers: Workers = 0
     """Loader threads; 0: all cores."""
     seed: int = 0
+    """Of the drawn images and of the training."""
 
     def __post_init__(self) -> None:
         check_types(self)
