@@ -15,6 +15,7 @@ from tests.support.paths import ROOT
 
 ORDER = (
     "errors boxes",
+    "anchors",
     "util",
     "config",
     "records.format",
@@ -51,7 +52,7 @@ ORDER = (
     "gluon.training",
     "gluon.scoring",
     "gluon.demo",
-    "bench.work bench.anchors",
+    "bench.work",
     "bench.contenders bench.datasets",
     "bench.training bench.accuracy",
     "bench.measuring",
