@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -92,6 +92,9 @@ class ValLoader(Loader):
             for number, ctx in enumerate(self._devices)
         ]
         self._start(pipelines)
+
+    def _facts(self, classes: Sequence[str]) -> dict[str, object]:
+        return super()._facts(classes) | {"batches": f"{len(self):,}"}
 
     def __len__(self) -> int:
         return self._batches
