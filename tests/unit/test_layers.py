@@ -17,6 +17,7 @@ ORDER = (
     "errors boxes",
     "anchors",
     "util",
+    "machine",
     "config",
     "records.format",
     "visualize.lettering",
@@ -45,6 +46,7 @@ ORDER = (
     "loader.train loader.val",
     "metrics",
     "visualize",
+    "pages",
     "reporting",
     "launch",
     "torch jax",
@@ -75,7 +77,20 @@ FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
 """The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
 HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod", "torch", "torchvision", "jax")
-LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "launch", "metrics", "cli")
+LIGHT = (
+    "errors",
+    "boxes",
+    "util",
+    "machine",
+    "config",
+    "records",
+    "convert",
+    "synthetic",
+    "kernels",
+    "launch",
+    "metrics",
+    "cli",
+)
 """Rooms that can be imported without DALI, MXNet and PyTorch."""
 
 
