@@ -112,10 +112,17 @@ class Loader:
         if self._device == "gpu":
             _log.info("%s", self.placement)
 
-    def _look(self, shards: Paths, records: RecordsConfig, num_classes: int | None, bad_list: Path | None) -> None:
+    def _look(
+        self,
+        shards: Paths,
+        records: RecordsConfig,
+        num_classes: int | None,
+        bad_list: Path | None,
+        cache_dir: str | Path | None = None,
+    ) -> None:
         """Look through the shards, which may take long: all options must have been checked."""
-        self.report, self._dataset = _good_records(shards, records, num_classes, bad_list)
-        self._index = self._dataset.merged_index()
+        self.report, self._dataset = _good_records(shards, records, num_classes, bad_list, cache_dir)
+        self._index = self._dataset.merged_index(cache_dir)
 
     @property
     def num_records(self) -> int:
@@ -247,12 +254,18 @@ def _require_utf8(path: Path) -> None:
 
 
 def _good_records(
-    shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: Path | None
+    shards: Paths,
+    config: RecordsConfig,
+    num_classes: int | None,
+    bad_list: Path | None,
+    cache_dir: str | Path | None,
 ) -> tuple[DatasetReport, Dataset]:
     """Return the report on the shards, and the records to read. Raises DatasetError as `TrainLoader` says."""
     skip = config.on_bad == "skip"
     decoders: Sequence[Decoder] = ("dali",) if skip else ()
-    report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)
+    report = inspect_shards(
+        shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders, cache_dir=cache_dir
+    )
     report.require_readable()
     for kind, meaning in KINDS.items():
         if meaning.logged:

@@ -71,7 +71,7 @@ def _picture(pictures: Iterable[Callable[[], Tile]], classes: Sequence[str], col
         return said
     try:
         content = io.BytesIO()
-        tile_grid(tiles, classes, columns=columns, side=side).save(content, "JPEG", quality=85)
+        tile_grid(tiles, classes, columns=columns, side=side).save(content, "JPEG", quality=85, subsampling=0)
     except Exception as error:  # such as of a font
         return f"{said}<div>no picture: {_text(first_line(error))}</div>"
     data = base64.b64encode(content.getvalue()).decode()

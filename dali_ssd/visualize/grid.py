@@ -74,9 +74,10 @@ def save_picture(picture: Image.Image, path: str | Path) -> None:
 
     Raises DaliSsdError if it cannot be written.
     """
+    # Thin colored boxes would fade in a JPEG with less color than brightness.
     jpeg = Path(path).suffix.lower() in (".jpg", ".jpeg")
     with atomic_path(path) as temporary:
-        picture.save(temporary, "JPEG" if jpeg else "PNG", quality=90)
+        picture.save(temporary, "JPEG" if jpeg else "PNG", quality=90, subsampling=0)
 
 
 def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4, side: int = 300) -> Image.Image:
@@ -112,7 +113,7 @@ def tile_picture(tile: Tile, classes: Sequence[str], *, least: int = 320, most: 
     It keeps its size, unless its longer side has fewer than `least` pixels or more than `most`.
     """
     side = min(max(*tile.image.shape[:2], least), most)
-    return _draw(tile, classes, side, Lettering([_ALWAYS, *classes], _FONT_SIZE))
+    return _draw(tile, classes, side, Lettering([_ALWAYS, *classes], max(_FONT_SIZE, side // 50)))
 
 
 def class_color(class_id: int) -> tuple[int, int, int]:
@@ -155,7 +156,7 @@ def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -
     boxes = _drawable(tile.boxes, scale, side)
     colors = [class_color(int(number)) for number in (tile.class_ids if tile.colors is None else tile.colors)]
     for box, color in zip(boxes, colors, strict=True):
-        _rectangle(canvas, box, color, width=2 if tile.outlines is None else 3)
+        _rectangle(canvas, box, color, width=lettering.size // 6 + (tile.outlines is not None))
     # Names come after the boxes, so that no box crosses one, and the first one is on top.
     for number, (box, class_id) in reversed(list(enumerate(zip(boxes, tile.class_ids, strict=True)))):
         known = 0 <= class_id < len(classes) and lettering.has(classes[class_id])
@@ -209,7 +210,7 @@ def _label(
     if np.isnan(box).any():
         return
     width = int(lettering.width(text)) + 6
-    height = _FONT_SIZE + 4
+    height = lettering.size + 4
     left = min(max(float(box[0]), 0), max(size[0] - width, 0))
     top = float(box[1]) - height if box[1] >= height else min(max(float(box[1]), 0), size[1] - height)
     canvas.rectangle((left, top, left + width, top + height), fill=color)
