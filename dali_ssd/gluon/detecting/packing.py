@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.format.image_header import FORMATS, read_raster
+from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, read_raster
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.inspect import inspect_shards
@@ -100,12 +101,15 @@ def _image_of(file: Path) -> bytes | LeftOut:
         return LeftOut(str(file), "not an image" if data else "the file is empty")
     if raster.format in FORMATS:
         return data
+    if raster.width * raster.height > MAX_PIXELS:
+        return LeftOut(str(file), f"{raster.format} of {raster.width}x{raster.height}, which is too large")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")  # of sizes that are accepted here, and of odd metadata
             content = io.BytesIO()
             image.convert("RGB").save(content, "PNG")
     except Exception as error:  # Pillow raises many kinds on damaged files
-        return LeftOut(str(file), f"a {raster.format} that cannot be read: {first_line(error)}")
+        return LeftOut(str(file), f"{raster.format} that cannot be read: {first_line(error)}")
     return content.getvalue()
 
 

@@ -37,7 +37,7 @@ def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
     if any(path.resolve().parent == folder.resolve() for path in inputs):
         raise ConfigError(f"--out {folder} has files that are to be read; choose another folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise ConfigError(f"--out {folder} has files already; choose another folder, or add --overwrite")
+        raise ConfigError(f"--out {folder} has files already; choose another folder, or replace them by --overwrite")
     make_folder(folder)
 
 

@@ -90,8 +90,8 @@ class Detector:
             yield from self._see(loader, upright)
 
     def _loader(self, shards: Any, **options: Any) -> ValLoader:
-        threads = self._config.num_workers or "auto"
-        pipeline = PipelineConfig(batch_size=self._config.batch_size, num_threads=threads)
+        config = self._config
+        pipeline = PipelineConfig(batch_size=config.batch_size, num_threads=config.num_workers or "auto")
         return ValLoader(shards, recipe=self.recipe, ctx=self._devices, pipeline=pipeline, **options)
 
     def _see(self, loader: ValLoader, upright: bool) -> Iterator[Seen]:
