@@ -15,7 +15,7 @@ from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
 from dali_ssd.util.words import counted
 
-__all__ = ["DemoConfig", "EvalConfig", "TrainConfig", "network_recipe"]
+__all__ = ["DemoConfig", "EvalConfig", "Gpus", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
 
 Gpus = Annotated[
     str,
@@ -158,15 +158,22 @@ class EvalConfig:
         raise_all(self, faults + check_not_negative(self, "num_workers", "min_score"))
 
 
-def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
-    """Return the recipe of the options. Raises ConfigError if no network takes what it makes."""
-    recipe = asked_recipe(config.input)
+def rendering_recipe(config: InputConfig) -> Recipe:
+    """Return the recipe of the options about the input. Raises ConfigError if no network takes what it renders."""
+    recipe = asked_recipe(config)
     image = recipe.image
     if (image.layout, image.dtype) != ("NCHW", "float32"):
         raise ConfigError(
             f"recipe {recipe.name} renders {image.layout} {image.dtype}, and the networks take NCHW float32; such a "
             "recipe is for loops of your own"
         )
+    return recipe
+
+
+def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
+    """Return the recipe of the options. Raises ConfigError if no network takes what it makes."""
+    recipe = rendering_recipe(config.input)
+    image = recipe.image
     if isinstance(config, TrainConfig) and recipe.targets.targets == "boxes":
         raise ConfigError(
             f"recipe {recipe.name} gives boxes, and the networks learn from targets for their anchors; such a recipe "
