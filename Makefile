@@ -29,11 +29,8 @@ demo: $(STAMP) ## Draw a data set, train on it, score it; leaves pictures (about
 test: $(STAMP) ## Run the tests without a mark; ARGS='-k name tests/unit' picks some, ARGS='-m slow' those with one
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not ($(MARKS))" $(ARGS)
 
-lint: $(STAMP) ## Check style, format, types and the Dockerfile
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/hadolint docker/Dockerfile
+lint: $(STAMP) ## Check style, types, spelling, workflows and files as before every commit (.pre-commit-config.yaml)
+	@BIN=$(BIN) $(BIN)/pre-commit run --all-files --show-diff-on-failure
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix
