@@ -19,7 +19,7 @@ class Mistaken(NamedTuple):
 
     true_id: int
     found_id: int
-    count: int
+    times: int
     share: float
     """Of all objects of that class."""
 
@@ -42,7 +42,8 @@ def confusion(
 
 def row_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the counts of a confusion matrix as shares of their row; a row of zeros stays one."""
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def mistakes(counts: NDArray[np.int64], most: int) -> list[Mistaken]:

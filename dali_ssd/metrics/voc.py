@@ -122,4 +122,3 @@ def pixel_iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
 def best_precisions(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> list[float]:
     """Return the best precision from each of the eleven recalls on; 0 for those that are not reached."""
     return [float(precision[recall >= least].max(initial=0.0)) for least in RECALLS]
-

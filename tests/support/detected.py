@@ -44,12 +44,11 @@ def image_lists(draw: Any) -> list[Detections]:
     """Up to four images; few places for corners, so that many boxes meet."""
     corner, side, class_id = st.integers(0, 3), st.integers(1, 4), st.integers(0, CLASSES - 1)
     box = st.builds(lambda x, y, w, h: (10 * x, 10 * y, 10 * x + 10 * w, 10 * y + 10 * h), corner, corner, side, side)
+    counts = draw(st.lists(st.integers(0, 6), max_size=4))
+    scores = iter(draw(st.lists(st.integers(1, 999), min_size=sum(counts), max_size=sum(counts), unique=True)))
     images = []
-    used: set[int] = set()
-    for _ in range(draw(st.integers(0, 4))):
-        scores = draw(st.lists(st.integers(1, 999).filter(lambda n: n not in used), max_size=6, unique=True))
-        used |= set(scores)
-        found = [(draw(box), draw(class_id), score / 1000) for score in scores]
+    for count in counts:
+        found = [(draw(box), draw(class_id), next(scores) / 1000) for _ in range(count)]
         true = draw(st.lists(st.tuples(box, class_id), max_size=4))
         difficult = draw(st.lists(st.booleans(), min_size=len(true), max_size=len(true)))
         images.append(detected(found, true, difficult))

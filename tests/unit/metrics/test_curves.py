@@ -61,9 +61,7 @@ def test_detections_of_one_score_are_kept_or_left_together() -> None:
 
 def test_long_curves_are_thinned_to_where_recalls_are_first_reached() -> None:
     rng = np.random.default_rng(0)
-    images = [
-        detected([(BOX if rng.random() < 0.7 else FAR, 0, float(rng.random()))], [(BOX, 0)]) for _ in range(2000)
-    ]
+    images = [detected([(BOX if rng.random() < 0.7 else FAR, 0, float(rng.random()))], [(BOX, 0)]) for _ in range(2000)]
     verdicts = find_verdicts(images)
     whole, thin = curve(verdicts, 0, points=10**6), curve(verdicts, 0, points=50)
     assert whole is not None and thin is not None
