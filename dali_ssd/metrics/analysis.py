@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.metrics.confusion import confusion
-from dali_ssd.metrics.curves import Calibration, Curve, calibration, curve
+from dali_ssd.metrics.curves import Best, Calibration, Curve, calibration, curve
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.sizes import OfSize, recall_by_size
-from dali_ssd.metrics.verdicts import Kind, Verdicts, find_verdicts
+from dali_ssd.metrics.verdicts import WRONG, Kind, Verdicts, find_verdicts
 from dali_ssd.metrics.voc import MIN_IOU
 
 __all__ = ["Analysis", "Thresholds", "analyze"]
@@ -41,6 +41,8 @@ class Analysis:
     """(classes + 1, classes + 1), see `dali_ssd.metrics.confusion.confusion`."""
     curves: tuple[Curve | None, ...]
     """Of each class; None if no object of it counts."""
+    best: Best | None
+    """The best threshold for all classes together; None if nothing is found."""
     calibration: Calibration
     sizes: list[OfSize]
 
@@ -56,6 +58,13 @@ class Analysis:
         """Count the objects that are missed, of one class or of all."""
         missed = self.verdicts.missed(self.thresholds.min_score)
         return int((missed if class_id is None else missed & (self.verdicts.true_ids == class_id)).sum())
+
+    @property
+    def f1(self) -> float:
+        """The F1 of all classes together at the smallest score; NaN if there is neither object nor detection."""
+        kinds, missed = self.kinds(), self.missed()
+        right, wrong = kinds[Kind.RIGHT], sum(kinds[kind] for kind in WRONG)
+        return 2 * right / (2 * right + wrong + missed) if right + wrong + missed else math.nan
 
     def numbers(self) -> dict[str, Any]:
         """Return all numbers for a JSON file; None for what is not known."""
@@ -76,12 +85,14 @@ class Analysis:
 def analyze(images: Sequence[Detections], classes: Sequence[str], thresholds: Thresholds) -> Analysis:
     """Analyze the detections of all images; `classes` are the names of the class ids, which labels must have."""
     verdicts = find_verdicts(images, thresholds.min_iou)
+    together = curve(verdicts)
     return Analysis(
         thresholds,
         tuple(classes),
         verdicts,
         confusion(images, len(classes), thresholds.min_score, thresholds.min_iou),
         tuple(curve(verdicts, class_id) for class_id in range(len(classes))),
+        together.best if together else None,
         calibration(verdicts),
         recall_by_size(verdicts, thresholds.min_score),
     )

@@ -66,8 +66,8 @@ class Calibration:
         return float((far * counts[full]).sum() / counts.sum()) if full.any() else float("nan")
 
 
-def curve(verdicts: Verdicts, class_id: int, points: int = 200) -> Curve | None:
-    """Return the curve of a class, with at most `points` points; None if no object of it counts.
+def curve(verdicts: Verdicts, class_id: int | None = None, points: int = 200) -> Curve | None:
+    """Return the curve of a class, or of all, with at most `points` points; None if no object of it counts.
 
     If there are more, those are left at which recalls in equal steps are first reached.
     """

@@ -75,11 +75,11 @@ class Verdicts:
     found_at: NDArray[np.float32]
     """(m,) the score of the detection that found it; -1 if none did."""
 
-    def judged(self, class_id: int) -> Judged:
-        """Return the detections of a class for `dali_ssd.metrics.voc.running`."""
-        mine = self.class_ids == class_id
+    def judged(self, class_id: int | None = None) -> Judged:
+        """Return the detections of a class, or of all of them, for `dali_ssd.metrics.voc.running`."""
+        mine = slice(None) if class_id is None else self.class_ids == class_id
         kinds = self.kind[mine]
-        objects = int(((self.true_ids == class_id) & ~self.difficult).sum())
+        objects = int((~self.difficult if class_id is None else (self.true_ids == class_id) & ~self.difficult).sum())
         return Judged(self.scores[mine], kinds == Kind.RIGHT, kinds != Kind.PASSED_OVER, objects)
 
     def surest(self, kind: Kind, count: int, min_score: float) -> list[int]:

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.metrics.analysis import Analysis
 from dali_ssd.metrics.confusion import mistakes, row_shares
-from dali_ssd.pages.elements import Element, Matrix, Note, Share, Table
-from dali_ssd.util.words import counted
+from dali_ssd.pages.elements import Cell, Element, Matrix, Note, Share, Table
 
 __all__ = ["confusion_elements"]
 
@@ -40,11 +39,13 @@ def confusion_elements(analysis: Analysis) -> list[Element]:
     pairs = mistakes(analysis.confusion, _PAIRS)
     if not pairs:
         return [matrix, Note("good", "No object is taken for one of another class")]
-    rows = [
+    rows: list[list[Cell]] = [
         [analysis.classes[one.true_id], analysis.classes[one.found_id], one.times, Share(one.share)] for one in pairs
     ]
-    title = f"The most frequent {counted(len(pairs), 'mistake')}" if len(pairs) > 1 else "The mistake"
-    return [matrix, Table(["object", "taken for", "times", "share of the class"], rows, title)]
+    return [
+        matrix,
+        Table(["object", "taken for", "times", "share of the class"], rows, "What is taken for what most often"),
+    ]
 
 
 def _most_mistaken(counts: NDArray[np.int64]) -> list[int]:

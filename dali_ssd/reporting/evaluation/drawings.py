@@ -58,7 +58,7 @@ def kinds_chart(analysis: Analysis, most: int = 12) -> Chart:
 
     which = "" if len(shown) == len(bars) else f" of the {most} classes with the most errors"
     alt = f"Detections{which} by kind, and objects missed; the table has the numbers"
-    return chart(paint, alt, size=(620, 110 + 34 * len(shown)))
+    return chart(paint, alt, size=(408, 120 + 32 * len(shown)))
 
 
 def calibration_chart(one: Calibration) -> Chart:
@@ -71,7 +71,8 @@ def calibration_chart(one: Calibration) -> Chart:
         axes.plot(one.mean_score[full], one.right[full] / counts[full], "o-", color=_BLUE)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="score", ylabel="share right")
 
-    return chart(paint, f"Share of right detections over score; calibration error {one.error:.3f}", "Share right")
+    caption = f"Share right; expected calibration error {one.error:.3f}, where 0 is best"
+    return chart(paint, f"Share of right detections over score; expected calibration error {one.error:.3f}", caption)
 
 
 def scores_chart(one: Calibration) -> Chart:

@@ -54,13 +54,13 @@ def missed_section(evaluation: Evaluation) -> Section:
     total = analysis.missed()
     largest = analysis.verdicts.largest_missed(_EXAMPLES, analysis.thresholds.min_score)
     pictures = [_missed(evaluation, number) for number in largest]
-    lead = f"{counted(total, 'object')} that no detection of its class finds; white boxes are what was found."
+    lead = f"{counted(total, 'object')} that no detection of their class finds; white boxes are what was found."
     which = f" The largest {len(pictures)}:" if total > len(pictures) else ""
     return Section("Missed", _gallery(pictures), lead + which)
 
 
 def _gallery(pictures: Sequence[Picture]) -> list[Element]:
-    return [Gallery(pictures, 200)] if pictures else [Note("good", "There are none")]
+    return [Gallery(pictures, 160)] if pictures else [Note("good", "There are none")]
 
 
 def _wrong(evaluation: Evaluation, number: int) -> Picture:

@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 
 from dali_ssd.metrics.analysis import Analysis
+from dali_ssd.metrics.curves import Best
 from dali_ssd.metrics.scores import METRICS
 from dali_ssd.metrics.verdicts import WRONG, Kind
-from dali_ssd.pages.elements import Charts, Element, Facts, Fold, Note, Share, Stats, Table
+from dali_ssd.pages.elements import Cell, Charts, Element, Facts, Fold, Note, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.reporting.evaluation.confusion import confusion_elements
 from dali_ssd.reporting.evaluation.drawings import calibration_chart, curve_chart, kinds_chart, scores_chart
@@ -20,6 +21,8 @@ __all__ = ["evaluation_page", "write_evaluation"]
 
 _OPEN_CURVES = 9
 """Curves that are seen without opening a fold."""
+_MUCH_LESS = 0.9
+"""Share of the best F1 below which another threshold is advised."""
 
 
 def write_evaluation(path: str | Path, evaluation: Evaluation) -> None:
@@ -54,21 +57,21 @@ def evaluation_page(evaluation: Evaluation) -> Page:
 
 
 _ON_CURVES = (
-    "Each line is the precision of a class at each recall, over all scores; the dots are VOC07's eleven, whose mean is the "
-    "average precision. The ring is the threshold with the best F1."
+    "Each line is the precision of a class at each recall, over all scores; the dots are VOC07's eleven, whose mean is "
+    "the average precision. The ring is the threshold with the best F1."
 )
 _ON_ERRORS = (
-    "A wrong detection is of the kind that the object which it overlaps most makes it. Pictures show the surest of each "
-    "kind, as stored: the colored box is what was found, white boxes are the objects. `dali-ssd show SHARD --record KEY` "
-    "shows the whole record."
+    "The object that a wrong detection overlaps most decides of what kind it is. Pictures are cut from the records as "
+    "they are stored: the colored box was found, white boxes are objects. `dali-ssd show SHARD --record KEY` shows the "
+    "whole record."
 )
 _ON_CONFUSION = (
-    "A row is what an object is, a column what is found in its place, whatever the class. The last column counts objects "
-    "that are missed, the last row detections without an object of their own. Percentages are of the row."
+    "A row is what an object is, a column what is found in its place, whatever the class. The last column counts "
+    "objects that are missed, the last row detections without an object of their own. Percentages are of the row."
 )
 _ON_CERTAINTY = (
-    "Of calibrated detections with a score of 0.7, seven in ten are right: their points lie on the gray line. Below it, the "
-    "network is too sure of itself. All detections count here, whatever their score."
+    "Of calibrated detections with a score of 0.7, seven in ten are right: their points lie on the gray line. Below "
+    "it, the network is too sure of itself. All detections count here, whatever their score."
 )
 _ON_SIZES = "The side is the square root of an object's area in pixels of the network's input, not of the photo."
 
@@ -94,23 +97,30 @@ def _summary(evaluation: Evaluation) -> list[Element]:
         notes.append(Note("warning", "Some labels are doubtful", "\n\n".join(doubts)))
     if not analysis.verdicts.kind.size:
         notes.append(Note("warning", "Nothing was found at all", _WHY_NOTHING))
-    elif not right + wrong:
-        notes.append(Note("warning", f"No detection reaches score {analysis.thresholds.min_score:g}", _WHY_UNSURE))
+    elif analysis.best and analysis.f1 < _MUCH_LESS * analysis.best.f1:
+        notes.append(_other_threshold(analysis.best, analysis))
     return [Stats(numbers), *notes]
+
+
+def _other_threshold(best: Best, analysis: Analysis) -> Note:
+    """Return the advice to look at the errors of another threshold."""
+    now = f"{analysis.f1:.2f} at {analysis.thresholds.min_score:g}"
+    score = math.floor(best.score * 100) / 100
+    text = (
+        f"F1 of all classes together is {now}, and {best.f1:.2f} at {score:g}. Errors, confusion and sizes below are "
+        "those at the former; the best threshold of each class is in the first table."
+    )
+    return Note("advice", f"This network is better used at score {score:g}", text, f"--min-score {score:g}")
 
 
 _WHY_NOTHING = (
     "Check that the parameters belong to this network, input size and recipe, and that training went on long."
 )
-_WHY_UNSURE = (
-    "So none is shown or counted below, but in curves and certainty. Give a lower `--min-score`; the best threshold of "
-    "each class is in the first table."
-)
 
 
 def _scores(evaluation: Evaluation) -> list[Element]:
     scores, analysis = evaluation.scores, evaluation.analysis
-    rows: list[list[str | int | float | Share]] = []
+    rows: list[list[Cell]] = []
     for class_id, (name, ap, reason) in enumerate(scores.rows()):
         curve = analysis.curves[class_id]
         best = curve.best if curve else None
@@ -120,8 +130,8 @@ def _scores(evaluation: Evaluation) -> list[Element]:
     head = ["class", "objects", f"AP@{analysis.thresholds.min_iou:g}", "best F1", "at score", "precision", "recall"]
     elements: list[Element] = [Table(head, rows, "Each class, and the threshold at which its F1 is best")]
     for title, table in scores.tables.items():
-        caption = f"{title}; without a number: {METRICS[title].why_nan}" if _any_nan(table) else title
-        elements.append(Table(["number", "value"], [[name, value] for name, value in table.items()], caption))
+        why = f"; without a number: {METRICS[title].why_nan}" if any(map(math.isnan, table.values())) else ""
+        elements += [Text(title + why), Facts([(name, _number(value)) for name, value in table.items()])]
     return elements
 
 
@@ -148,7 +158,7 @@ def _errors(analysis: Analysis) -> list[Element]:
 
 def _certainty(analysis: Analysis) -> list[Element]:
     one = analysis.calibration
-    rows = [
+    rows: list[list[Cell]] = [
         [f"{low:.1f} to {high:.1f}", right, wrong, Share(right / (right + wrong) if right + wrong else math.nan)]
         for low, high, right, wrong in zip(
             one.edges[:-1], one.edges[1:], one.right.tolist(), one.wrong.tolist(), strict=True
@@ -157,7 +167,6 @@ def _certainty(analysis: Analysis) -> list[Element]:
     if math.isnan(one.error):
         return [Note("info", "There are no detections")]
     return [
-        Stats([(f"{one.error:.3f}", "expected calibration error", "0 is best")]),
         Charts([calibration_chart(one), scores_chart(one)]),
         Fold("The numbers", [Table(["score", "right", "wrong", "share right"], rows)]),
     ]
@@ -166,7 +175,7 @@ def _certainty(analysis: Analysis) -> list[Element]:
 def _sizes(analysis: Analysis) -> list[Element]:
     if not analysis.sizes:
         return [Note("info", "No object counts")]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             f"{size.low:g} and more" if math.isinf(size.high) else f"{size.low:g} to {size.high:g}",
             size.objects,
@@ -185,7 +194,3 @@ def _number(value: float) -> str:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else "-"
-
-
-def _any_nan(table: dict[str, float]) -> bool:
-    return any(math.isnan(value) for value in table.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.pages.elements import Element, Facts, Fold, Note, Share, Stats, Table, Text
+from dali_ssd.pages.elements import Element, Facts, Fold, Matrix, Note, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section, page_html, write_page
 
 pytest.importorskip("jinja2")
@@ -51,6 +51,7 @@ def page_of(*elements: Element) -> Found:
         Facts([(HOSTILE, HOSTILE)]),
         Stats([(HOSTILE, HOSTILE, HOSTILE)]),
         Table([HOSTILE], [[HOSTILE]], HOSTILE),
+        Matrix(HOSTILE, [HOSTILE], [HOSTILE], [[1]], [[1.0]], HOSTILE),
         Note("advice", HOSTILE, HOSTILE, HOSTILE),
         Fold(HOSTILE, [Text(HOSTILE)]),
     ],
@@ -60,6 +61,11 @@ def test_texts_are_texts_whatever_is_in_them(element: Element) -> None:
     found = page_of(element)
     assert "script" not in found.tags
     assert " ".join(HOSTILE.split()) in found.text
+
+
+def test_a_matrix_has_counts_and_shares() -> None:
+    found = page_of(Matrix("true / found", ["a", "b"], ["a"], [[1500, 0]], [[1.0, 0.0]]))
+    assert "true / found a b a 1,500 100 % 0" in found.text
 
 
 def test_titles_and_leads_are_texts_as_well() -> None:
