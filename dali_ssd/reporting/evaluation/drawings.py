@@ -14,8 +14,10 @@ from dali_ssd.pages.charts import COLORS, chart
 from dali_ssd.pages.elements import Chart
 from dali_ssd.util.words import shortened
 
-__all__ = ["calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
+__all__ = ["LABELS", "calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
 
+LABELS = ("right", "badly placed", "another class", "duplicate", "background", "missed")
+"""Of detections by kind, and of objects that none finds."""
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GRAY = COLORS
 
 
@@ -45,7 +47,7 @@ def kinds_chart(analysis: Analysis, most: int = 12) -> Chart:
 
     def paint(axes: Any) -> None:
         from_left = np.zeros(len(shown))
-        for number, (label, tone) in enumerate(zip(_LABELS, _TONES, strict=True)):
+        for number, (label, tone) in enumerate(zip(LABELS, _TONES, strict=True)):
             widths = np.array([counts[number] for _, counts in shown], float)
             axes.barh(range(len(shown)), widths, left=from_left, color=tone, label=label, height=0.7)
             from_left += widths
@@ -92,7 +94,6 @@ def scores_chart(one: Calibration) -> Chart:
     )
 
 
-_LABELS = ("right", "badly placed", "another class", "duplicate", "background", "missed")
 _TONES = (_GREEN, _BLUE, _PURPLE, _BROWN, _ORANGE, _GRAY)
 
 

@@ -152,7 +152,7 @@ def _errors(analysis: Analysis) -> list[Element]:
         name = "all" if class_id is None else analysis.classes[class_id]
         rows.append([name, *(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)])
     head = ["class", "right", *(TITLES[kind].lower() for kind in WRONG), "missed"]
-    table = Table(head, rows, "Detections of each class by what they are, and objects that are missed")
+    table = Table(head, rows, "Detections by kind, and missed objects")
     return [Charts([kinds_chart(analysis)]), table]
 
 
