@@ -97,11 +97,11 @@ def _prose(text: str) -> Any:
 
 
 def _cell(value: Cell) -> str:
-    """Write a cell: integers with commas, other numbers with three digits or more."""
+    """Write a cell: integers with commas, other numbers with three digits or more, zeros at the end included."""
     if isinstance(value, float):
         if math.isnan(value):
             return "-"
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
     return f"{value:,}" if _is_number(value) else str(value)
 
 

@@ -49,11 +49,11 @@ def confusion_elements(analysis: Analysis) -> list[Element]:
 
 
 def _most_mistaken(counts: NDArray[np.int64]) -> list[int]:
-    """Return the class ids in ascending order; without mistakes, those of the most objects."""
+    """Return the class ids in ascending order; of equally many mistakes, classes with more objects go first."""
     between = counts[:-1, :-1] * ~np.eye(len(counts) - 1, dtype=bool)
-    objects = counts[:-1].sum(axis=1)
-    order = np.lexsort([-objects, -(between.sum(axis=0) + between.sum(axis=1))])
-    return sorted(int(class_id) for class_id in order[:_MOST])
+    objects, wrong = counts[:-1].sum(axis=1), between.sum(axis=0) + between.sum(axis=1)
+    order = np.lexsort([-objects, -wrong])[:_MOST]
+    return sorted(int(class_id) for class_id in order if objects[class_id] + wrong[class_id])
 
 
 def _summed(counts: NDArray[np.int64], kept: list[int]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from dali_ssd.metrics.analysis import Analysis
 from dali_ssd.metrics.curves import Best
 from dali_ssd.metrics.scores import METRICS
 from dali_ssd.metrics.verdicts import WRONG, Kind
+from dali_ssd.metrics.voc import MIN_IOU
 from dali_ssd.pages.elements import Cell, Charts, Element, Facts, Fold, Note, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.reporting.evaluation.confusion import confusion_elements
@@ -21,6 +22,8 @@ __all__ = ["evaluation_page", "write_evaluation"]
 
 _OPEN_CURVES = 9
 """Curves that are seen without opening a fold."""
+_OPEN_ROWS = 25
+"""Rows of a table, likewise."""
 _MUCH_LESS = 0.9
 """Share of the best F1 below which another threshold is advised."""
 
@@ -42,7 +45,9 @@ def evaluation_page(evaluation: Evaluation) -> Page:
         evaluation.title,
         [
             Section("Scores", _scores(evaluation), "Average precision weighs detections of all scores."),
-            Section("Precision and recall", _curves(evaluation.analysis), _ON_CURVES),
+            Section(
+                "Precision and recall", _curves(evaluation.analysis), f"At IoU {threshold.min_iou:g}. {_ON_CURVES}"
+            ),
             Section("Errors", _errors(evaluation.analysis), f"{said} {_ON_ERRORS}"),
             *(error_section(evaluation, kind) for kind in WRONG),
             missed_section(evaluation),
@@ -121,14 +126,20 @@ _WHY_NOTHING = (
 def _scores(evaluation: Evaluation) -> list[Element]:
     scores, analysis = evaluation.scores, evaluation.analysis
     rows: list[list[Cell]] = []
+    without: list[str] = []
     for class_id, (name, ap, reason) in enumerate(scores.rows()):
         curve = analysis.curves[class_id]
         best = curve.best if curve else None
         count = scores.truth.objects[class_id] - scores.truth.difficult[class_id]
         numbers = (best.f1, best.score, best.precision, best.recall) if best else (math.nan,) * 4
-        rows.append([f"{name} ({reason})" if reason else name, count, ap, *numbers])
-    head = ["class", "objects", f"AP@{analysis.thresholds.min_iou:g}", "best F1", "at score", "precision", "recall"]
-    elements: list[Element] = [Table(head, rows, "Each class, and the threshold at which its F1 is best")]
+        if reason:
+            without.append(f"{name} ({reason})")
+        else:
+            rows.append([name, count, ap, *numbers])
+    head = ["class", "objects", f"AP@{MIN_IOU:g}", "best F1", "at score", "precision", "recall"]
+    elements = _folded(head, rows, "Each class, and the threshold at which its F1 is best")
+    if without:
+        elements.append(Fold(f"{counted(len(without), 'class')} without a score", [Text("; ".join(without))]))
     for title, table in scores.tables.items():
         why = f"; without a number: {METRICS[title].why_nan}" if any(map(math.isnan, table.values())) else ""
         elements += [Text(title + why), Facts([(name, _number(value)) for name, value in table.items()])]
@@ -145,15 +156,15 @@ def _curves(analysis: Analysis) -> list[Element]:
 
 
 def _errors(analysis: Analysis) -> list[Element]:
-    ids: list[int | None] = [*range(len(analysis.classes)), *([None] if len(analysis.classes) > 1 else [])]
-    rows: list[list[str | int]] = []
+    ids = [*([None] if len(analysis.classes) > 1 else []), *range(len(analysis.classes))]
+    rows: list[list[Cell]] = []
     for class_id in ids:
         kinds = analysis.kinds(class_id)
-        name = "all" if class_id is None else analysis.classes[class_id]
-        rows.append([name, *(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)])
+        counts = [*(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)]
+        if class_id is None or any(counts):
+            rows.append(["all" if class_id is None else analysis.classes[class_id], *counts])
     head = ["class", "right", *(TITLES[kind].lower() for kind in WRONG), "missed"]
-    table = Table(head, rows, "Detections by kind, and missed objects")
-    return [Charts([kinds_chart(analysis)]), table]
+    return [Charts([kinds_chart(analysis)]), *_folded(head, rows, "Detections by kind, and missed objects")]
 
 
 def _certainty(analysis: Analysis) -> list[Element]:
@@ -186,6 +197,14 @@ def _sizes(analysis: Analysis) -> list[Element]:
     ]
     found = f"found from {analysis.thresholds.min_score:g} on"
     return [Table(["side in pixels", "objects", found, "found at any score"], rows, "Objects by size")]
+
+
+def _folded(head: list[str], rows: list[list[Cell]], caption: str) -> list[Element]:
+    """Return a table, and behind a fold the rows beyond the first."""
+    elements: list[Element] = [Table(head, rows[:_OPEN_ROWS], caption)]
+    if rest := rows[_OPEN_ROWS:]:
+        elements.append(Fold(f"{counted(len(rest), 'row')} more", [Table(head, rest)]))
+    return elements
 
 
 def _number(value: float) -> str:

@@ -82,7 +82,17 @@ def test_backquotes_mark_code_and_empty_lines_paragraphs() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234567, "1,234,567"), (0.12345, "0.123"), (12345.6, "12,346"), (math.nan, "-"), ("1e9", "1e9"), (True, "True")],
+    [
+        (1234567, "1,234,567"),
+        (0.12345, "0.123"),
+        (0.8, "0.800"),
+        (99.96, "100"),
+        (999.6, "1,000"),
+        (12345.6, "12,346"),
+        (math.nan, "-"),
+        ("1e9", "1e9"),
+        (True, "True"),
+    ],
 )
 def test_cells_are_written_for_reading(value: float | str, text: str) -> None:
     assert text in page_of(Table(["head"], [[value]])).texts
