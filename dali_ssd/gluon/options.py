@@ -11,8 +11,16 @@ from tyro.conf import OmitArgPrefixes
 from dali_ssd.config import InputConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.recipes import Recipe, asked_recipe
+from dali_ssd.metrics.analysis import Thresholds
 from dali_ssd.records.options import ClassNames
-from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
+from dali_ssd.util.validation import (
+    check_at_most,
+    check_not_negative,
+    check_positive,
+    check_random_seed,
+    check_types,
+    raise_all,
+)
 from dali_ssd.util.words import counted
 
 __all__ = ["DemoConfig", "EvalConfig", "Gpus", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
@@ -149,13 +157,18 @@ class EvalConfig:
     """Draw the detections of the first images into this PNG."""
     images: int = 16
     """Number of images to draw."""
-    min_score: float = 0.4
-    """Lowest score of a detection that is drawn."""
+    report: str = ""
+    """Write a page to this HTML file: curves, errors as pictures, confusion of classes, and more."""
+    min_score: float = Thresholds.min_score
+    """Lowest score of a detection that is drawn, and that counts among the errors of the report."""
+    min_iou: float = Thresholds.min_iou
+    """Overlap from which on a detection has found an object, in the report; the scores have their own."""
 
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "images")
-        raise_all(self, faults + check_not_negative(self, "num_workers", "min_score"))
+        faults += check_not_negative(self, "num_workers", "min_score") + check_positive(self, "min_iou")
+        raise_all(self, faults + check_at_most(self, min_iou=1))
 
 
 def rendering_recipe(config: InputConfig) -> Recipe:
