@@ -42,6 +42,7 @@ ORDER = (
     "loader.train loader.val",
     "metrics",
     "visualize",
+    "pages",
     "reporting",
     "launch",
     "torch jax",
