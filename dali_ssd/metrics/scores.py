@@ -93,6 +93,8 @@ class Scores:
     tables: dict[str, dict[str, float]] = field(default_factory=dict)
     """The numbers of each of `METRICS` by its title, for COCO `AP`, `AP50`, ...; without those not asked for."""
     truth: Truth = field(default_factory=Truth)
+    found: Sequence[Detections] = field(default=(), repr=False, compare=False)
+    """What was scored: the images in the order of their records."""
 
     @property
     def coco(self) -> dict[str, float]:
@@ -143,7 +145,8 @@ def score(
     known = [value for value in ap if not math.isnan(value)]
     mean_ap = float(np.mean(known)) if known else math.nan
     tables = {title: METRICS[title].score(images, len(classes)) for title in metrics}
-    return Scores(len(images), tuple(classes), ap, mean_ap, tables, _truth(images, len(classes), data_shape))
+    truth = _truth(images, len(classes), data_shape)
+    return Scores(len(images), tuple(classes), ap, mean_ap, tables, truth, images)
 
 
 def require_metrics() -> None:

@@ -16,7 +16,7 @@ from dali_ssd.pages.elements import Cell, Element
 from dali_ssd.util.files import atomic_open
 from dali_ssd.util.optional import require
 
-__all__ = ["Page", "Section", "page_html", "write_page"]
+__all__ = ["Page", "Section", "page_html", "require_pages", "write_page"]
 
 _TEMPLATE, _STYLE = "page.html", "page.css"
 _CODE = re.compile(r"`([^`]+)`")
@@ -65,6 +65,12 @@ def page_html(page: Page) -> str:
     """Return a page as HTML; raises MissingDependencyError if Jinja2 is missing."""
     html: str = _environment().get_template(_TEMPLATE).render(page=page, version=__version__)
     return html
+
+
+def require_pages() -> None:
+    """Raise MissingDependencyError if a page with charts could not be made: before the work that it shows."""
+    for name in ("jinja2", "matplotlib"):
+        require(name)
 
 
 @functools.cache

@@ -29,7 +29,7 @@ ROOMS = {
     "jax": ("jax",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
-        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py", "pages/charts.py"),
+        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py", "pages"),
     ),
     "jinja2": ("pages",),
 }

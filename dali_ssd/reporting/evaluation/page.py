@@ -1,0 +1,191 @@
+"""The page of an evaluation."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from dali_ssd.metrics.analysis import Analysis
+from dali_ssd.metrics.scores import METRICS
+from dali_ssd.metrics.verdicts import WRONG, Kind
+from dali_ssd.pages.elements import Charts, Element, Facts, Fold, Note, Share, Stats, Table
+from dali_ssd.pages.page import Page, Section, write_page
+from dali_ssd.reporting.evaluation.confusion import confusion_elements
+from dali_ssd.reporting.evaluation.drawings import calibration_chart, curve_chart, kinds_chart, scores_chart
+from dali_ssd.reporting.evaluation.evaluation import Evaluation
+from dali_ssd.reporting.evaluation.examples import TITLES, error_section, missed_section
+from dali_ssd.util.words import counted
+
+__all__ = ["evaluation_page", "write_evaluation"]
+
+_OPEN_CURVES = 9
+"""Curves that are seen without opening a fold."""
+
+
+def write_evaluation(path: str | Path, evaluation: Evaluation) -> None:
+    """Write the page of an evaluation.
+
+    Raises MissingDependencyError if Jinja2 or Matplotlib is missing, RecordError if a record that is shown cannot be
+    read, DaliSsdError if the file cannot be written.
+    """
+    write_page(path, evaluation_page(evaluation))
+
+
+def evaluation_page(evaluation: Evaluation) -> Page:
+    """Return the page; only the records that are shown are read."""
+    threshold = evaluation.analysis.thresholds
+    said = f"Detections from score {threshold.min_score:g} on, at IoU {threshold.min_iou:g}."
+    return Page(
+        evaluation.title,
+        [
+            Section("Scores", _scores(evaluation), "Average precision weighs detections of all scores."),
+            Section("Precision and recall", _curves(evaluation.analysis), _ON_CURVES),
+            Section("Errors", _errors(evaluation.analysis), f"{said} {_ON_ERRORS}"),
+            *(error_section(evaluation, kind) for kind in WRONG),
+            missed_section(evaluation),
+            Section("Confusion of classes", confusion_elements(evaluation.analysis), f"{said} {_ON_CONFUSION}"),
+            Section("Scores and certainty", _certainty(evaluation.analysis), _ON_CERTAINTY),
+            Section("Sizes", _sizes(evaluation.analysis), _ON_SIZES),
+            Section("About this evaluation", [Facts(list(evaluation.facts))]),
+        ],
+        summary=_summary(evaluation),
+        made_by=evaluation.command,
+    )
+
+
+_ON_CURVES = (
+    "Each line is the precision of a class at each recall, over all scores; the dots are VOC07's eleven, whose mean is the "
+    "average precision. The ring is the threshold with the best F1."
+)
+_ON_ERRORS = (
+    "A wrong detection is of the kind that the object which it overlaps most makes it. Pictures show the surest of each "
+    "kind, as stored: the colored box is what was found, white boxes are the objects. `dali-ssd show SHARD --record KEY` "
+    "shows the whole record."
+)
+_ON_CONFUSION = (
+    "A row is what an object is, a column what is found in its place, whatever the class. The last column counts objects "
+    "that are missed, the last row detections without an object of their own. Percentages are of the row."
+)
+_ON_CERTAINTY = (
+    "Of calibrated detections with a score of 0.7, seven in ten are right: their points lie on the gray line. Below it, the "
+    "network is too sure of itself. All detections count here, whatever their score."
+)
+_ON_SIZES = "The side is the square root of an object's area in pixels of the network's input, not of the photo."
+
+
+def _summary(evaluation: Evaluation) -> list[Element]:
+    scores, analysis = evaluation.scores, evaluation.analysis
+    kinds = analysis.kinds()
+    wrong, right, missed = sum(kinds[kind] for kind in WRONG), kinds[Kind.RIGHT], analysis.missed()
+    at = f"from score {analysis.thresholds.min_score:g} on"
+    numbers = [(_number(scores.mean_ap), "mAP, VOC07", f"of {counted(len(scores.classes), 'class')}")]
+    numbers += [
+        (_number(next(iter(table.values()))), f"{title} {next(iter(table))}", "")
+        for title, table in scores.tables.items()
+        if table
+    ]
+    numbers += [
+        (_share(right, right + missed), "of the objects are found", at),
+        (_share(right, right + wrong), "of the detections are right", at),
+        (f"{right + missed:,}", "objects", f"in {counted(scores.images, 'image')}"),
+    ]
+    notes: list[Element] = []
+    if doubts := scores.truth.notes():
+        notes.append(Note("warning", "Some labels are doubtful", "\n\n".join(doubts)))
+    if not analysis.verdicts.kind.size:
+        notes.append(Note("warning", "Nothing was found at all", _WHY_NOTHING))
+    elif not right + wrong:
+        notes.append(Note("warning", f"No detection reaches score {analysis.thresholds.min_score:g}", _WHY_UNSURE))
+    return [Stats(numbers), *notes]
+
+
+_WHY_NOTHING = (
+    "Check that the parameters belong to this network, input size and recipe, and that training went on long."
+)
+_WHY_UNSURE = (
+    "So none is shown or counted below, but in curves and certainty. Give a lower `--min-score`; the best threshold of "
+    "each class is in the first table."
+)
+
+
+def _scores(evaluation: Evaluation) -> list[Element]:
+    scores, analysis = evaluation.scores, evaluation.analysis
+    rows: list[list[str | int | float | Share]] = []
+    for class_id, (name, ap, reason) in enumerate(scores.rows()):
+        curve = analysis.curves[class_id]
+        best = curve.best if curve else None
+        count = scores.truth.objects[class_id] - scores.truth.difficult[class_id]
+        numbers = (best.f1, best.score, best.precision, best.recall) if best else (math.nan,) * 4
+        rows.append([f"{name} ({reason})" if reason else name, count, ap, *numbers])
+    head = ["class", "objects", f"AP@{analysis.thresholds.min_iou:g}", "best F1", "at score", "precision", "recall"]
+    elements: list[Element] = [Table(head, rows, "Each class, and the threshold at which its F1 is best")]
+    for title, table in scores.tables.items():
+        caption = f"{title}; without a number: {METRICS[title].why_nan}" if _any_nan(table) else title
+        elements.append(Table(["number", "value"], [[name, value] for name, value in table.items()], caption))
+    return elements
+
+
+def _curves(analysis: Analysis) -> list[Element]:
+    known = [(name, curve) for name, curve in zip(analysis.classes, analysis.curves, strict=True) if curve is not None]
+    charts = [curve_chart(name, curve) for name, curve in known]
+    elements: list[Element] = [Charts(charts[:_OPEN_CURVES])] if charts else [Note("info", "No object counts")]
+    if rest := charts[_OPEN_CURVES:]:
+        elements.append(Fold(f"{counted(len(rest), 'class')} more", [Charts(rest)]))
+    return elements
+
+
+def _errors(analysis: Analysis) -> list[Element]:
+    ids: list[int | None] = [*range(len(analysis.classes)), *([None] if len(analysis.classes) > 1 else [])]
+    rows: list[list[str | int]] = []
+    for class_id in ids:
+        kinds = analysis.kinds(class_id)
+        name = "all" if class_id is None else analysis.classes[class_id]
+        rows.append([name, *(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)])
+    head = ["class", "right", *(TITLES[kind].lower() for kind in WRONG), "missed"]
+    table = Table(head, rows, "Detections of each class by what they are, and objects that are missed")
+    return [Charts([kinds_chart(analysis)]), table]
+
+
+def _certainty(analysis: Analysis) -> list[Element]:
+    one = analysis.calibration
+    rows = [
+        [f"{low:.1f} to {high:.1f}", right, wrong, Share(right / (right + wrong) if right + wrong else math.nan)]
+        for low, high, right, wrong in zip(
+            one.edges[:-1], one.edges[1:], one.right.tolist(), one.wrong.tolist(), strict=True
+        )
+    ]
+    if math.isnan(one.error):
+        return [Note("info", "There are no detections")]
+    return [
+        Stats([(f"{one.error:.3f}", "expected calibration error", "0 is best")]),
+        Charts([calibration_chart(one), scores_chart(one)]),
+        Fold("The numbers", [Table(["score", "right", "wrong", "share right"], rows)]),
+    ]
+
+
+def _sizes(analysis: Analysis) -> list[Element]:
+    if not analysis.sizes:
+        return [Note("info", "No object counts")]
+    rows = [
+        [
+            f"{size.low:g} and more" if math.isinf(size.high) else f"{size.low:g} to {size.high:g}",
+            size.objects,
+            Share(size.found / size.objects),
+            Share(size.at_all / size.objects),
+        ]
+        for size in analysis.sizes
+    ]
+    found = f"found from {analysis.thresholds.min_score:g} on"
+    return [Table(["side in pixels", "objects", found, "found at any score"], rows, "Objects by size")]
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "-"
+
+
+def _any_nan(table: dict[str, float]) -> bool:
+    return any(math.isnan(value) for value in table.values())
