@@ -33,10 +33,16 @@ from dali_ssd.launch.signals import StopSignal
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.metrics.scores import require_metrics
+from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.report import Scored
+from dali_ssd.reporting.views.facts import RunFacts, options_of
+from dali_ssd.reporting.views.gallery import Gallery
+from dali_ssd.reporting.views.page import PageView
+from dali_ssd.reporting.views.tensorboard import TensorBoardView
+from dali_ssd.reporting.views.view import View, Views
 from dali_ssd.util.files import remove_leftovers
 from dali_ssd.util.optional import require
 
@@ -66,6 +72,10 @@ class Setup:
             raise ConfigError("no training shards; give them with --train")
         parse_decay_epochs(config.lr_decay_epoch)  # refused before anything is read
         require("matplotlib")  # for the curve, after the first epoch
+        if config.report:
+            require_pages()
+        if config.tensorboard:
+            require("tensorboardX")
         if config.val:
             require_metrics()
         recipe = network_recipe(config)
@@ -146,6 +156,19 @@ class Setup:
             records=self.config.records,
         )
 
+    def views(self, log: TrainLog, images: int, val: ValLoader | None) -> Views:
+        """Return what shows the run to people, in rank 0. Raises a DaliSsdError if that cannot be."""
+        if self.workers.rank:
+            return Views()
+        config = self.config
+        run = RunFacts(
+            Path(self.prefix).name, config.epochs, self.classes, images, val.num_records if val else 0,
+            tuple(options_of(config)),
+        )  # fmt: skip
+        views: list[View] = [PageView(self.prefix, run, log.events)] if config.report else []
+        views += [TensorBoardView(config.tensorboard, run)] if config.tensorboard else []
+        return Views(views, Gallery(val.dataset, self.data_shape) if val else None)
+
     def val_loader(self) -> ValLoader:
         """Return the loader of this process's part of the validation shards.
 
@@ -207,17 +230,19 @@ def _train(config: TrainConfig, workers: Workers) -> FitResult:
         net = meetings.jointly(lambda: setup.network(log))
         anchors = anchors_of(net, setup.data_shape)
         with meetings.jointly(lambda: setup.train_loader(anchors)) as loader:
+            val = meetings.jointly(lambda: setup.val_loader() if setup.val_shards else None)
             trainer = Trainer(
                 net,
                 loader,
                 config,
                 prefix=setup.prefix,
-                score=meetings.jointly(lambda: _scorer(setup, meetings, stop, heartbeat)),
+                score=_scorer(setup, val, meetings, stop, heartbeat) if val else None,
                 identity=setup.identity,
                 workers=workers,
                 stop=stop,
                 log=log,
                 heartbeat=heartbeat,
+                views=meetings.jointly(lambda: setup.views(log, loader.num_records, val)),
             )
             if checkpoint is not None:
                 trainer.resume(checkpoint)
@@ -264,13 +289,10 @@ def _open_log(setup: Setup) -> TrainLog:
 
 
 def _scorer(
-    setup: Setup, meetings: Meetings, stop: StopSignal, heartbeat: Heartbeat
-) -> Callable[[Any], Scored | None] | None:
-    """Return the function that scores the network; None without validation shards."""
-    if not setup.val_shards:
-        return None
-    loader = setup.val_loader()
-    return lambda net: evaluate_together(net, heartbeat.along(loader), setup.classes, setup.data_shape, meetings, stop)
+    setup: Setup, val: ValLoader, meetings: Meetings, stop: StopSignal, heartbeat: Heartbeat
+) -> Callable[[Any], Scored | None]:
+    """Return the function that scores the network."""
+    return lambda net: evaluate_together(net, heartbeat.along(val), setup.classes, setup.data_shape, meetings, stop)
 
 
 def _where(setup: Setup, bound: Sequence[int]) -> str:
