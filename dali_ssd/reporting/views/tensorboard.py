@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,23 +102,24 @@ class TensorBoardView:
             writer.close()
 
     def _add(self, step: int, summary: Any) -> None:
-        if self._writer is None:  # after an error, whose file may end anywhere
-            return
-        try:
-            self._writer.write_event(self._proto.Event(wall_time=time.time(), step=step, summary=summary))
-        except OSError:
-            self._writer = None
-            raise
+        event = self._proto.Event(wall_time=time.time(), step=step, summary=summary)
+        self._safely(lambda writer: writer.write_event(event))
 
     def _flush(self) -> None:
+        self._safely(lambda writer: writer.flush())
+        self._flushed = self._clock()
+
+    def _safely(self, action: Callable[[Any], object]) -> None:
+        """Do something with the writer, unless there was an error before: its file may end anywhere then."""
         if self._writer is None:
             return
         try:
-            self._writer.flush()
+            action(self._writer)
         except OSError:
-            self._writer = None
+            writer, self._writer = self._writer, None
+            with suppress(OSError):
+                writer.close()
             raise
-        self._flushed = self._clock()
 
     def _scalars(self, numbers: dict[str, float]) -> Any:
         value = self._summaries.Summary.Value
