@@ -54,8 +54,7 @@ class TrainLog:
         self._handlers.append(_Events(self.events))
         self._lock = ExitStack()
         if path is not None:
-            self._handlers.append(_open_file(path))
-            self._lock.enter_context(locked(path))
+            self._handlers.append(_open_file(path, self._lock))
 
     def __enter__(self) -> TrainLog:
         self.logger.setLevel(logging.INFO)
@@ -117,9 +116,15 @@ class _Events(logging.Handler):
             self._events.append(Event(record.created, record.levelname.lower(), record.getMessage()))
 
 
-def _open_file(path: Path) -> logging.Handler:
+def _open_file(path: Path, lock: ExitStack) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return logging.FileHandler(path, encoding="utf-8")
+        handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise DaliSsdError(f"cannot write {path}: {error.strerror}; choose another --save-prefix") from error
+    try:
+        lock.enter_context(locked(path))
+    except DaliSsdError:
+        handler.close()
+        raise
+    return handler
