@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench.cluster.options import read_cluster
 from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.contenders.shared_memory import check_shared_memory

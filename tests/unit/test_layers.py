@@ -15,6 +15,7 @@ from tests.support.paths import ROOT
 
 ORDER = (
     "errors boxes",
+    "anchors",
     "util",
     "machine",
     "config",
@@ -52,7 +53,7 @@ ORDER = (
     "gluon.training",
     "gluon.scoring",
     "gluon.demo",
-    "bench.work bench.anchors",
+    "bench.work",
     "bench.contenders bench.datasets",
     "bench.training bench.accuracy",
     "bench.measuring",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench.cluster.needs import Costs, batch_bytes, needs_of
 from dali_ssd.bench.cluster.options import ClusterConfig, given_in, read_cluster
 from dali_ssd.bench.datasets import describe
