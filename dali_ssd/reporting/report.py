@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -46,16 +47,17 @@ class Report:
         self._views = views or Views()
         self._status = Status("ended")
 
-    def begin(self, at: TrainProgress, history: History) -> None:
-        """Tell the views that the run begins, or goes on from a checkpoint."""
+    @contextmanager
+    def shown(self, at: TrainProgress, history: History) -> Iterator[None]:
+        """Show the run to people while it trains, from `at` on, and how it ends: by an error, or as was reported."""
         self._views.begin(history.entries, at)
-
-    def end(self, history: History, error: Exception | None = None) -> None:
-        """Tell the views that the run ends: by `error`, or as was reported before."""
-        texts = [] if error is None else [str(error) or repr(error)]
-        texts += [self._status.text] if self._status.text else []
-        kind = self._status.kind if error is None else "failed"
-        self._views.end(history.entries, Status(kind, "\n\n".join(texts)))
+        try:
+            yield
+        except Exception as error:
+            texts = [str(error) or repr(error), *([self._status.text] if self._status.text else [])]
+            self._views.end(history.entries, Status("failed", "\n\n".join(texts)))
+            raise
+        self._views.end(history.entries, self._status)
 
     def say(self, line: str, *values: Any) -> None:
         """Log a line, with `values` for its `%` fields."""

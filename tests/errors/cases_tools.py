@@ -30,6 +30,7 @@ from dali_ssd.cli.eval import run as evaluate
 from dali_ssd.cli.inspect import run as inspect
 from dali_ssd.cli.main import main
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.reporting.views.gallery import Gallery, Seen
 from dali_ssd.synthetic import write_shapes
 from dali_ssd.util.optional import require
 from dali_ssd.visualize.grid import tile_grid
@@ -112,6 +113,7 @@ def foreign_record(folder: Path, _: object) -> object:
 
 
 CASES: dict[str, Case] = {
+    "which is which is not known": lambda folder, _: Seen(Gallery(open_dataset(str(write(folder))), 100), []),
     "no command {name}": printed("frobnicate"),
     "the command comes before its options": printed("--epochs"),
     "there is no record {number}": lambda folder, _: inspect([str(write(folder)), "--record", "99"]),

@@ -45,6 +45,7 @@ DOCUMENTS = [
         "docs/scaling-plan.md",
         "docs/scaling.md",
         "docs/soak.md",
+        "docs/training-report.md",
     )
 ] + sorted((ROOT / "docs" / "extending").glob("*.md"))
 
@@ -84,6 +85,12 @@ def options_in(section: str) -> dict[str, str]:
 
 def test_readme_has_every_option_of_train_with_its_default() -> None:
     assert options_in_readme("dali-ssd train") == on_command_line(TrainConfig)
+
+
+def test_the_page_of_the_training_report_has_its_options_with_their_defaults() -> None:
+    section = read(ROOT / "docs" / "training-report.md").partition("## Options\n")[2].partition("\n## ")[0]
+    options = options_in(section)
+    assert options == {name: on_command_line(TrainConfig)[name] for name in ("report", "tensorboard")}
 
 
 def test_readme_has_every_option_of_convert_with_its_default() -> None:
@@ -263,7 +270,13 @@ def test_advice_for_a_missing_package_has_the_versions_of_the_project(monkeypatc
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("gluoncv", "gluon"), ("matplotlib", "pictures"), ("packaging", "gluon"), ("pycocotools", "scoring")],
+    [
+        ("gluoncv", "gluon"),
+        ("matplotlib", "pictures"),
+        ("packaging", "gluon"),
+        ("pycocotools", "scoring"),
+        ("tensorboardX", "tensorboard"),
+    ],
 )
 def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
     monkeypatch: pytest.MonkeyPatch, name: str, extra: str

@@ -38,11 +38,8 @@ from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.report import Scored
-from dali_ssd.reporting.views.facts import RunFacts, options_of
-from dali_ssd.reporting.views.gallery import Gallery
-from dali_ssd.reporting.views.page import PageView
-from dali_ssd.reporting.views.tensorboard import TensorBoardView
-from dali_ssd.reporting.views.view import View, Views
+from dali_ssd.reporting.views.build import views_of
+from dali_ssd.reporting.views.view import Views
 from dali_ssd.util.files import remove_leftovers
 from dali_ssd.util.optional import require
 
@@ -156,19 +153,6 @@ class Setup:
             records=self.config.records,
         )
 
-    def views(self, log: TrainLog, images: int, val: ValLoader | None) -> Views:
-        """Return what shows the run to people, in rank 0. Raises a DaliSsdError if that cannot be."""
-        if self.workers.rank:
-            return Views()
-        config = self.config
-        run = RunFacts(
-            Path(self.prefix).name, config.epochs, self.classes, images, val.num_records if val else 0,
-            tuple(options_of(config)),
-        )  # fmt: skip
-        views: list[View] = [PageView(self.prefix, run, log.events)] if config.report else []
-        views += [TensorBoardView(config.tensorboard, run)] if config.tensorboard else []
-        return Views(views, Gallery(val.dataset, self.data_shape) if val else None)
-
     def val_loader(self) -> ValLoader:
         """Return the loader of this process's part of the validation shards.
 
@@ -242,7 +226,7 @@ def _train(config: TrainConfig, workers: Workers) -> FitResult:
                 stop=stop,
                 log=log,
                 heartbeat=heartbeat,
-                views=meetings.jointly(lambda: setup.views(log, loader.num_records, val)),
+                views=meetings.jointly(lambda: _views(setup, log, loader, val)),
             )
             if checkpoint is not None:
                 trainer.resume(checkpoint)
@@ -293,6 +277,16 @@ def _scorer(
 ) -> Callable[[Any], Scored | None]:
     """Return the function that scores the network."""
     return lambda net: evaluate_together(net, heartbeat.along(val), setup.classes, setup.data_shape, meetings, stop)
+
+
+def _views(setup: Setup, log: TrainLog, loader: TrainLoader, val: ValLoader | None) -> Views:
+    """Return what shows the run to people, in rank 0."""
+    if setup.workers.rank:
+        return Views()
+    config = setup.config
+    return views_of(
+        setup.prefix, config, setup.classes, log, loader, val, report=config.report, tensorboard=config.tensorboard
+    )
 
 
 def _where(setup: Setup, bound: Sequence[int]) -> str:

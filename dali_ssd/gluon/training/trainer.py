@@ -143,20 +143,18 @@ class Trainer:
         After an error, all processes save where they are, if their weights are good, and raise: the one that failed its
         error, the others PeerError. Raises TrainingError if a loss is not finite.
         """
-        with self._stop:
+        at = self._now.progress
+        with self._stop, self._report.shown(at, self._now.history):
             try:
                 stopped = self._run()
             except Exception as error:
                 told = self._end(error)
-                self._report.end(self._now.history, told)
                 if told is error:
                     raise  # with the cause that it has
                 raise told from error
-        at = self._now.progress
-        if stopped:
-            name = self._stop.received.name if self._stop.received else None
-            self._report.stopped(name, at, self._checkpoint)
-        self._report.end(self._now.history)
+            if stopped:
+                name = self._stop.received.name if self._stop.received else None
+                self._report.stopped(name, at, self._checkpoint)
         code = self._stop.exit_code if stopped else 0
         return FitResult(at.epoch, at.step, at.best_map, self._clock.read(), code, self._checkpoint)
 
@@ -169,7 +167,6 @@ class Trainer:
         placement = getattr(self._now.loader, "placement", None)
         if placement is not None:
             self._report.placement(placement, self._now.history)
-        self._report.begin(at, self._now.history)
         return not all(self._epoch() for _ in range(at.epoch, self.config.epochs))
 
     def _epoch(self) -> bool:
