@@ -86,6 +86,10 @@ class TrainConfig:
     """Steps between two checkpoints; 0: one at the end of each epoch."""
     checkpoint_keep: int = 2
     """Number of newest checkpoints to keep."""
+    report: bool = True
+    """Keep a page with curves, pictures and events up to date."""
+    tensorboard: str = ""
+    """Folder for TensorBoard's event files, one for each training run; empty: none. Needs tensorboardX."""
     seed: int = 233
     """Of all random numbers: with the same seed, two runs are the same."""
     syncbn: bool = False

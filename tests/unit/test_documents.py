@@ -81,6 +81,12 @@ def test_every_option_of_a_command_has_a_meaning() -> None:
     assert re.findall(r"^\| `.*\|  \|$", read(COMMANDS_PAGE), re.MULTILINE) == []
 
 
+def test_the_page_of_the_training_report_has_its_options_with_their_defaults() -> None:
+    section = read(ROOT / "docs" / "training-report.md").partition("## Options\n")[2].partition("\n## ")[0]
+    options = options_in(section)
+    assert options == {name: on_command_line(TrainConfig)[name] for name in ("report", "tensorboard")}
+
+
 def test_the_page_of_launch_has_every_option_with_its_default() -> None:
     section = section_of("scaling.md", "### Options")
     assert options_in(section) == on_command_line(LaunchConfig)
@@ -249,7 +255,13 @@ def test_advice_for_a_missing_package_has_the_versions_of_the_project(monkeypatc
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("gluoncv", "gluon"), ("matplotlib", "pictures"), ("packaging", "gluon"), ("pycocotools", "scoring")],
+    [
+        ("gluoncv", "gluon"),
+        ("matplotlib", "pictures"),
+        ("packaging", "gluon"),
+        ("pycocotools", "scoring"),
+        ("tensorboardX", "tensorboard"),
+    ],
 )
 def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
     monkeypatch: pytest.MonkeyPatch, name: str, extra: str
