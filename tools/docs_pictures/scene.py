@@ -90,8 +90,8 @@ class Scene:
             self._shape([*zip(x, ridge, strict=True), (_WIDTH, _SHORE), (0, _SHORE)], color)
         self._shape([(0, _SHORE), (_WIDTH, _SHORE), (_WIDTH, _HEIGHT), (0, _HEIGHT)], "#2c7da0")
         for _ in range(18):
-            left, row = self._between(0, _WIDTH), self._between(_SHORE + 8, _HEIGHT)
-            self._shape([(left, row), (left + 40, row), (left + 34, row + 2), (left + 6, row + 2)], "#468faf")
+            left, y = self._between(0, _WIDTH), self._between(_SHORE + 8, _HEIGHT)
+            self._shape([(left, y), (left + 40, y), (left + 34, y + 2), (left + 6, y + 2)], "#468faf")
 
     def _house(self, left: float) -> None:
         wide, high, bottom = self._between(44, 76), self._between(28, 40), _SHORE + 3
