@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from dali_ssd.bench.anchors import VGG_SHAPES, vgg_anchors
+from dali_ssd.anchors import VGG_SHAPES, vgg_anchors
 from dali_ssd.boxes import decode, iou
 from dali_ssd.config import TargetConfig
 from dali_ssd.graph.targets import encode_targets
