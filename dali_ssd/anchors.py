@@ -1,0 +1,127 @@
+"""The anchors of SSD networks by formula: within milliseconds, and without MXNet.
+
+Liu et al., "SSD: Single Shot MultiBox Detector", section 2.2, with the numbers and the order of GluonCV's networks: for
+each cell of a feature map a square of the map's size, a square between this size and that of the next map, and a
+rectangle of the same area for each further aspect ratio. A test compares them with those that the networks make.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FEW_RATIOS", "MANY_RATIOS", "NETWORKS", "AnchorLayer", "anchor_layers", "lay_out", "layer_of_each"]
+
+FEW_RATIOS = (1.0, 2.0, 0.5)
+MANY_RATIOS = (1.0, 2.0, 0.5, 3.0, 1.0 / 3)
+
+
+@dataclass(frozen=True)
+class AnchorLayer:
+    """The anchors of one feature map."""
+
+    cells: int
+    """Cells per side."""
+    step: float
+    """Network pixels per cell."""
+    sizes: tuple[float, float]
+    """Size of this map's anchors, and of the next map's, in network pixels."""
+    ratios: tuple[float, ...]
+    """Width over height of the anchors; the first is 1."""
+    style: Literal["ssd", "lite", "lite first"] = "ssd"
+    """Which squares there are: those of the paper, or those of GluonCV's `LiteAnchorGenerator` in its first map or in a
+    later one."""
+
+    @property
+    def shapes(self) -> NDArray[np.float64]:
+        """Return width and height of the anchors of a cell, (k, 2) in network pixels."""
+        size, between = self.sizes[0], math.sqrt(self.sizes[0] * self.sizes[1])
+        flat = [(size * math.sqrt(ratio), size / math.sqrt(ratio)) for ratio in self.ratios[1:]]
+        if self.style == "ssd":
+            return np.array([(size, size), (between, between), *flat])
+        return np.array([(size / 2, size / 2), *flat, *([(between, between)] if self.style == "lite" else [])])
+
+
+def anchor_layers(
+    cells: Sequence[int], steps: Sequence[float], sizes: Sequence[float], ratios: Sequence[tuple[float, ...]]
+) -> tuple[AnchorLayer, ...]:
+    """Return the layers of a network from the numbers that GluonCV's `get_ssd` takes; one more size than layers."""
+    return tuple(AnchorLayer(*each) for each in zip(cells, steps, itertools.pairwise(sizes), ratios, strict=True))
+
+
+def lay_out(layers: Sequence[AnchorLayer]) -> NDArray[np.float32]:
+    """Return all anchors of a network in its order: `(N, 4) float32`, center format in network pixels."""
+    return np.concatenate([_lay_out_one(layer) for layer in layers])
+
+
+def layer_of_each(layers: Sequence[AnchorLayer]) -> NDArray[np.int64]:
+    """Return the number of the layer of each anchor, (N,)."""
+    return np.repeat(np.arange(len(layers)), [layer.cells**2 * len(layer.shapes) for layer in layers])
+
+
+def _lay_out_one(layer: AnchorLayer) -> NDArray[np.float32]:
+    shapes = layer.shapes
+    centers = (np.arange(layer.cells) + 0.5) * layer.step
+    anchors = np.empty((layer.cells, layer.cells, len(shapes), 4), np.float32)
+    anchors[..., 0] = centers[None, :, None]
+    anchors[..., 1] = centers[:, None, None]
+    anchors[..., 2:] = shapes
+    return anchors.reshape(-1, 4)
+
+
+def _few_and_many(many: int) -> list[tuple[float, ...]]:
+    """Return the ratios of layers: few at both ends, many in between."""
+    return [FEW_RATIOS, *[MANY_RATIOS] * many, FEW_RATIOS, FEW_RATIOS]
+
+
+_HALVED = (8, 16, 32, 64, 128, 256, 512)
+_STEPS_OF_300 = (8, 16, 32, 64, 100, 300)
+_SIZES_OF_300 = (21, 45, 99, 153, 207, 261, 315)
+_WIDE_512 = anchor_layers(
+    (64, 32, 16, 8, 4, 2, 1), _HALVED, (51.2, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.6), _few_and_many(4)
+)
+_NARROW_512 = anchor_layers(
+    (32, 16, 8, 4, 2, 1), _HALVED[1:], (51.2, 102.4, 189.4, 276.4, 363.52, 450.6, 492), _few_and_many(3)
+)
+_RESNET50_512 = anchor_layers(
+    (32, 16, 8, 4, 2, 1), _HALVED[1:], (51.2, 133.12, 215.04, 296.96, 378.88, 460.8, 542.72), _few_and_many(3)
+)
+_WIDE_300 = anchor_layers((38, 19, 10, 5, 3, 1), _STEPS_OF_300, _SIZES_OF_300, _few_and_many(3))
+_LITE_300 = tuple(
+    AnchorLayer(cells, step, sizes, ratios, "lite" if number else "lite first")
+    for number, (cells, step, sizes, ratios) in enumerate(
+        zip(
+            (19, 10, 5, 3, 2, 1),
+            (16, 30, 60, 100, 150, 300),
+            itertools.pairwise((60, 105, 150, 195, 240, 285, 300)),
+            (FEW_RATIOS, *[MANY_RATIOS] * 5),
+            strict=True,
+        )
+    )
+)
+
+NETWORKS: dict[tuple[str, int], tuple[AnchorLayer, ...]] = {
+    ("vgg16_atrous", 300): _WIDE_300,
+    ("vgg16_atrous", 512): _WIDE_512,
+    ("resnet18_v1", 512): _NARROW_512,
+    ("resnet34_v1b", 300): _WIDE_300,
+    ("resnet50_v1", 512): _RESNET50_512,
+    ("resnet101_v2", 512): _NARROW_512,
+    ("resnet152_v2", 512): _WIDE_512,
+    ("mobilenet1.0", 512): _NARROW_512,
+    ("mobilenet1.0_lite", 300): _LITE_300,
+    # The two of this package; see `gluon/networks/mobilenet.py`.
+    ("mobilenet0.25", 128): anchor_layers(
+        (16, 8, 4, 2, 1), _HALVED[:5], (20, 40, 72, 96, 112, 128), [FEW_RATIOS, *[MANY_RATIOS] * 3, FEW_RATIOS]
+    ),
+    ("mobilenet0.25", 300): anchor_layers(
+        (38, 19, 10, 5, 3, 2), (8, 16, 32, 64, 100, 150), _SIZES_OF_300, _few_and_many(3)
+    ),
+}
+"""Layers of the networks that `--network` and `--data-shape` name: GluonCV's and this package's own."""

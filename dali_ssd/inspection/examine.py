@@ -1,0 +1,119 @@
+"""The inspection of a data set from options: everything but the page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.errors import MissingDependencyError
+from dali_ssd.inspection.advice import Grounds, advise
+from dali_ssd.inspection.alternatives import Fitting, fitted_anchors, other_networks
+from dali_ssd.inspection.contents import Contents, read_contents
+from dali_ssd.inspection.cost import measure_decoding
+from dali_ssd.inspection.groups import box_facts, class_facts, image_facts, layer_facts, size_groups
+from dali_ssd.inspection.matching import augmented_views, match, stored_views
+from dali_ssd.inspection.network import find_network
+from dali_ssd.inspection.options import InspectConfig
+from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Report, Sample, ShardFacts
+from dali_ssd.inspection.strange import find_exhibits
+from dali_ssd.loader.recipes import asked_recipe
+from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.format.classes import CLASSES_FILE, class_names
+from dali_ssd.records.inspect import inspect_shards
+from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.findings import KINDS, worst_first
+
+__all__ = ["examine"]
+
+_log = logging.getLogger(__name__)
+
+_PLACES = 3
+"""Places of findings of a kind that the report names."""
+
+
+def examine(config: InspectConfig, *, cost: bool = True) -> tuple[Report, DatasetReport, Contents]:
+    """Inspect the shards; also return what `check` and the labels say, for pictures. `cost`: time the decoder as well.
+
+    Raises:
+        DatasetError: a path matches no shard, no shard can be read, or class names are wrong.
+        ConfigError: there is no such network or recipe.
+    """
+    shards = expand_paths(config.shards)
+    named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
+    names = class_names(config.classes, shards) if named else ()
+    augment, image, targets = _recipe(config)
+    network = find_network(config.network, image.data_shape)
+    checked = inspect_shards(
+        shards, coordinates=config.coordinates, num_classes=len(names) or None, workers=config.workers
+    )
+    if not len(checked.dataset):
+        checked.require_readable()
+    contents = read_contents(checked.dataset, checked.bad, image, checked.unit, config.workers)
+    chosen = _sample(len(contents), config.sample, config.seed)
+    stored = stored_views(contents, chosen)
+    views = augmented_views(contents, chosen, config.views, augment, image, checked.unit, config.seed)
+    before = match(stored, network.anchors, targets, "stored boxes")
+    after = match(views, network.anchors, targets, "augmented boxes")
+    fitting = Fitting.of(before.objects, after.objects, targets.iou_threshold, config.seed)
+    fitted = fitted_anchors(network, fitting)
+    oddities, exhibits, pairs = find_exhibits(checked.dataset, contents, image.data_shape)
+    report = Report(
+        network=network.name,
+        data_shape=image.data_shape,
+        threshold=targets.iou_threshold,
+        shards=_shards(checked),
+        unreadable=len(checked.shards) - len(checked.reports),
+        records=len(contents),
+        bad=len(checked.bad) + checked.lost,
+        unit=checked.unit,
+        classes=class_facts(contents, names, before, after),
+        images=image_facts(contents),
+        boxes=box_facts(contents, image.data_shape, before, config.seed),
+        sample=Sample(len(chosen), len(before.objects), config.views, len(after.objects), config.seed),
+        sizes=size_groups(before, after),
+        layers=layer_facts(network, before, after),
+        alternatives=other_networks(network, fitting),
+        cost=measure_decoding(checked.dataset, contents) if cost else DecodeCost(),
+        findings=_findings(checked),
+        oddities=oddities,
+        exhibits=exhibits,
+    )
+    own = Alternative(network.name, network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
+    advice = advise(Grounds(report, contents, fitted, own, pairs, config.gpus))
+    return replace(report, advice=advice), checked, contents
+
+
+def _recipe(config: InspectConfig) -> tuple[AugmentConfig, RenderConfig, TargetConfig]:
+    """Return augmentation, input and targets of the recipe; without DALI, which the recipes need, the usual ones."""
+    try:
+        recipe = asked_recipe(config.input)
+    except MissingDependencyError:
+        if config.input.recipe:
+            raise
+        _log.warning("NVIDIA DALI is not installed: the augmentation is that of GluonCV, and decoding is not timed")
+        return AugmentConfig(), RenderConfig(data_shape=config.input.data_shape or 300), TargetConfig()
+    return recipe.augment, recipe.image, recipe.targets
+
+
+def _sample(count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Return positions of records, ascending: all, or `most` drawn at random."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _shards(checked: DatasetReport) -> tuple[ShardFacts, ...]:
+    return tuple(ShardFacts(str(one.shard), one.size, len(one.records)) for one in checked.reports)
+
+
+def _findings(checked: DatasetReport) -> tuple[FindingFacts, ...]:
+    return tuple(
+        FindingFacts(
+            kind, KINDS[kind].severity, len(some), KINDS[kind].title, KINDS[kind].advice, tuple(map(str, some[:_PLACES]))
+        )
+        for kind, some in worst_first(checked.findings).items()
+    )
