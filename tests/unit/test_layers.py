@@ -41,6 +41,7 @@ ORDER = (
     "loader.train loader.val",
     "metrics",
     "visualize",
+    "pages",
     "reporting",
     "launch",
     "torch jax",
