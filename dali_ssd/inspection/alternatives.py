@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.anchors import MANY_RATIOS, NETWORKS, AnchorLayer, lay_out
+from dali_ssd.anchors import MANY_RATIOS, FEATURE_MAPS, FeatureMap, lay_out
 from dali_ssd.inspection.contents import CLASS
 from dali_ssd.inspection.matching import best_iou, side_of
 from dali_ssd.inspection.network import Network
@@ -66,8 +66,8 @@ class Fitting:
 
 def other_networks(network: Network, fitting: Fitting) -> tuple[Alternative, ...]:
     """Return what the anchors of every known network would cover, networks of equal anchors together."""
-    names: dict[tuple[int, tuple[AnchorLayer, ...]], list[str]] = {}
-    for (name, data_shape), layers in NETWORKS.items():
+    names: dict[tuple[int, tuple[FeatureMap, ...]], list[str]] = {}
+    for (name, data_shape), layers in FEATURE_MAPS.items():
         names.setdefault((data_shape, layers), []).append(name)
     names.setdefault((network.data_shape, network.layers), [network.name])
     found = []
@@ -100,7 +100,7 @@ def fitted_anchors(network: Network, fitting: Fitting) -> Alternative | None:
     )
 
 
-def _candidates(network: Network, sides: NDArray[np.float64]) -> Iterator[tuple[AnchorLayer, ...]]:
+def _candidates(network: Network, sides: NDArray[np.float64]) -> Iterator[tuple[FeatureMap, ...]]:
     """Yield layers with other sizes, each with the network's ratios and with all ratios on all maps."""
     now = np.array([*(layer.sizes[0] for layer in network.layers), network.layers[-1].sizes[1]])
     count = len(now)

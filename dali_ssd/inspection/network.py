@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.anchors import NETWORKS, AnchorLayer, lay_out, layer_of_each
+from dali_ssd.anchors import FEATURE_MAPS, FeatureMap, lay_out, map_of_each
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.optional import import_module
 
@@ -24,7 +24,7 @@ class Network:
     """Its backbone."""
     data_shape: int
     """Side of its input in pixels."""
-    layers: tuple[AnchorLayer, ...]
+    layers: tuple[FeatureMap, ...]
 
     @cached_property
     def anchors(self) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class Network:
     @cached_property
     def layer_of(self) -> NDArray[np.int64]:
         """Number of the layer of each anchor, (N,)."""
-        return layer_of_each(self.layers)
+        return map_of_each(self.layers)
 
     def __str__(self) -> str:
         return f"{self.name} {self.data_shape}"
@@ -49,11 +49,11 @@ def find_network(name: str, data_shape: int) -> Network:
         ConfigError: there is no network of this name and size, or its anchors are not laid out as SSD's are.
         MissingDependencyError: it is none of GluonCV's, and MXNet is not installed.
     """
-    layers = NETWORKS.get((name, data_shape))
+    layers = FEATURE_MAPS.get((name, data_shape))
     return Network(name, data_shape, _built_layers(name, data_shape) if layers is None else layers)
 
 
-def _built_layers(name: str, data_shape: int) -> tuple[AnchorLayer, ...]:
+def _built_layers(name: str, data_shape: int) -> tuple[FeatureMap, ...]:
     zoo, mx = import_module("dali_ssd.gluon.networks.zoo"), import_module("mxnet")
     zoo.require_network(name, data_shape)
     net = zoo.build_network(name, data_shape, ["object"])
@@ -70,9 +70,9 @@ def _built_layers(name: str, data_shape: int) -> tuple[AnchorLayer, ...]:
     return layers
 
 
-def _layer(feature: Any, generator: Any) -> AnchorLayer:
+def _layer(feature: Any, generator: Any) -> FeatureMap:
     """Return the layer of a feature map (1, C, H, W) with the numbers that its generator keeps."""
     size, between = (float(value) for value in generator._sizes)
     first = generator.anchors.value if hasattr(generator.anchors, "value") else generator.anchors.data()
     step = 2 * float(first.reshape((-1, 4))[0, 0].asscalar())
-    return AnchorLayer(feature.shape[2], step, (size, between**2 / size), tuple(map(float, generator._ratios)))
+    return FeatureMap(feature.shape[2], step, (size, between**2 / size), tuple(map(float, generator._ratios)))

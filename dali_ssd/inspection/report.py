@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dali_ssd.anchors import AnchorLayer
+from dali_ssd.anchors import FeatureMap
 from dali_ssd.records.lint.kinds import Severity
 
 __all__ = [
@@ -132,7 +132,7 @@ class ClassFacts:
 class LayerFacts:
     """A feature map and the objects whose best anchor it has."""
 
-    layer: AnchorLayer
+    layer: FeatureMap
     anchors: int
     before: float
     """Share of the stored objects."""

@@ -17,7 +17,7 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.visualize.lettering import Lettering
 
-__all__ = ["Tile", "class_color", "pixels_of", "save_grid", "tile_grid"]
+__all__ = ["Tile", "class_color", "pixels_of", "save_grid", "tile_grid", "tile_picture"]
 
 _MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
 _PAPER, _INK = (250, 250, 249), (64, 64, 68)
@@ -74,6 +74,15 @@ def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4
             text = _shortened(tile.caption, side, lettering)
             lettering.write(ImageDraw.Draw(picture), (corner[0], corner[1] + side + 3), text, _INK)
     return picture
+
+
+def tile_picture(tile: Tile, classes: Sequence[str], *, least: int = 320, most: int = 1280) -> Image.Image:
+    """Draw one image with its boxes, without its caption.
+
+    It keeps its size, unless its longer side has fewer than `least` pixels or more than `most`.
+    """
+    side = min(max(*tile.image.shape[:2], least), most)
+    return _draw(tile, classes, side, Lettering([_ALWAYS, *classes], _FONT_SIZE))
 
 
 def class_color(class_id: int) -> tuple[int, int, int]:
