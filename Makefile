@@ -15,6 +15,8 @@ ARGS ?=
 # Tests with a mark need more time, or more than Python. Of two -m, pytest takes the later: ARGS='-m slow' picks these, and
 # ARGS='-m ""' all that can run.
 MARKS := $(shell awk -F '[":]' '/^markers = / { on = 1; next } /^]/ { on = 0 } on { printf "%s%s", sep, $$2; sep = " or " }' pyproject.toml)
+# A process per core, each with a part of the files, until one has none left; ARGS='-n 0' runs all in one process.
+SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench soak horovod clean
 
@@ -25,7 +27,7 @@ demo: $(STAMP) ## Draw a data set, train on it, score it; leaves pictures (about
 	@$(BIN)/dali-ssd demo $(ARGS)
 
 test: $(STAMP) ## Run the tests without a mark; ARGS='-k name tests/unit' picks some, ARGS='-m slow' those with one
-	@$(BIN)/python -m pytest -m "not ($(MARKS))" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not ($(MARKS))" $(ARGS)
 
 lint: $(STAMP) ## Check style, format, types and the Dockerfile
 	@$(BIN)/ruff check

@@ -1,8 +1,9 @@
-"""The anchors of SSD networks by formula: within milliseconds, and without MXNet.
+"""The anchors of SSDs by formula, in NumPy, within a second and without weights.
 
 Liu et al., "SSD: Single Shot MultiBox Detector", section 2.2, with the numbers and the order of GluonCV's networks: for
 each cell of a feature map a square of the map's size, a square between this size and that of the next map, and a
-rectangle of the same area for each further aspect ratio. A test compares them with those that the networks make.
+rectangle of the first's area for each further aspect ratio. The small networks of `gluon.networks.mobilenet` are built
+from these numbers; a test compares all with what the networks have.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ FEATURE_MAPS: dict[tuple[str, int], tuple[FeatureMap, ...]] = {
     ("resnet152_v2", 512): _WIDE_512,
     ("mobilenet1.0", 512): _NARROW_512,
     ("mobilenet1.0_lite", 300): _LITE_300,
-    # The two of this package; see `gluon/networks/mobilenet.py`.
+    # The smallest anchor is 2.5 times its stride wide.
     ("mobilenet0.25", 128): feature_maps(
         (16, 8, 4, 2, 1), _HALVED[:5], (20, 40, 72, 96, 112, 128), [FEW_RATIOS, *[MANY_RATIOS] * 3, FEW_RATIOS]
     ),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dali_ssd.bench.anchors import VGG_SHAPES
+from dali_ssd.anchors import VGG_SHAPES
 from dali_ssd.bench.cluster.options import keys_in_words, read_cluster
 from dali_ssd.bench.contenders import CANNOT_TRAIN, CONTENDERS
 from dali_ssd.bench.measuring.measure import Window

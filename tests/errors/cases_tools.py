@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench.cluster.options import read_cluster
 from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.contenders.shared_memory import check_shared_memory
@@ -57,8 +57,8 @@ def soak_into_nowhere(folder: Path, _: object) -> str:
 
 def all_failed(folder: Path, _: object) -> None:
     from dali_ssd.bench.datasets import Description
-    from dali_ssd.bench.measuring.machine import Machine
     from dali_ssd.bench.results.record import BenchResult
+    from dali_ssd.machine.describe import Machine
 
     failed = Run(Trial("dali_ssd", 2, 32), 1, Outcome(error="failed"))
     machine, data = Machine("A CPU", 2, 24.0, 0.5, "Linux"), Description(["a.rec"], 1, 1, 1, 1, 1)

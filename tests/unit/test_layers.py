@@ -15,7 +15,9 @@ from tests.support.paths import ROOT
 
 ORDER = (
     "errors boxes",
+    "anchors",
     "util",
+    "machine",
     "config",
     "records.format",
     "records.dataset records.writer",
@@ -51,7 +53,7 @@ ORDER = (
     "gluon.training",
     "gluon.scoring",
     "gluon.demo",
-    "bench.work bench.anchors",
+    "bench.work",
     "bench.contenders bench.datasets",
     "bench.training bench.accuracy",
     "bench.measuring",
@@ -72,7 +74,20 @@ FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
 """The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
 HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod", "torch", "torchvision", "jax")
-LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "launch", "metrics", "cli")
+LIGHT = (
+    "errors",
+    "boxes",
+    "util",
+    "machine",
+    "config",
+    "records",
+    "convert",
+    "synthetic",
+    "kernels",
+    "launch",
+    "metrics",
+    "cli",
+)
 """Rooms that can be imported without DALI, MXNet and PyTorch."""
 
 
