@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.anchors import MANY_RATIOS, FEATURE_MAPS, FeatureMap, lay_out
+from dali_ssd.anchors import FEATURE_MAPS, MANY_RATIOS, FeatureMap, lay_out
 from dali_ssd.inspection.contents import CLASS
 from dali_ssd.inspection.matching import best_iou, side_of
 from dali_ssd.inspection.network import Network
@@ -36,9 +36,7 @@ class Fitting:
     threshold: float
 
     @classmethod
-    def of(
-        cls, before: NDArray[np.float32], after: NDArray[np.float32], threshold: float, seed: int
-    ) -> Fitting:
+    def of(cls, before: NDArray[np.float32], after: NDArray[np.float32], threshold: float, seed: int) -> Fitting:
         """Return a random part of the boxes, few enough to try many anchors on."""
         rng = np.random.default_rng(seed)
         parts = [

@@ -71,7 +71,9 @@ def layer_chart(report: Report) -> Chart:
         axes.set(xlabel="share of the objects whose best anchor it has", ylabel="feature map")
         axes.set_title("Which layer catches them")
 
-    return chart(paint, "Share of the objects by feature map, as stored and in augmented views", size=(408, _tall(names)))
+    return chart(
+        paint, "Share of the objects by feature map, as stored and in augmented views", size=(408, _tall(names))
+    )
 
 
 def histogram_chart(

@@ -73,7 +73,9 @@ class Contents:
         return np.asarray(network * self.sizes[self.owner] / data_shape)
 
 
-def read_contents(dataset: Dataset, bad: Sequence[int], image: RenderConfig, unit: CoordinateUnit, workers: int) -> Contents:
+def read_contents(
+    dataset: Dataset, bad: Sequence[int], image: RenderConfig, unit: CoordinateUnit, workers: int
+) -> Contents:
     """Read label and image head of all records but the bad ones, and return their boxes as the network gets them.
 
     Raises DatasetError if a shard cannot be read any more.

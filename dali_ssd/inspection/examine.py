@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.inspection.advice import Grounds, advise
 from dali_ssd.inspection.alternatives import Fitting, fitted_anchors, other_networks
-from dali_ssd.inspection.contents import Contents, read_contents
+from dali_ssd.inspection.contents import read_contents
 from dali_ssd.inspection.cost import measure_decoding
 from dali_ssd.inspection.groups import box_facts, class_facts, image_facts, layer_facts, size_groups
 from dali_ssd.inspection.matching import augmented_views, match, stored_views
@@ -21,13 +22,13 @@ from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Report, Sample, ShardFacts
 from dali_ssd.inspection.strange import find_exhibits
 from dali_ssd.loader.recipes import asked_recipe
-from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.dataset import Dataset, expand_paths
 from dali_ssd.records.format.classes import CLASSES_FILE, class_names
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, worst_first
 
-__all__ = ["examine"]
+__all__ = ["Inspected", "examine"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +36,19 @@ _PLACES = 3
 """Places of findings of a kind that the report names."""
 
 
-def examine(config: InspectConfig, *, cost: bool = True) -> tuple[Report, DatasetReport, Contents]:
-    """Inspect the shards; also return what `check` and the labels say, for pictures. `cost`: time the decoder as well.
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """A report, and what its pictures are drawn from."""
+
+    report: Report
+    dataset: Dataset
+    """Every whole record, good or bad."""
+    classes: Sequence[str]
+    """Class names; none if nothing names them."""
+
+
+def examine(config: InspectConfig) -> Inspected:
+    """Inspect the shards; the decoder is only timed for a report in a file.
 
     Raises:
         DatasetError: a path matches no shard, no shard can be read, or class names are wrong.
@@ -77,14 +89,14 @@ def examine(config: InspectConfig, *, cost: bool = True) -> tuple[Report, Datase
         sizes=size_groups(before, after),
         layers=layer_facts(network, before, after),
         alternatives=other_networks(network, fitting),
-        cost=measure_decoding(checked.dataset, contents) if cost else DecodeCost(),
+        cost=measure_decoding(checked.dataset, contents) if config.html or config.json else DecodeCost(),
         findings=_findings(checked),
         oddities=oddities,
         exhibits=exhibits,
     )
     own = Alternative(network.name, network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
     advice = advise(Grounds(report, contents, fitted, own, pairs, config.gpus))
-    return replace(report, advice=advice), checked, contents
+    return Inspected(replace(report, advice=advice), checked.dataset, names)
 
 
 def _recipe(config: InspectConfig) -> tuple[AugmentConfig, RenderConfig, TargetConfig]:
@@ -113,7 +125,12 @@ def _shards(checked: DatasetReport) -> tuple[ShardFacts, ...]:
 def _findings(checked: DatasetReport) -> tuple[FindingFacts, ...]:
     return tuple(
         FindingFacts(
-            kind, KINDS[kind].severity, len(some), KINDS[kind].title, KINDS[kind].advice, tuple(map(str, some[:_PLACES]))
+            kind,
+            KINDS[kind].severity,
+            len(some),
+            KINDS[kind].title,
+            KINDS[kind].advice,
+            tuple(map(str, some[:_PLACES])),
         )
         for kind, some in worst_first(checked.findings).items()
     )

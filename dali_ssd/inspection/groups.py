@@ -23,7 +23,7 @@ from dali_ssd.inspection.report import (
     spread,
 )
 
-__all__ = ["SMALL", "box_facts", "class_facts", "coverage", "image_facts", "layer_facts", "size_groups"]
+__all__ = ["LARGE", "SMALL", "box_facts", "class_facts", "coverage", "image_facts", "layer_facts", "size_groups"]
 
 SMALL, LARGE = 32, 96
 """Sides of squares, in network pixels, between which an object is medium: COCO's limits, there in image pixels."""

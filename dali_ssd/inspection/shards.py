@@ -8,7 +8,7 @@ from dali_ssd.config import PipelineConfig
 from dali_ssd.inspection.report import Advice, Report
 from dali_ssd.util.words import counted
 
-__all__ = ["advise_on_shards"]
+__all__ = ["advise_on_shards", "size_in_words"]
 
 _GOOD_BYTES = 1 << 30
 """Size that a shard of a large set should have: large enough to be read in one go, small enough to be copied again."""
@@ -31,16 +31,16 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
     if max(sizes) > _LARGE_BYTES:
         yield Advice(
             "Large shards",
-            f"{counted(count, 'shard')} for {_bytes(total)}; the largest has {_bytes(max(sizes))}.",
+            f"{counted(count, 'shard')} for {size_in_words(total)}; the largest has {size_in_words(max(sizes))}.",
             "A copy that is cut off begins again with all of it, one file is on few disks of a file server, and `check` "
             "reads each shard's frames in one process.",
-            f"Write {good} shards of about {_bytes(total / good)}.",
+            f"Write {good} shards of about {size_in_words(total / good)}.",
             command,
         )
     if count > _MANY and total / count < _SMALL_BYTES:
         yield Advice(
             "Small shards",
-            f"{counted(count, 'shard')} of {_bytes(total / count)} in the mean.",
+            f"{counted(count, 'shard')} of {size_in_words(total / count)} in the mean.",
             "Each is opened, indexed and kept open in every process that loads, which a file server answers slowly.",
             f"Write {counted(good, 'shard')}.",
             command,
@@ -48,7 +48,7 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
     if count > 1 and max(sizes) > _UNEVEN * min(sizes):
         yield Advice(
             "Uneven shards",
-            f"The largest shard has {_bytes(max(sizes))}, the smallest {_bytes(min(sizes))}.",
+            f"The largest shard has {size_in_words(max(sizes))}, the smallest {size_in_words(min(sizes))}.",
             "Training does not wait for it: records are divided, not files. Copies and checks by shard take as long as the "
             f"largest one, {max(sizes) * count / total:.1f} times as long as with even shards.",
             f"Write {counted(max(good, count), 'shard')} in one conversion, which deals images out in turn.",
@@ -64,7 +64,8 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
         )
 
 
-def _bytes(size: float) -> str:
+def size_in_words(size: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
     for unit, one in (("GB", 1e9), ("MB", 1e6)):
         if size >= one:
             return f"{size / one:.1f} {unit}"

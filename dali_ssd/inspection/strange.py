@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.boxes import iou
-from dali_ssd.inspection.contents import BOX, CLASS, Contents, rows_of
+from dali_ssd.inspection.contents import BOX, Contents, rows_of
 from dali_ssd.inspection.matching import side_of
 from dali_ssd.inspection.report import Exhibit, ExhibitGroup, Oddity
 from dali_ssd.records.dataset import Dataset
