@@ -96,7 +96,8 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
         yield (
             "left out",
             (
-                f"{counted(report.bad, 'record')} with errors and {counted(report.unreadable, 'shard')} that cannot be read; "
+                f"{counted(report.bad, 'record')} with errors and {counted(report.unreadable, 'shard')} that cannot "
+                "be read; "
                 "`dali-ssd check` says what is wrong"
             ),
         )

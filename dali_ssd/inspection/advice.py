@@ -16,7 +16,7 @@ from dali_ssd.inspection.shards import advise_on_shards
 from dali_ssd.inspection.strange import DUPLICATE_IOU
 from dali_ssd.util.words import counted, first_few
 
-__all__ = ["Grounds", "advise"]
+__all__ = ["TOPICS", "Grounds", "advise"]
 
 _GAIN = 0.02
 """Share of the objects that must be gained by other anchors, or by another input, to be worth a word."""
@@ -38,8 +38,6 @@ class Grounds:
 
     report: Report
     contents: Contents
-    fitted: Alternative | None
-    """The best anchors that were tried for the network's feature maps."""
     network: Alternative
     """The network's own anchors, on the same boxes."""
     duplicates: int
@@ -47,12 +45,20 @@ class Grounds:
     gpus: int
 
 
+TOPICS = (
+    "Damage", "Anchor sizes", "Larger input", "Shrinking augmentation", "Tiny objects", "Classes without objects",
+    "Class imbalance", "Difficult objects", "Overlapping boxes", "Records without objects", "Large images",
+    "Progressive JPEGs", "Records in order", "Large shards", "Small shards", "Uneven shards", "Few records per GPU",
+)  # fmt: skip
+"""All topics of advice."""
+
+
 def advise(grounds: Grounds) -> tuple[Advice, ...]:
     """Return all advice there is, the urgent first."""
     found = [
         advice
         for part in (
-            _errors, _anchors, _larger_input, _tiny_objects, _classes, _difficult, _duplicates, _empty,
+            _errors, _anchors, _larger_input, _augmentation, _tiny_objects, _classes, _difficult, _duplicates, _empty,
             _large_images, _progressive, _order,
         )
         for advice in part(grounds)
@@ -81,7 +87,7 @@ def _errors(grounds: Grounds) -> Iterator[Advice]:
 
 
 def _anchors(grounds: Grounds) -> Iterator[Advice]:
-    report, now, best = grounds.report, grounds.network, grounds.fitted
+    report, now, best = grounds.report, grounds.network, grounds.report.fitted
     if best is None or _gain(now, best) < _GAIN:
         return
     every = report.all
@@ -91,12 +97,16 @@ def _anchors(grounds: Grounds) -> Iterator[Advice]:
     yield Advice(
         "Anchor sizes",
         f"{_percent(now.before)} of the stored objects and {_percent(now.after)} of those in augmented views have an "
-        f"anchor of {report.network} {report.data_shape} at IoU {report.threshold:g}, {_percent(now.class_mean)} in the "
-        f"mean of both over classes{_worst_class(report)}. {forced} are trained by a single anchor that fits badly, or by "
+        f"anchor of {report.network} {report.data_shape} at IoU {report.threshold:g}, {_percent(now.class_mean)} in "
+        "the "
+        f"mean of both over classes{_worst_class(report)}. {forced} are trained by a single anchor that fits badly, "
+        "or by "
         "none.",
-        "Such an object gives one positive anchor a step or less, with a large offset to learn, where one that is covered "
+        "Such an object gives one positive anchor a step or less, with a large offset to learn, where one that is "
+        "covered "
         f"gives {_median_of_covered(report)} in the median: it is learned later and found less exactly.",
-        f"Register a network with these sizes and ratios (`docs/extending/network.md`). With them {_percent(best.before)} "
+        "Register a network with these sizes and ratios (`docs/extending/network.md`). With them "
+        f"{_percent(best.before)} "
         f"and {_percent(best.after)} would have an anchor, {_percent(best.class_mean)} in the mean over classes, by "
         f"{best.anchors:,} anchors in place of {now.anchors:,}.",
         f"sizes=[{sizes}],\nratios=[{ratios}],",
@@ -118,9 +128,28 @@ def _larger_input(grounds: Grounds) -> Iterator[Advice]:
             f"{_percent(one.after)} of the augmented ones have an anchor ({_percent(one.class_mean)} in the mean over "
             f"classes), and with {report.network} at {report.data_shape} px {_percent(now.before)} and "
             f"{_percent(now.after)} ({_percent(now.class_mean)}).",
-            f"{times:.1f} times as many pixels per image for the network, and about as much more time and memory for it.",
+            f"{times:.1f} times as many pixels per image for the network, and about as much more time and memory for "
+            "it.",
             "Train at the larger size if the small objects matter.",
             f"dali-ssd train --network {name} --data-shape {one.data_shape} --train {_shards(report)}",
+        )
+
+
+def _augmentation(grounds: Grounds) -> Iterator[Advice]:
+    report, now, milder = grounds.report, grounds.network, grounds.report.milder
+    if milder is not None and _gain(now, milder) >= _GAIN:
+        yield Advice(
+            "Shrinking augmentation",
+            f"{_percent(now.before)} of the objects as stored are covered, and {_percent(now.after)} of those in "
+            f"augmented views{_worst_class(report)}: half of the views put the image on a canvas of up to four times "
+            "its "
+            "side, where small objects become too small for the anchors.",
+            "Part of the training is spent on objects that no anchor fits. They are there to learn small objects, so "
+            "it is a "
+            "trade if small objects are to be found.",
+            f"Try a recipe with `{milder.name.replace(' ', '=', 1)}`, which covers {_percent(milder.after)} of the "
+            "objects in augmented views, and compare scores.",
+            "dali-ssd train --recipe MODULE:RECIPE",
         )
 
 
@@ -133,10 +162,12 @@ def _tiny_objects(grounds: Grounds) -> Iterator[Advice]:
         need = math.ceil(report.data_shape * 2 * step / max(report.boxes.side.median, 1e-6) / 32) * 32
         yield Advice(
             "Tiny objects",
-            f"{_percent(share)} of the objects are smaller than {step:g} px in the network, a cell of its finest feature "
+            f"{_percent(share)} of the objects are smaller than {step:g} px in the network, a cell of its finest "
+            "feature "
             f"map; their median side is {report.boxes.side.median:.1f} px, of 5% below {report.boxes.side.low:.1f} px.",
             "Objects in one cell share its anchors, and few pixels are left to tell what they are.",
-            "Cut the images into overlapping tiles before the conversion, or take a larger input: for a median side of two "
+            "Cut the images into overlapping tiles before the conversion, or take a larger input: for a median side "
+            "of two "
             f"cells, the whole image would have to be {need} px.",
         )
 
@@ -161,7 +192,8 @@ def _classes(grounds: Grounds) -> Iterator[Advice]:
             f"{there[-1].name} has {there[-1].objects:,} objects and {there[0].name} {there[0].objects:,}, "
             f"{there[-1].objects / there[0].objects:,.0f} times fewer.{some}",
             "The loss is mostly of the frequent classes, and a mean over classes is as much of the rare ones.",
-            "Watch AP per class. Add images of the rare classes, or write their records to a shard of their own and name "
+            "Watch AP per class. Add images of the rare classes, or write their records to a shard of their own and "
+            "name "
             "it with the others, with a copy of it for each further time that they should be seen.",
         )
 
@@ -171,10 +203,12 @@ def _difficult(grounds: Grounds) -> Iterator[Advice]:
     if boxes.objects and boxes.difficult >= _TOO_SMALL * boxes.objects:
         yield Advice(
             "Difficult objects",
-            f"{boxes.difficult:,} of {boxes.objects:,} objects ({_percent(boxes.difficult / boxes.objects)}) are marked "
+            f"{boxes.difficult:,} of {boxes.objects:,} objects ({_percent(boxes.difficult / boxes.objects)}) are "
+            "marked "
             "difficult.",
             "They are trained on like all others, and scores count neither them nor their detections.",
-            "Nothing, if the mark means what it does in Pascal VOC. If it means an unsure label, take those objects out "
+            "Nothing, if the mark means what it does in Pascal VOC. If it means an unsure label, take those objects "
+            "out "
             "of the annotations before the conversion.",
         )
 
@@ -185,9 +219,10 @@ def _duplicates(grounds: Grounds) -> Iterator[Advice]:
         yield Advice(
             "Overlapping boxes",
             f"{counted(pairs, 'pair')} of boxes with an IoU of {DUPLICATE_IOU:g} or more, among {objects:,} objects.",
-            "An object that is labeled twice counts as missed once in every score, and two classes of one box contradict "
+            "An object that is labeled twice counts as missed once in every score, and two classes of one box "
+            "contradict "
             "each other.",
-            "Look at them: they are among the strange records below, and there are more where these come from.",
+            "Look at the strangest records below, and correct the annotations.",
         )
 
 
@@ -199,7 +234,8 @@ def _empty(grounds: Grounds) -> Iterator[Advice]:
             f"{report.boxes.empty:,} of {report.records:,} records have no object.",
             "GluonCV's loss takes as many negatives from an image as its positive anchors allow, so such an image adds "
             "nothing to it, and costs as much to load and compute as any other.",
-            "Leave them out of the training shards; keep them in those for scoring, where they can have false detections.",
+            "Leave them out of the training shards; keep them in those for scoring, where they can have false "
+            "detections.",
             "dali-ssd convert voc SRC OUT --drop-empty",
         )
 
@@ -215,11 +251,13 @@ def _large_images(grounds: Grounds) -> Iterator[Advice]:
     if after <= (1 - _SAVED) * cost.mean_ms:
         yield Advice(
             "Large images",
-            f"The shorter side of the images is {report.images.short_side.median:,.0f} px in the median, and the network "
+            f"The shorter side of the images is {report.images.short_side.median:,.0f} px in the median, and the "
+            "network "
             f"gets {report.data_shape} px. Decoding takes {cost.mean_ms:.2f} ms of a core per image.",
             f"{_percent(1 - after / cost.mean_ms)} of the decoding: about {after:.2f} ms would do, by the measured "
             f"{cost.ms_per_megapixel:.2f} ms per megapixel, and files would be smaller.",
-            f"Shrink images to a shorter side of {want} px, with their boxes, before the conversion: a crop of half of the "
+            f"Shrink images to a shorter side of {want} px, with their boxes, before the conversion: a crop of half "
+            "of the "
             "image then still has all pixels that the network takes.",
         )
 
@@ -234,7 +272,8 @@ def _progressive(grounds: Grounds) -> Iterator[Advice]:
         yield Advice(
             "Progressive JPEGs",
             f"{_percent(report.images.progressive)} of the images are progressive JPEGs.",
-            f"{slow:.2f} ms of a core per such image, and {fast:.2f} ms for the same pixels as a baseline JPEG. nvJPEG's "
+            f"{slow:.2f} ms of a core per such image, and {fast:.2f} ms for the same pixels as a baseline JPEG. "
+            "nvJPEG's "
             "hardware decoder takes baseline JPEGs only.",
             "Rewrite the files without loss before the conversion; they become a few percent larger.",
             "jpegtran -copy all -optimize -outfile BASELINE.jpg PROGRESSIVE.jpg",

@@ -17,13 +17,14 @@ from dali_ssd.inspection.network import Network
 from dali_ssd.inspection.report import Alternative
 from dali_ssd.util.progress import track
 
-__all__ = ["Fitting", "fitted_anchors", "other_networks"]
+__all__ = ["BOXES", "Fitting", "fitted_anchors", "other_networks"]
 
-_BOXES = 10_000
-"""Boxes of each kind that candidates are tried on."""
+BOXES, _QUICK = 20_000, 2_000
+"""Boxes of each kind that results are from, and on which candidates are tried."""
 _EQUAL = 0.005
 """Difference in coverage for which more anchors are not worth their work."""
 _SCALES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.25, 1.5)
+_TRYING = "trying other anchors"
 _QUANTILES = ((0.01, 0.99), (0.05, 0.95), (0.05, 0.99), (0.1, 0.9))
 
 
@@ -35,15 +36,14 @@ class Fitting:
     after: NDArray[np.float32]
     threshold: float
 
-    @classmethod
-    def of(cls, before: NDArray[np.float32], after: NDArray[np.float32], threshold: float, seed: int) -> Fitting:
-        """Return a random part of the boxes, few enough to try many anchors on."""
+    def part(self, most: int, seed: int) -> Fitting:
+        """Return a random part: at most so many boxes of each kind."""
         rng = np.random.default_rng(seed)
         parts = [
-            boxes if len(boxes) <= _BOXES else boxes[np.sort(rng.choice(len(boxes), _BOXES, replace=False))]
-            for boxes in (before, after)
+            boxes if len(boxes) <= most else boxes[np.sort(rng.choice(len(boxes), most, replace=False))]
+            for boxes in (self.before, self.after)
         ]
-        return cls(parts[0], parts[1], threshold)
+        return Fitting(parts[0], parts[1], self.threshold)
 
     def coverage(self, anchors: NDArray[np.float32], scale: float = 1.0) -> tuple[float, float, float]:
         """Return the share of the boxes, enlarged by `scale`, that an anchor (N, 4) covers, as `Alternative` has it.
@@ -51,15 +51,25 @@ class Fitting:
         Of the stored, of the augmented, and the mean of both over classes: scores are such means, so a rare class
         counts as much as a frequent one.
         """
-        shares, by_class = [], []
-        for boxes in (self.before, self.after):
-            covered = best_iou(boxes[:, :4] * np.float32(scale), anchors)[0] >= np.float32(self.threshold)
-            shares.append(float(covered.mean()) if len(boxes) else math.nan)
-            _, place = np.unique(boxes[:, CLASS], return_inverse=True)
-            counts = np.bincount(place.reshape(-1))
-            if len(boxes):
-                by_class.append(float((np.bincount(place.reshape(-1), weights=covered) / counts).mean()))
-        return shares[0], shares[1], float(np.mean(by_class)) if by_class else math.nan
+        (before, before_mean), (after, after_mean) = (
+            self._shares(boxes, anchors, scale) for boxes in (self.before, self.after)
+        )
+        known = [mean for mean in (before_mean, after_mean) if not math.isnan(mean)]
+        return before, after, sum(known) / len(known) if known else math.nan
+
+    def by_class(self, anchors: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the mean over classes of the share that an anchor (N, 4) covers, of stored and of augmented boxes."""
+        return self._shares(self.before, anchors, 1)[1], self._shares(self.after, anchors, 1)[1]
+
+    def _shares(self, boxes: NDArray[np.float32], anchors: NDArray[np.float32], scale: float) -> tuple[float, float]:
+        """Return the share of boxes that is covered, and the mean of these shares over classes."""
+        if not len(boxes):
+            return math.nan, math.nan
+        covered = best_iou(boxes[:, :4] * np.float32(scale), anchors)[0] >= np.float32(self.threshold)
+        _, place = np.unique(boxes[:, CLASS], return_inverse=True)
+        place = place.reshape(-1)
+        by_class = np.bincount(place, weights=covered) / np.bincount(place)
+        return float(covered.mean()), float(by_class.mean())
 
 
 def other_networks(network: Network, fitting: Fitting) -> tuple[Alternative, ...]:
@@ -76,26 +86,43 @@ def other_networks(network: Network, fitting: Fitting) -> tuple[Alternative, ...
     return tuple(sorted(found, key=lambda one: (one.data_shape, -one.before)))
 
 
-def fitted_anchors(network: Network, fitting: Fitting) -> Alternative | None:
-    """Return the best of some choices of sizes and ratios for the network's feature maps; None without boxes.
+def fitted_anchors(network: Network, fitting: Fitting, seed: int) -> Alternative | None:
+    """Return the best sizes and ratios that were found for the network's feature maps; None without boxes.
 
-    Best is the highest mean over classes, and of equal ones (to half a percent) the fewest anchors.
+    Best is the highest mean over classes, and of equal ones (to half a percent) the fewest anchors. Some ladders of
+    sizes are tried, and the best is then changed size by size.
     """
     sides = np.concatenate([side_of(fitting.before), side_of(fitting.after)])
-    if not len(fitting.before) or not len(sides):
+    if not len(fitting.before):
         return None
-    found = []
-    for layers in track(list(_candidates(network, sides)), "trying other anchors"):
-        anchors = lay_out(layers)
-        sizes = (*(layer.sizes[0] for layer in layers), layers[-1].sizes[1])
-        ratios = tuple(layer.ratios for layer in layers)
-        found.append(
-            Alternative(network.name, network.data_shape, len(anchors), *fitting.coverage(anchors), sizes, ratios)
-        )
-    best = max(one.class_mean for one in found)
-    return min(
-        (one for one in found if one.class_mean >= best - _EQUAL), key=lambda one: (one.anchors, -one.class_mean)
+    quick = fitting.part(_QUICK, seed)
+    tried = [(quick.coverage(lay_out(maps))[2], maps) for maps in track(list(_candidates(network, sides)), _TRYING)]
+    best = max(mean for mean, _ in tried)
+    # The fewest anchors, and of these the best.
+    mean, maps = min(
+        ((mean, maps) for mean, maps in tried if mean >= best - _EQUAL), key=lambda one: (_count(one[1]), -one[0])
     )
+    maps = _refined(maps, mean, quick)
+    anchors, sizes = lay_out(maps), (*(one.sizes[0] for one in maps), maps[-1].sizes[1])
+    ratios = tuple(one.ratios for one in maps)
+    return Alternative(network.name, network.data_shape, len(anchors), *fitting.coverage(anchors), sizes, ratios)
+
+
+def _refined(maps: tuple[FeatureMap, ...], mean: float, quick: Fitting) -> tuple[FeatureMap, ...]:
+    """Change one size after the other as long as it helps: by a fifth, then by a tenth."""
+    ladder = [*(one.sizes[0] for one in maps), maps[-1].sizes[1]]
+    for factor in track([0.8, 1.25, 0.8, 1.25, 0.9, 1.1, 0.9, 1.1], "fitting anchors"):
+        for number in range(len(ladder)):
+            changed = _ascending(np.array([*ladder[:number], ladder[number] * factor, *ladder[number + 1 :]]))
+            other = _resized(maps, changed)
+            covered = quick.coverage(lay_out(other))[2]
+            if covered > mean + 1e-6:
+                ladder, maps, mean = list(changed), other, covered
+    return maps
+
+
+def _count(maps: tuple[FeatureMap, ...]) -> int:
+    return len(lay_out(maps))
 
 
 def _candidates(network: Network, sides: NDArray[np.float64]) -> Iterator[tuple[FeatureMap, ...]]:
@@ -109,15 +136,19 @@ def _candidates(network: Network, sides: NDArray[np.float64]) -> Iterator[tuple[
         ladders.append(np.maximum(np.quantile(sides, np.linspace(low, high, count)), 4.0))
     for ladder in ladders:
         sizes = _ascending(ladder)
-        plain = [replace(layer, sizes=pair) for layer, pair in zip(network.layers, pairwise(sizes), strict=True)]
-        yield tuple(plain)
+        plain = _resized(network.layers, sizes)
+        yield plain
         if any(layer.ratios != MANY_RATIOS for layer in plain):
             yield tuple(replace(layer, ratios=MANY_RATIOS) for layer in plain)
 
 
+def _resized(maps: tuple[FeatureMap, ...], sizes: Sequence[float]) -> tuple[FeatureMap, ...]:
+    return tuple(replace(one, sizes=pair) for one, pair in zip(maps, pairwise(sizes), strict=True))
+
+
 def _ascending(ladder: NDArray[np.float64]) -> Sequence[float]:
-    """Round sizes to whole pixels, each at least one above the one before."""
+    """Round sizes to whole pixels, each at least a tenth above the one before: equal maps would be of no use."""
     sizes: list[float] = []
     for size in np.round(ladder).tolist():
-        sizes.append(max(size, sizes[-1] + 1) if sizes else size)
+        sizes.append(max(size, float(math.ceil(1.1 * sizes[-1]))) if sizes else size)
     return sizes

@@ -33,16 +33,19 @@ def box_chart(report: Report) -> Chart:
                 label = f"{name} ({some.mean():.0%})"
                 axes.scatter(*points[some, :2].T, s=5, color=color(number), alpha=0.45, linewidths=0, label=label)
         shapes = np.concatenate([facts.layer.shapes for facts in report.layers])
-        axes.scatter(*shapes.T, s=46, marker="+", color=color(1), linewidths=1.6, label="shape of an anchor")
-        _log_pixels(axes.xaxis, report.data_shape)
-        _log_pixels(axes.yaxis, report.data_shape)
+        axes.scatter(*shapes.T, s=46, marker="+", color=color(1), linewidths=1.6, label="anchor")
+        low = 2.0 ** math.floor(math.log2(max(min(shapes.min(), np.percentile(points[:, :2], 1)), 1)))
+        high = max(report.data_shape, shapes.max()) * 1.1
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+        _plain_ticks(axes.xaxis, low, high)
+        _plain_ticks(axes.yaxis, low, high)
         axes.set(xlabel="width, network pixels", ylabel="height, network pixels", aspect="equal")
         axes.set_title("Boxes and anchors")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.17), ncols=1, borderaxespad=0, handletextpad=0.3)
+        _legend_below(axes)
 
     alt = f"Width and height of {len(points)} boxes as points, and of the anchors as crosses"
     caption = "Each point is a box as stored. Anchors are shifted over the image; a box far from every cross has none."
-    return chart(paint, alt, caption, size=(408, 460))
+    return chart(paint, alt, caption, size=(408, 440))
 
 
 def size_chart(report: Report) -> Chart:
@@ -64,7 +67,7 @@ def class_chart(classes: Sequence[ClassFacts]) -> Chart:
 def layer_chart(report: Report) -> Chart:
     """Draw which feature map has the best anchor of how many objects."""
     layers = report.layers
-    names = [f"{facts.layer.cells} x {facts.layer.cells}" for facts in layers]
+    names = [f"{facts.layer.cells}x{facts.layer.cells}" for facts in layers]
 
     def paint(axes: Any) -> None:
         _paired_bars(axes, names, [facts.before for facts in layers], [facts.after for facts in layers])
@@ -111,7 +114,7 @@ def cost_chart(report: Report) -> Chart:
         axes.plot(ends, cost.base_ms + cost.ms_per_megapixel * ends, color=color(7), linewidth=1.2, label="fitted line")
         axes.set(xlabel="megapixels", ylabel="ms of one core", xlim=(0, None), ylim=(0, None))
         axes.set_title("Decoding")
-        axes.legend()
+        _legend_below(axes)
 
     return chart(paint, f"Milliseconds against megapixels of {len(rows)} images")
 
@@ -133,7 +136,15 @@ def _paired_bars(axes: Any, names: Sequence[str], before: Sequence[float], after
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25 * 3 / max(len(names), 3)), ncols=2)
+    _legend_below(axes)
+
+
+def _legend_below(axes: Any) -> None:
+    legend = axes.figure.legend(
+        loc="outside lower left", ncols=3, handletextpad=0.4, columnspacing=1.2, markerscale=1.8
+    )
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
 
 
 def _tall(names: Sequence[str]) -> int:
@@ -142,12 +153,6 @@ def _tall(names: Sequence[str]) -> int:
 
 def _least(*shares: float) -> float:
     return min((share for share in shares if not math.isnan(share)), default=1.0)
-
-
-def _log_pixels(axis: Any, data_shape: int) -> None:
-    axis._set_axes_scale("log")
-    axis.axes.set(**{f"{axis.axis_name}lim": (2, data_shape * 1.1)})
-    _plain_ticks(axis, 2, data_shape * 1.1)
 
 
 def _plain_ticks(axis: Any, low: float, high: float) -> None:

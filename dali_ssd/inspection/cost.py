@@ -34,8 +34,8 @@ _log = logging.getLogger(__name__)
 
 _IMAGES = 48
 """Images that are timed, evenly from the smallest to the largest."""
-_COPIES, _RUNS = 4, 3
-"""Copies of an image in a batch, so that what a run costs by itself hardly counts; runs, of which the fastest counts."""
+_COPIES, _RUNS = 4, 5
+"""Copies of an image in a batch, so that what a run costs by itself hardly counts; and runs: the fastest counts."""
 _PIXELS = 1 << 27
 """Larger images are not timed: four copies would take gigabytes."""
 
@@ -53,8 +53,8 @@ def measure_decoding(dataset: Dataset, contents: Contents) -> DecodeCost:
     chosen = order[np.unique(np.linspace(0, len(order) - 1, min(_IMAGES, len(order))).round().astype(int))]
     places = [dataset.place(int(contents.numbers[row])) for row in chosen]
     items = tuple(
-        (str(place.shard), int(place.offset or 0), *map(int, contents.sizes[row]))
-        for place, row in zip(places, chosen, strict=True)
+        (str(place.shard), place.offset or 0, int(width), int(height))
+        for place, (width, height) in zip(places, contents.sizes[chosen], strict=True)
     )
     try:
         require("nvidia.dali")

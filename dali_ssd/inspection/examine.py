@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.inspection.advice import Grounds, advise
-from dali_ssd.inspection.alternatives import Fitting, fitted_anchors, other_networks
+from dali_ssd.inspection.alternatives import BOXES, Fitting, fitted_anchors, other_networks
 from dali_ssd.inspection.contents import read_contents
 from dali_ssd.inspection.cost import measure_decoding
 from dali_ssd.inspection.groups import box_facts, class_facts, image_facts, layer_facts, size_groups
-from dali_ssd.inspection.matching import augmented_views, match, stored_views
-from dali_ssd.inspection.network import find_network
+from dali_ssd.inspection.matching import Views, augmented_views, match, stored_views
+from dali_ssd.inspection.network import Network, find_network
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Report, Sample, ShardFacts
 from dali_ssd.inspection.strange import find_exhibits
@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 _PLACES = 3
 """Places of findings of a kind that the report names."""
+_LOSS, _MILD = 0.05, 2.0
+"""Coverage, as a mean over classes, that augmentation must lose for a milder one to be tried; its largest canvas."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +69,14 @@ def examine(config: InspectConfig) -> Inspected:
     contents = read_contents(checked.dataset, checked.bad, image, checked.unit, config.workers)
     chosen = _sample(len(contents), config.sample, config.seed)
     stored = stored_views(contents, chosen)
-    views = augmented_views(contents, chosen, config.views, augment, image, checked.unit, config.seed)
+
+    def augmented(augment: AugmentConfig) -> Views:
+        return augmented_views(contents, chosen, config.views, augment, image, checked.unit, config.seed)
+
     before = match(stored, network.anchors, targets, "stored boxes")
-    after = match(views, network.anchors, targets, "augmented boxes")
-    fitting = Fitting.of(before.objects, after.objects, targets.iou_threshold, config.seed)
-    fitted = fitted_anchors(network, fitting)
+    after = match(augmented(augment), network.anchors, targets, "augmented boxes")
+    fitting = Fitting(before.objects, after.objects, targets.iou_threshold).part(BOXES, config.seed)
+    own = Alternative(network.name, network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
     oddities, exhibits, pairs = find_exhibits(checked.dataset, contents, image.data_shape)
     report = Report(
         network=network.name,
@@ -89,14 +94,32 @@ def examine(config: InspectConfig) -> Inspected:
         sizes=size_groups(before, after),
         layers=layer_facts(network, before, after),
         alternatives=other_networks(network, fitting),
+        fitted=fitted_anchors(network, fitting, config.seed),
+        milder=_milder(fitting, network, augment, augmented),
         cost=measure_decoding(checked.dataset, contents) if config.html or config.json else DecodeCost(),
         findings=_findings(checked),
         oddities=oddities,
         exhibits=exhibits,
     )
-    own = Alternative(network.name, network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
-    advice = advise(Grounds(report, contents, fitted, own, pairs, config.gpus))
+    advice = advise(Grounds(report, contents, own, pairs, config.gpus))
     return Inspected(replace(report, advice=advice), checked.dataset, names)
+
+
+def _milder(
+    fitting: Fitting, network: Network, augment: AugmentConfig, views: Callable[[AugmentConfig], Views]
+) -> Alternative | None:
+    """Return what the anchors cover if canvases are at most twice as wide as images; None if coverage loses little."""
+    stored, augmented = fitting.by_class(network.anchors)
+    if stored - augmented < _LOSS or augment.expand_ratio[1] <= _MILD or not augment.expand_probability:
+        return None
+    mild = replace(augment, expand_ratio=(min(augment.expand_ratio[0], _MILD), _MILD))
+    other = replace(fitting, after=views(mild).objects)
+    return Alternative(
+        f"expand_ratio ({mild.expand_ratio[0]:g}, {_MILD:g})",
+        network.data_shape,
+        len(network.anchors),
+        *other.coverage(network.anchors),
+    )
 
 
 def _recipe(config: InspectConfig) -> tuple[AugmentConfig, RenderConfig, TargetConfig]:

@@ -37,8 +37,14 @@ def coverage(matches: Matches, some: NDArray[np.bool_]) -> Coverage:
     count = int(some.sum())
     if not count:
         return Coverage(0, math.nan, math.nan, math.nan, math.nan)
-    shares = [float(values[some].mean()) for values in (matches.covered, matches.forced, matches.positives == 0)]
-    return Coverage(count, *shares, float(np.median(matches.positives[some])))
+    positives = matches.positives[some]
+    return Coverage(
+        count,
+        covered=float(matches.covered[some].mean()),
+        forced=float(matches.forced[some].mean()),
+        untrained=float((positives == 0).mean()),
+        positives=float(np.median(positives)),
+    )
 
 
 def size_groups(before: Matches, after: Matches) -> tuple[Group, ...]:

@@ -68,7 +68,7 @@ class Matches:
 def side_of(objects: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the square root of the area of boxes, (m,)."""
     sides = (objects[:, 2:4] - objects[:, :2]).astype(np.float64)
-    return np.sqrt(sides.prod(axis=1))
+    return np.asarray(np.sqrt(sides.prod(axis=1)))
 
 
 def stored_views(contents: Contents, chosen: NDArray[np.int64]) -> Views:

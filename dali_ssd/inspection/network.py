@@ -64,7 +64,8 @@ def _built_layers(name: str, data_shape: int) -> tuple[FeatureMap, ...]:
     ours = lay_out(layers)
     if ours.shape != anchors.shape or not np.allclose(ours, anchors, rtol=1e-5):
         raise ConfigError(
-            f"the anchors of {name} {data_shape} are not laid out as those of GluonCV's SSDAnchorGenerator, the only ones "
+            f"the anchors of {name} {data_shape} are not laid out as those of GluonCV's SSDAnchorGenerator, the only "
+            "ones "
             "that `inspect` knows; name a network that has these"
         )
     return layers

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.inspection.advice import TOPICS
 from dali_ssd.inspection.charts import (
     box_chart,
     class_chart,
@@ -22,7 +23,7 @@ from dali_ssd.inspection.groups import LARGE, SMALL
 from dali_ssd.inspection.report import ClassFacts, Coverage, Exhibit, Report, Spread
 from dali_ssd.inspection.shards import size_in_words
 from dali_ssd.inspection.thumbnails import gallery, pictures_of
-from dali_ssd.pages.elements import Charts, Element, Facts, Fold, Note, Picture, Share, Stats, Table, Text
+from dali_ssd.pages.elements import Cell, Charts, Element, Facts, Fold, Note, Picture, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.util.words import counted
 
@@ -33,7 +34,10 @@ _ROWS = 20
 
 
 def write_report(path: Path, inspected: Inspected, command: str) -> None:
-    """Draw the pictures and write the page; `command` is what was typed. Raises DaliSsdError if it cannot be written."""
+    """Draw the pictures and write the page; `command` is what was typed.
+
+    Raises DaliSsdError if it cannot be written, MissingDependencyError without Matplotlib or Jinja2.
+    """
     report = inspected.report
     pictures = pictures_of(inspected.dataset, report.exhibits, inspected.classes)
     write_page(path, report_page(report, pictures, command))
@@ -58,7 +62,10 @@ def report_page(report: Report, pictures: dict[int, Picture | None], command: st
     )
 
 
-_RECORD_LEAD = "The numbers below the pictures are keys in the index, and what `--record` takes; `dali-ssd show` draws a record large."
+_RECORD_LEAD = (
+    "The numbers below the pictures are keys in the index, and what `--record` takes; `dali-ssd show` draws a record "
+    "large."
+)
 
 
 def _names(report: Report) -> str:
@@ -103,9 +110,9 @@ def _of_named(report: Report) -> str:
 def _advice(report: Report) -> list[Element]:
     if not report.advice:
         what = "Nothing to do" if report.records else "No good record"
-        text = "No share in this report is outside of what advice is given for." if report.records else ""
+        text = f"Looked at, and within limits: {', '.join(TOPICS).lower()}." if report.records else ""
         return [Note("good" if report.records else "warning", what, text)]
-    return [
+    notes: list[Element] = [
         Note(
             "warning" if one.urgent else "advice",
             one.topic,
@@ -114,13 +121,17 @@ def _advice(report: Report) -> list[Element]:
         )
         for one in report.advice
     ]
+    raised = {one.topic for one in report.advice}
+    silent = [topic.lower() for topic in TOPICS if topic not in raised]
+    return [*notes, Text(f"Nothing to say on: {', '.join(silent)}.")] if silent else notes
 
 
 def _anchor_lead(report: Report) -> str:
     sample = report.sample
     part = "all" if sample.records == report.records else f"{sample.records:,} of {report.records:,}"
     return (
-        f"An object is covered if an anchor has an IoU of {report.threshold:g} or more with it: then several anchors are "
+        f"An object is covered if an anchor has an IoU of {report.threshold:g} or more with it: then several anchors "
+        "are "
         "trained on it. Otherwise training forces its best anchor on it, however badly that fits. Boxes of "
         f"{part} records were matched by the kernel of training: {sample.objects:,} as stored, and "
         f"{sample.augmented_objects:,} in {counted(sample.views, 'augmented view')} of each record."
@@ -162,10 +173,10 @@ def _anchors(report: Report) -> Iterator[Element]:
         ],
         [
             [
-                f"{facts.layer.cells} x {facts.layer.cells}",
+                f"{facts.layer.cells}x{facts.layer.cells}",
                 facts.layer.step,
                 facts.anchors,
-                " and ".join(f"{side:.0f}" for side in _squares(facts.layer.shapes)),
+                ", ".join(f"{side:.0f}" for side in _squares(facts.layer.shapes)),
                 ", ".join(_ratio(ratio) for ratio in facts.layer.ratios),
                 Share(facts.before),
                 Share(facts.after),
@@ -175,22 +186,18 @@ def _anchors(report: Report) -> Iterator[Element]:
         ],
         "The feature map of each object's best anchor; covered: of the stored objects among these",
     )
-    if report.alternatives:
-        yield Table(
-            ["anchors of", "input", "anchors", "stored", "augmented", "mean over classes"],
-            [
-                [
-                    one.name,
-                    f"{one.data_shape} px",
-                    one.anchors,
-                    Share(one.before),
-                    Share(one.after),
-                    Share(one.class_mean),
-                ]
-                for one in report.alternatives
-            ],
-            "What the anchors of other networks would cover of these boxes",
-        )
+    others = [(one.name, one) for one in report.alternatives]
+    if report.fitted is not None:
+        sizes = ", ".join(f"{size:g}" for size in report.fitted.sizes)
+        others.append((f"{report.network}, sizes fitted to these boxes: {sizes}", report.fitted))
+    yield Table(
+        ["anchors of", "input, px", "anchors", "stored", "augmented", "mean over classes"],
+        [
+            [name, one.data_shape, one.anchors, Share(one.before), Share(one.after), Share(one.class_mean)]
+            for name, one in others
+        ],
+        "What other anchors would cover of these boxes; mean over classes: of both",
+    )
 
 
 def _classes(report: Report) -> Iterator[Element]:
@@ -216,7 +223,7 @@ def _class_table(classes: Sequence[ClassFacts]) -> Table:
         "covered, augmented",
         "one forced anchor",
     ]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             one.name, one.id, one.images, one.objects, one.difficult,
             Share(one.before.covered), Share(one.after.covered), Share(one.after.forced),
@@ -228,7 +235,8 @@ def _class_table(classes: Sequence[ClassFacts]) -> Table:
 
 def _box_lead(report: Report) -> str:
     return (
-        f"Sizes are in pixels of the network's input of {report.data_shape} px, after resizing: small is below {SMALL} px, "
+        f"Sizes are in pixels of the network's input of {report.data_shape} px, after resizing: small is below "
+        f"{SMALL} px, "
         f"large from {LARGE} px on. Dashed lines are the sizes and ratios of the anchors."
     )
 
@@ -263,7 +271,7 @@ def _images(report: Report) -> Iterator[Element]:
             ("width, pixels", _spread(images.width)),
             ("height, pixels", _spread(images.height)),
             ("image file, kB", _spread(images.file_bytes, 1000)),
-            ("formats", ", ".join(f"{count:,} {kind}" for kind, count in images.kinds.items()) or "–"),
+            ("formats", ", ".join(f"{count:,} {kind}" for kind, count in images.kinds.items()) or "-"),
             ("progressive JPEGs", _percent(images.progressive)),
             ("decoding, one core of this machine", _cost(report)),
         ]
@@ -273,6 +281,8 @@ def _images(report: Report) -> Iterator[Element]:
             histogram_chart(images.megapixels, "Image sizes", "megapixels"),
             histogram_chart(images.kilobytes, "Record sizes", "kB of the image file"),
         ]
+        if images.width.least == images.width.most and images.height.least == images.height.most:
+            del charts[0]  # one bar says less than the numbers above
         yield Charts([*charts, cost_chart(report)] if cost.images else charts)
     shards = Table(
         ["shard", "records", "size"], [[one.path, one.records, size_in_words(one.bytes)] for one in report.shards]
@@ -301,7 +311,7 @@ def _records(report: Report, pictures: dict[int, Picture | None]) -> list[Elemen
         some: list[Exhibit] = [one for one in report.exhibits if one.group == group]
         if some:
             elements += [Text(f"{title}:"), *gallery(some, pictures)]
-    odd = [[one.what, one.count] for one in report.oddities if one.count]
+    odd: list[list[Cell]] = [[one.what, one.count] for one in report.oddities if one.count]
     if odd:
         elements.append(Table(["strange", "how many"], odd))
     return elements or [Note("good", "None is strange")]
@@ -332,11 +342,11 @@ def _ratio(ratio: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{share:.1%}"
+    return "-" if math.isnan(share) else f"{share:.1%}"
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3g}"
+    return "-" if math.isnan(value) else f"{value:.3g}"
 
 
 def _whole(value: float) -> float | int:
@@ -345,7 +355,9 @@ def _whole(value: float) -> float | int:
 
 def _spread(values: Spread, unit: float = 1) -> str:
     if math.isnan(values.median):
-        return "–"
+        return "-"
+    if values.least == values.most:
+        return f"{values.least / unit:,.4g} in all of them"
     median, least, most, low, high = (
         f"{value / unit:,.4g}" for value in (values.median, values.least, values.most, values.low, values.high)
     )

@@ -290,6 +290,10 @@ class Report:
     layers: tuple[LayerFacts, ...]
     alternatives: tuple[Alternative, ...]
     """The anchors of other networks."""
+    fitted: Alternative | None
+    """Anchors fitted to the boxes, on the network's feature maps; None without objects."""
+    milder: Alternative | None
+    """The network's anchors in views of an augmentation that shrinks less; None if the usual one loses little."""
     cost: DecodeCost
     findings: tuple[FindingFacts, ...]
     oddities: tuple[Oddity, ...]

@@ -32,7 +32,8 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
         yield Advice(
             "Large shards",
             f"{counted(count, 'shard')} for {size_in_words(total)}; the largest has {size_in_words(max(sizes))}.",
-            "A copy that is cut off begins again with all of it, one file is on few disks of a file server, and `check` "
+            "A copy that is cut off begins again with all of it, one file is on few disks of a file server, and "
+            "`check` "
             "reads each shard's frames in one process.",
             f"Write {good} shards of about {size_in_words(total / good)}.",
             command,
@@ -49,7 +50,8 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
         yield Advice(
             "Uneven shards",
             f"The largest shard has {size_in_words(max(sizes))}, the smallest {size_in_words(min(sizes))}.",
-            "Training does not wait for it: records are divided, not files. Copies and checks by shard take as long as the "
+            "Training does not wait for it: records are divided, not files. Copies and checks by shard take as long "
+            "as the "
             f"largest one, {max(sizes) * count / total:.1f} times as long as with even shards.",
             f"Write {counted(max(good, count), 'shard')} in one conversion, which deals images out in turn.",
             f"dali-ssd convert voc SRC OUT --shards {max(good, count)} --shuffle",
@@ -58,8 +60,10 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
     if gpus > 1 and part < _BATCHES * batch:
         yield Advice(
             "Few records per GPU",
-            f"{report.records:,} records for {gpus} GPUs are {part:,} each, {part / batch:.1f} batches of {batch} a pass.",
-            "A pass ends before its pipelines are warm, and what begins anew with each pass counts more than the images.",
+            f"{report.records:,} records for {gpus} GPUs are {part:,} each, {part / batch:.1f} batches of {batch} a "
+            "pass.",
+            "A pass ends before its pipelines are warm, and what begins anew with each pass counts more than the "
+            "images.",
             f"Train on {counted(max(1, report.records // (_BATCHES * batch)), 'GPU')}.",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def _strange_boxes(contents: Contents, data_shape: int) -> Iterator[tuple[str, i
     own, sides = contents.sides(data_shape), side_of(contents.objects)
     long = own.max(axis=1) / np.maximum(own.min(axis=1), 1e-9)
     share = (sides / data_shape) ** 2
-    objects = [
+    objects: list[tuple[str, NDArray[np.float64], float, Callable[[int], str]]] = [
         (f"boxes more than {_LONG:g} times as long as wide", long, _LONG, lambda at: f"box of {_ratio(own[at])}"),
         (f"boxes of less than {_TINY:g} network pixels", -sides, -_TINY, lambda at: f"box of {sides[at]:.1f} px"),
         (

@@ -18,6 +18,8 @@ __all__ = ["gallery", "pictures_of"]
 
 _SIDE = 320
 """Pixels of a picture's longer side."""
+_CELL = 196
+"""Least width of a picture on the page: six fit in a row of a wide one."""
 
 
 def pictures_of(dataset: Dataset, exhibits: Sequence[Exhibit], classes: Sequence[str]) -> dict[int, Picture | None]:
@@ -38,7 +40,7 @@ def gallery(exhibits: Sequence[Exhibit], pictures: dict[int, Picture | None]) ->
     """Return the pictures of some exhibits, and a note on those that there are none of."""
     shown = [drawn for one in exhibits if (drawn := pictures[one.number]) is not None]
     lost = [f"{one.shard} record {one.key}" for one in exhibits if pictures[one.number] is None]
-    elements: list[Element] = [Gallery(shown)] if shown else []
+    elements: list[Element] = [Gallery(shown, side=_CELL)] if shown else []
     if lost:
         what = f"{counted(len(lost), 'image')} could not be decoded"
         elements.append(
