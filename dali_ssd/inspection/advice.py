@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dali_ssd.config import PipelineConfig
+from dali_ssd.config import AugmentConfig, PipelineConfig
 from dali_ssd.inspection.contents import CLASS, Contents
 from dali_ssd.inspection.cost import predicted_ms
 from dali_ssd.inspection.report import Advice, Alternative, Report
@@ -42,6 +42,7 @@ class Grounds:
     """The network's own anchors, on the same boxes."""
     duplicates: int
     """Pairs of boxes that are nearly the same."""
+    augment: AugmentConfig
     gpus: int
 
 
@@ -136,20 +137,20 @@ def _larger_input(grounds: Grounds) -> Iterator[Advice]:
 
 
 def _augmentation(grounds: Grounds) -> Iterator[Advice]:
-    report, now, milder = grounds.report, grounds.network, grounds.report.milder
+    report, now, milder, augment = grounds.report, grounds.network, grounds.report.milder, grounds.augment
     if milder is not None and _gain(now, milder) >= _GAIN:
         yield Advice(
             "Shrinking augmentation",
             f"{_percent(now.before)} of the objects as stored are covered, and {_percent(now.after)} of those in "
-            f"augmented views{_worst_class(report)}: half of the views put the image on a canvas of up to four times "
-            "its "
-            "side, where small objects become too small for the anchors.",
-            "Part of the training is spent on objects that no anchor fits. They are there to learn small objects, so "
-            "it is a "
-            "trade if small objects are to be found.",
-            f"Try a recipe with `{milder.name.replace(' ', '=', 1)}`, which covers {_percent(milder.after)} of the "
-            "objects in augmented views, and compare scores.",
-            "dali-ssd train --recipe MODULE:RECIPE",
+            f"augmented views{_worst_class(report)}: {augment.expand_probability:.0%} of the views put the image on a "
+            f"canvas of up to {augment.expand_ratio[1]:g} times its side, where small objects become too small for the "
+            "anchors.",
+            "Part of the training is spent on objects that no anchor fits. It is what teaches a network small "
+            "objects, so "
+            "if such are to be found it may be worth that.",
+            f"Compare scores with a recipe whose augmentation is milder (`docs/inspect.md` has one): with it "
+            f"{_percent(milder.after)} of the objects in augmented views are covered.",
+            f"augment = AugmentConfig({milder.name})",
         )
 
 

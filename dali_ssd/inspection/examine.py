@@ -101,7 +101,7 @@ def examine(config: InspectConfig) -> Inspected:
         oddities=oddities,
         exhibits=exhibits,
     )
-    advice = advise(Grounds(report, contents, own, pairs, config.gpus))
+    advice = advise(Grounds(report, contents, own, pairs, augment, config.gpus))
     return Inspected(replace(report, advice=advice), checked.dataset, names)
 
 
@@ -115,7 +115,7 @@ def _milder(
     mild = replace(augment, expand_ratio=(min(augment.expand_ratio[0], _MILD), _MILD))
     other = replace(fitting, after=views(mild).objects)
     return Alternative(
-        f"expand_ratio ({mild.expand_ratio[0]:g}, {_MILD:g})",
+        f"expand_ratio=({mild.expand_ratio[0]:g}, {_MILD:g})",
         network.data_shape,
         len(network.anchors),
         *other.coverage(network.anchors),

@@ -117,14 +117,13 @@ def box_facts(contents: Contents, data_shape: int, before: Matches, seed: int) -
     chosen = np.random.default_rng(seed).permutation(count)[:_POINTS]
     drawn = (before.objects[chosen, 2:4] - before.objects[chosen, :2]).astype(np.float64).round(2)
     most = max(int(contents.counts.max(initial=0)), 1)
+    step = -(-(most + 1) // _BINS)  # whole numbers of objects per bin, or some bins would have more of them
     return BoxFacts(
         objects=len(contents.objects),
         difficult=int((contents.objects[:, DIFFICULT] != 0).sum()),
         per_image=spread(contents.counts),
         empty=int((contents.counts == 0).sum()),
-        objects_per_image=histogram(contents.counts, np.arange(0, most + 2, max(1, -(-most // _BINS))) - 0.5)
-        if most < _BINS
-        else histogram(contents.counts, np.linspace(-0.5, most + 0.5, _BINS + 1)),
+        objects_per_image=histogram(contents.counts, np.arange(0, most + 1 + step, step) - 0.5),
         side=spread(sides),
         sides=histogram(sides, np.geomspace(2, data_shape, _BINS + 1)),
         ratio=spread(ratios),

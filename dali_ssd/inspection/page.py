@@ -110,7 +110,7 @@ def _of_named(report: Report) -> str:
 def _advice(report: Report) -> list[Element]:
     if not report.advice:
         what = "Nothing to do" if report.records else "No good record"
-        text = f"Looked at, and within limits: {', '.join(TOPICS).lower()}." if report.records else ""
+        text = f"Looked at, and within limits: {', '.join(map(_inside, TOPICS))}." if report.records else ""
         return [Note("good" if report.records else "warning", what, text)]
     notes: list[Element] = [
         Note(
@@ -122,8 +122,13 @@ def _advice(report: Report) -> list[Element]:
         for one in report.advice
     ]
     raised = {one.topic for one in report.advice}
-    silent = [topic.lower() for topic in TOPICS if topic not in raised]
+    silent = [_inside(topic) for topic in TOPICS if topic not in raised]
     return [*notes, Text(f"Nothing to say on: {', '.join(silent)}.")] if silent else notes
+
+
+def _inside(topic: str) -> str:
+    """Return a topic as it is written within a sentence."""
+    return topic[0].lower() + topic[1:]
 
 
 def _anchor_lead(report: Report) -> str:
