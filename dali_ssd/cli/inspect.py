@@ -87,7 +87,8 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     shown = sorted(report.classes, key=lambda one: -one.objects)[:_CLASSES]
     for one in sorted(shown, key=lambda one: one.id):
         covered = f", {one.after.covered:.1%} covered in augmented views" if one.after.objects else ""
-        yield f"class {one.id} {escape(one.name)}", f"{counted(one.objects, 'object')}{covered}"
+        name = one.name if one.name == f"class {one.id}" else f"class {one.id} {one.name}"
+        yield escape(name), f"{counted(one.objects, 'object')}{covered}"
     if len(report.classes) > len(shown):
         yield "more classes", f"{len(report.classes) - len(shown):,}; --html and --json have all"
     for finding in report.findings:
@@ -102,7 +103,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
             ),
         )
     for advice in report.advice:
-        yield f"advice: {advice.topic.lower()}", f"{advice.seen} {advice.do}"
+        yield f"advice: {advice.topic}", f"{advice.seen} {advice.do}"
 
 
 def _spread(values: Spread, unit: float = 1) -> str:

@@ -20,6 +20,8 @@ __all__ = ["TOPICS", "Grounds", "advise"]
 
 _GAIN = 0.02
 """Share of the objects that must be gained by other anchors, or by another input, to be worth a word."""
+_ENOUGH = 200
+"""Objects to which anchors can be fitted without fitting them to chance."""
 _TOO_SMALL = 0.05
 """Share of objects smaller than a cell of the finest map, of difficult ones, and of duplicates, worth a word."""
 _IMBALANCE, _RARE = 20, 50
@@ -48,7 +50,8 @@ class Grounds:
 
 TOPICS = (
     "Damage", "Anchor sizes", "Larger input", "Shrinking augmentation", "Tiny objects", "Classes without objects",
-    "Class imbalance", "Difficult objects", "Overlapping boxes", "Records without objects", "Large images",
+    "Class imbalance", "Difficult objects", "Overlapping boxes", "Repeated images", "Records without objects", "Large "
+    "images",
     "Progressive JPEGs", "Records in order", "Large shards", "Small shards", "Uneven shards", "Few records per GPU",
 )  # fmt: skip
 """All topics of advice."""
@@ -59,8 +62,8 @@ def advise(grounds: Grounds) -> tuple[Advice, ...]:
     found = [
         advice
         for part in (
-            _errors, _anchors, _larger_input, _augmentation, _tiny_objects, _classes, _difficult, _duplicates, _empty,
-            _large_images, _progressive, _order,
+            _errors, _anchors, _larger_input, _augmentation, _tiny_objects, _classes, _difficult, _duplicates, _repeats,
+            _empty, _large_images, _progressive, _order,
         )
         for advice in part(grounds)
     ]  # fmt: skip
@@ -89,7 +92,7 @@ def _errors(grounds: Grounds) -> Iterator[Advice]:
 
 def _anchors(grounds: Grounds) -> Iterator[Advice]:
     report, now, best = grounds.report, grounds.network, grounds.report.fitted
-    if best is None or _gain(now, best) < _GAIN:
+    if best is None or report.sample.objects < _ENOUGH or _gain(now, best) < _GAIN:
         return
     every = report.all
     sizes = ", ".join(f"{size:g}" for size in best.sizes)
@@ -119,7 +122,7 @@ def _larger_input(grounds: Grounds) -> Iterator[Advice]:
     larger = [one for one in report.alternatives if one.data_shape > report.data_shape]
     own = [one for one in larger if report.network in one.name.split(", ")]
     for one in sorted(own or larger, key=lambda one: -_gain(now, one))[:1]:
-        if _gain(now, one) < _GAIN:
+        if not _gain(now, one) >= _GAIN:  # it is NaN without objects
             return
         name = report.network if own else one.name.split(", ")[0]
         times = (one.data_shape / report.data_shape) ** 2
@@ -224,6 +227,19 @@ def _duplicates(grounds: Grounds) -> Iterator[Advice]:
             "contradict "
             "each other.",
             "Look at the strangest records below, and correct the annotations.",
+        )
+
+
+def _repeats(grounds: Grounds) -> Iterator[Advice]:
+    repeated = int(grounds.contents.repeats.sum())
+    if repeated:
+        yield Advice(
+            "Repeated images",
+            f"{repeated:,} of {grounds.report.records:,} records have the same image file as an earlier one.",
+            "They count more often than others, and where one copy is trained on and the other is scored on, scores "
+            "are "
+            "too good.",
+            "Keep one of each, unless they are repeated on purpose; look for them in the shards for scoring too.",
         )
 
 

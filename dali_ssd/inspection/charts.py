@@ -11,6 +11,7 @@ import numpy as np
 from dali_ssd.inspection.report import ClassFacts, Coverage, Histogram, Report
 from dali_ssd.pages.charts import chart, color
 from dali_ssd.pages.elements import Chart
+from dali_ssd.visualize.lettering import for_matplotlib
 
 __all__ = ["box_chart", "class_chart", "cost_chart", "histogram_chart", "layer_chart", "size_chart"]
 
@@ -132,7 +133,10 @@ def _paired_bars(axes: Any, names: Sequence[str], before: Sequence[float], after
     rows = np.arange(len(names))
     for shift, values, number, name in ((-0.2, before, _BEFORE, "stored"), (0.2, after, _AFTER, "augmented")):
         axes.barh(rows + shift, np.nan_to_num(values), 0.36, color=color(number), label=name)
-    axes.set_yticks(rows, [name.replace("$", r"\$") for name in names])
+    axes.set_yticks(rows, names)
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        text, families = for_matplotlib(name)
+        label.set(text=text, parse_math=False, fontfamily=families)
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=False, axis="y")

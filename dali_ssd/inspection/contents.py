@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,18 @@ __all__ = ["BOX", "CLASS", "DIFFICULT", "Contents", "read_contents", "rows_of"]
 BOX, CLASS, DIFFICULT = slice(0, 4), 4, 5
 """Columns of objects."""
 
-_Look = tuple[int, int, int, int, str, bool, NDArray[np.float32]]
-"""Byte offset, width, height, bytes of the image, its kind, whether it is progressive, and the label."""
+
+class _Look(NamedTuple):
+    """A record as it is read, and a checksum of its image."""
+
+    width: int
+    """0: it is no image."""
+    height: int
+    bytes: int
+    kind: str
+    progressive: bool
+    checksum: int
+    label: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +50,8 @@ class Contents:
     """(n, 2) width and height of the images in pixels."""
     image_bytes: NDArray[np.int64]
     """(n,)"""
+    checksums: NDArray[np.int64]
+    """(n,) CRC-32 of the image files."""
     kinds: tuple[str, ...]
     """Format, channels, and whether progressive, of each image."""
     progressive: NDArray[np.bool_]
@@ -63,6 +77,14 @@ class Contents:
         return np.repeat(np.arange(len(self)), self.counts)
 
     @cached_property
+    def repeats(self) -> NDArray[np.bool_]:
+        """(n,) whether an earlier record has the same image file, by size and checksum."""
+        _, first = np.unique(np.column_stack([self.checksums, self.image_bytes]), axis=0, return_index=True)
+        repeats = np.ones(len(self), bool)
+        repeats[first] = False
+        return repeats
+
+    @cached_property
     def megapixels(self) -> NDArray[np.float64]:
         """(n,) millions of pixels of each image."""
         return np.asarray(self.sizes.prod(axis=1) / 1e6)
@@ -84,17 +106,17 @@ def read_contents(
     tasks = _tasks(dataset, numbers)
     looked = track(ordered_map(_look, tasks, workers, worth=32), "reading records (256 a step)", len(tasks))
     looks = [one for some in looked for one in some]
-    kept = [row for row, (_, width, height, *_) in enumerate(looks) if width and height]
-    settings = validation_settings(image, unit)
-    rows = [_objects(looks[row], settings, image.data_shape) for row in kept]
-    some = [looks[row] for row in kept]
+    kept = [row for row, look in enumerate(looks) if look.width and look.height]
+    settings, some = validation_settings(image, unit), [looks[row] for row in kept]
+    rows = [_objects(look, settings, image.data_shape) for look in some]
     return Contents(
         numbers=numbers[kept],
-        sizes=np.array([look[1:3] for look in some], np.int64).reshape(-1, 2),
-        image_bytes=np.array([look[3] for look in some], np.int64),
-        kinds=tuple(look[4] for look in some),
-        progressive=np.array([look[5] for look in some], bool),
-        labels=tuple(look[6] for look in some),
+        sizes=np.array([(look.width, look.height) for look in some], np.int64).reshape(-1, 2),
+        image_bytes=np.array([look.bytes for look in some], np.int64),
+        checksums=np.array([look.checksum for look in some], np.int64),
+        kinds=tuple(look.kind for look in some),
+        progressive=np.array([look.progressive for look in some], bool),
+        labels=tuple(look.label for look in some),
         objects=np.concatenate([np.zeros((0, 6), np.float32), *rows]),
         starts=np.cumsum([0, *map(len, rows)]),
     )
@@ -126,14 +148,14 @@ def _look(task: Task) -> list[_Look]:
             raster = read_raster(data)
             size = (0, 0) if raster is None else (raster.width, raster.height)
             kind, progressive = ("", False) if raster is None else (raster.kind, raster.progressive)
-            found.append((offset, *size, len(data), kind, progressive, header.label))
+            found.append(_Look(*size, len(data), kind, progressive, zlib.crc32(data), header.label))
     return found
 
 
 def _objects(look: _Look, settings: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Return the objects of a record as `Contents` has them: the view of validation, cut to the image."""
-    shape = np.array([look[2], look[1], 3], np.int64)
-    _, _, objects = validation_kernel().on_arrays(look[6], shape, settings)
+    shape = np.array([look.height, look.width, 3], np.int64)
+    _, _, objects = validation_kernel().on_arrays(look.label, shape, settings)
     objects = objects[objects[:, CLASS] >= 0]
     objects[:, BOX] = objects[:, BOX].clip(0, side)
     return np.asarray(objects[(objects[:, 2:4] > objects[:, :2]).all(axis=1)])

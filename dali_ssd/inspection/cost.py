@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,9 +96,13 @@ def _line(points: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _time(task: _Task) -> list[tuple[float, float]]:
-    """Return milliseconds per image, and of a progressive JPEG as a baseline JPEG; NaN if it cannot be decoded."""
+    """Return milliseconds per image, and of a progressive JPEG as a baseline JPEG; NaN if it cannot be decoded.
+
+    Only for a process of its own: its stderr is closed.
+    """
     items, progressive = task
     choose_host_pool()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libjpeg writes a line about each damaged image at each decoding
     pipeline: Any = None
     found: list[tuple[float, float]] = []
     for shard, offset, width, height in items:

@@ -33,6 +33,11 @@ _ROWS = 20
 """Classes of the table that is not folded."""
 
 
+_FINDING_LEAD = (
+    "What `dali-ssd check` finds in frames, labels and heads of images; with `--decode` it looks at all pixels."
+)
+
+
 def write_report(path: Path, inspected: Inspected, command: str) -> None:
     """Draw the pictures and write the page; `command` is what was typed.
 
@@ -56,7 +61,7 @@ def report_page(report: Report, pictures: dict[int, Picture | None], command: st
             Section("Boxes", list(_boxes(report)), lead=_box_lead(report)),
             Section("Images and cost", list(_images(report))),
             Section("Records to look at", _records(report, pictures), lead=_RECORD_LEAD),
-            Section("Findings", _findings(report), lead="What `dali-ssd check` finds in the shards."),
+            Section("Findings", _findings(report), lead=_FINDING_LEAD),
         ],
         made_by=command,
     )

@@ -46,7 +46,7 @@ def find_exhibits(
     seen: set[int] = set()
 
     def add(group: ExhibitGroup, worth: _Worth, most: int) -> None:
-        new = [(row, why) for row, why in worth if row not in seen][:most]
+        new = [(row, why) for row, why in worth if row not in seen and not contents.repeats[row]][:most]
         seen.update(row for row, _ in new)
         for row, why in new:
             place = dataset.place(int(contents.numbers[row]))
@@ -78,7 +78,7 @@ def duplicates(contents: Contents) -> dict[int, int]:
 
 
 def _crowded(contents: Contents) -> _Worth:
-    order = np.argsort(-contents.counts, kind="stable")[: 2 * _FEW].tolist()
+    order = np.argsort(-contents.counts, kind="stable").tolist()
     return [(row, counted(int(contents.counts[row]), "object")) for row in order if contents.counts[row]]
 
 
@@ -142,8 +142,6 @@ def _first_of_each(contents: Contents, order: NDArray[np.int64]) -> Iterator[tup
         if row not in seen:
             seen.add(row)
             yield row, at
-        if len(seen) == 4 * _FEW:
-            return
 
 
 def _ratio(sides: NDArray[np.float64]) -> str:
