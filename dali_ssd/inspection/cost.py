@@ -29,7 +29,7 @@ from dali_ssd.util.host_pool import choose_host_pool
 from dali_ssd.util.optional import require
 from dali_ssd.util.parallel import ordered_map
 
-__all__ = ["measure_decoding", "predicted_ms"]
+__all__ = ["fitted_line", "measure_decoding", "predicted_ms"]
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def measure_decoding(dataset: Dataset, contents: Contents) -> DecodeCost:
     ]
     if not rows:
         return _unknown("none of the chosen images could be decoded")
-    base, slope = _line(np.array([(row.megapixels, row.ms) for row in rows]))
+    base, slope = fitted_line(np.array([(row.megapixels, row.ms) for row in rows]))
     mean = float(np.mean(base + slope * contents.megapixels))
     return DecodeCost(tuple(rows), base, slope, mean, "" if len(rows) == len(chosen) else "some could not be decoded")
 
@@ -86,7 +86,7 @@ def _unknown(why: str) -> DecodeCost:
     return DecodeCost(note=why)
 
 
-def _line(points: NDArray[np.float64]) -> tuple[float, float]:
+def fitted_line(points: NDArray[np.float64]) -> tuple[float, float]:
     """Return intercept and slope, not negative, of the line of least squares through points (n, 2)."""
     x, y = points.T
     spread = float(x.var())

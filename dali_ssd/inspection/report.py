@@ -34,6 +34,7 @@ __all__ = [
     "Timed",
     "as_json",
     "histogram",
+    "plain",
     "spread",
 ]
 
@@ -321,14 +322,13 @@ def histogram(values: ArrayLike, edges: ArrayLike) -> Histogram:
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report as plain data; a number that is not known is null."""
-    plain = _plain(asdict(report))
-    assert isinstance(plain, dict)
-    return plain
+    return {name: plain(value) for name, value in asdict(report).items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return plain data, with null for numbers that JSON does not have."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
