@@ -19,6 +19,7 @@ from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import MissingDependencyError
+from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
