@@ -29,7 +29,7 @@ class ShowConfig:
     shards: tyro.conf.Positional[tuple[str, ...]]
     """Shards or patterns such as 'data/*.rec'."""
     out: str = "records.png"
-    """PNG to write."""
+    """PNG to write, or a JPEG if it ends in .jpg."""
     record: int | None = None
     """Key of one record, as `check` and the captions have it: draw it alone, or with --augmented its views beside
     it. If shards have the same key, give the one that is meant alone."""
@@ -44,6 +44,7 @@ class ShowConfig:
     images: int = 16
     """Images to draw, at most 1000: all of them are in memory at once."""
     columns: int = 4
+    """Images in a row."""
     classes: ClassNames = ""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
     """Recipe whose augmentation is shown, as in training."""

@@ -22,12 +22,14 @@ from dali_ssd.convert.readers import READERS
 from dali_ssd.convert.readers.coco import CocoConfig
 from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.errors import MissingDependencyError
+from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.util.optional import require
+from dali_ssd.visualize.options import ShowConfig
 from tests.support.paths import ROOT, pyproject
 
 DOCUMENTS = [
@@ -38,12 +40,14 @@ DOCUMENTS = [
         "CHANGELOG.md",
         "docker/README.md",
         "docs/clusters.md",
+        "docs/detect.md",
         "docs/errors.md",
         "docs/gpu-check.md",
         "docs/gpu.md",
         "docs/plugin.md",
         "docs/scaling-plan.md",
         "docs/scaling.md",
+        "docs/show.md",
         "docs/soak.md",
     )
 ] + sorted((ROOT / "docs" / "extending").glob("*.md"))
@@ -108,6 +112,22 @@ def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:
     section = read(ROOT / "docs" / "gpu-check.md").partition("## Options\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| ", section, re.MULTILINE)
     assert {name.replace("-", "_"): default for name, default in rows} == options
+
+
+@pytest.mark.parametrize(
+    ("page", "config", "own"),
+    [
+        ("show", ShowConfig, {"record": ""}),
+        ("detect", DetectConfig, {"params": ""}),
+    ],
+)
+def test_pages_of_pictures_have_every_option_with_its_default(
+    page: str, config: type[Any], own: dict[str, str]
+) -> None:
+    """Required ones and those that are nothing by default have an empty one there; the inputs are positional."""
+    options = {name: default for name, default in on_command_line(config).items() if name not in ("shards", "inputs")}
+    section = read(ROOT / "docs" / f"{page}.md").partition("## Options\n")[2]
+    assert options_in(section) == options | own
 
 
 def test_page_of_the_plan_has_every_key_with_its_default() -> None:
