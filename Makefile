@@ -18,7 +18,7 @@ MARKS := $(shell awk -F '[":]' '/^markers = / { on = 1; next } /^]/ { on = 0 } o
 # A process per core, each with a part of the files, until one has none left; ARGS='-n 0' runs all in one process.
 SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench soak wheel coverage horovod clean
+.PHONY: help demo test lint format docs serve-docs commands bench soak wheel coverage horovod clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,18 @@ lint: $(STAMP) ## Check style, types, spelling, workflows and files as before ev
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+# Material announces the end of MkDocs 1 with each build.
+docs serve-docs: export NO_MKDOCS_2_WARNING = 1
+
+docs: $(STAMP) ## Build the site of the documentation into site/; a warning is an error
+	@$(BIN)/python -m mkdocs build --strict
+
+serve-docs: $(STAMP) ## Show the site at http://127.0.0.1:8000 and build it anew with every change
+	@$(BIN)/python -m mkdocs serve
+
+commands: $(STAMP) ## Write docs/commands.md from the options of the commands
+	@$(BIN)/python -m tools.commands
 
 bench: $(STAMP) ## Compare loaders on the same work; ARGS are those of dali-ssd bench
 	@$(BIN)/dali-ssd bench $(ARGS)
@@ -57,7 +69,7 @@ horovod: $(STAMP) ## Build Horovod for MXNet, once for all environments, and ins
 	@tools/build-horovod $(BIN)/python
 
 clean: ## Remove the environments and what the tools left
-	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(strip $(EXTRAS) $(PYTHON)),$(strip $(INSTALLED)))

@@ -43,6 +43,7 @@ COMMANDS = {
     "train": Command("dali_ssd.cli.train", "train an SSD from shards, with the option names of GluonCV's train_ssd.py"),
     "launch": Command("dali_ssd.cli.launch", "start the processes of a training run on one host or several"),
     "eval": Command("dali_ssd.cli.eval", "score trained parameters: VOC07 mAP and COCO AP"),
+    "detect": Command("dali_ssd.cli.detect", "find objects in images or shards: pictures with boxes, and JSON lines"),
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "gpu-check": Command("dali_ssd.cli.gpu_check", "check and measure this package on NVIDIA GPUs, and write a report"),
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),

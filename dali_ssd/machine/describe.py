@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dali_ssd import __version__
-from dali_ssd.bench.measuring.gpu import gpu_names
+from dali_ssd.machine.gpu import gpu_names
 from dali_ssd.util.parallel import available_cores
 
 __all__ = ["Machine", "describe_machine", "versions"]

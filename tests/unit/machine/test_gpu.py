@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dali_ssd.bench.measuring.gpu import GpuReading, gpu_names, read_gpus, visible_gpus, why_no_gpu
 from dali_ssd.bench.measuring.sampler import Sampler
+from dali_ssd.machine.gpu import GpuReading, gpu_names, read_gpus, visible_gpus, why_no_gpu
 from tests.support.smi import gpu, install_smi
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dali_ssd import __version__
-from dali_ssd.bench.measuring.machine import describe_machine, versions
+from dali_ssd.machine.describe import describe_machine, versions
 
 
 def test_a_machine_has_a_processor_cores_and_memory() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dali_ssd.bench.anchors import VGG_SHAPES, corner_fractions, vgg_anchors
+from dali_ssd.anchors import FEATURE_MAPS, VGG_SHAPES, corner_fractions, network_anchors, vgg_anchors
 from dali_ssd.errors import ConfigError
 
 
@@ -32,3 +32,22 @@ def test_other_shapes_are_refused() -> None:
     with pytest.raises(ConfigError, match="300 or 512"):
         vgg_anchors(301)
     assert sorted(VGG_SHAPES) == [300, 512]
+
+
+@pytest.mark.parametrize(("network", "data_shape"), FEATURE_MAPS)
+def test_the_formula_gives_what_the_network_has(network: str, data_shape: int) -> None:
+    pytest.importorskip("gluoncv")
+    import mxnet as mx
+
+    from dali_ssd.gluon.networks.zoo import anchors_of, build_network, initialize
+
+    net = build_network(network, data_shape, ["a"])
+    initialize(net, [mx.cpu()], data_shape)
+    np.testing.assert_array_equal(network_anchors(network, data_shape), anchors_of(net, data_shape).asnumpy()[0])
+
+
+def test_a_network_without_a_formula_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"anchors of resnet50_v1 at 300 pixels .*: vgg16_atrous 300, .*mobilenet0.25 128"
+    ):
+        network_anchors("resnet50_v1", 300)
