@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dali_ssd.config import PipelineConfig, RenderConfig
-from dali_ssd.errors import CheckpointError, ConfigError
-from dali_ssd.gluon.checkpoint.file import SUFFIX, read_checkpoint
-from dali_ssd.gluon.checkpoint.parameters import load_parameters
-from dali_ssd.gluon.checkpoint.state import restore_parameters
+from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.evaluate import detect, evaluate
-from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, network_recipe
+from dali_ssd.gluon.trained import load_network, read_trained
 from dali_ssd.gluon.training.devices import devices_of
-from dali_ssd.gluon.training.run import learned_by
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.machine.describe import versions
@@ -61,9 +57,7 @@ def score_file(config: EvalConfig) -> Scoring:
     shards = expand_paths(config.val)
     classes = class_names(config.classes, shards)
     devices = devices_of(config.gpus)
-    net = build_network(config.network, size, classes, stds=recipe.targets.stds)
-    initialize(net, devices, size)
-    _load(net, Path(config.params), devices, recipe)
+    net = load_network(read_trained(Path(config.params)), config.network, classes, devices, recipe)
     with ValLoader(
         shards,
         recipe=recipe,
@@ -114,17 +108,3 @@ def _evaluation(config: EvalConfig, recipe: Recipe, loader: ValLoader, scores: S
     ]
     title = f"{params.name} on {', '.join(shard.name for shard in loader.dataset.shards[:3])}"
     return Evaluation(title, scores, analysis, loader.dataset, recipe.image.data_shape, facts)
-
-
-def _load(net: Any, path: Path, devices: Sequence[Any], recipe: Recipe) -> None:
-    """Load parameters. Raises CheckpointError if their checkpoint was trained with other numbers."""
-    if path.suffix != SUFFIX:
-        load_parameters(net, path, list(devices))
-        return
-    arrays, meta = read_checkpoint(path)
-    here = learned_by(recipe)
-    theirs = {name: meta["identity"][name] for name in here if name in meta["identity"]}
-    differ = [f"{name} {value} and not {here[name]}" for name, value in theirs.items() if value != here[name]]
-    if differ:
-        raise CheckpointError(f"{path} was trained with {', '.join(differ)}; give the --recipe of its training run")
-    restore_parameters(net, arrays)

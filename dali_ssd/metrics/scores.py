@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,10 +115,10 @@ class Scores:
     def _reason(self, value: float, class_id: int | None = None) -> str:
         return self.truth.why_no_score(class_id) if math.isnan(value) else ""
 
-    def numbers(self) -> dict[str, float]:
-        """Return the means, for metrics.jsonl."""
+    def numbers(self) -> dict[str, Any]:
+        """Return the means for metrics.jsonl, and as `ap` the average precision of each class by its name."""
         first = {f"{title}_{name}".lower(): value for title, name, value in self._first_numbers()}
-        return {"map": self.mean_ap} | first
+        return {"map": self.mean_ap} | first | {"ap": {name: round(value, 6) for name, value, _ in self.rows()}}
 
     def _first_numbers(self) -> list[tuple[str, str, float]]:
         return [(title, *next(iter(table.items()))) for title, table in self.tables.items() if table]
