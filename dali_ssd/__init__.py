@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainLoader", "ValLoader", "__version__", "encode_targets", "open_dataset", "show"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # On today's NumPy, MXNet and GluonCV can be imported only after this.
 mxnet_compat.install()

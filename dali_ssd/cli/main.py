@@ -54,6 +54,7 @@ COMMANDS = {
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
     "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as seen in training"),
     "inspect": Command("dali_ssd.cli.inspect", "print the contents of a data set or a record"),
+    "env": Command("dali_ssd.cli.env", "print versions, processor and GPUs, as a report of a problem needs them"),
 }
 
 

@@ -20,6 +20,7 @@ from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.metrics.scores import Scores
 from dali_ssd.reporting.report import curve_path
+from dali_ssd.reporting.views.page import report_path
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import save_grid
@@ -68,7 +69,8 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     parameters = best_path(prefix)
     if not fit.best_map:
         parameters = periodic_path(prefix, training.epochs - 1, fit.best_map)
-    files |= {"detections": out / "detections.png", "training curve": curve_path(prefix), "parameters": parameters}
+    files |= {"detections": out / "detections.png", "training report": report_path(prefix)}
+    files |= {"training curve": curve_path(prefix), "parameters": parameters}
     scores = _score(val_shards, parameters, files["detections"])
     return DemoResult(fit, speed, scores, files)
 

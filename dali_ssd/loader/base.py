@@ -125,6 +125,11 @@ class Loader:
         self._index = self._dataset.merged_index(cache_dir)
 
     @property
+    def dataset(self) -> Dataset:
+        """The records that are read, in the order of their files, without those left out as bad."""
+        return self._dataset
+
+    @property
     def num_records(self) -> int:
         """Number of records that are read, without those left out as bad."""
         return len(self._dataset)

@@ -21,6 +21,8 @@ __all__ = ["Outlines", "Tile", "class_color", "pixels_of", "save_grid", "save_pi
 
 _MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
 _PAPER, _INK = (250, 250, 249), (64, 64, 68)
+_DARK = (20, 20, 24)
+_AROUND = np.array([-1, -1, 1, 1])
 _ALWAYS = "class…0123456789."
 """Letters that may be written besides the names."""
 _HUES = (0.0, 0.58, 0.33, 0.12, 0.78, 0.48, 0.92, 0.67, 0.22, 0.05)
@@ -150,7 +152,8 @@ def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -
     image = Image.fromarray(tile.image).resize(size, filtering)
     canvas = ImageDraw.Draw(image)
     for box in _drawable(tile.faint_boxes, scale, side) if tile.faint_boxes is not None else ():
-        _rectangle(canvas, box, (255, 255, 255), width=1)
+        _rectangle(canvas, box + _AROUND, _DARK, width=1)  # white alone is lost on white
+        _rectangle(canvas, box, (255, 255, 255), width=2)
     if tile.outlines is not None:
         _draw_outlines(canvas, tile.outlines, scale, side)
     boxes = _drawable(tile.boxes, scale, side)

@@ -44,7 +44,7 @@ class ShowConfig:
     images: int = 16
     """Images to draw, at most 1000: all of them are in memory at once."""
     columns: int = 4
-    """Images in a row."""
+    """Images side by side."""
     classes: ClassNames = ""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
     """Recipe whose augmentation is shown, as in training."""

@@ -31,6 +31,7 @@ from dali_ssd.cli.inspect import run as inspect
 from dali_ssd.cli.main import main
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.reporting.views.gallery import Gallery, Seen
 from dali_ssd.synthetic import write_shapes
 from dali_ssd.util.optional import require
 from dali_ssd.visualize.grid import tile_grid
@@ -120,6 +121,7 @@ def foreign_record(folder: Path, _: object) -> object:
 
 
 CASES: dict[str, Case] = {
+    "which is which is not known": lambda folder, _: Seen(Gallery(open_dataset(str(write(folder))), 100), []),
     "no command {name}": printed("frobnicate"),
     "the command comes before its options": printed("--epochs"),
     "there is no record {number}": lambda folder, _: inspect([str(write(folder)), "--record", "99"]),

@@ -48,6 +48,6 @@ def test_the_formula_gives_what_the_network_has(network: str, data_shape: int) -
 
 def test_a_network_without_a_formula_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"anchors of resnet50_v1 at 512 pixels .*: vgg16_atrous 300, .*mobilenet0.25 128"
+        ConfigError, match=r"anchors of resnet50_v1 at 300 pixels .*: vgg16_atrous 300, .*mobilenet0.25 128"
     ):
-        network_anchors("resnet50_v1", 512)
+        network_anchors("resnet50_v1", 300)

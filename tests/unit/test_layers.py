@@ -51,6 +51,7 @@ ORDER = (
     "launch",
     "torch jax",
     "gluon.networks gluon.options",
+    "inspection",
     "gluon.evaluate",
     "gluon.checkpoint gluon.distributed",
     "gluon.training",
