@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from dali_ssd.bench.measuring.machine import describe_machine, versions
+
 from dali_ssd.cli.main import main
 
 
