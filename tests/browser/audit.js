@@ -64,6 +64,7 @@ function opacity(element) {
 // The part of a rectangle that its scrolling and clipping ancestors show.
 function shown(rect, element) {
   let {left, top, right, bottom} = rect;
+  left = Math.max(left, -scrollX);  // what is further left cannot be scrolled to: a drawer that is closed
   for (let one = element; one && one !== document.body; one = one.parentElement) {
     const style = getComputedStyle(one);
     if (style.overflowX === "visible" && style.overflowY === "visible") continue;

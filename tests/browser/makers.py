@@ -49,6 +49,8 @@ class Kind:
     make: Callable[[Path], Sequence[Path]]
     """Writes pages into an empty folder, and returns their files; it may skip the test."""
     limits: Limits = field(default_factory=Limits)
+    served: bool = False
+    """Whether they come from a server, as the site does; all else opens from disk."""
 
 
 def elements(folder: Path) -> list[Path]:
@@ -119,6 +121,6 @@ def site(folder: Path) -> list[Path]:
 KINDS = {
     "elements": Kind(elements),
     "eval": Kind(evaluations),
-    "site": Kind(site, Limits(shapes=1, keyboard=False)),
+    "site": Kind(site, Limits(shapes=1, keyboard=False), served=True),
 }
 """By name."""

@@ -36,7 +36,7 @@ def test_a_sound_page_has_no_fault(browser: Browser, tmp_path: Path) -> None:
     [
         ("<script>console.error('ouch')</script>", "console: .*ouch"),
         ("<script src='none.js'></script>", "network: .*none.js failed"),
-        ("<img alt='far' src='http://127.0.0.1:9/a.png'>", "network: http://127.0.0.1:9/a.png is asked for"),
+        ("<img alt='far' src='http://page.invalid/a.png'>", "network: http://page.invalid/a.png is asked for"),
         ("<img alt='cut' src='data:image/png;base64,AAAA'>", "picture: data:image/png;base64,AAAA is not there"),
         (f"<img src='{PIXEL}'>", "picture: .* has no alt"),
         (f"<img src='{PIXEL}' alt=''>", "picture: .* has an empty alt"),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +18,27 @@ import pytest
 
 from tests.support.paths import ROOT
 
-__all__ = ["SCHEMES", "WIDTHS", "Browser", "Limits", "started_browser"]
+__all__ = ["SCHEMES", "WIDTHS", "Browser", "Limits", "served", "started_browser"]
 
 WIDTHS = (400, 1400)
 """Of the window in CSS pixels: a telephone and a screen."""
 SCHEMES = ("light", "dark")
 _HEIGHT = 900
 _AUDIT = (ROOT / "tests" / "browser" / "audit.js").read_text(encoding="utf-8")
+_SETTLE = """
+const done = arguments[0], ends = (one) => one.effect.getComputedTiming().endTime < Infinity;
+requestAnimationFrame(() => requestAnimationFrame(() => {
+  Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished)).then(() => done());
+}));
+"""
+"""Waits until nothing moves or fades."""
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"),
 )
 _LOGS = {"browser": "ALL", "performance": "ALL"}
-_LOCAL = ("file:", "data:", "blob:", "about:")
+_LOCAL = re.compile(r"(file|data|blob|about):|http://127\.0\.0\.1:\d+/")
+"""What is asked of this machine."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +67,8 @@ class Browser:
     def __init__(self, driver: Any) -> None:
         self._driver = driver
 
-    def faults(self, page: Path, limits: Limits | None = None) -> list[str]:
-        """Show a page in windows of all `WIDTHS`, light and dark, and return all that is wrong."""
+    def faults(self, page: Path | str, limits: Limits | None = None) -> list[str]:
+        """Show a file, or what is at an address, in all `WIDTHS` and `SCHEMES`, and return all that is wrong."""
         self._open(page)
         found = self._noticed()
         for width in WIDTHS:
@@ -66,7 +78,7 @@ class Browser:
                 found += [f"{width} px, {scheme}: {fault}" for fault in some]
         return [*found, *self._noticed()]
 
-    def picture(self, page: Path, to: Path, width: int, scheme: str = "light") -> None:
+    def picture(self, page: Path | str, to: Path, width: int, scheme: str = "light") -> None:
         """Save a page as it looks, the whole of it, as PNG."""
         self._open(page)
         self._set(width, scheme)
@@ -74,16 +86,17 @@ class Browser:
         self._set(width, scheme, height)
         self._driver.save_screenshot(str(to))
 
-    def _open(self, page: Path) -> None:
+    def _open(self, page: Path | str) -> None:
         self._set(*WIDTHS[-1:], SCHEMES[0])
         self._noticed()  # of pages before
-        self._driver.get(page.resolve().as_uri())
+        self._driver.get(page.resolve().as_uri() if isinstance(page, Path) else page)
 
     def _set(self, width: int, scheme: str, height: int = _HEIGHT) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        media: dict[str, Any] = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        self._driver.execute_async_script(_SETTLE)
 
     def _noticed(self) -> list[str]:
         """Return what the console says, which requests have failed, and which have left this machine."""
@@ -94,11 +107,29 @@ class Browser:
             told = event["params"]
             if event["method"] == "Network.requestWillBeSent":
                 url = urls[told["requestId"]] = told["request"]["url"]
-                if not url.startswith(_LOCAL):
+                if not _LOCAL.match(url):
                     found.append(f"network: {url} is asked for")
             elif event["method"] == "Network.loadingFailed":
                 found.append(f"network: {urls.get(told['requestId'], 'a request')} failed, {told['errorText']}")
         return found
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder on this machine; yields the address, with a slash at its end."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
 @contextmanager
