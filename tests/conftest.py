@@ -19,6 +19,8 @@ from tests.support.plugin import need_compiler
 _ROOT = Path(__file__).resolve().parent.parent
 LONG, LONG_S = ("browser", "docs", "engines", "gpu", "plugin", "slow"), 600
 """Marks of tests that have more seconds than pyproject.toml gives others, and how many; a `timeout` mark goes first."""
+NEVER_SKIPPED = ("browser", "engines")
+"""Marks of tests that fail in CI where they would be skipped."""
 
 # Shared machines are slow now and then: a single slow example is no failure, and CI repeats the same examples.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -76,15 +78,16 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, let a test of an engine fail where it would be skipped, but for those of root where it is another user."""
+    """In CI, let a test of an engine or in a browser fail where it would be skipped.
+
+    But for those of engines that need root, where it is another user.
+    """
     report = yield
-    mark = item.get_closest_marker("engines")
+    mark = next(filter(None, map(item.get_closest_marker, NEVER_SKIPPED)), None)
     if report.skipped and mark and os.environ.get("CI") and (os.geteuid() == 0 or not mark.kwargs.get("root")):
         assert call.excinfo is not None
-        report.outcome, report.longrepr = (
-            "failed",
-            f"skipped, which no test of an engine may be in CI: {call.excinfo.value}",
-        )
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which no test marked {mark.name} may be in CI: {call.excinfo.value}"
     return report
 
 

@@ -51,6 +51,7 @@ class CommonConfig:
     timeout: float = 600.0
     """Seconds after which a process is stopped."""
     seed: int = 233
+    """Of the loaders."""
 
 
 @dataclass(frozen=True)

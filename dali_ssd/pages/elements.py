@@ -17,6 +17,7 @@ __all__ = [
     "Facts",
     "Fold",
     "Gallery",
+    "Matrix",
     "Note",
     "Picture",
     "Share",
@@ -79,6 +80,21 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Counts of what is in a row and in a column; the larger the share, the darker the cell."""
+
+    corner: str
+    """What rows and columns are."""
+    columns: Sequence[str]
+    rows: Sequence[str]
+    counts: Sequence[Sequence[int]]
+    shares: Sequence[Sequence[float]]
+    """0..1, written below the counts."""
+    caption: str = ""
+    kind: ClassVar[str] = "matrix"
 
 
 @dataclass(frozen=True)
@@ -147,4 +163,4 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Element: TypeAlias = "Text | Facts | Stats | Table | Note | Picture | Gallery | Chart | Charts | Fold"
+Element: TypeAlias = "Text | Facts | Stats | Table | Matrix | Note | Picture | Gallery | Chart | Charts | Fold"

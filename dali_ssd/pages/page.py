@@ -16,7 +16,7 @@ from dali_ssd.pages.elements import Cell, Element
 from dali_ssd.util.files import atomic_open
 from dali_ssd.util.optional import require
 
-__all__ = ["Page", "Section", "page_html", "write_page"]
+__all__ = ["Page", "Section", "page_html", "require_pages", "write_page"]
 
 _TEMPLATE, _STYLE = "page.html", "page.css"
 _CODE = re.compile(r"`([^`]+)`")
@@ -67,6 +67,12 @@ def page_html(page: Page) -> str:
     return html
 
 
+def require_pages() -> None:
+    """Raise MissingDependencyError if a page with charts could not be made: before the work that it shows."""
+    for name in ("jinja2", "matplotlib"):
+        require(name)
+
+
 @functools.cache
 def _environment() -> Any:
     jinja2 = require("jinja2")
@@ -91,11 +97,11 @@ def _prose(text: str) -> Any:
 
 
 def _cell(value: Cell) -> str:
-    """Write a cell: integers with commas, other numbers with three digits or more."""
+    """Write a cell: integers with commas, other numbers with three digits or more, zeros at the end included."""
     if isinstance(value, float):
         if math.isnan(value):
             return "-"
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
     return f"{value:,}" if _is_number(value) else str(value)
 
 

@@ -22,6 +22,7 @@ _INSTALL = {
     **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),
     "pycocotools": "pip install 'dali-ssd[scoring]'",
     **dict.fromkeys(("matplotlib", "jinja2"), "pip install 'dali-ssd[pictures]'"),
+    "tensorboardX": "pip install 'dali-ssd[tensorboard]'",
     "torch": "pip install 'dali-ssd[torch]' (with torchvision: 'dali-ssd[torchvision]')",
     "torchvision": "pip install 'dali-ssd[torchvision]'",
     "jax": "pip install 'dali-ssd[jax]'",

@@ -15,9 +15,9 @@ from tests.support.paths import ROOT, pyproject
 SKIPPED = """
 import pytest
 
-@pytest.mark.engines({arguments})
-def test_of_an_engine():
-    pytest.skip("needs horovod")
+@pytest.mark.{mark}
+def test_that_is_skipped():
+    pytest.skip("needs more")
 """
 HANGS = """
 import ctypes
@@ -47,17 +47,26 @@ def run_pytest(folder: Path, *options: str, **environment: str) -> subprocess.Co
 
 
 @pytest.mark.parametrize(
-    ("ci", "arguments", "fails"), [("true", "", True), ("", "", False), ("true", "root=True", None)]
+    ("ci", "mark", "fails"),
+    [
+        ("true", "engines", True),
+        ("true", "browser", True),
+        ("true", "slow", False),
+        ("", "engines", False),
+        ("", "browser", False),
+        ("true", "engines(root=True)", None),
+    ],
 )
-def test_an_engine_that_is_missing_is_no_reason_to_skip_in_ci(
-    tmp_path: Path, ci: str, arguments: str, fails: bool | None
+def test_an_engine_or_browser_that_is_missing_is_no_reason_to_skip_in_ci(
+    tmp_path: Path, ci: str, mark: str, fails: bool | None
 ) -> None:
     """Where another user than root runs CI, its tests are skipped all the same."""
-    (tmp_path / "test_engine.py").write_text(SKIPPED.format(arguments=arguments))
+    (tmp_path / "test_skipped.py").write_text(SKIPPED.format(mark=mark))
     done = run_pytest(tmp_path, CI=ci)
     expected = os.geteuid() == 0 if fails is None else fails
     assert ("1 failed" in done.stdout, "1 skipped" in done.stdout) == (expected, not expected), done.stdout
-    assert not expected or "no test of an engine may be in CI: needs horovod" in done.stdout
+    named = mark.partition("(")[0]
+    assert not expected or f"no test marked {named} may be in CI: needs more" in done.stdout
 
 
 @pytest.mark.parametrize("processes", ["0", "1"])

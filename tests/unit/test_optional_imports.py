@@ -29,8 +29,9 @@ ROOMS = {
     "jax": ("jax",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
-        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py", "pages/charts.py"),
+        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py", "pages"),
     ),
+    "tensorboardX": ("reporting/views/tensorboard.py", "gluon/training/run.py"),
     "jinja2": ("pages",),
 }
 """Packages of the extras, and the parts of `dali_ssd` that may import them."""

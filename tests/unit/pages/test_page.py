@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DaliSsdError
-from dali_ssd.pages.elements import Element, Facts, Fold, Note, Share, Stats, Table, Text
+from dali_ssd.pages.elements import Element, Facts, Fold, Matrix, Note, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section, page_html, write_page
 
 pytest.importorskip("jinja2")
@@ -51,6 +51,7 @@ def page_of(*elements: Element) -> Found:
         Facts([(HOSTILE, HOSTILE)]),
         Stats([(HOSTILE, HOSTILE, HOSTILE)]),
         Table([HOSTILE], [[HOSTILE]], HOSTILE),
+        Matrix(HOSTILE, [HOSTILE], [HOSTILE], [[1]], [[1.0]], HOSTILE),
         Note("advice", HOSTILE, HOSTILE, HOSTILE),
         Fold(HOSTILE, [Text(HOSTILE)]),
     ],
@@ -60,6 +61,11 @@ def test_texts_are_texts_whatever_is_in_them(element: Element) -> None:
     found = page_of(element)
     assert "script" not in found.tags
     assert " ".join(HOSTILE.split()) in found.text
+
+
+def test_a_matrix_has_counts_and_shares() -> None:
+    found = page_of(Matrix("true / found", ["a", "b"], ["a"], [[1500, 0]], [[1.0, 0.0]]))
+    assert "true / found a b a 1,500 100 % 0" in found.text
 
 
 def test_titles_and_leads_are_texts_as_well() -> None:
@@ -76,7 +82,17 @@ def test_backquotes_mark_code_and_empty_lines_paragraphs() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234567, "1,234,567"), (0.12345, "0.123"), (12345.6, "12,346"), (math.nan, "-"), ("1e9", "1e9"), (True, "True")],
+    [
+        (1234567, "1,234,567"),
+        (0.12345, "0.123"),
+        (0.8, "0.800"),
+        (99.96, "100"),
+        (999.6, "1,000"),
+        (12345.6, "12,346"),
+        (math.nan, "-"),
+        ("1e9", "1e9"),
+        (True, "True"),
+    ],
 )
 def test_cells_are_written_for_reading(value: float | str, text: str) -> None:
     assert text in page_of(Table(["head"], [[value]])).texts

@@ -1,0 +1,126 @@
+"""Every kind of page that is shown in the browser, each made as users get it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_ssd.pages.charts import chart, color
+from dali_ssd.pages.elements import (
+    Charts,
+    Facts,
+    Fold,
+    Gallery,
+    Matrix,
+    Note,
+    Share,
+    Stats,
+    Table,
+    Text,
+)
+from dali_ssd.pages.page import Page, Section, write_page
+from dali_ssd.pages.pictures import picture
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.reporting.evaluation.page import write_evaluation
+from dali_ssd.synthetic import write_shapes
+from tests.support.browser import Limits
+from tests.support.detected import detected
+from tests.support.evaluated import evaluated, seen
+from tests.support.paths import ROOT
+from tests.support.shards import draw
+
+__all__ = ["KINDS", "Kind"]
+
+LONG = "a name that is much longer than names of classes are in most data sets, and has_no_break_for_quite_a_while"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of page."""
+
+    make: Callable[[Path], Sequence[Path]]
+    """Writes pages into an empty folder, and returns their files; it may skip the test."""
+    limits: Limits = field(default_factory=Limits)
+    served: bool = False
+    """Whether they come from a server, as the site does; all else opens from disk."""
+
+
+def elements(folder: Path) -> list[Path]:
+    """A page with every element, and with texts of all lengths."""
+    rng = np.random.default_rng(0)
+
+    def lines(axes: Any) -> None:
+        for number in range(8):
+            axes.plot(rng.random(20), color=color(number), label=f"line {number}")
+        axes.set(xlabel="steps", ylabel="loss")
+        axes.figure.legend(loc="outside upper left", ncols=4)
+
+    chart_of_lines = chart(lines, "Eight lines", "Loss over steps")
+    photo = picture(draw(rng, 200, 300), "A drawn photo", f"`shard.rec` record 3, {LONG}")
+    matrix = Matrix("true / found", ["cat", LONG], ["cat", LONG], [[7, 3], [0, 12345]], [[0.7, 0.3], [0, 1]], "Counts")
+    table = Table(["name", "count", "share"], [["cat", 12, Share(0.4)], [LONG, 3.14159, Share(1)]], "A table")
+    notes = [
+        Note("good", "All is well"),
+        Note("info", "A word", "with `code` in it"),
+        Note("advice", LONG, LONG, f"dali-ssd eval --classes '{LONG}' --val {'shard-000.rec ' * 9}"),
+        Note("warning", "Look", "at this\n\nand at that"),
+        Note("error", "Wrong"),
+    ]
+    page = Page(
+        "Every element",
+        [
+            Section("Words", [Text("One.\n\nTwo, with `code`."), Facts([("short", "1"), (LONG, LONG)]), *notes], LONG),
+            Section("Numbers", [table, matrix]),
+            Section("Pictures", [photo, Gallery([photo] * 5), chart_of_lines, Charts([chart_of_lines] * 3)]),
+            Section("Folds", [Fold("Open", [Text("Inside"), table, Fold("Again", [Charts([chart_of_lines])])])]),
+        ],
+        LONG,
+        [Stats([("0.581", "mAP", "of 3 classes"), ("1,234,567", LONG, ""), ("-", "", "")])],
+        "dali-ssd test --option value",
+        datetime(2026, 1, 1, tzinfo=timezone.utc),
+    )
+    write_page(folder / "elements.html", page)
+    return [folder / "elements.html"]
+
+
+def evaluations(folder: Path) -> list[Path]:
+    """Reports of `eval`: of four classes, of eighty, and of a network that finds nothing."""
+    shard = write_shapes(folder, "shapes", 24, seed=1)[0]
+    four, eighty = ("circle", "square", "triangle", "star"), [f"kind of thing {n}" for n in range(76)]
+    none = [detected([], [((10, 10, 90, 90), 1)]) for _ in range(24)]
+    many = seen(open_dataset(shard), 80)
+    pages = {
+        "four": evaluated(shard, four),
+        "eighty": evaluated(shard, [*four, *eighty], many),
+        "nothing": evaluated(shard, four, none),
+    }
+    for name, evaluation in pages.items():
+        write_evaluation(folder / f"{name}.html", evaluation)
+    return [folder / f"{name}.html" for name in pages]
+
+
+def site(folder: Path) -> list[Path]:
+    """Pages of the documents as MkDocs builds them."""
+    pytest.importorskip("mkdocs")
+    if not (ROOT / "mkdocs.yml").is_file():
+        pytest.skip("there is no mkdocs.yml")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [folder / "site" / name for name in ("index.html", "errors.html", "eval-report.html", "gpu.html")]
+
+
+KINDS = {
+    "elements": Kind(elements),
+    "eval": Kind(evaluations),
+    "site": Kind(site, Limits(shapes=1, keyboard=False), served=True),
+}
+"""By name."""
