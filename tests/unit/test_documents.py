@@ -21,7 +21,7 @@ from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.inspection.advice import TOPICS
+from dali_ssd.inspection.advising.advice import TOPICS
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
