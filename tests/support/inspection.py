@@ -25,7 +25,9 @@ def contents_of(shard: Path, data_shape: int = 300) -> Contents:
     return read_contents(checked.dataset, checked.bad, RenderConfig(data_shape=data_shape), checked.unit, 1)
 
 
-def random_objects(rng: np.random.Generator, count: int, side: float = 300, classes: int = 3) -> npt.NDArray[np.float32]:
+def random_objects(
+    rng: np.random.Generator, count: int, side: float = 300, classes: int = 3
+) -> npt.NDArray[np.float32]:
     """(count, 6) boxes in network pixels with class ids and no mark, none of them alike."""
     low = rng.uniform(0, 0.7 * side, (count, 2))
     size = rng.uniform(0.01, 0.3, (count, 2)) * side

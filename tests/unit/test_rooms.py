@@ -33,7 +33,9 @@ WHOLE_PROJECT = {
 
 def long_modules(root: Path) -> list[str]:
     paths = sorted(
-        path for folder in ("dali_ssd", "examples", "pipelines", "tests", "tools") for path in (root / folder).rglob("*.py")
+        path
+        for folder in ("dali_ssd", "examples", "pipelines", "tests", "tools")
+        for path in (root / folder).rglob("*.py")
     )
     lengths = {path.relative_to(root).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
     return [f"{name}: {lines} lines" for name, lines in lengths.items() if lines > MOST_LINES]
