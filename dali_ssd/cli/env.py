@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import tyro
 
-from dali_ssd.bench.measuring.gpu import why_no_gpu
-from dali_ssd.bench.measuring.machine import describe_machine, versions
+from dali_ssd.machine.describe import describe_machine, versions
+from dali_ssd.machine.gpu import why_no_gpu
 from dali_ssd.util.words import counted
 
 __all__ = ["EnvConfig", "run"]
@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
     lines = [
         *versions().items(),
         ("system", machine.system),
-        ("cpu", f"{machine.cpu}, {counted(machine.cores, "core")}, {machine.memory_gb:.1f} GB"),
+        ("cpu", f"{machine.cpu}, {counted(machine.cores, 'core')}, {machine.memory_gb:.1f} GB"),
         *(("gpu", gpu) for gpu in machine.gpus or [f"none: {why_no_gpu()}"]),
     ]
     width = max(len(name) for name, _ in lines)

@@ -19,7 +19,7 @@ from dali_ssd.records.format.classes import CLASSES_FILE, class_names
 from dali_ssd.records.format.image_header import Raster, read_raster
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.util.files import atomic_open, require_folder_of
-from dali_ssd.util.optional import import_module
+from dali_ssd.util.optional import import_module, require
 from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def run(argv: list[str]) -> int:
     for option, path in (("--html", config.html), ("--json", config.json)):
         if path is not None:
             require_folder_of(option, path)
+    if config.html is not None:  # before the work, which may take minutes
+        for name in ("jinja2", "matplotlib"):
+            require(name)
     inspected = import_module("dali_ssd.inspection.examine").examine(config)
     if config.json is not None:
         plain = import_module("dali_ssd.inspection.report").as_json(inspected.report)

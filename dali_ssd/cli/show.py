@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import tyro
 
@@ -25,7 +26,7 @@ def run(argv: list[str]) -> int:
 
 def _with_numbers(argv: Sequence[str]) -> Iterator[str]:
     """Yield the arguments, with `auto` after an `--augmented` that has no number."""
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in pairwise([*argv, ""]):
         yield word
         if word == "--augmented" and not (following.isdecimal() or following == "auto"):
             yield "auto"

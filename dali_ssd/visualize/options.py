@@ -29,7 +29,7 @@ class ShowConfig:
     shards: tyro.conf.Positional[tuple[str, ...]]
     """Shards or patterns such as 'data/*.rec'."""
     out: str = "records.png"
-    """PNG to write."""
+    """PNG to write, or a JPEG if it ends in .jpg."""
     record: int | None = None
     """Key of one record, as `check` and the captions have it: draw it alone, or with --augmented its views beside
     it. If shards have the same key, give the one that is meant alone."""

@@ -34,7 +34,6 @@ def test_it_is_kept_without_outputs(path: Path) -> None:
     assert all(cell["metadata"] == {} for cell in cells(path))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("nbclient")

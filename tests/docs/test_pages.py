@@ -62,7 +62,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 WITH_CODE = [page for page in PAGES if any(not one.not_run and one.language in RUN for one in blocks_of(page))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=page_id)
 def test_what_a_page_says_works(page: Path, drawn: Path, tmp_path: Path) -> None:
     steps, missing = steps_of(page)

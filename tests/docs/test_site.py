@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-pytestmark = [pytest.mark.docs, pytest.mark.slow]
+pytestmark = pytest.mark.docs
 
 REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md")))
 MODULES = sorted(re.findall(r"^::: ([\w.]+)$", REFERENCE, re.MULTILINE))

@@ -177,7 +177,7 @@ def test_detect_says_what_is_wrong(run: Path, tmp_path: Path, capfd: pytest.Capt
     image.write_bytes(encoded())
     (tmp_path / "empty").mkdir()
     out = ["--gpus", "", "--out", str(tmp_path / "out")]
-    fails(["detect", str(tmp_path / "empty"), "--params", str(params), *out], capfd, "no images in")
+    fails(["detect", str(tmp_path / "empty"), "--params", str(params), *out], capfd, "no images among")
     fails(["detect", str(tmp_path / "none.jpg"), "--params", str(params), *out], capfd, "there is no")
     fails(
         ["detect", str(image), "--params", str(tmp_path / f"{NAME}.params"), "--classes", "a", *out],

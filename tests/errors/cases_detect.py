@@ -23,7 +23,7 @@ def detector(name: str, **options: Any) -> Case:
 
 CASES: dict[str, Case] = {
     "{reason} {path}; give image files, folders of them, or shards": lambda *_: find_inputs(["none.jpg"]),
-    "no images in": lambda folder, _: find_inputs([str(folder)]),
+    "no images among": lambda folder, _: find_inputs([str(folder)]),
     "does not tell which network": detector("mine.params", classes="a"),
     "a parameter file has no class names": detector("ssd_128_mobilenet0.25_custom_best.params"),
     "is a file; give a folder": lambda folder, _: require_place(file(folder / "a"), [], overwrite=True),

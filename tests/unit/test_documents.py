@@ -19,11 +19,14 @@ from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import MissingDependencyError
+from dali_ssd.gluon.detecting.options import DetectConfig
+from dali_ssd.gluon.options import TrainConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.util.optional import require
+from dali_ssd.visualize.options import ShowConfig
 from tests.support.blocks import blocks_of
 from tests.support.paths import ROOT, pyproject
 from tools.commands import PAGE as COMMANDS_PAGE
@@ -99,6 +102,22 @@ def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:
     section = section_of("gpu-check.md", "## Options")
     rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| ", section, re.MULTILINE)
     assert {name.replace("-", "_"): default for name, default in rows} == options
+
+
+@pytest.mark.parametrize(
+    ("page", "config", "own"),
+    [
+        ("show", ShowConfig, {"record": ""}),
+        ("detect", DetectConfig, {"params": ""}),
+    ],
+)
+def test_pages_of_pictures_have_every_option_with_its_default(
+    page: str, config: type[Any], own: dict[str, str]
+) -> None:
+    """Required ones and those that are nothing by default have an empty one there; the inputs are positional."""
+    options = {name: default for name, default in on_command_line(config).items() if name not in ("shards", "inputs")}
+    section = read(ROOT / "docs" / f"{page}.md").partition("## Options\n")[2]
+    assert options_in(section) == options | own
 
 
 def test_page_of_the_plan_has_every_key_with_its_default() -> None:

@@ -11,11 +11,13 @@ from PIL import Image
 
 from dali_ssd.errors import DatasetError
 from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.format.image_header import FORMATS
+from dali_ssd.util.words import counted
 
 __all__ = ["Inputs", "find_inputs"]
 
-_OTHERS = {".pdf", ".ps", ".eps"}
-"""Suffixes that Pillow writes and that are no images."""
+_KINDS = (*FORMATS, "AVIF", "GIF", "ICO", "MPO", "PSD", "TGA")
+"""Formats by whose suffixes images are found in folders, by Pillow's names; it reads movies and documents too."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,20 @@ def find_inputs(paths: Sequence[str]) -> Inputs:
     shards: list[Path] = []
     passed_over = 0
     for path in (found for given in paths for found in _expand(given)):
-        files = sorted(_files_below(path)) if path.is_dir() else [path]
         if path.is_dir():
-            passed_over += len(files)
-            files = [file for file in files if file.suffix.lower() in _suffixes()]
-            passed_over -= len(files)
-        for file in files:
-            if file.suffix in (".rec", ".idx"):
-                shards.append(file)
-            else:
-                images.setdefault(file.resolve(), file)
+            files = sorted(_files_below(path))
+            inside = [file for file in files if file.suffix.lower() in _suffixes()]
+            passed_over += len(files) - len(inside)
+            images |= {file.resolve(): file for file in inside if file.resolve() not in images}
+        elif path.suffix in (".rec", ".idx"):
+            shards.append(path)
+        else:
+            images.setdefault(path.resolve(), path)
     if not images and not shards:
-        raise DatasetError(f"no images in {', '.join(paths)}; give image files, folders of them, or shards")
+        raise DatasetError(
+            f"no images among {counted(passed_over, 'file')} in {', '.join(paths)}; give image files, folders of them, "
+            "or shards"
+        )
     return Inputs(tuple(images.values()), expand_paths(shards) if shards else (), passed_over)
 
 
@@ -74,4 +78,4 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _suffixes() -> set[str]:
-    return set(Image.registered_extensions()) - _OTHERS
+    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in _KINDS}

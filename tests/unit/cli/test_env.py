@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.cli.main import main
+from dali_ssd.machine.describe import describe_machine, versions
 
 
 def test_it_prints_what_a_report_of_a_problem_needs(capsys: pytest.CaptureFixture[str]) -> None:

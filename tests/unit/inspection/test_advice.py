@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,15 +38,15 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     return Grounds(report, contents_of(shard), NOW, 0, AugmentConfig(), 1)
 
 
-def changed(**changes: object) -> Change:
+def changed(**changes: Any) -> Change:
     return lambda grounds: replace(grounds, report=replace(grounds.report, **changes))
 
 
-def of_boxes(**changes: object) -> Change:
+def of_boxes(**changes: Any) -> Change:
     return lambda grounds: changed(boxes=replace(grounds.report.boxes, **changes))(grounds)
 
 
-def of_images(**changes: object) -> Change:
+def of_images(**changes: Any) -> Change:
     return lambda grounds: changed(images=replace(grounds.report.images, **changes))(grounds)
 
 

@@ -33,5 +33,5 @@ def test_a_network_of_ones_own_is_built(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_unknown_network_is_refused() -> None:
     pytest.importorskip("gluoncv")
-    with pytest.raises(ConfigError, match="no SSD of 300 pixels with --network vgg; there are: .*vgg16_atrous 300"):
+    with pytest.raises(ConfigError, match=r"no SSD of 300 pixels with --network vgg; there are: .*vgg16_atrous 300"):
         find_network("vgg", 300)

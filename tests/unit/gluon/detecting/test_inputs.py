@@ -10,7 +10,17 @@ from dali_ssd.gluon.detecting.inputs import find_inputs
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("b.PNG", "a.jpg", "notes.txt", "no-suffix", "deep/er/a.jpg", ".hidden/c.jpg", ".d.jpg", "t.rec"):
+    for name in (
+        "b.PNG",
+        "a.jpg",
+        "notes.txt",
+        "movie.mpg",
+        "no-suffix",
+        "deep/er/a.jpg",
+        ".hidden/c.jpg",
+        ".d.jpg",
+        "t.rec",
+    ):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -27,7 +37,7 @@ def test_a_folder_is_its_images_and_those_below(folder: Path) -> None:
     assert names(found.images, folder) == ["deep/er/a.jpg"] and found.passed_over == 0
     found = find_inputs([str(folder / "in")])
     assert names(found.images, folder) == ["a.jpg", "b.PNG", "deep/er/a.jpg"]
-    assert found.passed_over == 3 and found.shards == ()
+    assert found.passed_over == 4 and found.shards == ()
 
 
 def test_files_patterns_and_shards(folder: Path) -> None:
@@ -50,7 +60,7 @@ def test_a_name_with_brackets_is_a_file_before_it_is_a_pattern(tmp_path: Path) -
     [
         ("none.jpg", "there is no .*none.jpg; give image files"),
         ("none*.jpg", "nothing matches .*none"),
-        ("empty", "no images in .*empty"),
+        ("empty", "no images among 0 files in .*empty"),
         ("in/t.idx", "is an index; give the shard"),
     ],
 )
