@@ -15,10 +15,12 @@ from dali_ssd.util.optional import import_module
 if TYPE_CHECKING:
     from dali_ssd.graph.targets import encode_targets
     from dali_ssd.loader import TrainLoader, ValLoader
+    from dali_ssd.records.dataset import open_dataset
+    from dali_ssd.visualize.samples import show
 
-__all__ = ["TrainLoader", "ValLoader", "__version__", "encode_targets"]
+__all__ = ["TrainLoader", "ValLoader", "__version__", "encode_targets", "open_dataset", "show"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # On today's NumPy, MXNet and GluonCV can be imported only after this.
 mxnet_compat.install()
@@ -27,6 +29,8 @@ _HOME = {
     "TrainLoader": "dali_ssd.loader",
     "ValLoader": "dali_ssd.loader",
     "encode_targets": "dali_ssd.graph.targets",
+    "open_dataset": "dali_ssd.records.dataset",
+    "show": "dali_ssd.visualize.samples",
 }
 
 

@@ -3,8 +3,8 @@
     python examples/torchvision_ssd.py --train 'data/train*.rec' --val data/test.rec
     torchrun --nproc-per-node 2 examples/torchvision_ssd.py --train 'data/train*.rec' --val data/test.rec
 
-It writes a log, metrics, a curve, the best parameters, and a checkpoint from which `--resume auto` goes on: on the CPU
-to the bit. Copy it and change what you like. On a GPU, and with --amp, it has not run.
+It writes a log, metrics, a curve, a report, the best parameters, and a checkpoint from which `--resume auto` goes on:
+on the CPU to the bit. Copy it and change what you like. On a GPU, and with --amp, it has not run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dali_ssd.errors import CheckpointError, ConfigError, DaliSsdError, Training
 from dali_ssd.launch.signals import StopSignal
 from dali_ssd.metrics.detections import detections_from_bytes, detections_to_bytes
 from dali_ssd.metrics.scores import Scores, require_metrics, score
+from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names
 from dali_ssd.records.options import ClassNames
@@ -36,10 +37,11 @@ from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.meter import LossMeter, StepClock
 from dali_ssd.reporting.progress import TrainProgress
 from dali_ssd.reporting.report import Report
+from dali_ssd.reporting.views.build import views_of
+from dali_ssd.reporting.views.view import Views
 from dali_ssd.torch import BoxBatch, TrainLoader, ValLoader, detections, joined_processes
 from dali_ssd.torch.processes import from_rank_0, gathered
 from dali_ssd.util.files import atomic_open
-from dali_ssd.util.optional import require
 from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
 
 BROKEN = (AttributeError, EOFError, IndexError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
@@ -131,7 +133,15 @@ def torchvision_network(options: Options, classes: int) -> Network:
 class Training:
     """A training run: what it changes is in its checkpoint."""
 
-    def __init__(self, options: Options, network: Network, names: Sequence[str], device: Any, log: TrainLog) -> None:
+    def __init__(
+        self,
+        options: Options,
+        network: Network,
+        names: Sequence[str],
+        device: Any,
+        log: TrainLog,
+        views: Views | None = None,
+    ) -> None:
         self.options, self.classes, self.device, self.log = options, names, device, log
         self.rank, self.processes = distributed.get_rank(), distributed.get_world_size()
         self.model = network.model.to(device, memory_format=torch.channels_last)
@@ -141,7 +151,8 @@ class Training:
         self.random: Any = torch.cuda if device.type == "cuda" else torch
         self.clock = StepClock(settle=torch.cuda.synchronize if device.type == "cuda" else lambda: None)
         self.stop, self.at, self.meter = StopSignal(), TrainProgress(), LossMeter()
-        self.report = Report(log, None if self.rank else str(options.file("")), silent=self.rank > 0)
+        prefix = None if self.rank else str(options.file(""))
+        self.report = Report(log, prefix, silent=self.rank > 0, views=views)
         self.history = History(None if self.rank else options.file("_metrics.jsonl"))
         self.identity = {name: getattr(options, name) for name in ("network", "wd", "amp")}
         self.identity |= {"classes": list(names), "processes": self.processes}
@@ -288,7 +299,7 @@ def read_checkpoint(options: Options) -> Any:
 
 def train(options: Options, build: Callable[[Options, int], Network] = torchvision_network) -> int:
     """Train the network that `build` returns; return the exit code. Raises DaliSsdError for what cannot work."""
-    require("matplotlib")  # for the curve, after the first epoch
+    require_pages()  # for the report, after the first epoch
     if options.val:
         require_metrics()
     shards, val_shards = expand_paths(options.train), expand_paths(options.val) if options.val else []
@@ -318,9 +329,10 @@ def train(options: Options, build: Callable[[Options, int], Network] = torchvisi
         ):
             if val is not None:
                 val.report.require_countable()
-            training = Training(options, network, classes, device, log)
+            views = Views() if rank else views_of(str(options.file("")), options, classes, log, loader, val)
+            training = Training(options, network, classes, device, log, views)
             training.load(content, loader) if content is not None else training.history.start([])
-            with training.stop:
+            with training.stop, training.report.shown(training.at, training.history):
                 return training.run(loader, val)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,16 +17,35 @@ from tests.support.gpu import cuda_device_present
 from tests.support.plugin import need_compiler
 
 _ROOT = Path(__file__).resolve().parent.parent
+LONG, LONG_S = ("browser", "docs", "engines", "gpu", "plugin", "slow"), 600
+"""Marks of tests that have more seconds than pyproject.toml gives others, and how many; a `timeout` mark goes first."""
+NEVER_SKIPPED = ("browser", "engines")
+"""Marks of tests that fail in CI where they would be skipped."""
 
 # Shared machines are slow now and then: a single slow example is no failure, and CI repeats the same examples.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+_STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep stderr as it is before pytest captures it."""
+    assert sys.__stderr__ is not None
+    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close what `pytest_configure` has opened."""
+    os.close(config.stash[_STDERR])
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests under tests/gpu as `gpu`, and skip those whose mark needs what is not there."""
+    """Mark tests under tests/gpu as `gpu`, skip tests that need what is not there, and give marked tests more time."""
     for item in items:
+        if not item.get_closest_marker("timeout") and any(map(item.get_closest_marker, LONG)):
+            item.add_marker(pytest.mark.timeout(LONG_S))
         if (_ROOT / "tests" / "gpu") in item.path.parents:
             item.add_marker(pytest.mark.gpu)
         if item.get_closest_marker("gpu") and not cuda_device_present():
@@ -36,19 +58,36 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         need_compiler(**mark.kwargs)
 
 
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
+    """Have the process print the stacks of its threads and end, if the test takes longer than its limit.
+
+    In place of pytest-timeout's own ways: a signal does not end what hangs in a library, and its thread waits for the
+    GIL, and prints to where a process of pytest-xdist has nothing.
+    """
+    faulthandler.dump_traceback_later(settings.timeout, file=item.config.stash[_STDERR], exit=True)
+    return True
+
+
+def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
+    """Let the process live: the test is over."""
+    faulthandler.cancel_dump_traceback_later()
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, let a test of an engine fail where it would be skipped, but for those of root where it is another user."""
+    """In CI, let a test of an engine or in a browser fail where it would be skipped.
+
+    But for those of engines that need root, where it is another user.
+    """
     report = yield
-    mark = item.get_closest_marker("engines")
+    mark = next(filter(None, map(item.get_closest_marker, NEVER_SKIPPED)), None)
     if report.skipped and mark and os.environ.get("CI") and (os.geteuid() == 0 or not mark.kwargs.get("root")):
         assert call.excinfo is not None
-        report.outcome, report.longrepr = (
-            "failed",
-            f"skipped, which no test of an engine may be in CI: {call.excinfo.value}",
-        )
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which no test marked {mark.name} may be in CI: {call.excinfo.value}"
     return report
 
 

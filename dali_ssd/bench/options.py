@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dali_ssd.bench.anchors import VGG_SHAPES
+from dali_ssd.anchors import VGG_SHAPES
 from dali_ssd.bench.cluster.options import keys_in_words, read_cluster
 from dali_ssd.bench.contenders import CANNOT_TRAIN, CONTENDERS
 from dali_ssd.bench.measuring.measure import Window
@@ -51,6 +51,7 @@ class CommonConfig:
     timeout: float = 600.0
     """Seconds after which a process is stopped."""
     seed: int = 233
+    """Of the loaders."""
 
 
 @dataclass(frozen=True)

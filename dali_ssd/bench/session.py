@@ -15,8 +15,6 @@ from dali_ssd.bench.experiment import Run, Trial, plan, run_rounds
 from dali_ssd.bench.measuring.before import look_at, plugin_note
 from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device, best_device, cpu_devices, find_gpus, one_device
-from dali_ssd.bench.measuring.gpu import gpu_names
-from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.measuring.runner import run_on
 from dali_ssd.bench.options import BenchConfig
@@ -25,6 +23,8 @@ from dali_ssd.bench.results.steps import CONTENDER, STEPS
 from dali_ssd.bench.results.summary import REFERENCE
 from dali_ssd.bench.work import HOST_STEPS, Work
 from dali_ssd.config import PluginUse
+from dali_ssd.machine.describe import describe_machine, versions
+from dali_ssd.machine.gpu import gpu_names
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.util.progress import Progress
 from dali_ssd.util.words import shortened

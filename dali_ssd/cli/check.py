@@ -6,7 +6,6 @@ import json
 
 import tyro
 
-from dali_ssd.errors import ConfigError
 from dali_ssd.records.check import check
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.lint.dataset_report import DatasetReport
@@ -15,7 +14,7 @@ from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.output import Repaired, require_free
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import FIX_LIST, fix
-from dali_ssd.util.files import atomic_open, make_folder
+from dali_ssd.util.files import atomic_open, make_folder, require_folder_of
 from dali_ssd.util.words import counted
 
 __all__ = ["run"]
@@ -59,8 +58,7 @@ def _require_room(config: CheckConfig) -> None:
     shards = expand_paths(config.shards)
     if config.json is not None:
         make_folder(config.json.parent)
-        if config.json.is_dir():
-            raise ConfigError(f"{config.json} is a folder; give the name of a file")
+        require_folder_of("--json", config.json)
     if config.fix is not None:
         require_free(shards, config.fix, FIX_LIST)
     if config.quarantine is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+from dataclasses import replace
 
 import tyro
 
@@ -26,17 +28,21 @@ def run(argv: list[str]) -> int:
     print(_table(scoring.scores))
     if config.json:
         with atomic_open(config.json, "w") as file:
-            json.dump(_record(config, scoring.scores), file, indent=2)
+            json.dump(_record(config, scoring.scores) | scoring.evaluation.analysis.numbers(), file, indent=2)
             file.write("\n")
     if config.draw:
         import_module("dali_ssd.visualize.grid").save_grid(scoring.tiles, scoring.scores.classes, config.draw)
         print(f"detections: {config.draw}")
+    if config.report:
+        evaluation = replace(scoring.evaluation, command=shlex.join(["dali-ssd", "eval", *argv]))
+        import_module("dali_ssd.reporting.evaluation.page").write_evaluation(config.report, evaluation)
+        print(f"report: {config.report}")
     return 0
 
 
 def _check_outputs(config: EvalConfig) -> None:
     """Refuse an output file that cannot be written, before the work."""
-    for option, name in (("--json", config.json), ("--draw", config.draw)):
+    for option, name in (("--json", config.json), ("--draw", config.draw), ("--report", config.report)):
         if name:
             require_folder_of(option, name)
 

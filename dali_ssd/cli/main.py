@@ -43,6 +43,7 @@ COMMANDS = {
     "train": Command("dali_ssd.cli.train", "train an SSD from shards, with the option names of GluonCV's train_ssd.py"),
     "launch": Command("dali_ssd.cli.launch", "start the processes of a training run on one host or several"),
     "eval": Command("dali_ssd.cli.eval", "score trained parameters: VOC07 mAP and COCO AP"),
+    "detect": Command("dali_ssd.cli.detect", "find objects in images or shards: pictures with boxes, and JSON lines"),
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "gpu-check": Command("dali_ssd.cli.gpu_check", "check and measure this package on NVIDIA GPUs, and write a report"),
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
@@ -53,6 +54,7 @@ COMMANDS = {
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
     "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as seen in training"),
     "inspect": Command("dali_ssd.cli.inspect", "print the contents of a data set or a record"),
+    "env": Command("dali_ssd.cli.env", "print versions, processor and GPUs, as a report of a problem needs them"),
 }
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.config import CoordinateUnit
 from dali_ssd.convert.sample import Sample
-from dali_ssd.records.lint.content import FRACTION_LIMIT
+from dali_ssd.records.format.labels import FRACTION_LIMIT
 
 __all__ = ["WRONG_UNITS", "has_fractions", "wrong_unit"]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dali_ssd.anchors import network_anchors
 from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.gluon.checkpoint.parameters import best_path, periodic_path
@@ -19,10 +20,11 @@ from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.metrics.scores import Scores
 from dali_ssd.reporting.report import curve_path
+from dali_ssd.reporting.views.page import report_path
 from dali_ssd.synthetic import SHAPES, write_shapes
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import save_grid
-from dali_ssd.visualize.samples import augmented_images, grid_anchors
+from dali_ssd.visualize.samples import augmented_images
 
 __all__ = ["DemoResult", "run_demo"]
 
@@ -67,7 +69,8 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoResult:
     parameters = best_path(prefix)
     if not fit.best_map:
         parameters = periodic_path(prefix, training.epochs - 1, fit.best_map)
-    files |= {"detections": out / "detections.png", "training curve": curve_path(prefix), "parameters": parameters}
+    files |= {"detections": out / "detections.png", "training report": report_path(prefix)}
+    files |= {"training curve": curve_path(prefix), "parameters": parameters}
     scores = _score(val_shards, parameters, files["detections"])
     return DemoResult(fit, speed, scores, files)
 
@@ -98,7 +101,7 @@ def _loader_speed(config: DemoConfig, shards: Sequence[Path]) -> float:
     """Measure the second epoch of the loader without training; the first one is warm-up."""
     with TrainLoader(
         shards,
-        anchors=grid_anchors(DATA_SHAPE),
+        anchors=network_anchors(NETWORK, DATA_SHAPE),
         batch_size=config.batch_size,
         data_shape=DATA_SHAPE,
         seed=config.seed,

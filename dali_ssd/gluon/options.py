@@ -11,11 +11,19 @@ from tyro.conf import OmitArgPrefixes
 from dali_ssd.config import InputConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.recipes import Recipe, asked_recipe
+from dali_ssd.metrics.analysis import Thresholds
 from dali_ssd.records.options import ClassNames
-from dali_ssd.util.validation import check_not_negative, check_positive, check_random_seed, check_types, raise_all
+from dali_ssd.util.validation import (
+    check_at_most,
+    check_not_negative,
+    check_positive,
+    check_random_seed,
+    check_types,
+    raise_all,
+)
 from dali_ssd.util.words import counted
 
-__all__ = ["DemoConfig", "EvalConfig", "TrainConfig", "network_recipe"]
+__all__ = ["DemoConfig", "EvalConfig", "Gpus", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
 
 Gpus = Annotated[
     str,
@@ -47,11 +55,13 @@ class TrainConfig:
     """Loader threads over all devices; 0: all cores, shared with the other processes on this machine."""
     gpus: Gpus = "auto"
     epochs: int = 240
+    """Passes over the training records."""
     resume: str = ""
     """Checkpoint (everything) or .params file (parameters only) to resume from; auto: the newest checkpoint, if any."""
     start_epoch: int = 0
     """First epoch when resuming from a .params file."""
     lr: float = 0.001
+    """Learning rate."""
     lr_batch_size: int = 0
     """Batch size that --lr is meant for: the rate is scaled by --batch-size divided by it; 0: not scaled."""
     lr_warmup: int = 0
@@ -61,6 +71,7 @@ class TrainConfig:
     lr_decay_epoch: str = "160,200"
     """Epochs at which the learning rate decays."""
     momentum: float = 0.9
+    """Share of the last step's update that is added to each update."""
     wd: float = 0.0005
     """Weight decay."""
     log_interval: int = 100
@@ -75,7 +86,12 @@ class TrainConfig:
     """Steps between two checkpoints; 0: one at the end of each epoch."""
     checkpoint_keep: int = 2
     """Number of newest checkpoints to keep."""
+    report: bool = True
+    """Keep a page with curves, pictures and events up to date."""
+    tensorboard: str = ""
+    """Folder for TensorBoard's event files, one for each training run; empty: none. Needs tensorboardX."""
     seed: int = 233
+    """Of all random numbers: with the same seed, two runs are the same."""
     syncbn: bool = False
     """Normalize over the batches of all devices together."""
     amp: bool = False
@@ -145,24 +161,36 @@ class EvalConfig:
     """Draw the detections of the first images into this PNG."""
     images: int = 16
     """Number of images to draw."""
-    min_score: float = 0.4
-    """Lowest score of a detection that is drawn."""
+    report: str = ""
+    """Write a page to this HTML file: curves, errors as pictures, confusion of classes, and more."""
+    min_score: float = Thresholds.min_score
+    """Lowest score of a detection that is drawn, and that counts among the errors of the report."""
+    min_iou: float = Thresholds.min_iou
+    """Overlap from which on a detection has found an object, in the report; the scores have their own."""
 
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "images")
-        raise_all(self, faults + check_not_negative(self, "num_workers", "min_score"))
+        faults += check_not_negative(self, "num_workers", "min_score") + check_positive(self, "min_iou")
+        raise_all(self, faults + check_at_most(self, min_iou=1))
 
 
-def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
-    """Return the recipe of the options. Raises ConfigError if no network takes what it makes."""
-    recipe = asked_recipe(config.input)
+def rendering_recipe(config: InputConfig) -> Recipe:
+    """Return the recipe of the options about the input. Raises ConfigError if no network takes what it renders."""
+    recipe = asked_recipe(config)
     image = recipe.image
     if (image.layout, image.dtype) != ("NCHW", "float32"):
         raise ConfigError(
             f"recipe {recipe.name} renders {image.layout} {image.dtype}, and the networks take NCHW float32; such a "
             "recipe is for loops of your own"
         )
+    return recipe
+
+
+def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
+    """Return the recipe of the options. Raises ConfigError if no network takes what it makes."""
+    recipe = rendering_recipe(config.input)
+    image = recipe.image
     if isinstance(config, TrainConfig) and recipe.targets.targets == "boxes":
         raise ConfigError(
             f"recipe {recipe.name} gives boxes, and the networks learn from targets for their anchors; such a recipe "
@@ -183,11 +211,15 @@ class DemoConfig:
     epochs: int = 36
     """Passes over the training images; the default reaches mAP 0.6 with a good margin."""
     train_images: int = 800
+    """Images to draw for training."""
     val_images: int = 160
+    """Images to draw for scoring."""
     batch_size: int = 16
+    """Images per step."""
     num_workers: Workers = 0
     """Loader threads; 0: all cores."""
     seed: int = 0
+    """Of the drawn images and of the training."""
 
     def __post_init__(self) -> None:
         check_types(self)

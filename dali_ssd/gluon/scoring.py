@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dali_ssd.config import PipelineConfig, RenderConfig
-from dali_ssd.errors import CheckpointError, ConfigError
-from dali_ssd.gluon.checkpoint.file import SUFFIX, read_checkpoint
-from dali_ssd.gluon.checkpoint.parameters import load_parameters
-from dali_ssd.gluon.checkpoint.state import restore_parameters
+from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.evaluate import detect, evaluate
-from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, network_recipe
+from dali_ssd.gluon.trained import load_network, read_trained
 from dali_ssd.gluon.training.devices import devices_of
-from dali_ssd.gluon.training.run import learned_by
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
+from dali_ssd.machine.describe import versions
+from dali_ssd.metrics.analysis import Thresholds, analyze
 from dali_ssd.metrics.scores import Scores, require_metrics
+from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names
+from dali_ssd.reporting.evaluation.evaluation import Evaluation
 from dali_ssd.util.progress import track
+from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile
 from dali_ssd.visualize.tiles import detection_tiles
 
@@ -35,6 +38,8 @@ class Scoring:
 
     scores: Scores
     tiles: list[Tile]
+    evaluation: Evaluation | None = None
+    """What the report and the JSON file tell beside the scores, if they are asked for."""
 
 
 def score_file(config: EvalConfig) -> Scoring:
@@ -45,14 +50,14 @@ def score_file(config: EvalConfig) -> Scoring:
     if not config.val:
         raise ConfigError("no shards to score on; give them with --val")
     require_metrics()
+    if config.report:
+        require_pages()
     recipe = network_recipe(config)
     size = recipe.image.data_shape
     shards = expand_paths(config.val)
     classes = class_names(config.classes, shards)
     devices = devices_of(config.gpus)
-    net = build_network(config.network, size, classes, stds=recipe.targets.stds)
-    initialize(net, devices, size)
-    _load(net, Path(config.params), devices, recipe)
+    net = load_network(read_trained(Path(config.params)), config.network, classes, devices, recipe)
     with ValLoader(
         shards,
         recipe=recipe,
@@ -66,7 +71,8 @@ def score_file(config: EvalConfig) -> Scoring:
         flat = sum(found.kind == "zero-area-box" for found in loader.findings)
         scores = replace(scores, truth=replace(scores.truth, flat=flat))
         tiles = tiles_of(net, loader, recipe.image, config.images, config.min_score) if config.draw else []
-    return Scoring(scores, tiles)
+        told = _evaluation(config, recipe, loader, scores) if config.report or config.json else None
+    return Scoring(scores, tiles, told)
 
 
 def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: int, min_score: float) -> list[Tile]:
@@ -82,15 +88,23 @@ def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: in
     return tiles[:count]
 
 
-def _load(net: Any, path: Path, devices: Sequence[Any], recipe: Recipe) -> None:
-    """Load parameters. Raises CheckpointError if their checkpoint was trained with other numbers."""
-    if path.suffix != SUFFIX:
-        load_parameters(net, path, list(devices))
-        return
-    arrays, meta = read_checkpoint(path)
-    here = learned_by(recipe)
-    theirs = {name: meta["identity"][name] for name in here if name in meta["identity"]}
-    differ = [f"{name} {value} and not {here[name]}" for name, value in theirs.items() if value != here[name]]
-    if differ:
-        raise CheckpointError(f"{path} was trained with {', '.join(differ)}; give the --recipe of its training run")
-    restore_parameters(net, arrays)
+def _evaluation(config: EvalConfig, recipe: Recipe, loader: ValLoader, scores: Scores) -> Evaluation:
+    thresholds = Thresholds(config.min_score, config.min_iou)
+    analysis = analyze(scores.found, scores.classes, thresholds)
+    params = Path(config.params)
+    written = datetime.fromtimestamp(params.stat().st_mtime).astimezone()
+    left_out = loader.report.records - loader.num_records
+    facts = [
+        (
+            "Parameters",
+            f"`{params}`, of {written:%Y-%m-%d %H:%M}, SHA-256 {hashlib.sha256(params.read_bytes()).hexdigest()[:16]}",
+        ),
+        ("Network", f"{config.network}, {counted(recipe.image.data_shape, 'pixel')}, recipe {recipe.name}"),
+        ("Shards", ", ".join(f"`{shard}`" for shard in loader.dataset.shards)),
+        ("Records", f"{loader.num_records:,}" + (f"; {left_out:,} bad ones left out" if left_out else "")),
+        ("Difficult objects", f"{sum(scores.truth.difficult):,}, which count for nothing"),
+        ("Loading", str(loader.placement)),
+        *((f"Version of {name}", version) for name, version in versions().items()),
+    ]
+    title = f"{params.name} on {', '.join(shard.name for shard in loader.dataset.shards[:3])}"
+    return Evaluation(title, scores, analysis, loader.dataset, recipe.image.data_shape, facts)

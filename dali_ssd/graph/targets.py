@@ -14,9 +14,15 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.graph.callback import RUN, SETUP, Kernel, compiled, dims, matrix, vector
 from dali_ssd.graph.where import Where
 from dali_ssd.kernels.plan import COUNT
-from dali_ssd.kernels.targets import anchor_corners, as_center_anchors, encode_image, target_settings
+from dali_ssd.kernels.targets import (
+    anchor_corners,
+    as_center_anchors,
+    best_anchors,
+    encode_image,
+    target_settings,
+)
 
-__all__ = ["encode", "encode_targets", "host_targets", "padded_objects", "target_kernel"]
+__all__ = ["best_anchor_kernel", "encode", "encode_targets", "host_targets", "padded_objects", "target_kernel"]
 
 
 @functools.cache
@@ -49,6 +55,36 @@ def target_kernel() -> Kernel:
 
     ins = (("float32", 2), ("float32", 2), ("float32", 1))
     outs = (("float32", 1), ("float32", 2))
+    return Kernel(compiled(RUN, run_callback), compiled(SETUP, setup_callback), ins, outs)
+
+
+@functools.cache
+def best_anchor_kernel() -> Kernel:
+    """Return the kernel of boxes (m, 4), settings -> highest IoU of each with an anchor (m,), and that anchor (m,)."""
+
+    def run_callback(digest: str) -> Callable[..., None]:
+        def run(outs, out_shapes, out_ndims, num_outs, ins, in_shapes, in_ndims, num_ins):  # type: ignore[no-untyped-def]
+            digest  # noqa: B018
+            best_anchors(
+                vector(outs, out_shapes, 0, np.float32),
+                vector(outs, out_shapes, 1, np.int32),
+                matrix(ins, in_shapes, 0, np.float32),
+                vector(ins, in_shapes, 1, np.float32),
+            )
+
+        return run
+
+    def setup_callback(digest: str) -> Callable[..., None]:
+        def setup(out_shapes, out_ndims, num_outs, in_shapes, in_ndims, num_ins, samples):  # type: ignore[no-untyped-def]
+            digest  # noqa: B018
+            for sample in range(samples):
+                boxes = dims(in_shapes, 0, sample, samples, 2)[0]
+                dims(out_shapes, 0, sample, samples, 1)[0] = boxes
+                dims(out_shapes, 1, sample, samples, 1)[0] = boxes
+
+        return setup
+
+    ins, outs = (("float32", 2), ("float32", 1)), (("float32", 1), ("int32", 1))
     return Kernel(compiled(RUN, run_callback), compiled(SETUP, setup_callback), ins, outs)
 
 

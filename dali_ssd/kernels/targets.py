@@ -26,6 +26,7 @@ __all__ = [
     "anchor_corners",
     "anchor_tables",
     "as_center_anchors",
+    "best_anchors",
     "encode_image",
     "target_settings",
 ]
@@ -120,6 +121,19 @@ def encode_image(cls_targets, box_targets, objects, centers, settings):  # type:
     for box in range(count):  # a box's own anchor is trained on it, whatever else it overlaps
         if own[box] >= 0:
             _assign(cls_targets, box_targets, own[box], objects[box], centers, stds)
+
+
+@kernel_function
+def best_anchors(iou, where, boxes, settings):  # type: ignore[no-untyped-def]
+    """Write the highest IoU that each box (m, 4) has with any anchor, (m,), and the first anchor that has it, (m,).
+
+    Those are 0 and -1 for a box that no anchor overlaps.
+    """
+    blocks = unpack_array(settings, _BLOCKS).reshape(-1, 5, BLOCK)
+    bounds = unpack_array(settings, _BOUNDS).reshape(-1, 4)
+    taken = np.zeros(blocks.shape[0] * BLOCK, np.bool_)
+    for i in range(boxes.shape[0]):
+        iou[i], where[i] = _best_free(boxes[i], blocks, bounds, taken)
 
 
 def target_settings(

@@ -26,6 +26,7 @@ from dali_ssd.loader.affinity import bound_by_dali
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.placement import Placement, choose_where, placement_of
+from dali_ssd.loader.recipes import Recipe
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.decode.dali_messages import parse_source_info
@@ -37,6 +38,7 @@ from dali_ssd.util.files import not_utf8
 from dali_ssd.util.host_pool import choose_host_pool
 from dali_ssd.util.parallel import available_cores
 from dali_ssd.util.words import counted
+from dali_ssd.visualize.card import card, known_classes
 
 __all__ = ["Loader", "LoaderStats"]
 
@@ -66,6 +68,8 @@ class Loader:
     """Result of the look through the shards, including the records that were left out."""
     placement: Placement
     """What of the work runs where."""
+    recipe: Recipe
+    """Everything that decides what a batch looks like."""
 
     def __init__(
         self, framework: FrameworkName, pipeline: PipelineConfig, ctx: Any, device: Literal["cpu", "gpu"] | None
@@ -108,10 +112,22 @@ class Loader:
         if self._device == "gpu":
             _log.info("%s", self.placement)
 
-    def _look(self, shards: Paths, records: RecordsConfig, num_classes: int | None, bad_list: Path | None) -> None:
+    def _look(
+        self,
+        shards: Paths,
+        records: RecordsConfig,
+        num_classes: int | None,
+        bad_list: Path | None,
+        cache_dir: str | Path | None = None,
+    ) -> None:
         """Look through the shards, which may take long: all options must have been checked."""
-        self.report, self._dataset = _good_records(shards, records, num_classes, bad_list)
-        self._index = self._dataset.merged_index()
+        self.report, self._dataset = _good_records(shards, records, num_classes, bad_list, cache_dir)
+        self._index = self._dataset.merged_index(cache_dir)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The records that are read, in the order of their files, without those left out as bad."""
+        return self._dataset
 
     @property
     def num_records(self) -> int:
@@ -132,6 +148,27 @@ class Loader:
         """Stop the pipelines and free what they hold; batches that were handed out stay valid."""
         self._closed = True
         self._release()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: facts, and some records as stored; nothing is taken from the pipelines."""
+        classes = known_classes(self._dataset.shards)
+        pictures = self._dataset.pictures(unit=self.report.unit)
+        return card(type(self).__name__, lambda: self._facts(classes), pictures, classes)
+
+    def _facts(self, classes: Sequence[str]) -> dict[str, object]:
+        """Return what a notebook says of the loader, by name."""
+        recipe, image = self.recipe, self.recipe.image
+        bad = len(self.report.bad) + self.report.lost
+        facts = self._dataset.facts(classes)
+        if bad:
+            facts["records"] = f"{facts['records']}, without {counted(bad, 'bad record')}"
+        facts["objects"] = f"{self.report.objects:,}"
+        facts["recipe"] = f"{recipe.name}: {image.data_shape} x {image.data_shape} pixels, {image.layout} {image.dtype}"
+        facts["batch"] = f"{counted(self.batch_size, 'image')} on {counted(len(self._devices), 'device')}"
+        facts["threads"] = f"{self._threads} for each device"
+        if self._closed or os.getpid() != self._pid:
+            facts["state"] = "closed" if self._closed else "made in another process: it cannot be read here"
+        return facts | dict(self.placement.parts())
 
     def __enter__(self) -> Self:
         return self
@@ -222,12 +259,18 @@ def _require_utf8(path: Path) -> None:
 
 
 def _good_records(
-    shards: Paths, config: RecordsConfig, num_classes: int | None, bad_list: Path | None
+    shards: Paths,
+    config: RecordsConfig,
+    num_classes: int | None,
+    bad_list: Path | None,
+    cache_dir: str | Path | None,
 ) -> tuple[DatasetReport, Dataset]:
     """Return the report on the shards, and the records to read. Raises DatasetError as `TrainLoader` says."""
     skip = config.on_bad == "skip"
     decoders: Sequence[Decoder] = ("dali",) if skip else ()
-    report = inspect_shards(shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders)
+    report = inspect_shards(
+        shards, coordinates=config.coordinates, num_classes=num_classes, decoders=decoders, cache_dir=cache_dir
+    )
     report.require_readable()
     for kind, meaning in KINDS.items():
         if meaning.logged:

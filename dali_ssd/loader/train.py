@@ -216,6 +216,10 @@ class TrainLoader(Loader):
             checkpoint=None if checkpoint is None else base64.b64decode(checkpoint),
         )
 
+    def _facts(self, classes: Sequence[str]) -> dict[str, object]:
+        own = {"epoch": f"{self.epoch}, batch {self._batch} of {len(self):,}", "seed": self.pipeline.seed}
+        return super()._facts(classes) | own
+
     def _release(self) -> None:
         super()._release()
         for group in self._groups:

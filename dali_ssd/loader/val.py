@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -32,6 +32,7 @@ class ValLoader(Loader):
     Args:
         shards, recipe, ctx, device, framework, world_size, rank, num_classes, bad_list, pipeline, records, nvjpeg: as
             for `TrainLoader`.
+        cache_dir: folder for what is learned of the shards; default: the cache folder. For shards that will be gone.
         options: likewise, without those for random changes and targets.
 
     Attributes:
@@ -53,6 +54,7 @@ class ValLoader(Loader):
         rank: int = 0,
         num_classes: int | None = None,
         bad_list: str | Path | None = None,
+        cache_dir: str | Path | None = None,
         pipeline: PipelineConfig | None = None,
         records: RecordsConfig | None = None,
         nvjpeg: NvjpegConfig | None = None,
@@ -64,7 +66,7 @@ class ValLoader(Loader):
         bad_path = check_records_options(num_classes, bad_list)
         super().__init__(framework, pipeline, ctx, device)
         self._place(nvjpeg)
-        self._look(shards, records, num_classes, bad_path)
+        self._look(shards, records, num_classes, bad_path, cache_dir)
         # The reader's own division of n records among k pipelines.
         self._parts = world_size * len(self._devices)
         sizes = np.diff([len(self._dataset) * part // self._parts for part in range(self._parts + 1)])
@@ -92,6 +94,9 @@ class ValLoader(Loader):
             for number, ctx in enumerate(self._devices)
         ]
         self._start(pipelines)
+
+    def _facts(self, classes: Sequence[str]) -> dict[str, object]:
+        return super()._facts(classes) | {"batches": f"{len(self):,}"}
 
     def __len__(self) -> int:
         return self._batches

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,8 @@ class Scores:
     tables: dict[str, dict[str, float]] = field(default_factory=dict)
     """The numbers of each of `METRICS` by its title, for COCO `AP`, `AP50`, ...; without those not asked for."""
     truth: Truth = field(default_factory=Truth)
+    found: Sequence[Detections] = field(default=(), repr=False, compare=False)
+    """What was scored: the images in the order of their records."""
 
     @property
     def coco(self) -> dict[str, float]:
@@ -113,10 +115,10 @@ class Scores:
     def _reason(self, value: float, class_id: int | None = None) -> str:
         return self.truth.why_no_score(class_id) if math.isnan(value) else ""
 
-    def numbers(self) -> dict[str, float]:
-        """Return the means, for metrics.jsonl."""
+    def numbers(self) -> dict[str, Any]:
+        """Return the means for metrics.jsonl, and as `ap` the average precision of each class by its name."""
         first = {f"{title}_{name}".lower(): value for title, name, value in self._first_numbers()}
-        return {"map": self.mean_ap} | first
+        return {"map": self.mean_ap} | first | {"ap": {name: round(value, 6) for name, value, _ in self.rows()}}
 
     def _first_numbers(self) -> list[tuple[str, str, float]]:
         return [(title, *next(iter(table.items()))) for title, table in self.tables.items() if table]
@@ -143,7 +145,8 @@ def score(
     known = [value for value in ap if not math.isnan(value)]
     mean_ap = float(np.mean(known)) if known else math.nan
     tables = {title: METRICS[title].score(images, len(classes)) for title in metrics}
-    return Scores(len(images), tuple(classes), ap, mean_ap, tables, _truth(images, len(classes), data_shape))
+    truth = _truth(images, len(classes), data_shape)
+    return Scores(len(images), tuple(classes), ap, mean_ap, tables, truth, images)
 
 
 def require_metrics() -> None:

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.format.classes import find_classes, read_classes
+from dali_ssd.records.format.image_header import read_raster
 from dali_ssd.records.format.index import Index, ensure_index, read_index, write_index
+from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.format.recordio import Header, read_record, unpack
 from dali_ssd.util.files import cache_folder, caching
 from dali_ssd.util.turns import one_at_a_time
-from dali_ssd.util.words import counted
+from dali_ssd.util.words import counted, first_few
 
-__all__ = ["Dataset", "Part", "Paths", "concatenate", "expand_paths", "find_classes", "open_dataset", "read_classes"]
+if TYPE_CHECKING:
+    from dali_ssd.config import CoordinateUnit
+    from dali_ssd.visualize.grid import Tile
+
+__all__ = [
+    "Dataset",
+    "Part",
+    "Paths",
+    "Record",
+    "concatenate",
+    "expand_paths",
+    "find_classes",
+    "open_dataset",
+    "read_classes",
+]
+
+_PICTURE, _THUMBNAIL = 480, 220
+"""Pixels of the longer side of pictures in a notebook, of one record and of several."""
 
 Paths: TypeAlias = "str | Path | Sequence[str | Path]"
 
@@ -46,8 +65,36 @@ def expand_paths(paths: Paths) -> tuple[Path, ...]:
 
 
 @dataclass(frozen=True, eq=False)
+class Record:
+    """One record, which a notebook shows as a picture."""
+
+    place: RecordLocation
+    header: Header
+    image: bytes = field(repr=False)
+    """The image file."""
+
+    def _repr_html_(self) -> str:
+        from dali_ssd.visualize.card import card, known_classes
+        from dali_ssd.visualize.stored import stored_tile
+
+        shards = [] if self.place.shard is None else [self.place.shard]
+        read = partial(stored_tile, self.header, self.image, self.place, enough=_PICTURE)
+        return card("Record", self._facts, [read], known_classes(shards), side=_PICTURE)
+
+    def _facts(self) -> dict[str, object]:
+        raster = read_raster(self.image)
+        facts: dict[str, object] = {"shard": self.place.shard, "key": self.place.key}
+        if raster is not None:
+            facts["image"] = f"{raster.width} x {raster.height} {raster.kind}, {counted(len(self.image), 'byte')}"
+        return {**facts, "objects": len(parse_label(self.header.label, self.place))}
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """The records of shards, in file order. Made by `open_dataset`; shards without records are left out."""
+    """The records of shards, in file order. Made by `open_dataset`; shards without records are left out.
+
+    `dataset[i]` is record i, 0 to len - 1. A notebook shows what a dataset or a record is, with pictures.
+    """
 
     shards: tuple[Path, ...]
     """The files that DALI's reader reads, in this order, with `merged_index`."""
@@ -60,6 +107,37 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def __getitem__(self, i: int) -> Record:
+        """Return record `i`, from the end if it is negative. Raises IndexError, or `RecordError` if it is damaged."""
+        number = range(len(self))[i]
+        return Record(self.place(number), *self.read(number))
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yield all records. Raises `RecordError` at one that is damaged."""
+        return (self[i] for i in range(len(self)))
+
+    def _repr_html_(self) -> str:
+        from dali_ssd.visualize.card import card, known_classes
+
+        classes = known_classes(self.shards)
+        return card("Dataset", lambda: self.facts(classes), self.pictures(), classes)
+
+    def facts(self, classes: Sequence[str] = ()) -> dict[str, object]:
+        """Return what a notebook says of the records: how many, in which shards, of which classes."""
+        names = ", ".join(first_few([shard.name for shard in self.shards], "shard"))
+        facts: dict[str, object] = {"records": f"{len(self):,}", "shards": f"{len(self.shards)}: {names}"}
+        return {**facts, "classes": ", ".join(first_few(classes, "class", 20))} if classes else facts
+
+    def pictures(self, count: int = 4, unit: CoordinateUnit | None = None) -> list[Callable[[], Tile]]:
+        """Return functions that read pictures of `count` records from all over the dataset."""
+        from dali_ssd.visualize.stored import stored_tile
+
+        def read(number: int) -> Tile:
+            return stored_tile(*self.read(number), self.place(number), unit=unit, enough=_THUMBNAIL)
+
+        numbers = {int(number) for number in np.linspace(0, len(self) - 1, min(count, len(self)))}
+        return [partial(read, number) for number in sorted(numbers)]
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -64,7 +64,9 @@ def read_history(path: Path) -> list[Entry]:
 
 
 def _number(value: Any) -> Any:
-    """Replace NaN and infinity by None, since JSON has neither."""
+    """Replace NaN and infinity by None, since JSON has neither, also inside a dictionary."""
+    if isinstance(value, dict):
+        return {name: _number(one) for name, one in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
-__all__ = ["LossMeter", "StepClock", "TimeShare"]
+__all__ = ["ADVICE", "STARVED", "LossMeter", "StepClock", "TimeShare"]
 
 T = TypeVar("T")
 
 STARVED = 0.1
 """The data is the bottleneck if more than this share of the time is spent waiting for it."""
+ADVICE = (
+    "give the loader more threads (-j), or put smaller images into the shards; "
+    "`dali-ssd bench` shows what the loader reaches alone"
+)
+"""What helps then."""
 
 
 @dataclass

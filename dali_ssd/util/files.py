@@ -183,10 +183,15 @@ def make_folder(folder: Path) -> None:
 
 
 def require_folder_of(option: str, path: str | Path) -> None:
-    """Raise ConfigError if the folder of a file that an option names is missing, before any work starts."""
+    """Raise ConfigError if the folder of a file that an option names is missing, or the file is a folder.
+
+    Called before any work starts.
+    """
     folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise ConfigError(f"{option} {path}: there is no folder {folder}")
+    if Path(path).is_dir():
+        raise ConfigError(f"{path} is a folder; give the name of a file")
 
 
 def read_text(path: Path) -> str:

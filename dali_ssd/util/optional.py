@@ -21,7 +21,8 @@ _INSTALL = {
     "numba": "pip install 'numba>=0.58'",
     **dict.fromkeys(("gluoncv", "graphviz", "packaging", "requests"), "pip install 'dali-ssd[gluon]'"),
     "pycocotools": "pip install 'dali-ssd[scoring]'",
-    "matplotlib": "pip install 'dali-ssd[pictures]'",
+    **dict.fromkeys(("matplotlib", "jinja2"), "pip install 'dali-ssd[pictures]'"),
+    "tensorboardX": "pip install 'dali-ssd[tensorboard]'",
     "torch": "pip install 'dali-ssd[torch]' (with torchvision: 'dali-ssd[torchvision]')",
     "torchvision": "pip install 'dali-ssd[torchvision]'",
     "jax": "pip install 'dali-ssd[jax]'",
@@ -34,6 +35,7 @@ _NAMES = {
     "horovod": "Horovod",
     "cv2": "OpenCV",
     "matplotlib": "Matplotlib",
+    "jinja2": "Jinja2",
     "torch": "PyTorch",
     "jax": "JAX",
 }

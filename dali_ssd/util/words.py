@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 __all__ = ["counted", "first_few", "first_line", "number_runs", "shortened"]
 
 _ENDINGS_WITH_E = ("s", "x", "ch", "sh")
+_SPOKEN_WITH_K = ("epoch",)
 
 
 def counted(count: int, word: str) -> str:
@@ -44,4 +45,4 @@ def number_runs(numbers: Iterable[int]) -> str:
 
 
 def _plural(word: str) -> str:
-    return word + ("es" if word.endswith(_ENDINGS_WITH_E) else "s")
+    return word + ("es" if word.endswith(_ENDINGS_WITH_E) and not word.endswith(_SPOKEN_WITH_K) else "s")

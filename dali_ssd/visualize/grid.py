@@ -17,14 +17,32 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.visualize.lettering import Lettering
 
-__all__ = ["Tile", "class_color", "pixels_of", "save_grid", "tile_grid"]
+__all__ = ["Outlines", "Tile", "class_color", "pixels_of", "save_grid", "save_picture", "tile_grid", "tile_picture"]
 
 _MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
 _PAPER, _INK = (250, 250, 249), (64, 64, 68)
+_DARK = (20, 20, 24)
+_AROUND = np.array([-1, -1, 1, 1])
 _ALWAYS = "class…0123456789."
 """Letters that may be written besides the names."""
 _HUES = (0.0, 0.58, 0.33, 0.12, 0.78, 0.48, 0.92, 0.67, 0.22, 0.05)
 """Hues of the first classes, far apart for neighbors; later classes take others."""
+
+
+_DASH, _GAP = 6, 4
+"""Pixels of a dashed line."""
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Thin boxes below the others, such as anchors."""
+
+    boxes: NDArray[np.float32]
+    """(k, 4) xmin ymin xmax ymax, pixels of the image."""
+    colors: NDArray[np.int32]
+    """(k,) numbers of colors, see `class_color`."""
+    dashed: NDArray[np.bool_]
+    """(k,)"""
 
 
 @dataclass(frozen=True)
@@ -43,13 +61,25 @@ class Tile:
     """A line below the image."""
     faint_boxes: NDArray[np.float32] | None = None
     """(m, 4) boxes drawn thin and white, without a name: what is true, below what was found."""
+    colors: NDArray[np.int32] | None = None
+    """(n,) numbers of the boxes' colors, see `class_color`; None: those of their classes."""
+    outlines: Outlines | None = None
 
 
 def save_grid(tiles: Sequence[Tile], classes: Sequence[str], path: str | Path, *, columns: int = 4) -> None:
     """Draw a grid (see `tile_grid`) and replace the PNG at `path` with it; raises DaliSsdError if that fails."""
-    picture = tile_grid(tiles, classes, columns=columns)
+    save_picture(tile_grid(tiles, classes, columns=columns), path)
+
+
+def save_picture(picture: Image.Image, path: str | Path) -> None:
+    """Replace the file at `path` with a picture: a JPEG if it ends in .jpg, else a PNG.
+
+    Raises DaliSsdError if it cannot be written.
+    """
+    # Thin colored boxes would fade in a JPEG with less color than brightness.
+    jpeg = Path(path).suffix.lower() in (".jpg", ".jpeg")
     with atomic_path(path) as temporary:
-        picture.save(temporary, "PNG")
+        picture.save(temporary, "JPEG" if jpeg else "PNG", quality=90, subsampling=0)
 
 
 def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4, side: int = 300) -> Image.Image:
@@ -61,19 +91,31 @@ def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4
     if not tiles:
         raise ConfigError("there are no images to draw")
     columns = min(columns, len(tiles))
-    rows = -(-len(tiles) // columns)
+    rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
+    heights = [max(_scaled(tile, side)[1] for tile in row) for row in rows]
     captions = _CAPTION if any(tile.caption for tile in tiles) else 0
-    cell = (side + _MARGIN, side + captions + _MARGIN)
-    picture = Image.new("RGB", (columns * cell[0] + _MARGIN, rows * cell[1] + _MARGIN), _PAPER)
+    below = [height + captions + _MARGIN for height in heights]
+    picture = Image.new("RGB", (columns * (side + _MARGIN) + _MARGIN, sum(below) + _MARGIN), _PAPER)
     lettering = Lettering([_ALWAYS, *classes, *(tile.caption for tile in tiles)], _FONT_SIZE)
-    for number, tile in enumerate(tiles):
-        corner = (_MARGIN + number % columns * cell[0], _MARGIN + number // columns * cell[1])
-        drawn = _draw(tile, classes, side, lettering)
-        picture.paste(drawn, (corner[0] + (side - drawn.width) // 2, corner[1] + (side - drawn.height) // 2))
-        if tile.caption:
+    top = _MARGIN
+    for row, height, step in zip(rows, heights, below, strict=True):
+        for column, tile in enumerate(row):
+            left = _MARGIN + column * (side + _MARGIN)
+            drawn = _draw(tile, classes, side, lettering)
+            picture.paste(drawn, (left + (side - drawn.width) // 2, top + (height - drawn.height) // 2))
             text = _shortened(tile.caption, side, lettering)
-            lettering.write(ImageDraw.Draw(picture), (corner[0], corner[1] + side + 3), text, _INK)
+            lettering.write(ImageDraw.Draw(picture), (left, top + height + 3), text, _INK)
+        top += step
     return picture
+
+
+def tile_picture(tile: Tile, classes: Sequence[str], *, least: int = 320, most: int = 1280) -> Image.Image:
+    """Draw one image with its boxes, without its caption.
+
+    It keeps its size, unless its longer side has fewer than `least` pixels or more than `most`.
+    """
+    side = min(max(*tile.image.shape[:2], least), most)
+    return _draw(tile, classes, side, Lettering([_ALWAYS, *classes], max(_FONT_SIZE, side // 50)))
 
 
 def class_color(class_id: int) -> tuple[int, int, int]:
@@ -97,25 +139,41 @@ def pixels_of(data: NDArray[Any], rendered: RenderConfig) -> NDArray[np.uint8]:
     return pixels
 
 
-def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -> Image.Image:
+def _scaled(tile: Tile, side: int) -> tuple[int, int]:
+    """Return width and height of an image whose longer side is `side`."""
     height, width = tile.image.shape[:2]
     scale = side / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -> Image.Image:
+    size, scale = _scaled(tile, side), side / max(tile.image.shape[:2])
     filtering = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
     image = Image.fromarray(tile.image).resize(size, filtering)
     canvas = ImageDraw.Draw(image)
     for box in _drawable(tile.faint_boxes, scale, side) if tile.faint_boxes is not None else ():
-        _rectangle(canvas, box, (255, 255, 255), width=1)
+        _rectangle(canvas, box + _AROUND, _DARK, width=1)  # white alone is lost on white
+        _rectangle(canvas, box, (255, 255, 255), width=2)
+    if tile.outlines is not None:
+        _draw_outlines(canvas, tile.outlines, scale, side)
     boxes = _drawable(tile.boxes, scale, side)
-    for box, class_id in zip(boxes, tile.class_ids, strict=True):
-        _rectangle(canvas, box, class_color(int(class_id)), width=2)
+    colors = [class_color(int(number)) for number in (tile.class_ids if tile.colors is None else tile.colors)]
+    for box, color in zip(boxes, colors, strict=True):
+        _rectangle(canvas, box, color, width=lettering.size // 6 + (tile.outlines is not None))
     # Names come after the boxes, so that no box crosses one, and the first one is on top.
     for number, (box, class_id) in reversed(list(enumerate(zip(boxes, tile.class_ids, strict=True)))):
         known = 0 <= class_id < len(classes) and lettering.has(classes[class_id])
         name = classes[class_id] if known else f"class {class_id}"
         text = name if tile.scores is None else f"{name} {tile.scores[number]:.2f}"
-        _label(canvas, image.size, box, text, class_color(int(class_id)), lettering)
+        _label(canvas, image.size, box, text, colors[number], lettering)
     return image
+
+
+def _draw_outlines(canvas: ImageDraw.ImageDraw, outlines: Outlines, scale: float, side: int) -> None:
+    boxes = _drawable(outlines.boxes, scale, side)
+    for box, number, dashed in zip(boxes, outlines.colors, outlines.dashed, strict=True):
+        draw = _dashed_rectangle if dashed else _rectangle
+        draw(canvas, box, class_color(int(number)), width=1)
 
 
 def _drawable(boxes: NDArray[np.float32], scale: float, side: int) -> NDArray[np.float64]:
@@ -131,6 +189,18 @@ def _rectangle(canvas: ImageDraw.ImageDraw, box: NDArray[np.float64], color: tup
     canvas.rectangle((min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax)), outline=color, width=width)
 
 
+def _dashed_rectangle(
+    canvas: ImageDraw.ImageDraw, box: NDArray[np.float64], color: tuple[int, int, int], width: int
+) -> None:
+    left, top, right, bottom = (float(value) for value in box)
+    for start in np.arange(left, right, _DASH + _GAP):
+        for y in (top, bottom):
+            canvas.line((start, y, min(start + _DASH, right), y), fill=color, width=width)
+    for start in np.arange(top, bottom, _DASH + _GAP):
+        for x in (left, right):
+            canvas.line((x, start, x, min(start + _DASH, bottom)), fill=color, width=width)
+
+
 def _label(
     canvas: ImageDraw.ImageDraw,
     size: tuple[int, int],
@@ -143,7 +213,7 @@ def _label(
     if np.isnan(box).any():
         return
     width = int(lettering.width(text)) + 6
-    height = _FONT_SIZE + 4
+    height = lettering.size + 4
     left = min(max(float(box[0]), 0), max(size[0] - width, 0))
     top = float(box[1]) - height if box[1] >= height else min(max(float(box[1]), 0), size[1] - height)
     canvas.rectangle((left, top, left + width, top + height), fill=color)

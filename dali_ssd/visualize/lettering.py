@@ -43,6 +43,8 @@ class Lettering:
     """
 
     def __init__(self, texts: Iterable[str], size: int) -> None:
+        self.size = size
+        """Of the letters in pixels."""
         letters = frozenset(_spelled("".join(texts)))
         if find_spec("matplotlib"):
             paths, self._missing = _fonts_for(letters)

@@ -3,63 +3,150 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from dali_ssd.config import PipelineConfig
-from dali_ssd.kernels.targets import as_center_anchors
+from dali_ssd.anchors import network_anchors
+from dali_ssd.config import InputConfig, PipelineConfig
+from dali_ssd.errors import ConfigError, DatasetError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import Recipe, asked_recipe
-from dali_ssd.records.dataset import expand_paths, open_dataset
+from dali_ssd.records.dataset import Dataset, Paths, expand_paths, open_dataset
 from dali_ssd.records.format.classes import CLASSES_FILE, class_names
-from dali_ssd.visualize.grid import Tile
+from dali_ssd.records.format.labels import parse_label
+from dali_ssd.util.words import first_few
+from dali_ssd.visualize.grid import Tile, tile_grid
 from dali_ssd.visualize.options import ShowConfig
-from dali_ssd.visualize.tiles import augmented_tiles, box_tiles, stored_tiles
+from dali_ssd.visualize.stored import unit_of_boxes
+from dali_ssd.visualize.tiles import box_tile, box_tiles, stored_tiles, with_anchors
 
-__all__ = ["augmented_images", "exhibit", "grid_anchors"]
+__all__ = ["augmented_images", "exhibit", "picture", "show"]
+
+_SIDE, _LARGE = 300, 420
+"""Pixels of the longer side of an image, and where there is more to see on it."""
+
+
+def show(
+    shards: Paths,
+    *,
+    record: int | None = None,
+    augmented: int | Literal["auto"] = 0,
+    targets: bool = False,
+    network: str = ShowConfig.network,
+    images: int = ShowConfig.images,
+    columns: int = ShowConfig.columns,
+    classes: str = "",
+    recipe: str = "",
+    data_shape: int = 0,
+    seed: int = ShowConfig.seed,
+) -> Image.Image:
+    """Return the picture that `dali-ssd show` draws, which a notebook shows by itself.
+
+    Args:
+        shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`.
+        record, augmented, targets, network, images, columns, classes, recipe, data_shape, seed: the command's options.
+
+    Raises:
+        ConfigError: options that cannot work.
+        DatasetError: shards or a record that cannot be read.
+    """
+    given = [shards] if isinstance(shards, str | Path) else shards
+    config = ShowConfig(
+        tuple(map(str, given)),
+        record=record,
+        augmented=augmented,
+        targets=targets,
+        network=network,
+        images=images,
+        columns=columns,
+        classes=classes,
+        input=InputConfig(recipe, data_shape),
+        seed=seed,
+    )
+    return picture(config)
+
+
+def picture(config: ShowConfig) -> Image.Image:
+    """Return the picture that the options ask for. Raises as `exhibit` does."""
+    classes, tiles = exhibit(config)
+    side = _LARGE if config.targets or config.record is not None else _SIDE
+    return tile_grid(tiles, classes, columns=config.columns, side=side)
 
 
 def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
     """Return class names (none if nothing names them) and the tiles that the options ask for.
 
-    Raises DatasetError, or a subclass of it, if shards cannot be read.
+    Raises DatasetError, or a subclass of it, if shards cannot be read or have no such record; ConfigError if the
+    network's anchors are not known.
     """
     shards = expand_paths(config.shards)
     named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
     classes = class_names(config.classes, shards) if named else ()
-    if config.augmented:
-        return classes, augmented_images(shards, asked_recipe(config.input), config.images, config.seed)
-    dataset = open_dataset(shards)
-    count = min(config.images, len(dataset))
-    numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
-    return classes, stored_tiles(dataset, sorted(int(number) for number in numbers))
+    if not config.views:
+        dataset = open_dataset(shards)
+        return classes, stored_tiles(dataset, _numbers(dataset, config))
+    recipe = asked_recipe(config.input)
+    anchors = _anchors(config, recipe) if config.targets else None
+    if config.record is None:
+        original, tiles = [], augmented_images(shards, recipe, config.views, config.seed)
+    else:
+        dataset = open_dataset(shards)
+        [number] = _numbers(dataset, config)
+        original, tiles = stored_tiles(dataset, [number]), _views(dataset, number, recipe, config.views, config.seed)
+    return classes, original + (tiles if anchors is None else [with_anchors(tile, anchors, recipe) for tile in tiles])
 
 
 def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = PipelineConfig.seed) -> list[Tile]:
-    """Draw the first `count` images that a training run with this recipe and seed would see."""
-    anchors = None if recipe.targets.targets == "boxes" else grid_anchors(recipe.image.data_shape)
+    """Draw the first `count` images that a training run with this recipe and seed would see, with their boxes."""
+    boxes = replace(recipe, targets=replace(recipe.targets, targets="boxes"))
     tiles: list[Tile] = []
-    with TrainLoader(shards, anchors=anchors, batch_size=1, recipe=recipe, seed=seed, framework="dlpack") as loader:
+    with TrainLoader(shards, batch_size=1, recipe=boxes, seed=seed, framework="dlpack") as loader:
         while len(tiles) < count:
             for batch in loader:
-                if anchors is None:
-                    tiles += box_tiles(batch, recipe)
-                else:
-                    tiles += augmented_tiles(batch, as_center_anchors(anchors), recipe)
+                tiles += box_tiles(batch, recipe)
                 if len(tiles) == count:
                     break
     return tiles
 
 
-def grid_anchors(data_shape: int) -> NDArray[np.float32]:
-    """Lay square anchors of all sizes everywhere, (1, N, 4), so that every box has one to be drawn from."""
-    sizes = [side for side in (8, 16, 32, 64, 128, 256, 512, 1024) if side <= data_shape]
-    parts = []
-    for side in sizes:
-        centers = np.arange(side / 2, data_shape, max(side / 2, 8))
-        x, y = np.meshgrid(centers, centers)
-        parts.append(np.stack([x, y, np.full_like(x, side), np.full_like(x, side)], axis=-1).reshape(-1, 4))
-    anchors: NDArray[np.float32] = np.concatenate(parts)[None].astype(np.float32)
-    return anchors
+def _anchors(config: ShowConfig, recipe: Recipe) -> NDArray[np.float32]:
+    if recipe.targets.targets == "box_encoder":
+        raise ConfigError(
+            f"the recipe {recipe.name} makes its targets by DALI's operator, whose matching cannot be drawn; give a "
+            "recipe with targets='exact'"
+        )
+    return network_anchors(config.network, recipe.image.data_shape)
+
+
+def _numbers(dataset: Dataset, config: ShowConfig) -> list[int]:
+    """Return the numbers of the records that are asked for."""
+    if config.record is not None:
+        return [_number_of(dataset, config.record)]
+    count = min(config.images, len(dataset))
+    numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
+    return sorted(int(number) for number in numbers)
+
+
+def _number_of(dataset: Dataset, key: int) -> int:
+    """Return the number of the record with a key. Raises DatasetError if there is none, or if there are several."""
+    found = np.flatnonzero(dataset.keys == key)
+    if not len(found):
+        some = ", ".join(first_few(dataset.keys.tolist(), "key"))
+        raise DatasetError(f"no record has the key {key}; the keys are {some}")
+    if len(found) > 1:
+        places = "; ".join(first_few([dataset.place(int(number)) for number in found], "record"))
+        raise DatasetError(f"several records have the key {key}: {places}; give the shard of one of them alone")
+    return int(found[0])
+
+
+def _views(dataset: Dataset, number: int, recipe: Recipe, count: int, seed: int) -> list[Tile]:
+    from dali_ssd.visualize.views import views_of  # needs DALI, and what is stored does not
+
+    unit = unit_of_boxes(parse_label(dataset.read(number)[0].label, dataset.place(number)))
+    views = views_of(dataset, number, recipe, count, unit=unit, seed=seed)
+    return [box_tile(*view, f"view {i}", recipe=recipe) for i, view in enumerate(views, 1)]

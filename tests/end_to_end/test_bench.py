@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from dali_ssd.bench.measuring.gpu import gpu_names
 from dali_ssd.bench.measuring.resources import process_tree
 from dali_ssd.bench.results.steps import STEPS
 from dali_ssd.bench.work import HOST_STEPS
+from dali_ssd.machine.gpu import gpu_names
 from dali_ssd.synthetic import SHAPES, write_shapes
 
 COMMAND = [sys.executable, "-m", "dali_ssd", "bench"]

@@ -52,6 +52,16 @@ def test_show_draws_records(
     assert any((pixels == class_color(number)).all(axis=2).any() for number in range(len(SHAPES)))
 
 
+def test_show_draws_a_record_its_views_and_their_anchors(shards: Path, tmp_path: Path) -> None:
+    out, plain = tmp_path / "x.png", tmp_path / "y.png"
+    one = ["show", str(shards / "val.rec"), "--record", "3", "--augmented", "4", "--columns", "3"]
+    options = ["--data-shape", "128", "--network", "mobilenet0.25"]
+    assert main([*one, "--targets", *options, "--out", str(out)]) == main([*one, *options, "--out", str(plain)]) == 0
+    with Image.open(out) as picture, Image.open(plain) as without:
+        assert picture.size == without.size == (3 * 430 + 10, picture.height)
+        assert (np.asarray(picture) != np.asarray(without)).any()
+
+
 def test_show_needs_no_class_names(shards: Path, tmp_path: Path) -> None:
     (tmp_path / "a.rec").write_bytes((shards / "val.rec").read_bytes())
     assert main(["show", str(tmp_path / "a.rec"), "--out", str(tmp_path / "x.png"), "--images", "2"]) == 0
@@ -83,7 +93,15 @@ def alone(*argv: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "argv",
-    ["show", "show --augmented", "check", "inspect", "index", "bench --contenders decode --rounds 1 --seconds 0.1"],
+    [
+        "show",
+        "show --augmented",
+        "show --targets",
+        "check",
+        "inspect",
+        "index",
+        "bench --contenders decode --rounds 1 --seconds 0.1",
+    ],
 )
 def test_works_without_extras(shards: Path, tmp_path: Path, argv: str) -> None:
     command, *options = argv.split()
@@ -93,7 +111,9 @@ def test_works_without_extras(shards: Path, tmp_path: Path, argv: str) -> None:
     assert not out or (tmp_path / "x.png").is_file()
 
 
-@pytest.mark.parametrize("argv", ["train --train a.rec", "eval --params a.params --val a.rec", "demo"])
+@pytest.mark.parametrize(
+    "argv", ["train --train a.rec", "eval --params a.params --val a.rec", "detect a.jpg --params a.params", "demo"]
+)
 def test_says_in_one_line_what_to_install(argv: str) -> None:
     done = alone(*argv.split())
     assert done.returncode == 2

@@ -185,8 +185,9 @@ def test_eval_scores_parameters_and_checkpoints_alike(
     checkpoint = find_checkpoints(f"{trained}/{NAME}")[-1]
     records = []
     for file in (parameters, checkpoint):
-        json_file, picture = tmp_path / "scores.json", tmp_path / "found.png"
+        json_file, picture, page = (tmp_path / name for name in ("scores.json", "found.png", "report.html"))
         options = ["--json", str(json_file), "--draw", str(picture), "--batch-size", "4", "--min-score", "0.01"]
+        options += ["--report", str(page)]
         assert main(["eval", "--params", str(file), "--val", str(shards / "val.rec"), *SMALL, *options]) == 0
         out = capfd.readouterr().out
         assert out.startswith("10 images\n")
@@ -194,8 +195,12 @@ def test_eval_scores_parameters_and_checkpoints_alike(
         assert re.search(r"^mAP \(VOC07\) +\d\.\d{3}$", out, re.MULTILINE)
         with Image.open(picture) as drawn:
             assert drawn.width > 1000
+        html = page.read_text()
+        assert f"{file.name} on val.rec" in html and "SHA-256" in html and "val.rec record" in html
         records.append(json.loads(json_file.read_text()) | {"params": ""})
     assert records[0] == records[1]
+    errors = records[0]["errors"]
+    assert errors["right"] + errors["missed"] == sum(map(sum, records[0]["confusion"][:-1]))
     assert set(records[0]["ap"]) == set(SHAPES)
     scored = [entry["map"] for entry in read_history(trained / f"{NAME}_metrics.jsonl") if entry["kind"] == "epoch"]
     assert records[0]["map"] == pytest.approx(scored[-1])

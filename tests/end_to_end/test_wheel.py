@@ -54,4 +54,4 @@ def test_it_has_the_sources_of_the_plugin_and_no_binary(tmp_path: Path) -> None:
     assert expected and {name for name in names if name.parent == sources.relative_to(ROOT)} == expected
     assert {Path("dali_ssd/plugin/driver.py"), Path("dali_ssd/plugin/guard.py")} <= names
     suffixes = {name.suffix for name in names if not name.parts[0].endswith(".dist-info")}
-    assert suffixes == {".py", ".typed", ".cu", ".h"}
+    assert suffixes == {".py", ".typed", ".cu", ".h", ".css", ".html"}

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import network_anchors, vgg_anchors
 from dali_ssd.bench.cluster.options import read_cluster
 from dali_ssd.bench.contenders.device import mxnet_context
 from dali_ssd.bench.contenders.shared_memory import check_shared_memory
@@ -29,10 +29,13 @@ from dali_ssd.cli.bench import run as bench
 from dali_ssd.cli.eval import run as evaluate
 from dali_ssd.cli.inspect import run as inspect
 from dali_ssd.cli.main import main
+from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.reporting.views.gallery import Gallery, Seen
 from dali_ssd.synthetic import write_shapes
 from dali_ssd.util.optional import require
 from dali_ssd.visualize.grid import tile_grid
+from dali_ssd.visualize.samples import show
 from tests.errors.cases import Case, encoded, record, write
 from tests.support.smi import gpu, install_smi
 
@@ -48,6 +51,12 @@ def printed(*argv: str) -> Case:
     return case
 
 
+def show_box_encoder(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    recipe = find_recipe(targets="box_encoder")
+    patch.setattr("dali_ssd.visualize.samples.asked_recipe", lambda _: recipe)
+    return show(write(folder), targets=True)
+
+
 def soak_into_nowhere(folder: Path, _: object) -> str:
     with contextlib.redirect_stderr(io.StringIO()) as stream:
         assert soak(["--out", str(folder / "none" / "soak.md")]) == 2
@@ -57,8 +66,8 @@ def soak_into_nowhere(folder: Path, _: object) -> str:
 
 def all_failed(folder: Path, _: object) -> None:
     from dali_ssd.bench.datasets import Description
-    from dali_ssd.bench.measuring.machine import Machine
     from dali_ssd.bench.results.record import BenchResult
+    from dali_ssd.machine.describe import Machine
 
     failed = Run(Trial("dali_ssd", 2, 32), 1, Outcome(error="failed"))
     machine, data = Machine("A CPU", 2, 24.0, 0.5, "Linux"), Description(["a.rec"], 1, 1, 1, 1, 1)
@@ -112,6 +121,7 @@ def foreign_record(folder: Path, _: object) -> object:
 
 
 CASES: dict[str, Case] = {
+    "which is which is not known": lambda folder, _: Seen(Gallery(open_dataset(str(write(folder))), 100), []),
     "no command {name}": printed("frobnicate"),
     "the command comes before its options": printed("--epochs"),
     "there is no record {number}": lambda folder, _: inspect([str(write(folder)), "--record", "99"]),
@@ -123,6 +133,10 @@ CASES: dict[str, Case] = {
     "not a file name in a folder": lambda folder, _: bench(["--json", str(folder / "none" / "a.json")]),
     "may not write to": locked_folder,
     "its workers need": little_shared_memory,
+    "are not known; those of these are": lambda *_: network_anchors("resnet50_v1", 512),
+    "no record has the key": lambda folder, _: show(write(folder), record=9),
+    "several records have the key": lambda folder, _: show([write(folder), write(folder, name="b")], record=0),
+    "makes its targets by DALI's operator": show_box_encoder,
     "for the benchmark": lambda *_: vgg_anchors(128),
     "is no record of": foreign_record,
     "--plan is empty": lambda *_: read_cluster(""),

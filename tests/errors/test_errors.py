@@ -26,7 +26,7 @@ MISSING = [name for name in ("mxnet", "gluoncv", "matplotlib") if find_spec(name
 """Packages that are not installed, without which some cases cannot raise their message."""
 AREAS = [cases_records, cases_convert, cases_launch, cases_loader, cases_frameworks, cases_plugin, cases_tools]
 if not MISSING:
-    AREAS.append(import_module("tests.errors.cases_train"))
+    AREAS += [import_module(f"tests.errors.cases_{area}") for area in ("train", "detect")]
 
 CASES: dict[str, Case] = {}
 for area in AREAS:

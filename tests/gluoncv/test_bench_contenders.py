@@ -14,7 +14,7 @@ pytest.importorskip("mxnet")
 
 from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 
-from dali_ssd.bench.anchors import VGG_SHAPES, vgg_anchors
+from dali_ssd.anchors import VGG_SHAPES, vgg_anchors
 from dali_ssd.bench.contenders import load
 from dali_ssd.bench.work import Work, WorkBatch
 from dali_ssd.errors import ConfigError

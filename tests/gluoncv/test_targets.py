@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.kernels.targets import anchor_corners
 from dali_ssd.records.dataset import Dataset

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("nvidia.dali")
 
-from dali_ssd.bench.measuring.gpu import visible_gpus
 from dali_ssd.cli.main import main
+from dali_ssd.machine.gpu import visible_gpus
 from dali_ssd.synthetic import write_shapes
 
 SHORT = ("--batch-sizes", "8", "--rounds", "1", "--seconds", "2", "--warmup-seconds", "1")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.config import INTERPOLATIONS
 from tests.support.cases import View, random_color, random_objects, usual_views
 from tests.support.plugin_ops import (

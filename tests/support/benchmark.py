@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.boxes import decode
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack

@@ -10,5 +10,6 @@ __all__ = ["own_port"]
 
 
 def own_port() -> int:
-    """A free port, from another thousand for each process that runs tests."""
-    return free_port(20_000 + os.getpid() % 12 * 1_000)
+    """Return a free port: of another thousand for each process of pytest-xdist, and another hundred for each child."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return free_port(20_000 + worker % 12 * 1_000 + os.getpid() % 10 * 100)

@@ -52,7 +52,7 @@ def install_smi(
     fails: str = "",
 ) -> None:
     """Put the tool first on PATH, which knows these `engines` beside the usual fields."""
-    from dali_ssd.bench.measuring import gpu as module
+    from dali_ssd.machine import gpu as module
 
     table = {"rows": list(rows), "known": [*_BASE, *engines], "fails": fails}
     tool = folder / "nvidia-smi"

@@ -15,7 +15,7 @@ import pytest
 from tests.support.paths import ROOT
 
 FILES = sorted(
-    path for folder in ("dali_ssd", "examples", "pipelines", "tests") for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("dali_ssd", "examples", "pipelines", "tests", "tools") for path in (ROOT / folder).rglob("*.py")
 )
 
 

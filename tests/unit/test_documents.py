@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -18,35 +16,26 @@ from dali_ssd.bench.cluster.options import ClusterConfig
 from dali_ssd.bench.gpucheck.options import GpuCheckConfig
 from dali_ssd.cli.main import COMMANDS
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
-from dali_ssd.convert.readers import READERS
-from dali_ssd.convert.readers.coco import CocoConfig
-from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.errors import MissingDependencyError
+from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.options import TrainConfig
+from dali_ssd.inspection.advising.advice import TOPICS
+from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
 from dali_ssd.plugin.options import BuildPluginConfig
 from dali_ssd.util.optional import require
+from dali_ssd.visualize.options import ShowConfig
+from tests.support.blocks import blocks_of
 from tests.support.paths import ROOT, pyproject
+from tools.commands import PAGE as COMMANDS_PAGE
+from tools.commands import page as commands_page
 
 DOCUMENTS = [
-    ROOT / name
-    for name in (
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "docker/README.md",
-        "docs/clusters.md",
-        "docs/errors.md",
-        "docs/gpu-check.md",
-        "docs/gpu.md",
-        "docs/plugin.md",
-        "docs/scaling-plan.md",
-        "docs/scaling.md",
-        "docs/soak.md",
-    )
-] + sorted((ROOT / "docs" / "extending").glob("*.md"))
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docker/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def read(path: Path) -> str:
@@ -72,9 +61,10 @@ def on_command_line(config: type[Any]) -> dict[str, str]:
     return options
 
 
-def options_in_readme(heading: str) -> dict[str, str]:
-    """Names and defaults from the table below a heading."""
-    return options_in(read(ROOT / "README.md").partition(f"## Options of `{heading}`\n")[2].partition("\n## ")[0])
+def section_of(page: str, heading: str) -> str:
+    """The text below a heading of a page of docs/."""
+    mark = heading.partition(" ")[0]
+    return read(ROOT / "docs" / page).partition(f"{heading}\n")[2].partition(f"\n{mark} ")[0]
 
 
 def options_in(section: str) -> dict[str, str]:
@@ -82,22 +72,26 @@ def options_in(section: str) -> dict[str, str]:
     return {name.replace("-", "_"): default for name, default in rows}
 
 
-def test_readme_has_every_option_of_train_with_its_default() -> None:
-    assert options_in_readme("dali-ssd train") == on_command_line(TrainConfig)
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len(read(ROOT / "README.md").splitlines()) <= 110
 
 
-def test_readme_has_every_option_of_convert_with_its_default() -> None:
-    """Those of a format alone are in its `--help`; README has VOC's and COCO's as well."""
-    needed = on_command_line(VocConfig) | on_command_line(CocoConfig)
-    known = {name: default for reader in READERS.values() for name, default in on_command_line(reader.config).items()}
-    for options in (needed, known):
-        del options["src"], options["out"]  # positional
-    found = options_in_readme("dali-ssd convert")
-    assert found.items() <= known.items() and set(needed) <= set(found)
+def test_the_page_of_commands_is_what_their_options_say() -> None:
+    assert read(COMMANDS_PAGE) == commands_page(), "run `make commands`"
+
+
+def test_every_option_of_a_command_has_a_meaning() -> None:
+    assert re.findall(r"^\| `.*\|  \|$", read(COMMANDS_PAGE), re.MULTILINE) == []
+
+
+def test_the_page_of_the_training_report_has_its_options_with_their_defaults() -> None:
+    section = read(ROOT / "docs" / "training-report.md").partition("## Options\n")[2].partition("\n## ")[0]
+    options = options_in(section)
+    assert options == {name: on_command_line(TrainConfig)[name] for name in ("report", "tensorboard")}
 
 
 def test_the_page_of_launch_has_every_option_with_its_default() -> None:
-    section = read(ROOT / "docs" / "scaling.md").partition("### Options\n")[2].partition("\n### ")[0]
+    section = section_of("scaling.md", "### Options")
     assert options_in(section) == on_command_line(LaunchConfig)
 
 
@@ -105,19 +99,46 @@ def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:
     options = on_command_line(GpuCheckConfig)
     del options["shards"]  # positional
     options["out"] = ""  # required
-    section = read(ROOT / "docs" / "gpu-check.md").partition("## Options\n")[2].partition("\n## ")[0]
+    section = section_of("gpu-check.md", "## Options")
     rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) ?\| ", section, re.MULTILINE)
     assert {name.replace("-", "_"): default for name, default in rows} == options
+
+
+@pytest.mark.parametrize(
+    ("page", "config", "own"),
+    [
+        ("show", ShowConfig, {"record": ""}),
+        ("detect", DetectConfig, {"params": ""}),
+    ],
+)
+def test_pages_of_pictures_have_every_option_with_its_default(
+    page: str, config: type[Any], own: dict[str, str]
+) -> None:
+    """Required ones and those that are nothing by default have an empty one there; the inputs are positional."""
+    options = {name: default for name, default in on_command_line(config).items() if name not in ("shards", "inputs")}
+    section = read(ROOT / "docs" / f"{page}.md").partition("## Options\n")[2]
+    assert options_in(section) == options | own
+
+
+def test_the_page_of_inspect_has_every_option_with_its_default() -> None:
+    options = on_command_line(InspectConfig)
+    del options["shards"]  # positional
+    assert options_in(read(ROOT / "docs" / "inspect.md")) == options
+
+
+def test_the_page_of_inspect_has_every_topic_of_advice() -> None:
+    section = read(ROOT / "docs" / "inspect.md").partition("## What to do about each advice\n")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| ([A-Z][A-Za-z ]+) \| ", section, re.MULTILINE)) == TOPICS
 
 
 def test_page_of_the_plan_has_every_key_with_its_default() -> None:
     options = on_command_line(ClusterConfig)
     options["rate"] = ""  # required
-    section = read(ROOT / "docs" / "scaling-plan.md").partition("## Keys\n")[2].partition("\n## ")[0]
+    section = section_of("scaling-plan.md", "## Keys")
     assert options_in(section) == options
 
 
-def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
+def test_the_page_of_the_loader_has_every_option_with_its_default() -> None:
     parameters = [one for one in inspect.signature(TrainLoader).parameters.values() if one.name != "options"]
     options = {one.name: as_written(one.default) for one in parameters}
     options |= {name: "None" for name in TrainOptions.__annotations__}  # the recipe's
@@ -126,7 +147,7 @@ def test_readme_has_every_option_of_the_loader_with_its_default() -> None:
         for kind in (PipelineConfig, RecordsConfig, NvjpegConfig)
         for one in fields(kind)
     }
-    assert options_in_readme("TrainLoader") == options
+    assert options_in(section_of("loader.md", "## Options of `TrainLoader`")) == options
 
 
 def test_page_of_pytorch_has_every_option_of_its_own_with_its_default() -> None:
@@ -143,12 +164,11 @@ def test_page_of_the_plugin_has_every_option_with_its_default() -> None:
     assert options_in(read(ROOT / "docs" / "plugin.md")) == on_command_line(BuildPluginConfig)
 
 
-def test_readme_has_every_environment_variable() -> None:
+def test_the_page_of_the_environment_has_every_variable() -> None:
     """Of those that the code reads or sets and that are no concern of the system's."""
     code = "".join(read(path) for path in (ROOT / "dali_ssd").rglob("*.py"))
     own = re.findall(r"\bDALI_SSD_[A-Z_]+", code) + re.findall(r'(?:environ|getenv)[.a-z]*[(\[]"([A-Z_]+)"', code)
-    section = read(ROOT / "README.md").partition("## Environment variables\n")[2].partition("\n## ")[0]
-    named = re.findall(r"^\| `([A-Z_]+)`", section, re.MULTILINE)
+    named = re.findall(r"^\| `([A-Z_]+)`", read(ROOT / "docs" / "environment.md"), re.MULTILINE)
     assert sorted(named) == sorted({*own} - {"TERM", "PYTHONPATH"})
 
 
@@ -163,7 +183,9 @@ def test_commands_and_targets_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
     text = read(document)
     assert set(re.findall(r"dali-ssd ([a-z]+(?:-[a-z]+)*)\b", text)) <= set(COMMANDS)
-    assert set(re.findall(r"(?:`|^ +)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    shell = "\n".join(block.text for block in blocks_of(document) if block.language == "sh")
+    named = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^make ([a-z-]+)", shell, re.MULTILINE)
+    assert set(named) <= targets
 
 
 def normal(name: str) -> str:
@@ -187,7 +209,7 @@ def of_extra(name: str) -> list[str]:
 def requirements(*extras: str) -> set[str]:
     """Names of what the project and these extras require."""
     texts = [*project()["dependencies"], *(text for name in extras for text in of_extra(name))]
-    return {normal(re.split(r"[<>=]", text)[0]) for text in texts}
+    return {normal(re.split(r"[<>=[]", text)[0]) for text in texts}
 
 
 OTHER_FRAMEWORKS = {"torch", "jax", "torchvision"}
@@ -247,8 +269,8 @@ def test_what_is_installed_without_extras() -> None:
     ]
 
 
-def test_readme_has_every_extra() -> None:
-    table = read(ROOT / "README.md").partition("| extra | what it installs |\n")[2].partition("\n\n")[0]
+def test_the_page_on_installing_has_every_extra() -> None:
+    table = read(ROOT / "docs" / "install.md").partition("| extra | what it installs |\n")[2].partition("\n\n")[0]
     named = [name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert sorted(named) == sorted(project()["optional-dependencies"])
 
@@ -263,7 +285,13 @@ def test_advice_for_a_missing_package_has_the_versions_of_the_project(monkeypatc
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("gluoncv", "gluon"), ("matplotlib", "pictures"), ("packaging", "gluon"), ("pycocotools", "scoring")],
+    [
+        ("gluoncv", "gluon"),
+        ("matplotlib", "pictures"),
+        ("packaging", "gluon"),
+        ("pycocotools", "scoring"),
+        ("tensorboardX", "tensorboard"),
+    ],
 )
 def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
     monkeypatch: pytest.MonkeyPatch, name: str, extra: str
@@ -287,16 +315,3 @@ PLACEHOLDER = re.compile(r"^ *([A-Z]{3,})\W*$|\(([A-Z]{3,})\)(?<!\]\(LICENSE\))"
 def test_no_place_is_held_for_figures_to_come(document: Path) -> None:
     abbreviations = {"COCO", "MIG", "SIGHUP", "VOC"}
     assert {alone or held for alone, held in PLACEHOLDER.findall(read(document))} <= abbreviations
-
-
-CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> )", re.MULTILINE)
-
-
-def test_no_conflict_of_a_merge_is_left() -> None:
-    if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("not a checkout")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    files = [ROOT / name for name in listed.decode().split("\0") if name]
-    there = {path: path.read_bytes() for path in files if path.is_file()}
-    texts = {path: data.decode("utf-8", "replace") for path, data in there.items() if b"\0" not in data}
-    assert texts and [str(path) for path, text in texts.items() if CONFLICT.search(text)] == []

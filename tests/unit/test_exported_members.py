@@ -68,7 +68,14 @@ def test_all_holds_only_what_the_module_has(path: Path) -> None:
 def test_public_interface() -> None:
     import dali_ssd
 
-    assert dali_ssd.__all__ == ["TrainLoader", "ValLoader", "__version__", "encode_targets"]
+    assert dali_ssd.__all__ == [
+        "TrainLoader",
+        "ValLoader",
+        "__version__",
+        "encode_targets",
+        "open_dataset",
+        "show",
+    ]
     assert set(dali_ssd.__all__) <= set(dir(dali_ssd))
     with pytest.raises(AttributeError, match="no attribute 'Loader'"):
         dali_ssd.__getattr__("Loader")

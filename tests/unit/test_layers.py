@@ -15,9 +15,14 @@ from tests.support.paths import ROOT
 
 ORDER = (
     "errors boxes",
+    "anchors",
     "util",
+    "machine",
     "config",
     "records.format",
+    "visualize.lettering",
+    "visualize.grid",
+    "visualize.stored visualize.card",
     "records.dataset records.writer",
     "records.lint records.summary synthetic",
     "records.decode",
@@ -42,16 +47,19 @@ ORDER = (
     "loader.train loader.val",
     "metrics",
     "visualize",
+    "pages",
     "reporting",
     "launch",
     "torch jax",
     "gluon.networks gluon.options",
+    "inspection",
     "gluon.evaluate",
     "gluon.checkpoint gluon.distributed",
     "gluon.training",
-    "gluon.scoring",
+    "gluon.trained",
+    "gluon.scoring gluon.detecting",
     "gluon.demo",
-    "bench.work bench.anchors",
+    "bench.work",
     "bench.contenders bench.datasets",
     "bench.training bench.accuracy",
     "bench.measuring",
@@ -72,7 +80,20 @@ FACES = {"dali_ssd": -1, "dali_ssd.__main__": len(ORDER)}
 """The package itself, which only hands names on, and what starts the command line."""
 MODULES = sorted((ROOT / "dali_ssd").rglob("*.py")) + sorted((ROOT / "pipelines").rglob("*.py"))
 HEAVY = ("mxnet", "nvidia", "gluoncv", "horovod", "torch", "torchvision", "jax")
-LIGHT = ("errors", "boxes", "util", "config", "records", "convert", "synthetic", "kernels", "launch", "metrics", "cli")
+LIGHT = (
+    "errors",
+    "boxes",
+    "util",
+    "machine",
+    "config",
+    "records",
+    "convert",
+    "synthetic",
+    "kernels",
+    "launch",
+    "metrics",
+    "cli",
+)
 """Rooms that can be imported without DALI, MXNet and PyTorch."""
 
 

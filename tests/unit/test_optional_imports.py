@@ -29,8 +29,10 @@ ROOMS = {
     "jax": ("jax",),
     "matplotlib": (
         *("bench/results/plot.py", "bench/soak/plot.py", "cli/bench.py"),
-        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py"),
+        *("reporting/curve.py", "gluon/training/run.py", "visualize/lettering.py", "pages"),
     ),
+    "tensorboardX": ("reporting/views/tensorboard.py", "gluon/training/run.py"),
+    "jinja2": ("pages",),
 }
 """Packages of the extras, and the parts of `dali_ssd` that may import them."""
 _BY_NAME = ("require", "import_module", "__import__")
@@ -56,7 +58,7 @@ def test_packages_of_extras_are_imported_in_their_rooms_only(package: str) -> No
     assert importing and not strangers, f"{package} is not for {[str(path.relative_to(ROOT)) for path in strangers]}"
 
 
-@pytest.mark.parametrize("package", ["matplotlib", "pycocotools"])
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "pycocotools"])
 def test_what_nobody_may_need_is_asked_for_when_it_is_used(package: str) -> None:
     """By `require`, which says what to install."""
     statement = re.compile(rf"^ *(import|from) {package}\b", re.MULTILINE)

@@ -10,7 +10,9 @@ import pytest
 
 from tests.support.paths import ROOT
 
-MODULES = sorted(path for folder in ("dali_ssd", "examples", "pipelines") for path in (ROOT / folder).rglob("*.py"))
+MODULES = sorted(
+    path for folder in ("dali_ssd", "examples", "pipelines", "tools") for path in (ROOT / folder).rglob("*.py")
+)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from nvidia.dali import fn, math, pipeline_def, types
 
-from dali_ssd.bench.anchors import corner_fractions
+from dali_ssd.anchors import corner_fractions
 from dali_ssd.bench.contenders.device import context, framework
 from dali_ssd.bench.contenders.reader import pipeline_options, records
 from dali_ssd.bench.work import Work, WorkBatch

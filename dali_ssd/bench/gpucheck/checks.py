@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.config import INTERPOLATIONS, AugmentConfig, RenderConfig
 from dali_ssd.graph.source import ReaderSlice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from dali_ssd.bench.anchors import VGG_SHAPES
+from dali_ssd.anchors import VGG_SHAPES
 from dali_ssd.bench.options import BenchConfig, CommonConfig, gpus_faults, list_faults, words
 from dali_ssd.util.validation import check_positive, check_types, raise_all
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from dali_ssd.bench.gpucheck.goals import goals
 from dali_ssd.bench.gpucheck.session import GpuCheck
 from dali_ssd.bench.measuring.devices import Device
-from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.results.summary import Row, summarize
 from dali_ssd.bench.results.table import each_device, format_number
+from dali_ssd.machine.gpu import GpuReading
 from dali_ssd.util.files import atomic_open
 from dali_ssd.util.words import counted, number_runs, shortened
 

@@ -17,10 +17,10 @@ from dali_ssd.bench.gpucheck.runner import check_device, names_of_checks
 from dali_ssd.bench.gpucheck.sample import Sample, take_sample
 from dali_ssd.bench.measuring.before import Before, look_at
 from dali_ssd.bench.measuring.devices import Device
-from dali_ssd.bench.measuring.machine import Machine, describe_machine, versions
 from dali_ssd.bench.measuring.process import in_one_line
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.session import measure, open_data
+from dali_ssd.machine.describe import Machine, describe_machine, versions
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.files import make_folder
 from dali_ssd.util.progress import Progress

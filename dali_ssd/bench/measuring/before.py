@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.bench.measuring.devices import Device
-from dali_ssd.bench.measuring.gpu import GpuReading, read_gpus
 from dali_ssd.bench.measuring.process import end_group, in_one_line, serve, start_python
+from dali_ssd.machine.gpu import GpuReading, read_gpus
 from dali_ssd.plugin import prepare_plugin
 from dali_ssd.util.words import counted
 

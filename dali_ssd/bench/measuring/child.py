@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench import contenders
-from dali_ssd.bench.anchors import vgg_anchors
 from dali_ssd.bench.measuring.measure import Window, measure
 from dali_ssd.bench.measuring.meeting import Meeting
 from dali_ssd.bench.measuring.process import in_one_line, serve

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from dali_ssd.bench.measuring.gpu import Gpu, visible_gpus, why_no_gpu
 from dali_ssd.errors import ConfigError
+from dali_ssd.machine.gpu import Gpu, visible_gpus, why_no_gpu
 from dali_ssd.util.cores import cores_near, divide_cores
 from dali_ssd.util.words import counted
 

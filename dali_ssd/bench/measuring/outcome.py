@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
-from dali_ssd.bench.measuring.gpu import GpuReading
+from dali_ssd.machine.gpu import GpuReading
 
 __all__ = ["NO_READING", "Outcome", "of_one", "of_several"]
 

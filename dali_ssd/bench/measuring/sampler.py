@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from dali_ssd.bench.measuring.gpu import GpuReading, read_gpus
 from dali_ssd.bench.measuring.resources import resident_bytes
+from dali_ssd.machine.gpu import GpuReading, read_gpus
 
 __all__ = ["Sampler"]
 

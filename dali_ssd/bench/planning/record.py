@@ -9,9 +9,9 @@ from pathlib import Path
 from dali_ssd.bench.cluster.needs import Costs, Need
 from dali_ssd.bench.cluster.options import ClusterConfig
 from dali_ssd.bench.datasets import Description
-from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.planning.verdict import Verdict
 from dali_ssd.bench.results.summary import Spread
+from dali_ssd.machine.describe import Machine
 from dali_ssd.util.files import atomic_open
 
 __all__ = ["Plan", "write_plan"]

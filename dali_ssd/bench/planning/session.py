@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench.cluster.needs import Costs, batch_bytes, needs_of
 from dali_ssd.bench.cluster.options import ClusterConfig, given_in, read_cluster
 from dali_ssd.bench.datasets import describe
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.before import plugin_note
 from dali_ssd.bench.measuring.devices import one_device
-from dali_ssd.bench.measuring.machine import Machine, describe_machine, versions
 from dali_ssd.bench.options import BenchConfig
 from dali_ssd.bench.planning.parameters import count_parameters
 from dali_ssd.bench.planning.record import Plan
@@ -25,6 +24,7 @@ from dali_ssd.bench.session import measure, open_data
 from dali_ssd.bench.work import HOST_STEPS
 from dali_ssd.config import PluginUse
 from dali_ssd.errors import DatasetError
+from dali_ssd.machine.describe import Machine, describe_machine, versions
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.parallel import available_cores
 from dali_ssd.util.progress import Progress

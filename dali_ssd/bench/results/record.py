@@ -10,10 +10,10 @@ from typing import Any
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.before import Before
-from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.summary import summarize
 from dali_ssd.errors import DatasetError
+from dali_ssd.machine.describe import Machine
 from dali_ssd.util.files import atomic_open
 
 __all__ = ["BenchResult", "read_record", "write_record"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from dali_ssd import __version__
-from dali_ssd.bench.measuring.machine import describe_machine, versions
 from dali_ssd.bench.soak.run import Soaked
 from dali_ssd.bench.soak.trend import growth
+from dali_ssd.machine.describe import describe_machine, versions
 from dali_ssd.util.words import counted
 
 __all__ = ["describe_code", "report"]

@@ -23,6 +23,7 @@ from dali_ssd.util.files import atomic_open
 __all__ = [
     "ABANDONED",
     "SUFFIX",
+    "Arrays",
     "checkpoint_path",
     "find_checkpoints",
     "keep_newest",

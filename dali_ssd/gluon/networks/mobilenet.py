@@ -14,43 +14,34 @@ from typing import Any
 
 from gluoncv.model_zoo.ssd.ssd import get_ssd
 
+from dali_ssd.anchors import FEATURE_MAPS
+
 __all__ = ["SMALL_NETWORKS"]
 
-_FEW = (1, 2, 0.5)
-_MANY = (1, 2, 0.5, 3, 1 / 3)
+_BACKBONE = "mobilenet0.25"
 _FEATURES = ("relu10_fwd", "relu22_fwd", "relu26_fwd")
 """The last layers of stride 8, 16 and 32."""
 
 
-def _mobilenet(
-    data_shape: int, filters: tuple[int, ...], sizes: tuple[float, ...], steps: tuple[float, ...], **options: Any
-) -> Any:
-    """Build an SSD with as many feature maps as `steps`: three of the backbone, then one for each of `filters`."""
+def _mobilenet(data_shape: int, filters: tuple[int, ...], **options: Any) -> Any:
+    """Build an SSD with three feature maps of the backbone, then one for each of `filters`."""
+    maps = FEATURE_MAPS[_BACKBONE, data_shape]
     return get_ssd(
-        "mobilenet0.25",
+        _BACKBONE,
         data_shape,
         features=list(_FEATURES),
         filters=list(filters),
-        sizes=list(sizes),
-        ratios=[_FEW, *[_MANY] * 3, *[_FEW] * (len(steps) - 4)],
-        steps=list(steps),
+        sizes=[one.sizes[0] for one in maps] + [maps[-1].sizes[1]],
+        ratios=[one.ratios for one in maps],
+        steps=[one.step for one in maps],
         dataset="",
         **options,
     )
 
 
 SMALL_NETWORKS: dict[tuple[str, int], Callable[..., Any]] = {
-    # For tests and the demo: about five times as fast as at 300 pixels; the smallest anchor 2.5 times its stride wide.
-    ("mobilenet0.25", 128): functools.partial(
-        _mobilenet, 128, filters=(128, 128), sizes=(20, 40, 72, 96, 112, 128), steps=(8, 16, 32, 64, 128)
-    ),
-    # Maps of 38, 19, 10, 5, 3 and 2 cells; sizes are those of GluonCV's preset.
-    ("mobilenet0.25", 300): functools.partial(
-        _mobilenet,
-        300,
-        filters=(256, 256, 128),
-        sizes=(21, 45, 99, 153, 207, 261, 315),
-        steps=(8, 16, 32, 64, 100, 150),
-    ),
+    # For tests and the demo: about five times as fast as at 300 pixels.
+    (_BACKBONE, 128): functools.partial(_mobilenet, 128, filters=(128, 128)),
+    (_BACKBONE, 300): functools.partial(_mobilenet, 300, filters=(256, 256, 128)),
 }
 """Builders by (backbone, data shape); each takes `classes` and GluonCV's keyword arguments."""

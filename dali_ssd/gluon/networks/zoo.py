@@ -28,6 +28,7 @@ __all__ = [
     "for_scoring",
     "for_training",
     "initialize",
+    "named_network",
     "network_name",
     "require_network",
 ]
@@ -81,6 +82,12 @@ def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
 def network_name(network: str, data_shape: int) -> str:
     """Return GluonCV's name of a network with custom classes; names of parameter files begin with it."""
     return f"ssd_{data_shape}_{network}_custom"
+
+
+def named_network(file: str) -> tuple[str, int] | None:
+    """Return backbone and data shape if the name of a file has that of `network_name` in it; None if not."""
+    match = re.search(r"ssd_(\d+)_(.+?)_custom", file)
+    return (match[2], int(match[1])) if match else None
 
 
 def require_network(network: str, data_shape: int) -> Callable[..., Any]:

@@ -33,10 +33,13 @@ from dali_ssd.launch.signals import StopSignal
 from dali_ssd.loader import TrainLoader, ValLoader
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.metrics.scores import require_metrics
+from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.report import Scored
+from dali_ssd.reporting.views.build import views_of
+from dali_ssd.reporting.views.view import Views
 from dali_ssd.util.files import remove_leftovers
 from dali_ssd.util.optional import require
 
@@ -66,6 +69,10 @@ class Setup:
             raise ConfigError("no training shards; give them with --train")
         parse_decay_epochs(config.lr_decay_epoch)  # refused before anything is read
         require("matplotlib")  # for the curve, after the first epoch
+        if config.report:
+            require_pages()
+        if config.tensorboard:
+            require("tensorboardX")
         if config.val:
             require_metrics()
         recipe = network_recipe(config)
@@ -207,17 +214,19 @@ def _train(config: TrainConfig, workers: Workers) -> FitResult:
         net = meetings.jointly(lambda: setup.network(log))
         anchors = anchors_of(net, setup.data_shape)
         with meetings.jointly(lambda: setup.train_loader(anchors)) as loader:
+            val = meetings.jointly(lambda: setup.val_loader() if setup.val_shards else None)
             trainer = Trainer(
                 net,
                 loader,
                 config,
                 prefix=setup.prefix,
-                score=meetings.jointly(lambda: _scorer(setup, meetings, stop, heartbeat)),
+                score=_scorer(setup, val, meetings, stop, heartbeat) if val else None,
                 identity=setup.identity,
                 workers=workers,
                 stop=stop,
                 log=log,
                 heartbeat=heartbeat,
+                views=meetings.jointly(lambda: _views(setup, log, loader, val)),
             )
             if checkpoint is not None:
                 trainer.resume(checkpoint)
@@ -264,13 +273,20 @@ def _open_log(setup: Setup) -> TrainLog:
 
 
 def _scorer(
-    setup: Setup, meetings: Meetings, stop: StopSignal, heartbeat: Heartbeat
-) -> Callable[[Any], Scored | None] | None:
-    """Return the function that scores the network; None without validation shards."""
-    if not setup.val_shards:
-        return None
-    loader = setup.val_loader()
-    return lambda net: evaluate_together(net, heartbeat.along(loader), setup.classes, setup.data_shape, meetings, stop)
+    setup: Setup, val: ValLoader, meetings: Meetings, stop: StopSignal, heartbeat: Heartbeat
+) -> Callable[[Any], Scored | None]:
+    """Return the function that scores the network."""
+    return lambda net: evaluate_together(net, heartbeat.along(val), setup.classes, setup.data_shape, meetings, stop)
+
+
+def _views(setup: Setup, log: TrainLog, loader: TrainLoader, val: ValLoader | None) -> Views:
+    """Return what shows the run to people, in rank 0."""
+    if setup.workers.rank:
+        return Views()
+    config = setup.config
+    return views_of(
+        setup.prefix, config, setup.classes, log, loader, val, report=config.report, tensorboard=config.tensorboard
+    )
 
 
 def _where(setup: Setup, bound: Sequence[int]) -> str:

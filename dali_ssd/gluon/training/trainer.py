@@ -31,6 +31,7 @@ from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.meter import LossMeter, StepClock, TimeShare
 from dali_ssd.reporting.progress import TrainProgress
 from dali_ssd.reporting.report import Report, Scored
+from dali_ssd.reporting.views.view import Views
 
 __all__ = ["FitResult", "Trainer"]
 
@@ -73,6 +74,7 @@ class Trainer:
         stop: StopSignal | None = None,
         log: TrainLog | None = None,
         heartbeat: Heartbeat | None = None,
+        views: Views | None = None,
     ) -> None:
         self.config = config
         self._workers: Workers = workers or OneWorker()
@@ -83,7 +85,7 @@ class Trainer:
         self._stop = stop or StopSignal()
         self._log = log or TrainLog(quiet=True)
         self._heartbeat = heartbeat or Heartbeat()
-        self._report = Report(self._log, self._prefix, silent=self._workers.rank > 0)
+        self._report = Report(self._log, self._prefix, silent=self._workers.rank > 0, views=views)
         self._clock = StepClock(settle=mx.nd.waitall)
         self._decay_epochs = parse_decay_epochs(config.lr_decay_epoch)
         self._checkpoint: Path | None = None
@@ -125,15 +127,15 @@ class Trainer:
         exactly = self._meetings.jointly(lambda: self._now.load(checkpoint, content))
         at = self._now.progress
         self._begun_at = at.step
-        self._report.say("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
+        self._report.tell("Going on from %s: [Epoch %d][Batch %d]", checkpoint, at.epoch, at.batch)
         if not exactly:
-            self._report.say(
+            self._report.tell(
                 "It was taken with another number of processes or devices: epoch %d begins with its first batch, with "
                 "the order of records and the random changes of a new run",
                 at.epoch + at.trained,
             )
         for path in self._meetings.jointly(lambda: set_aside_after(self._prefix, at.step) if self._prefix else []):
-            self._report.say("Set aside, since this training run goes on from before it: %s", path)
+            self._report.tell("Set aside, since this training run goes on from before it: %s", path)
 
     def run(self) -> FitResult:
         """Train until the last epoch or a signal.
@@ -141,7 +143,8 @@ class Trainer:
         After an error, all processes save where they are, if their weights are good, and raise: the one that failed its
         error, the others PeerError. Raises TrainingError if a loss is not finite.
         """
-        with self._stop:
+        at = self._now.progress
+        with self._stop, self._report.shown(at, self._now.history):
             try:
                 stopped = self._run()
             except Exception as error:
@@ -149,10 +152,9 @@ class Trainer:
                 if told is error:
                     raise  # with the cause that it has
                 raise told from error
-        at = self._now.progress
-        if stopped:
-            name = self._stop.received.name if self._stop.received else None
-            self._report.stopped(name, at, self._checkpoint)
+            if stopped:
+                name = self._stop.received.name if self._stop.received else None
+                self._report.stopped(name, at, self._checkpoint)
         code = self._stop.exit_code if stopped else 0
         return FitResult(at.epoch, at.step, at.best_map, self._clock.read(), code, self._checkpoint)
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from dali_ssd.errors import RecordError, RecordLocation
 
 __all__ = [
+    "FRACTION_LIMIT",
     "MAX_CLASS_ID",
     "MAX_COORDINATE",
     "MAX_HEADER",
@@ -31,6 +32,8 @@ __all__ = [
     "split_label",
 ]
 
+FRACTION_LIMIT = 2.0
+"""Coordinates up to this may be fractions that reach beyond the image; larger ones are pixels."""
 MAX_HEADER = 1024
 """Longest label header that is accepted; anything longer is damage."""
 MAX_WIDTH = 256

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from dali_ssd.errors import RecordError, RecordLocation
 from dali_ssd.records.format.image_header import FORMATS, Raster, read_raster
 from dali_ssd.records.format.jpeg_markers import SIGNATURE
-from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
+from dali_ssd.records.format.labels import (
+    FRACTION_LIMIT,
+    MAX_CLASS_ID,
+    is_object,
+    is_plausible,
+    proper_ids,
+    split_label,
+)
 from dali_ssd.records.format.recordio import unpack
 from dali_ssd.records.lint.box_checks import CHECKS_INSIDE, box_faults
 from dali_ssd.records.lint.findings import KINDS, Finding, finding
@@ -21,7 +28,6 @@ from dali_ssd.records.lint.image_checks import IMAGE_CHECKS
 from dali_ssd.util.words import counted
 
 __all__ = [
-    "FRACTION_LIMIT",
     "Content",
     "LabelUnit",
     "check_record",
@@ -36,9 +42,6 @@ LabelUnit = Literal["none", "fraction", "pixel", "mixed"]
 
 _ONE = np.ones(2, np.float32)
 """Width and height of an image as fractions of itself."""
-
-FRACTION_LIMIT = 2.0
-"""Coordinates up to this may be fractions that reach beyond the image; larger ones are pixels."""
 
 
 @dataclass

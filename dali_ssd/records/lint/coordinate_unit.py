@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from dali_ssd.config import AnyUnit, CoordinateUnit, RecordsConfig
 from dali_ssd.errors import DatasetError, RecordLocation
-from dali_ssd.records.lint.content import FRACTION_LIMIT, LabelUnit
+from dali_ssd.records.format.labels import FRACTION_LIMIT
+from dali_ssd.records.lint.content import LabelUnit
 from dali_ssd.util.words import counted
 
 __all__ = ["LabelUnits", "guess_unit", "resolve_unit"]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from dali_ssd.config import CoordinateUnit
 from dali_ssd.errors import RecordLocation
-from dali_ssd.records.format.labels import proper_ids, split_label
+from dali_ssd.records.format.labels import FRACTION_LIMIT, proper_ids, split_label
 from dali_ssd.records.format.recordio import frame_at, join, map_shard, unpack
-from dali_ssd.records.lint.content import FRACTION_LIMIT, describe, in_fractions, in_pixels
+from dali_ssd.records.lint.content import describe, in_fractions, in_pixels
 from dali_ssd.records.lint.coordinate_unit import LabelUnits
 from dali_ssd.records.lint.findings import Finding, finding
 from dali_ssd.records.lint.shard_report import RecordFacts, ShardReport

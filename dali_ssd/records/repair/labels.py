@@ -7,9 +7,16 @@ from numpy.typing import NDArray
 
 from dali_ssd.config import CoordinateUnit
 from dali_ssd.records.format.image_header import Raster
-from dali_ssd.records.format.labels import MAX_CLASS_ID, is_object, is_plausible, proper_ids, split_label
+from dali_ssd.records.format.labels import (
+    FRACTION_LIMIT,
+    MAX_CLASS_ID,
+    is_object,
+    is_plausible,
+    proper_ids,
+    split_label,
+)
 from dali_ssd.records.lint.box_checks import OVERHANG, is_useless
-from dali_ssd.records.lint.content import FRACTION_LIMIT, in_fractions, unit_of
+from dali_ssd.records.lint.content import in_fractions, unit_of
 
 __all__ = ["mend_label"]
 

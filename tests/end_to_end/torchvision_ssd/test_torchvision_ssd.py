@@ -48,9 +48,11 @@ def test_what_a_run_says_and_leaves(small: Callable[..., Options], capfd: pytest
     log = capfd.readouterr().err
     for part in ("[Epoch 0][Batch 1], Speed: ", "[Epoch 0] Training cost: ", "[Epoch 0] Validation: \na=", "COCO AP="):
         assert part in log
-    assert sorted(path.name for path in Path(options.save_prefix).iterdir()) == [
-        f"{options.network}{end}" for end in (".ckpt", "_best.pt", "_curve.png", "_metrics.jsonl", "_train.log")
-    ]
+    ends = (".ckpt", "_best.pt", "_curve.png", "_metrics.jsonl", "_report.html", "_report.json", "_train.log")
+    names = sorted(path.name for path in Path(options.save_prefix).iterdir())
+    assert names == [f"{options.network}{end}" for end in ends]
+    page = options.file("_report.html").read_text(encoding="utf-8")
+    assert "Ended: 1 of 1 epochs done" in page and "epoch 1: " in page and "--save-prefix" in page
     kinds = [entry["kind"] for entry in measured(options)]
     assert kinds == ["step", "step", "epoch"]
     last = measured(options)[-1]

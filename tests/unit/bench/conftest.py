@@ -8,9 +8,9 @@ import pytest
 
 from dali_ssd.bench.datasets import Description
 from dali_ssd.bench.experiment import Run, Trial
-from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.record import BenchResult
+from dali_ssd.machine.describe import Machine
 from tests.support.benchmark import shard
 
 __all__ = ["make_record", "shard"]

@@ -13,13 +13,13 @@ from dali_ssd.bench import session
 from dali_ssd.bench.measuring.before import Before
 from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device
-from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.planning import session as planning
 from dali_ssd.bench.results import plot
 from dali_ssd.bench.results.record import read_record
 from dali_ssd.bench.results.steps import CONTENDER
 from dali_ssd.cli.main import main
+from dali_ssd.machine.gpu import GpuReading
 from dali_ssd.util.parallel import available_cores
 from tests.support.smi import gpu, install_smi
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.config import INTERPOLATIONS, RenderConfig
 from dali_ssd.graph.targets import encode_targets
 from dali_ssd.kernels.augment.color import normalization

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nvidia.dali import pipeline_def
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.graph.plan import draw_training_plan
 from dali_ssd.graph.source import image_shapes, read

@@ -16,6 +16,7 @@ from dali_ssd.util.words import counted, first_few, first_line, number_runs, sho
         (1234, "record", "1,234 records"),
         (1, "batch", "1 batch"),
         (2, "batch", "2 batches"),
+        (2, "epoch", "2 epochs"),
         (3, "class", "3 classes"),
         (3, "box", "3 boxes"),
         (1, "bad record", "1 bad record"),

@@ -12,7 +12,16 @@ from PIL import Image
 
 from dali_ssd.config import RenderConfig
 from dali_ssd.errors import ConfigError, DaliSsdError
-from dali_ssd.visualize.grid import Tile, class_color, pixels_of, save_grid, tile_grid
+from dali_ssd.visualize.grid import (
+    Outlines,
+    Tile,
+    class_color,
+    pixels_of,
+    save_grid,
+    save_picture,
+    tile_grid,
+    tile_picture,
+)
 
 GRAY = np.full((100, 200, 3), 128, np.uint8)
 
@@ -28,9 +37,11 @@ def has_color(picture: Image.Image, color: tuple[int, int, int]) -> bool:
 
 def test_a_grid_has_a_place_for_each_image() -> None:
     picture = tile_grid([tile()] * 5, [], columns=3, side=100)
-    assert picture.size == (3 * 110 + 10, 2 * 110 + 10)
-    assert tile_grid([tile()], [], columns=3, side=100).size == (120, 120)
-    assert tile_grid([tile(caption="x")], [], side=100).size == (120, 142)
+    assert picture.size == (3 * 110 + 10, 2 * 60 + 10)  # each row is as high as its highest image
+    assert tile_grid([tile()], [], columns=3, side=100).size == (120, 70)
+    assert tile_grid([tile(caption="x")], [], side=100).size == (120, 92)
+    high = Tile(np.zeros((200, 50, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
+    assert tile_grid([tile(), high, tile()], [], columns=2, side=100).size == (230, 110 + 60 + 10)
 
 
 def test_boxes_have_the_color_of_their_class() -> None:
@@ -91,6 +102,29 @@ def test_pixels_come_back(image: npt.NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(pixels_of(data, RenderConfig()), image)
 
 
+def test_outlines_have_colors_of_their_own_and_may_be_dashed() -> None:
+    box = np.array([[20, 20, 80, 80]], np.float32)
+
+    def pixels(dashed: bool) -> int:
+        marks = Outlines(box, np.array([3], np.int32), np.array([dashed]))
+        picture = np.asarray(tile_grid([tile(outlines=marks)], [], side=200))
+        return int((picture == class_color(3)).all(axis=2).sum())
+
+    assert pixels(dashed=False) == 4 * 60
+    assert 0.4 * pixels(False) < pixels(True) < 0.8 * pixels(False)
+
+
+def test_boxes_may_have_other_colors_than_their_classes() -> None:
+    picture = tile_grid([tile((20, 20, 80, 80), colors=np.array([4], np.int32))], ["a"])
+    assert has_color(picture, class_color(4)) and not has_color(picture, class_color(0))
+
+
+def test_a_picture_alone_keeps_its_size_within_limits() -> None:
+    assert tile_picture(tile(), [], least=1).size == (200, 100)
+    assert tile_picture(tile(), []).size == (320, 160)
+    assert tile_picture(tile(), [], least=1, most=50).size == (50, 25)
+
+
 def test_saving(tmp_path: Path) -> None:
     save_grid([tile((20, 20, 80, 80))], ["a"], tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as picture:
@@ -98,3 +132,10 @@ def test_saving(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
     with pytest.raises(DaliSsdError, match="cannot write"):
         save_grid([tile()], [], tmp_path / "no" / "x.png")
+
+
+def test_the_suffix_chooses_the_format(tmp_path: Path) -> None:
+    for name, kind in (("a.jpg", "JPEG"), ("b.png", "PNG"), ("c", "PNG")):
+        save_picture(Image.new("RGB", (8, 8)), tmp_path / name)
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == kind

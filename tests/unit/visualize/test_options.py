@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tyro
 
 from dali_ssd.cli.main import main
+from dali_ssd.cli.show import _with_numbers
 from dali_ssd.config import InputConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.visualize.options import ShowConfig
@@ -22,6 +24,10 @@ from tests.support.shards import write_random
         ({"images": 1001}, "images must be at most 1000, not 1001"),
         ({"input": InputConfig(data_shape=128)}, "recipe and data_shape are for augmented images"),
         ({"input": InputConfig("ssd512")}, "give --augmented as well"),
+        ({"augmented": -1}, "augmented must be auto or within 0..1000, not -1"),
+        ({"augmented": 1001}, "augmented must be auto or within 0..1000, not 1001"),
+        ({"augmented": True}, "augmented must be auto or within 0..1000, not True"),
+        ({"record": 1.5}, "record must be a whole number, not 1.5"),
     ],
 )
 def test_faults_are_named(options: dict[str, Any], message: str) -> None:
@@ -31,6 +37,31 @@ def test_faults_are_named(options: dict[str, Any], message: str) -> None:
 
 def test_the_most_images_are_taken() -> None:
     assert ShowConfig(("a.rec",), images=1000).images == 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "augmented"),
+    [
+        ([], 0),
+        (["--augmented"], "auto"),
+        (["--augmented", "--images", "3"], "auto"),
+        (["--augmented", "5"], 5),
+        (["--augmented=5"], 5),
+        (["--augmented", "auto"], "auto"),
+    ],
+)
+def test_the_number_of_views_may_be_left_out(words: list[str], augmented: object) -> None:
+    for line in (["a.rec", *words], [*words, "a.rec"]):
+        config = tyro.cli(ShowConfig, args=[*_with_numbers(line)])
+        assert (config.shards, config.augmented) == (("a.rec",), augmented)
+
+
+@pytest.mark.parametrize(
+    ("options", "views"),
+    [({}, 0), ({"augmented": 5}, 5), ({"augmented": "auto", "images": 7}, 7), ({"targets": True}, 16)],
+)
+def test_how_many_views_are_drawn(options: dict[str, Any], views: int) -> None:
+    assert ShowConfig(("a.rec",), **options).views == views
 
 
 def test_a_folder_that_is_not_there_is_named_before_anything_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:

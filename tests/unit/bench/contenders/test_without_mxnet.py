@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from dali_ssd.bench.anchors import vgg_anchors
+from dali_ssd.anchors import vgg_anchors
 from dali_ssd.bench.contenders import CONTENDERS, load
 from dali_ssd.bench.contenders.device import context, framework
 from dali_ssd.bench.measuring.child import Request, main

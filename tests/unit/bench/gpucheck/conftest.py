@@ -16,9 +16,9 @@ from dali_ssd.bench.gpucheck.sample import Sample, take_sample
 from dali_ssd.bench.gpucheck.session import GpuCheck
 from dali_ssd.bench.measuring.before import Before
 from dali_ssd.bench.measuring.devices import Device
-from dali_ssd.bench.measuring.gpu import Gpu, GpuReading
-from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.measuring.outcome import Outcome
+from dali_ssd.machine.describe import Machine
+from dali_ssd.machine.gpu import Gpu, GpuReading
 from dali_ssd.synthetic import write_shapes
 
 

@@ -9,8 +9,8 @@ import pytest
 from dali_ssd.bench.measuring import before
 from dali_ssd.bench.measuring.before import Before, look_at, plugin_note
 from dali_ssd.bench.measuring.devices import Device, cpu_devices, find_gpus
-from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.errors import PluginError
+from dali_ssd.machine.gpu import GpuReading
 from tests.support.smi import gpu, install_smi
 
 BUSY = "GPU 0 had other work before the first measurement"

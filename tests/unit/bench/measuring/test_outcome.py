@@ -4,8 +4,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.measuring.outcome import NO_READING, Outcome, of_one, of_several
+from dali_ssd.machine.gpu import GpuReading
 
 MEASURED = {"images": 200, "seconds": 2.0, "cpu_seconds": 3.0, "first_batch": 104.0, "placement": "decode: CPU"}
 

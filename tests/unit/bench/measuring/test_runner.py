@@ -14,12 +14,12 @@ import pytest
 
 from dali_ssd.bench.measuring.child import Request
 from dali_ssd.bench.measuring.devices import Device, cpu_devices
-from dali_ssd.bench.measuring.gpu import Gpu
 from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.bench.measuring.outcome import NO_READING, Outcome
 from dali_ssd.bench.measuring.resources import process_tree
 from dali_ssd.bench.measuring.runner import run_on
 from dali_ssd.bench.work import Work
+from dali_ssd.machine.gpu import Gpu
 
 WINDOW = Window(warmup=2, warmup_seconds=0.1, seconds=0.2, min_batches=3)
 

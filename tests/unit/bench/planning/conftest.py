@@ -10,10 +10,10 @@ import pytest
 from dali_ssd.bench.cluster.needs import Costs, needs_of
 from dali_ssd.bench.cluster.options import given_in, read_cluster
 from dali_ssd.bench.datasets import Description
-from dali_ssd.bench.measuring.machine import Machine
 from dali_ssd.bench.planning.record import Plan
 from dali_ssd.bench.planning.verdict import judge
 from dali_ssd.bench.results.summary import Spread
+from dali_ssd.machine.describe import Machine
 from tests.support.costs import COSTS
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from dali_ssd.bench.experiment import Run, Trial
 from dali_ssd.bench.measuring.before import Before
-from dali_ssd.bench.measuring.gpu import GpuReading
 from dali_ssd.bench.measuring.outcome import Outcome
 from dali_ssd.bench.results.record import BenchResult, read_record, write_record
 from dali_ssd.errors import DaliSsdError, DatasetError
+from dali_ssd.machine.gpu import GpuReading
 
 
 def test_a_record_reads_back_as_it_was(tmp_path: Path, make_record: Callable[..., BenchResult]) -> None:

@@ -1,0 +1,42 @@
+"""`dali-ssd detect --params FILE IMAGES|SHARDS ...`: find objects in images, as pictures and JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import tyro
+
+from dali_ssd.gluon.detecting.options import DetectConfig
+from dali_ssd.util.optional import import_module
+from dali_ssd.util.words import counted
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Write the files, name the images that cannot be read, and print a summary; return 1 if there are any, else 0."""
+    config = tyro.cli(DetectConfig, args=argv, prog="dali-ssd detect")
+    results_of, running = (import_module(f"dali_ssd.gluon.detecting.{name}") for name in ("results", "run"))
+    inputs = import_module("dali_ssd.gluon.detecting.inputs").find_inputs(config.inputs)
+    out = Path(config.out)
+    detector = running.Detector(config, inputs.shards)
+    results_of.require_place(out, (*inputs.images, *inputs.shards), overwrite=config.overwrite)
+    left_out = 0
+    with closing(detector.run(inputs)) as found, results_of.Results(out, detector.classes, config.pictures) as results:
+        for one in found:
+            if isinstance(one, running.Seen):
+                results.add(one)
+            else:
+                left_out += 1
+                print(f"left out: {one.name}: {one.reason}", file=sys.stderr)
+    print(f"{counted(results.objects, 'object')} in {counted(results.images, 'image')}: {out / results_of.LINES}")
+    for count, what in (
+        (left_out, "could not be read"),
+        (results.undrawn, "could not be drawn"),
+        (inputs.passed_over, "in folders had other names than images have"),
+    ):
+        if count:
+            print(f"{counted(count, 'file')} {what}", file=sys.stderr)
+    return 1 if left_out else 0

@@ -1,0 +1,160 @@
+"""The inspection of a data set from options: everything but the page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.errors import MissingDependencyError
+from dali_ssd.inspection.advising.advice import advise
+from dali_ssd.inspection.advising.grounds import Grounds
+from dali_ssd.inspection.alternatives import BOXES, Fitting, fitted_anchors, other_networks
+from dali_ssd.inspection.contents import read_contents
+from dali_ssd.inspection.cost import measure_decoding
+from dali_ssd.inspection.groups import box_facts, class_facts, image_facts, layer_facts, size_groups
+from dali_ssd.inspection.matching import Views, augmented_views, match, stored_views
+from dali_ssd.inspection.network import Network, find_network
+from dali_ssd.inspection.options import InspectConfig
+from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Report, Sample, ShardFacts
+from dali_ssd.inspection.strange import find_exhibits
+from dali_ssd.loader.recipes import asked_recipe
+from dali_ssd.records.dataset import Dataset, expand_paths
+from dali_ssd.records.format.classes import CLASSES_FILE, class_names
+from dali_ssd.records.inspect import inspect_shards
+from dali_ssd.records.lint.dataset_report import DatasetReport
+from dali_ssd.records.lint.findings import KINDS, worst_first
+
+__all__ = ["Inspected", "examine"]
+
+_log = logging.getLogger(__name__)
+
+_PLACES = 3
+"""Places of findings of a kind that the report names."""
+_LOSS, _MILD = 0.05, 2.0
+"""Coverage, as a mean over classes, that augmentation must lose for a milder one to be tried; its largest canvas."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """A report, and what its pictures are drawn from."""
+
+    report: Report
+    dataset: Dataset
+    """Every whole record, good or bad."""
+    classes: Sequence[str]
+    """Class names; none if nothing names them."""
+
+
+def examine(config: InspectConfig) -> Inspected:
+    """Inspect the shards; the decoder is only timed for a report in a file.
+
+    Raises:
+        DatasetError: a path matches no shard, no shard can be read, or class names are wrong.
+        ConfigError: there is no such network or recipe.
+    """
+    shards = expand_paths(config.shards)
+    named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
+    names = class_names(config.classes, shards) if named else ()
+    augment, image, targets = _recipe(config)
+    network = find_network(config.network, image.data_shape)
+    checked = inspect_shards(
+        shards, coordinates=config.coordinates, num_classes=len(names) or None, workers=config.workers
+    )
+    if not len(checked.dataset):
+        checked.require_readable()
+    contents = read_contents(checked.dataset, checked.bad, image, checked.unit, config.workers)
+    chosen = _sample(len(contents), config.sample, config.seed)
+    stored = stored_views(contents, chosen)
+
+    def augmented(augment: AugmentConfig) -> Views:
+        return augmented_views(contents, chosen, config.views, augment, image, checked.unit, config.seed)
+
+    before = match(stored, network.anchors, targets, "stored boxes")
+    after = match(augmented(augment), network.anchors, targets, "augmented boxes")
+    fitting = Fitting(before.objects, after.objects, targets.iou_threshold).part(BOXES, config.seed)
+    own = Alternative(network.name, network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
+    oddities, exhibits, pairs = find_exhibits(checked.dataset, contents, image.data_shape)
+    report = Report(
+        network=network.name,
+        data_shape=image.data_shape,
+        threshold=targets.iou_threshold,
+        shards=_shards(checked),
+        unreadable=len(checked.shards) - len(checked.reports),
+        records=len(contents),
+        bad=len(checked.bad) + checked.lost,
+        unit=checked.unit,
+        classes=class_facts(contents, names, before, after),
+        images=image_facts(contents),
+        boxes=box_facts(contents, image.data_shape, before, config.seed),
+        sample=Sample(len(chosen), len(before.objects), config.views, len(after.objects), config.seed),
+        sizes=size_groups(before, after),
+        layers=layer_facts(network, before, after),
+        alternatives=other_networks(network, fitting),
+        fitted=fitted_anchors(network, fitting, config.seed),
+        milder=_milder(fitting, network, augment, augmented),
+        cost=measure_decoding(checked.dataset, contents) if config.html or config.json else DecodeCost(),
+        findings=_findings(checked),
+        oddities=oddities,
+        exhibits=exhibits,
+    )
+    advice = advise(Grounds(report, contents, own, pairs, augment, config.gpus))
+    return Inspected(replace(report, advice=advice), checked.dataset, names)
+
+
+def _milder(
+    fitting: Fitting, network: Network, augment: AugmentConfig, views: Callable[[AugmentConfig], Views]
+) -> Alternative | None:
+    """Return what the anchors cover if canvases are at most twice as wide as images; None if coverage loses little."""
+    stored, augmented = fitting.by_class(network.anchors)
+    if stored - augmented < _LOSS or augment.expand_ratio[1] <= _MILD or not augment.expand_probability:
+        return None
+    mild = replace(augment, expand_ratio=(min(augment.expand_ratio[0], _MILD), _MILD))
+    other = replace(fitting, after=views(mild).objects)
+    return Alternative(
+        f"expand_ratio=({mild.expand_ratio[0]:g}, {_MILD:g})",
+        network.data_shape,
+        len(network.anchors),
+        *other.coverage(network.anchors),
+    )
+
+
+def _recipe(config: InspectConfig) -> tuple[AugmentConfig, RenderConfig, TargetConfig]:
+    """Return augmentation, input and targets of the recipe; without DALI, which the recipes need, the usual ones."""
+    try:
+        recipe = asked_recipe(config.input)
+    except MissingDependencyError:
+        if config.input.recipe:
+            raise
+        _log.warning("NVIDIA DALI is not installed: the augmentation is that of GluonCV, and decoding is not timed")
+        return AugmentConfig(), RenderConfig(data_shape=config.input.data_shape or 300), TargetConfig()
+    return recipe.augment, recipe.image, recipe.targets
+
+
+def _sample(count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Return positions of records, ascending: all, or `most` drawn at random."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _shards(checked: DatasetReport) -> tuple[ShardFacts, ...]:
+    return tuple(ShardFacts(str(one.shard), one.size, len(one.records)) for one in checked.reports)
+
+
+def _findings(checked: DatasetReport) -> tuple[FindingFacts, ...]:
+    return tuple(
+        FindingFacts(
+            kind,
+            KINDS[kind].severity,
+            len(some),
+            KINDS[kind].title,
+            KINDS[kind].advice,
+            tuple(map(str, some[:_PLACES])),
+        )
+        for kind, some in worst_first(checked.findings).items()
+    )

@@ -1,0 +1,334 @@
+"""The report as plain data: what the page shows and what `--json` writes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dali_ssd.anchors import FeatureMap
+from dali_ssd.records.lint.kinds import Severity
+
+__all__ = [
+    "Advice",
+    "Alternative",
+    "BoxFacts",
+    "ClassFacts",
+    "Coverage",
+    "DecodeCost",
+    "Exhibit",
+    "ExhibitGroup",
+    "FindingFacts",
+    "Group",
+    "Histogram",
+    "ImageFacts",
+    "LayerFacts",
+    "Oddity",
+    "Report",
+    "Sample",
+    "ShardFacts",
+    "Spread",
+    "Timed",
+    "as_json",
+    "histogram",
+    "plain",
+    "spread",
+]
+
+
+ExhibitGroup = Literal["crowded", "smallest", "strange"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Some numbers in five: NaN if there are none."""
+
+    least: float
+    low: float
+    """5% are below."""
+    median: float
+    high: float
+    """5% are above."""
+    most: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of numbers in bins; the first and the last bin also have what is beyond."""
+
+    edges: tuple[float, ...]
+    """One more than counts."""
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ShardFacts:
+    """A shard."""
+
+    path: str
+    bytes: int
+    records: int
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """The images of the good records."""
+
+    width: Spread
+    """Pixels."""
+    height: Spread
+    short_side: Spread
+    file_bytes: Spread
+    kinds: dict[str, int]
+    """Images by format, channels, and whether progressive."""
+    progressive: float
+    """Share of progressive JPEGs."""
+    megapixels: Histogram
+    kilobytes: Histogram
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How the anchors meet a group of objects; shares are NaN without objects."""
+
+    objects: int
+    covered: float
+    """Share with an anchor of the threshold's IoU or more."""
+    forced: float
+    """Share trained by its best anchor alone, which does not reach the threshold, or by none."""
+    untrained: float
+    """Share that no anchor is trained on, since others took those it overlaps."""
+    positives: float
+    """Anchors per object in the median."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Objects of a size, or all of them."""
+
+    name: str
+    before: Coverage
+    """As stored."""
+    after: Coverage
+    """In augmented views."""
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """A class: all its objects, and how the anchors meet those of the sample."""
+
+    id: int
+    name: str
+    images: int
+    objects: int
+    difficult: int
+    before: Coverage
+    after: Coverage
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """A feature map and the objects whose best anchor it has."""
+
+    layer: FeatureMap
+    anchors: int
+    before: float
+    """Share of the stored objects."""
+    after: float
+    """Share of the objects of augmented views."""
+    covered: float
+    """Share of its stored objects that reach the threshold."""
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """A kind of strange record or object."""
+
+    what: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A record that is shown as a picture."""
+
+    group: ExhibitGroup
+    why: str
+    shard: str
+    key: int
+    number: int
+    """Its number over all shards, as `--record` takes it."""
+
+
+@dataclass(frozen=True)
+class BoxFacts:
+    """The boxes in numbers, and some of them as points."""
+
+    objects: int
+    difficult: int
+    per_image: Spread
+    empty: int
+    """Records without objects."""
+    objects_per_image: Histogram
+    side: Spread
+    """Square root of the area in network pixels."""
+    sides: Histogram
+    ratio: Spread
+    """Width over height in network pixels."""
+    ratios: Histogram
+    points: tuple[tuple[float, float, bool], ...]
+    """Width and height in network pixels, and whether an anchor reaches the threshold, of some objects."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An image that was decoded."""
+
+    megapixels: float
+    ms: float
+    progressive: bool
+    baseline_ms: float = math.nan
+    """For a progressive JPEG, the time of the same image written as a baseline JPEG."""
+
+
+@dataclass(frozen=True)
+class DecodeCost:
+    """What decoding a whole image costs on one core of this machine; NaN if it was not measured."""
+
+    images: tuple[Timed, ...] = ()
+    base_ms: float = math.nan
+    """Of any image."""
+    ms_per_megapixel: float = math.nan
+    mean_ms: float = math.nan
+    """Over all images, by these two."""
+    note: str = "not measured"
+    """Why it is not known, or not of all chosen images."""
+
+
+@dataclass(frozen=True)
+class FindingFacts:
+    """All findings of a kind."""
+
+    kind: str
+    severity: Severity
+    count: int
+    title: str
+    advice: str
+    places: tuple[str, ...]
+    """The first few."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Other anchors, and the share of objects that they would cover."""
+
+    name: str
+    data_shape: int
+    anchors: int
+    before: float
+    """Of the stored objects."""
+    after: float
+    """Of those in augmented views."""
+    class_mean: float
+    """Mean of both, and over classes."""
+    sizes: tuple[float, ...] = ()
+    """Sizes of the layers, if they are not a network's that is there."""
+    ratios: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do, and why."""
+
+    topic: str
+    seen: str
+    """What was seen, with its numbers."""
+    costs: str
+    """What it costs to leave it so."""
+    do: str
+    command: str = ""
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The part of the records whose boxes were compared with the anchors."""
+
+    records: int
+    objects: int
+    views: int
+    """Of each record."""
+    augmented_objects: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything."""
+
+    network: str
+    data_shape: int
+    threshold: float
+    """IoU from which an anchor covers an object."""
+    shards: tuple[ShardFacts, ...]
+    unreadable: int
+    """Shards that cannot be read."""
+    records: int
+    """Good records, which everything below is about."""
+    bad: int
+    """Records with errors, which are left out of everything."""
+    unit: str
+    """Unit that the labels are read in."""
+    classes: tuple[ClassFacts, ...]
+    images: ImageFacts
+    boxes: BoxFacts
+    sample: Sample
+    sizes: tuple[Group, ...]
+    """Small, medium and large objects, then all."""
+    layers: tuple[LayerFacts, ...]
+    alternatives: tuple[Alternative, ...]
+    """The anchors of other networks."""
+    fitted: Alternative | None
+    """Anchors fitted to the boxes, on the network's feature maps; None without objects."""
+    milder: Alternative | None
+    """The network's anchors in views of an augmentation that shrinks less; None if the usual one loses little."""
+    cost: DecodeCost
+    findings: tuple[FindingFacts, ...]
+    oddities: tuple[Oddity, ...]
+    exhibits: tuple[Exhibit, ...]
+    advice: tuple[Advice, ...] = field(default=())
+
+    @property
+    def all(self) -> Group:
+        """Coverage of all objects."""
+        return self.sizes[-1]
+
+
+def spread(values: ArrayLike) -> Spread:
+    """Return least, 5%, median, 95% and most of some numbers."""
+    array = np.asarray(values, np.float64)
+    return Spread(*(np.percentile(array, (0, 5, 50, 95, 100)).tolist() if array.size else [math.nan] * 5))
+
+
+def histogram(values: ArrayLike, edges: ArrayLike) -> Histogram:
+    """Count numbers in bins (ascending edges); what is beyond the ends counts in the first and last bin."""
+    bins: NDArray[np.float64] = np.asarray(edges, np.float64)
+    counts, _ = np.histogram(np.clip(np.asarray(values, np.float64), bins[0], bins[-1]), bins)
+    return Histogram(tuple(bins.tolist()), tuple(counts.tolist()))
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the report as plain data; a number that is not known is null."""
+    return {name: plain(value) for name, value in asdict(report).items()}
+
+
+def plain(value: Any) -> Any:
+    """Return plain data, with null for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,102 @@
+"""Validation images with what a network finds in them: the same few after every epoch, and the best and worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dali_ssd.errors import DatasetError
+from dali_ssd.metrics.detections import Detections
+from dali_ssd.metrics.per_image import best_and_worst, score_images
+from dali_ssd.pages.elements import Picture
+from dali_ssd.pages.pictures import picture
+from dali_ssd.records.dataset import Dataset
+from dali_ssd.util.words import counted
+from dali_ssd.visualize.tiles import stored_tiles
+from dali_ssd.visualize.verdicts import verdict_picture
+
+__all__ = ["Gallery", "Seen"]
+
+SAMPLES = 6
+"""Images that are drawn after every epoch."""
+EXTREMES = 4
+"""Best images that are drawn, and worst ones."""
+_SIDE = 224
+"""Longer side of a picture in pixels."""
+
+
+class Gallery:
+    """The validation images of a run.
+
+    Args:
+        dataset: their records, in the order in which they are scored.
+        data_shape: side of the network's input in pixels.
+    """
+
+    def __init__(self, dataset: Dataset, data_shape: int) -> None:
+        self._dataset, self._data_shape = dataset, data_shape
+        self._samples: dict[int, NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def name(self, number: int) -> str:
+        """Return the name of an image by which it is found: that of its shard, and its key."""
+        place = self._dataset.place(number)
+        return f"{place.shard.name if place.shard else ''} record {place.key}"
+
+    def draw(self, number: int, found: Detections, *, sample: bool = False) -> Picture:
+        """Draw an image with its detections; that of a `sample` is kept, small, for the next time.
+
+        Raises RecordError if the record cannot be read.
+        """
+        image = self._samples.get(number)
+        if image is None:
+            image = self._thumbnail(number)
+        if sample:
+            self._samples[number] = image
+        drawn = verdict_picture(image, found, self._data_shape, side=_SIDE)
+        text = f"{self.name(number)}: {score_images([found])[0]}"
+        return picture(drawn, text, text)
+
+    def _thumbnail(self, number: int) -> NDArray[np.uint8]:
+        image = Image.fromarray(stored_tiles(self._dataset, [number])[0].image)
+        image.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+        return np.asarray(image)
+
+
+class Seen:
+    """What a network sees after an epoch; pictures are drawn when they are asked for, and once.
+
+    Args:
+        gallery: draws the images.
+        found: the detections in all of them, in the order of the records. DatasetError is raised for another number.
+    """
+
+    def __init__(self, gallery: Gallery, found: Sequence[Detections]) -> None:
+        if len(found) != len(gallery):
+            raise DatasetError(
+                f"{counted(len(found), 'image')} were scored of {counted(len(gallery), 'record')}: which is which is "
+                "not known, so none is drawn"
+            )
+        self._gallery, self._found = gallery, found
+
+    @cached_property
+    def samples(self) -> dict[str, Picture]:
+        """The same few images after every epoch, by their names: they lie evenly among those with objects."""
+        with_objects = [number for number, image in enumerate(self._found) if not image.difficult.all()]
+        chosen = np.linspace(0, len(with_objects) - 1, min(SAMPLES, len(with_objects))).round().astype(int)
+        return {self._gallery.name(with_objects[i]): self._draw(with_objects[i], sample=True) for i in chosen}
+
+    @cached_property
+    def extremes(self) -> tuple[list[Picture], list[Picture]]:
+        """The best and the worst images; see `metrics.per_image.best_and_worst`."""
+        best, worst = best_and_worst(score_images(self._found), EXTREMES)
+        return [self._draw(number) for number in best], [self._draw(number) for number in worst]
+
+    def _draw(self, number: int, *, sample: bool = False) -> Picture:
+        return self._gallery.draw(number, self._found[number], sample=sample)

@@ -1,0 +1,74 @@
+"""Pictures of detections by what became of them: right, wrong, or an object missed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from dali_ssd.metrics.detections import Detections
+from dali_ssd.metrics.per_image import SURE, sure_ones
+from dali_ssd.metrics.verdicts import WRONG, Kind, find_verdicts
+
+__all__ = ["LEGEND", "verdict_picture"]
+
+_RIGHT, _WRONG, _MISSED = (0, 200, 120), (255, 80, 0), (250, 225, 60)
+_DARK = (20, 20, 24)
+LEGEND = "Green: found. Orange: a wrong detection. Thin, yellow and black: missed."
+"""What the colors mean. They differ in brightness too, for those who see no colors."""
+_DASH = 3
+"""Pixels."""
+
+
+def verdict_picture(
+    image: NDArray[np.uint8], found: Detections, data_shape: int, *, side: int = 240, min_score: float = SURE
+) -> Image.Image:
+    """Draw the boxes of an image in the colors of `LEGEND`.
+
+    Args:
+        image: (H, W, 3) RGB, of any size.
+        found: what was found in it and what is there, in pixels of the network's square input.
+        data_shape: side of that input in pixels.
+        side: longer side of the picture in pixels.
+        min_score: lowest score of a detection that counts.
+    """
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+    canvas = ImageDraw.Draw(picture)
+    to_picture = np.array([size[0], size[1]] * 2) / data_shape
+    sure = sure_ones(found, min_score)
+    verdicts = find_verdicts([sure])
+    missed = found.true_boxes[verdicts.true_row[verdicts.missed(min_score)]] * to_picture
+    for box in missed:
+        _outline(canvas, box, size, _MISSED, dashed=True)
+    for kinds, color in (((Kind.RIGHT,), _RIGHT), (WRONG, _WRONG)):
+        for box in sure.boxes[verdicts.row[np.isin(verdicts.kind, kinds)]] * to_picture:
+            _outline(canvas, box, size, color)
+    return picture
+
+
+def _outline(
+    canvas: ImageDraw.ImageDraw, box: NDArray[Any], size: tuple[int, int], color: tuple[int, int, int], *,
+    dashed: bool = False,
+) -> None:  # fmt: skip
+    """Draw a box, with dark beside its color, as far as it lies in the picture: a damaged label may hold anything."""
+    if not np.isfinite(box).all():
+        return
+    low, high = np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])
+    left, top = (float(value) for value in low.clip(0, np.array(size) - 1))
+    right, bottom = (float(value) for value in high.clip(0, np.array(size) - 1))
+    if not dashed:
+        canvas.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_DARK, width=4)
+        canvas.rectangle((left, top, right, bottom), outline=color, width=2)
+        return
+    canvas.rectangle((left, top, right, bottom), outline=color, width=1)
+    for start in np.arange(left, right, 2 * _DASH):
+        for y in (top, bottom):
+            canvas.line((start, y, min(start + _DASH, right), y), fill=_DARK, width=1)
+    for start in np.arange(top, bottom, 2 * _DASH):
+        for x in (left, right):
+            canvas.line((x, start, x, min(start + _DASH, bottom)), fill=_DARK, width=1)

@@ -1,0 +1,32 @@
+"""Detections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dali_ssd.gluon.detecting.inputs import find_inputs
+from dali_ssd.gluon.detecting.options import DetectConfig
+from dali_ssd.gluon.detecting.results import require_place
+from dali_ssd.gluon.detecting.run import Detector
+from tests.errors.cases import Case
+
+
+def file(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def detector(name: str, **options: Any) -> Case:
+    return lambda folder, _: Detector(DetectConfig(("a.jpg",), str(folder / name), gpus="", **options), ())
+
+
+CASES: dict[str, Case] = {
+    "{reason} {path}; give image files, folders of them, or shards": lambda *_: find_inputs(["none.jpg"]),
+    "no images among": lambda folder, _: find_inputs([str(folder)]),
+    "does not tell which network": detector("mine.params", classes="a"),
+    "a parameter file has no class names": detector("ssd_128_mobilenet0.25_custom_best.params"),
+    "is a file; give a folder": lambda folder, _: require_place(file(folder / "a"), [], overwrite=True),
+    "has files that are to be read": lambda folder, _: require_place(folder, [file(folder / "a")], overwrite=True),
+    "has files already": lambda folder, _: require_place(file(folder / "a").parent, [], overwrite=False),
+}

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dali_ssd.inspection.examine import Inspected, examine
+from dali_ssd.inspection.options import InspectConfig
+from dali_ssd.inspection.report import Advice, Timed
+from dali_ssd.inspection.showing.page import report_page, write_report
+from dali_ssd.inspection.showing.thumbnails import pictures_of
+from dali_ssd.pages.elements import Chart, Charts, Element, Fold, Gallery, Note, Table
+from dali_ssd.pages.page import Page
+from dali_ssd.records.format.labels import build_label
+from tests.support.records import encoded
+from tests.support.shards import write
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+HOSTILE = ["<script>alert(1)</script>", "a & b", "`code` $x^2$ \\frac", 'naïve "quotes"' + "x" * 100]
+
+
+class Texts(HTMLParser):
+    """The tags and texts of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory: pytest.TempPathFactory) -> Inspected:
+    """Eight images, one of which no decoder takes, with classes of hostile names."""
+    folder = tmp_path_factory.mktemp("hostile")
+    rng = np.random.default_rng(0)
+    labels = [build_label([[0.1, 0.1, *rng.uniform(0.2, 0.9, 2)]] * 2, [number % 4, 3]) for number in range(8)]
+    images = [encoded(size=(200 + number, 150)) for number in range(8)]
+    images[3] = images[3][:300] + bytes(len(images[3]) - 300)
+    (shard,) = write(folder, zip(labels, images, strict=True))
+    (folder / "classes.txt").write_text("\n".join(HOSTILE), encoding="utf-8")
+    return examine(InspectConfig((str(shard),), views=1))
+
+
+def elements(page: Page) -> list[Element]:
+    found: list[Element] = [*page.summary, *(one for section in page.sections for one in section.elements)]
+    for one in list(found):
+        found += one.elements if isinstance(one, Fold) else one.charts if isinstance(one, Charts) else ()
+    return found
+
+
+def of_kind(page: Page, kind: type) -> list[Element]:
+    return [one for one in elements(page) if isinstance(one, kind)]
+
+
+def test_the_page_has_all_parts_and_no_foreign_tags(inspected: Inspected, tmp_path: Path) -> None:
+    write_report(tmp_path / "a.html", inspected, "dali-ssd inspect '<b>'")
+    found = Texts((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert "script" not in found.tags and "b" not in found.tags
+    text = " ".join(found.texts)
+    for name in (HOSTILE[0], HOSTILE[1], HOSTILE[3]):
+        assert name in text
+    for section in ("Advice", "Anchors", "Classes", "Boxes", "Images and cost", "Records to look at", "Findings"):
+        assert section in found.texts
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.html"]
+
+
+def test_pictures_are_those_that_can_be_decoded(inspected: Inspected) -> None:
+    report = inspected.report
+    pictures = pictures_of(inspected.dataset, report.exhibits, inspected.classes)
+    assert {one.number for one in report.exhibits} == set(pictures)
+    assert sum(one is None for one in pictures.values()) <= 1
+    page = report_page(report, pictures, "")
+    shown = sum(len(one.pictures) for one in of_kind(page, Gallery) if isinstance(one, Gallery))
+    assert shown == sum(one is not None for one in pictures.values())
+    none = report_page(report, dict.fromkeys(pictures), "")
+    assert not of_kind(none, Gallery)
+    notes = [one for one in of_kind(none, Note) if isinstance(one, Note) and "could not be decoded" in one.title]
+    assert notes and "--decode" in notes[0].command
+
+
+def test_cost_and_advice_are_shown(inspected: Inspected) -> None:
+    cost = replace(inspected.report.cost, images=(Timed(1, 8, False), Timed(2, 20, True)), base_ms=1.0,
+                   ms_per_megapixel=9.0, mean_ms=10.0, note="")  # fmt: skip
+    advice = Advice("Damage", "seen", "costs", "do", "command", urgent=True)
+    report = replace(inspected.report, cost=cost, advice=(advice,))
+    page = report_page(report, dict.fromkeys(one.number for one in report.exhibits), "")
+    assert len(of_kind(page, Chart)) == len(of_kind(report_page(inspected.report, {
+        one.number: None for one in report.exhibits}, ""), Chart)) + 1  # fmt: skip
+    (note,) = [one for one in of_kind(page, Note) if isinstance(one, Note) and one.title == "Damage"]
+    assert (note.level, note.command) == ("warning", "command") and "What it costs: costs" in note.text
+
+
+def test_many_classes_are_folded(inspected: Inspected) -> None:
+    one = inspected.report.classes[0]
+    classes = tuple(replace(one, id=number, name=f"name {number}") for number in range(5000))
+    report = replace(inspected.report, classes=classes)
+    page = report_page(report, dict.fromkeys(one.number for one in report.exhibits), "")
+    (fold,) = [one for one in of_kind(page, Fold) if isinstance(one, Fold) and "4,980 classes" in one.summary]
+    (table,) = fold.elements
+    assert isinstance(table, Table) and len(table.rows) == 4980
+
+
+def test_a_page_without_objects_or_images(tmp_path: Path) -> None:
+    for name, record in (("empty", (build_label([], []), encoded())), ("bad", (build_label([], []), b""))):
+        (shard,) = write(tmp_path / name, [record])
+        found = examine(InspectConfig((str(shard),), views=1))
+        write_report(tmp_path / f"{name}.html", found, "")
+        assert math.isnan(found.report.all.before.covered)
+        text = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        assert "no objects to compare with anchors" in text and "nan" not in text.lower().replace("nanosec", "")

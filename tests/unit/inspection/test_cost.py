@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dali_ssd.inspection.cost import fitted_line, measure_decoding, predicted_ms
+from dali_ssd.inspection.report import DecodeCost
+from dali_ssd.records.dataset import open_dataset
+from tests.support.inspection import contents_of
+from tests.support.records import Write, record, write
+from tests.support.shards import draw, encoded
+
+__all__ = ["write"]
+
+
+def photo(side: int, **options: object) -> bytes:
+    return encoded(draw(np.random.default_rng(side), side, side), "JPEG", **options)  # type: ignore[arg-type]
+
+
+def test_the_line_is_that_of_least_squares() -> None:
+    x = np.random.default_rng(0).uniform(0.1, 4, 50)
+    points = np.column_stack([x, 0.5 + 8 * x + np.random.default_rng(1).normal(0, 0.3, 50)])
+    slope, base = np.polyfit(x, points[:, 1], 1)
+    np.testing.assert_allclose(fitted_line(points), (base, slope), rtol=1e-9)
+
+
+@pytest.mark.parametrize("points", [[(0.3, 2.0), (0.3, 4.0)], [(1, 5.0), (2, 4.0)], [(1, 1.0), (2, 9.0)]])
+def test_a_line_never_has_negative_costs(points: list[tuple[float, float]]) -> None:
+    base, slope = fitted_line(np.array(points))
+    assert base >= 0 and slope > 0
+    np.testing.assert_allclose(predicted_ms(DecodeCost((), base, slope), np.array([2.0])), base + 2 * slope)
+
+
+def test_images_are_timed_by_dali(write: Write) -> None:
+    pytest.importorskip("nvidia.dali")
+    images = [photo(200), photo(400), photo(400, progressive=True), b"\x89PNG broken" * 9]
+    shard = write([record(image=image) for image in images])
+    contents = contents_of(shard)
+    cost = measure_decoding(open_dataset(shard), contents)
+    assert len(cost.images) == 3 and all(one.ms > 0 for one in cost.images)
+    assert [one.progressive for one in cost.images].count(True) == 1
+    assert [math.isnan(one.baseline_ms) for one in cost.images].count(False) == 1
+    np.testing.assert_allclose(cost.mean_ms, predicted_ms(cost, contents.megapixels).mean())
+
+
+def test_without_dali_it_says_so(
+    write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "nvidia.dali", None)
+    shard = write([record()])
+    cost = measure_decoding(open_dataset(shard), contents_of(shard))
+    assert math.isnan(cost.mean_ms) and "DALI is not installed" in cost.note
+    assert "cost of decoding was not measured" in caplog.text
+
+
+def test_without_images_there_is_nothing_to_time(write: Write, tmp_path: Path) -> None:
+    shard = write([record(image=b""), record(image=b"")])
+    assert measure_decoding(open_dataset(shard), contents_of(shard)).note == "there is no image to decode"

@@ -1,0 +1,62 @@
+"""The analysis as a whole, which goes to JSON."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+
+from dali_ssd.metrics.analysis import Thresholds, analyze
+from dali_ssd.metrics.detections import Detections
+from dali_ssd.metrics.verdicts import Kind
+from tests.support.detected import CLASSES, detected, image_lists
+
+BOX, FAR = (10, 10, 59, 59), (200, 200, 220, 220)
+NAMES = tuple("abc")
+
+
+@settings(max_examples=50)
+@given(image_lists())
+def test_counts_agree_with_each_other(images: list[Detections]) -> None:
+    analysis = analyze(images, NAMES, Thresholds())
+    of_classes = [analysis.kinds(class_id) for class_id in range(CLASSES)]
+    assert analysis.kinds() == {kind: sum(each[kind] for each in of_classes) for kind in Kind}
+    assert analysis.missed() == sum(analysis.missed(class_id) for class_id in range(CLASSES))
+    objects = sum(int((~image.difficult).sum()) for image in images)
+    assert analysis.kinds()[Kind.RIGHT] + analysis.missed() == objects
+    assert sum(size.objects for size in analysis.sizes) == objects
+    assert sum(size.found for size in analysis.sizes) == analysis.kinds()[Kind.RIGHT]
+
+
+@settings(max_examples=50)
+@given(image_lists())
+def test_numbers_are_json(images: list[Detections]) -> None:
+    numbers = analyze(images, NAMES, Thresholds()).numbers()
+    assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
+
+
+def test_numbers() -> None:
+    image = detected([(BOX, 0, 0.75), (FAR, 1, 0.5), (FAR, 1, 0.25)], [(BOX, 0), ((300, 0, 399, 399), 2)])
+    assert analyze([image], NAMES, Thresholds(min_score=0.3)).numbers() == {
+        "thresholds": {"min_score": 0.3, "min_iou": 0.5},
+        "errors": {
+            "right": 1,
+            "localization": 0,
+            "confusion": 0,
+            "duplicate": 0,
+            "background": 1,
+            "passed_over": 0,
+            "missed": 1,
+        },
+        "confusion": [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]],
+        "best_threshold": {
+            "a": {"score": 0.75, "f1": 1.0, "precision": 1.0, "recall": 1.0},
+            "b": None,
+            "c": None,
+        },
+        "calibration_error": (0.25 + 0.5 + 0.25) / 3,
+        "recall_by_size": [
+            {"low": 32.0, "high": 64.0, "objects": 1, "found": 1, "at_all": 1},
+            {"low": 128.0, "high": 256.0, "objects": 1, "found": 0, "at_all": 0},
+        ],
+    }

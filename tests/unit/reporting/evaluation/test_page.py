@@ -1,0 +1,178 @@
+"""The page of an evaluation: what is on it, and that nothing that one may score makes it fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+from dali_ssd.errors import RecordError
+from dali_ssd.metrics.analysis import Thresholds
+from dali_ssd.metrics.verdicts import WRONG, Kind
+from dali_ssd.pages.elements import Charts, Element, Fold, Gallery, Matrix, Note, Table
+from dali_ssd.pages.page import Page, page_html
+from dali_ssd.records.dataset import Dataset
+from dali_ssd.records.format.labels import build_label
+from dali_ssd.reporting.evaluation.evaluation import Evaluation
+from dali_ssd.reporting.evaluation.examples import TITLES
+from dali_ssd.reporting.evaluation.page import evaluation_page, write_evaluation
+from dali_ssd.synthetic import write_shapes
+from tests.support.detected import detected
+from tests.support.evaluated import evaluated
+from tests.support.shards import random_boxes, random_record, write
+
+NAMES = ("circle", "square", "triangle", "star")
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shapes(tmp_path_factory.mktemp("shapes"), "shapes", 24, seed=1)[0]
+
+
+@pytest.fixture(scope="module")
+def evaluation(shard: Path) -> Evaluation:
+    return evaluated(shard, NAMES)
+
+
+def elements(page: Page, title: str) -> Sequence[Element]:
+    return next(section.elements for section in page.sections if section.title == title)
+
+
+def only(kind: type[Any], found: Sequence[Element]) -> Any:
+    [one] = [element for element in found if isinstance(element, kind)]
+    return one
+
+
+def notes(found: Sequence[Element]) -> list[str]:
+    return [element.title for element in found if isinstance(element, Note)]
+
+
+def test_the_numbers_are_those_of_the_analysis(evaluation: Evaluation) -> None:
+    page, analysis = evaluation_page(evaluation), evaluation.analysis
+    table = only(Table, elements(page, "Errors"))
+    kinds = analysis.kinds()
+    assert list(table.rows[0]) == ["all", *(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed()]
+    assert [row[0] for row in table.rows[1:]] == list(NAMES)
+    rows = only(Table, elements(page, "Scores")).rows
+    assert [row[2] for row in rows] == list(evaluation.scores.ap)
+    assert len(only(Charts, elements(page, "Precision and recall")).charts) == len(NAMES)
+    assert only(Matrix, elements(page, "Confusion of classes")).counts == analysis.confusion.tolist()
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_errors_are_shown_with_their_record(evaluation: Evaluation, kind: Kind) -> None:
+    total = evaluation.analysis.kinds()[kind]
+    assert total, "of each kind there are some"
+    pictures = only(Gallery, elements(evaluation_page(evaluation), TITLES[kind])).pictures
+    assert len(pictures) == min(total, 8)
+    scores = [float(picture.caption.split()[1].rstrip(".,")) for picture in pictures]
+    assert scores == sorted(scores, reverse=True) and scores[-1] >= 0.4
+    assert all(re.search(r"\. shapes\.rec record \d+$", picture.caption) for picture in pictures)
+
+
+def test_the_largest_objects_that_are_missed_come_first(evaluation: Evaluation) -> None:
+    pictures = only(Gallery, elements(evaluation_page(evaluation), "Missed")).pictures
+    sides = [int(re.findall(r", (\d+) pixels", picture.caption)[0]) for picture in pictures]
+    assert len(sides) == min(evaluation.analysis.missed(), 8) and sides == sorted(sides, reverse=True)
+
+
+def test_only_the_records_that_are_shown_are_read(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation = evaluated(shard, NAMES)
+    read: list[int] = []
+    real = Dataset.read
+
+    def counting(self: Dataset, i: int) -> Any:
+        read.append(i)
+        return real(self, i)
+
+    monkeypatch.setattr(Dataset, "read", counting)
+    page = evaluation_page(evaluation)
+    shown = [only(Gallery, elements(page, title)).pictures for title in [*TITLES.values(), "Missed"]]
+    assert len(read) == sum(map(len, shown))
+
+
+def test_names_are_texts(shard: Path) -> None:
+    names = ("<script>alert(1)</script>", "a & b", "$x$ $", "`code` {{ 1 }}")
+    html = page_html(evaluation_page(evaluated(shard, names)))
+    assert "<script" not in html and "&lt;script&gt;" in html
+
+
+def test_without_detections(shard: Path) -> None:
+    empty = [detected([], [((10, 10, 90, 90), 1)]) for _ in range(24)]
+    page = evaluation_page(evaluated(shard, NAMES, empty))
+    assert notes(page.summary) == ["Nothing was found at all"]
+    assert notes(elements(page, "Background")) == ["There are none"]
+    assert notes(elements(page, "Scores and certainty")) == ["There are no detections"]
+    assert len(only(Gallery, elements(page, "Missed")).pictures) == 8
+    assert page_html(page)
+
+
+def test_without_objects(shard: Path) -> None:
+    page = evaluation_page(evaluated(shard, NAMES, [detected([((10, 10, 90, 90), 1, 0.9)], []) for _ in range(24)]))
+    assert notes(elements(page, "Precision and recall")) == notes(elements(page, "Sizes")) == ["No object counts"]
+    assert len(only(Gallery, elements(page, "Background")).pictures) == 8
+    assert page_html(page)
+
+
+def test_with_neither(shard: Path) -> None:
+    assert page_html(evaluation_page(evaluated(shard, NAMES, [detected([], [])] * 24)))
+
+
+def test_one_class(tmp_path: Path) -> None:
+    write(tmp_path, [(_of_one_class(n), random_record(np.random.default_rng(n))[1]) for n in range(6)])
+    page = evaluation_page(evaluated(tmp_path / "s.rec", ["cell"]))
+    assert [row[0] for row in only(Table, elements(page, "Errors")).rows] == ["cell"]
+    assert notes(elements(page, "Confusion of classes")) == ["No object is taken for one of another class"]
+    assert page_html(page)
+
+
+def test_of_many_classes_the_matrix_has_those_that_are_mistaken(tmp_path: Path) -> None:
+    names = [f"a class with number {n}" for n in range(25)]
+    box = (10.0, 10.0, 90.0, 90.0)
+    images = [detected([(box, 7, 0.9)], [(box, 20)]), *(detected([(box, n, 0.9)], [(box, n)]) for n in range(25))]
+    shard = write(tmp_path, [random_record(np.random.default_rng(n)) for n in range(26)])[0]
+    page = evaluation_page(evaluated(shard, names, images))
+    found = elements(page, "Confusion of classes")
+    matrix, table = only(Matrix, found), only(Table, found)
+    assert {names[7], names[20]} <= set(matrix.rows) and len(matrix.rows) == len(matrix.columns) == 18
+    assert (matrix.columns[-2:], matrix.rows[-2:]) == (["others", "missed"], ["others", "background"])
+    assert sum(map(sum, matrix.counts)) == 26 and matrix.counts[-2][-2] == 9
+    assert [list(row)[:3] for row in table.rows] == [[names[20], names[7], 1]]
+    curves = elements(page, "Precision and recall")
+    assert len(only(Charts, curves).charts) == 9 and only(Fold, curves).summary == "16 classes more"
+
+
+def test_another_threshold_is_advised_if_it_is_much_better(shard: Path) -> None:
+    box = (10.0, 10.0, 90.0, 90.0)
+    unsure = [detected([(box, 0, 0.299)], [(box, 0)]) for _ in range(24)]
+    [note] = [one for one in evaluation_page(evaluated(shard, NAMES, unsure)).summary if isinstance(one, Note)]
+    assert note.command == "--min-score 0.29" and "0.00 at 0.4, and 1.00 at 0.29" in note.text
+    at_best = evaluated(shard, NAMES, unsure, Thresholds(min_score=0.29))
+    assert notes(evaluation_page(at_best).summary) == []
+
+
+def test_doubtful_labels_are_told(shard: Path) -> None:
+    outside = [detected([], [((400, 10, 500, 90), 0)])] * 24
+    page = evaluation_page(evaluated(shard, NAMES, outside))
+    assert notes(page.summary)[0] == "Some labels are doubtful"
+    assert len(only(Gallery, elements(page, "Missed")).pictures) == 8
+
+
+def test_a_record_that_has_become_bad_is_named(tmp_path: Path) -> None:
+    shard = write_shapes(tmp_path, "shapes", 8, seed=1)[0]
+    evaluation = evaluated(shard, NAMES)
+    shard.write_bytes(b"\0" * shard.stat().st_size)
+    with pytest.raises(RecordError, match=r"shapes\.rec, byte \d+"):
+        write_evaluation(tmp_path / "page.html", evaluation)
+    assert not (tmp_path / "page.html").exists()
+
+
+def _of_one_class(seed: int) -> Any:
+    return build_label(random_boxes(np.random.default_rng(seed), 3), np.zeros(3, int))

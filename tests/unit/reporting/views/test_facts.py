@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+import pytest
+
+from dali_ssd import __version__
+from dali_ssd.gluon.options import TrainConfig
+from dali_ssd.reporting.views.facts import Option, command_line, machine_facts, options_of, version_facts
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: int = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    name: str
+    flag: bool = True
+    shards: tuple[str, ...] = ()
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_options_have_their_defaults_beside_them() -> None:
+    assert list(options_of(Options("a", shards=("b", "c"), inner=Inner(4)))) == [
+        Option("--name", "a", "", True),
+        Option("--flag", "on", "on", False),
+        Option("--shards", "b, c", "", True),
+        Option("--size", "4", "3", True),
+    ]
+
+
+def test_names_are_those_of_the_command_line() -> None:
+    options = {one.name: one for one in options_of(TrainConfig(train=("a.rec",), global_batch_size=8))}
+    assert {"--batch-size", "--data-shape", "--on-bad", "--report", "--tensorboard"} <= set(options)
+    assert [name for name, one in options.items() if one.changed] == ["--train", "--batch-size"]
+
+
+def test_versions_and_machine() -> None:
+    versions = dict(version_facts())
+    assert versions["dali_ssd"] == __version__
+    assert "not installed" not in versions.values()
+    assert all(value for _, value in machine_facts())
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["/usr/bin/dali-ssd", "train", "--gpus", ""], "dali-ssd train --gpus ''"),
+        (["/a/dali_ssd/__main__.py", "demo"], "python -m dali_ssd demo"),
+    ],
+)
+def test_command_line(argv: list[str], line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    assert command_line() == line

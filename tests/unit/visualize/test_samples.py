@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dali_ssd
+from dali_ssd.config import InputConfig
+from dali_ssd.errors import ConfigError, DatasetError, RecordError
+from dali_ssd.loader import TrainLoader
+from dali_ssd.loader.recipes import find_recipe
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.format.recordio import Header, pack
+from dali_ssd.records.writer import ShardWriter
+from dali_ssd.visualize.options import ShowConfig
+from dali_ssd.visualize.samples import exhibit
+from dali_ssd.visualize.views import views_of
+from tests.support.records import BOX, encoded, record
+from tests.support.shards import write_random
+
+SMALL = InputConfig(data_shape=128)
+
+
+def test_views_of_a_record_are_what_training_sees(tmp_path: Path) -> None:
+    """To the bit, of every batch: those of a shard that has this record alone."""
+    (shard,) = write_random(tmp_path / "all", 5)
+    dataset, recipe = open_dataset(shard), find_recipe(data_shape=64, targets="boxes")
+    with ShardWriter(tmp_path / "one", "a") as writer:
+        writer.write(pack(*dataset.read(3)), key=3)
+    views = views_of(dataset, 3, recipe, 40, unit="fraction", seed=5)
+    assert len(views) == 40
+    with TrainLoader(tmp_path / "one" / "a.rec", recipe=recipe, seed=5, framework="dlpack") as loader:
+        batches = [next(iter(loader)) for _ in range(2)]
+    images = np.concatenate([np.array(batch.data[0]) for batch in batches])
+    for (image, _), expected in zip(views, images, strict=False):
+        np.testing.assert_array_equal(image, expected)
+    objects = [rows[rows[:, 4] >= 0] for batch in batches for rows in np.array(batch.labels[0])]
+    for (_, found), expected in zip(views, objects, strict=False):
+        np.testing.assert_array_equal(found[found[:, 4] >= 0], expected)
+
+
+def test_a_record_has_its_views_beside_it(tmp_path: Path) -> None:
+    (shard,) = write_random(tmp_path, 3)
+    _, tiles = exhibit(ShowConfig((str(shard),), record=2, augmented=3, input=SMALL))
+    assert [tile.caption for tile in tiles] == ["s.rec record 2", "view 1", "view 2", "view 3"]
+    assert [tile.image.shape for tile in tiles[1:]] == [(128, 128, 3)] * 3
+    _, [alone] = exhibit(ShowConfig((str(shard),), record=2))
+    np.testing.assert_array_equal(alone.image, tiles[0].image)
+
+
+def test_targets_are_drawn_on_views_not_on_the_original(tmp_path: Path) -> None:
+    (shard,) = write_random(tmp_path, 3)
+    config = ShowConfig((str(shard),), record=0, augmented=2, targets=True, network="mobilenet0.25", input=SMALL)
+    _, tiles = exhibit(config)
+    assert [tile.outlines is not None for tile in tiles] == [False, True, True]
+    _, tiles = exhibit(replace(config, record=None, augmented=0, images=3))
+    assert len(tiles) == 3 and all("positive anchor" in tile.caption for tile in tiles)
+
+
+def test_damage_of_other_records_is_no_obstacle(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        for one in (record(), record(image=b"no image"), record()):
+            writer.write(one)
+    shard = str(tmp_path / "a.rec")
+    assert len(exhibit(ShowConfig((shard,), record=2, augmented=2, input=SMALL))[1]) == 3
+    with pytest.raises(RecordError, match=r"record 1, .*cannot be decoded"):
+        exhibit(ShowConfig((shard,), record=1, augmented=2, input=SMALL))
+
+
+def test_a_record_that_only_dali_refuses_is_named(tmp_path: Path) -> None:
+    """OpenCV passes over bytes between a JPEG's segments, and DALI does not."""
+    image, behind_app0 = encoded(), 20
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write(record(image=image[:behind_app0] + bytes(3) + image[behind_app0:]))
+    with pytest.raises(RecordError, match="record 0, byte 0: the record cannot be used"):
+        exhibit(ShowConfig((str(tmp_path / "a.rec"),), record=0, augmented=2, input=SMALL))
+
+
+def test_a_record_without_objects_has_views(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write(pack(Header(np.array([2, 5], np.float32)), encoded()))
+    config = ShowConfig((str(tmp_path / "a.rec"),), record=0, augmented=2, targets=True)
+    _, tiles = exhibit(config)
+    assert [tile.caption for tile in tiles[1:]] == [f"view {n}: 0 positive anchors, 0 forced" for n in (1, 2)]
+
+
+def test_a_key_that_is_not_there_or_several_times(tmp_path: Path) -> None:
+    one, other = (write_random(tmp_path / name, 7)[0] for name in "ab")
+    with pytest.raises(DatasetError, match="no record has the key 9; the keys are 0, 1, 2, 3, 4, and 2 keys more"):
+        exhibit(ShowConfig((str(one),), record=9))
+    with pytest.raises(DatasetError, match=r"several records have the key 3: .*a/s.rec, record 3.*b/s.rec.* alone"):
+        exhibit(ShowConfig((str(one), str(other)), record=3))
+
+
+def test_targets_of_dalis_operator_are_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = find_recipe(data_shape=128, targets="box_encoder")
+    monkeypatch.setattr("dali_ssd.visualize.samples.asked_recipe", lambda _: recipe)
+    with pytest.raises(ConfigError, match="by DALI's operator, whose matching cannot be drawn"):
+        exhibit(ShowConfig((str(write_random(tmp_path, 1)[0]),), targets=True))
+
+
+def test_show_returns_the_picture(tmp_path: Path) -> None:
+    shard = write_random(tmp_path, 3)[0]
+    for given in (shard, str(shard), [shard]):
+        picture = dali_ssd.show(given, images=2)
+        assert isinstance(picture, Image.Image) and picture.width == 2 * 310 + 10
+    large = dali_ssd.show(shard, record=1, augmented=2, data_shape=64)
+    assert large.width == 3 * 430 + 10
+    with pytest.raises(ConfigError, match="images must be greater than 0"):
+        dali_ssd.show(shard, images=0)
+
+
+def test_boxes_of_the_original_are_where_they_are_stored(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write(record())
+    _, [tile] = exhibit(ShowConfig((str(tmp_path / "a.rec"),), record=0))
+    np.testing.assert_allclose(tile.boxes, [np.array(BOX) * [40, 30, 40, 30]], rtol=1e-6)
