@@ -51,6 +51,12 @@ def test_it_is_the_one_that_is_there_already(tmp_path: Path) -> None:
     assert in_new_process(f"{code}; print(version())") == "(13, 1)"
 
 
+def test_pytorchs_loaders_load_it_before_torchvision_can() -> None:
+    pytest.importorskip("torch")
+    code = "import dali_ssd.torch\nprint(open('/proc/self/maps').read())"
+    assert str(Path(packaged()).resolve()) in in_new_process(code)
+
+
 def test_without_one_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvjpeg, "load_nvjpeg", lambda: None)
     assert nvjpeg_version() is None
