@@ -19,6 +19,8 @@ from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.options import TrainConfig
+from dali_ssd.inspection.advising.advice import TOPICS
+from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
@@ -116,6 +118,17 @@ def test_pages_of_pictures_have_every_option_with_its_default(
     options = {name: default for name, default in on_command_line(config).items() if name not in ("shards", "inputs")}
     section = read(ROOT / "docs" / f"{page}.md").partition("## Options\n")[2]
     assert options_in(section) == options | own
+
+
+def test_the_page_of_inspect_has_every_option_with_its_default() -> None:
+    options = on_command_line(InspectConfig)
+    del options["shards"]  # positional
+    assert options_in(read(ROOT / "docs" / "inspect.md")) == options
+
+
+def test_the_page_of_inspect_has_every_topic_of_advice() -> None:
+    section = read(ROOT / "docs" / "inspect.md").partition("## What to do about each advice\n")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| ([A-Z][A-Za-z ]+) \| ", section, re.MULTILINE)) == TOPICS
 
 
 def test_page_of_the_plan_has_every_key_with_its_default() -> None:
