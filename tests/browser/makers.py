@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dali_ssd.inspection.advising.advice import TOPICS
+from dali_ssd.inspection.examine import examine
+from dali_ssd.inspection.options import InspectConfig
+from dali_ssd.inspection.report import Advice, DecodeCost, Timed
+from dali_ssd.inspection.showing.page import write_report
 from dali_ssd.pages.charts import chart, color
 from dali_ssd.pages.elements import (
     Charts,
@@ -29,13 +34,15 @@ from dali_ssd.pages.elements import (
 from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.pages.pictures import picture
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.format.labels import build_label
 from dali_ssd.reporting.evaluation.page import write_evaluation
 from dali_ssd.synthetic import write_shapes
 from tests.support.browser import Limits
 from tests.support.detected import detected
 from tests.support.evaluated import evaluated, seen
 from tests.support.paths import ROOT
-from tests.support.shards import draw
+from tests.support.shards import draw, encoded, write_random
+from tests.support.shards import write as write_shards
 
 __all__ = ["KINDS", "Kind"]
 
@@ -107,6 +114,23 @@ def evaluations(folder: Path) -> list[Path]:
     return [folder / f"{name}.html" for name in pages]
 
 
+def inspections(folder: Path) -> list[Path]:
+    """Reports of `inspect`: of drawn shapes with all kinds of advice, of many classes, and of no object."""
+    shapes = write_shapes(folder, "shapes", 40, seed=1)[0]
+    (varied,) = write_random(folder, 60)
+    none = write_shards(folder, [(build_label([], []), encoded(draw(np.random.default_rng(0), 60, 80)))], stem="none")[
+        0
+    ]
+    many = ",".join(f"{LONG.replace(',', '')} {number}" for number in range(100))
+    cost = DecodeCost((Timed(0.5, 4, False), Timed(2, 30, True, 14)), 1, 9, 12, "")
+    for name, shard, classes in (("shapes", shapes, ""), ("many", varied, many), ("none", none, "a")):
+        found = examine(InspectConfig((str(shard),), classes=classes, views=1))
+        every = tuple(Advice(topic, LONG, LONG, LONG, "dali-ssd check " + LONG) for topic in TOPICS)
+        report = replace(found.report, cost=cost, advice=every if name == "many" else found.report.advice)
+        write_report(folder / f"{name}.html", replace(found, report=report), f"dali-ssd inspect {LONG}")
+    return [folder / f"{name}.html" for name in ("shapes", "many", "none")]
+
+
 def site(folder: Path) -> list[Path]:
     """Pages of the documents as MkDocs builds them."""
     pytest.importorskip("mkdocs")
@@ -121,6 +145,7 @@ def site(folder: Path) -> list[Path]:
 KINDS = {
     "elements": Kind(elements),
     "eval": Kind(evaluations),
+    "inspect": Kind(inspections),
     "site": Kind(site, Limits(shapes=1, keyboard=False), served=True),
 }
 """By name."""
