@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -35,7 +33,7 @@ from tools.commands import PAGE as COMMANDS_PAGE
 from tools.commands import page as commands_page
 
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docker/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
@@ -317,16 +315,3 @@ PLACEHOLDER = re.compile(r"^ *([A-Z]{3,})\W*$|\(([A-Z]{3,})\)(?<!\]\(LICENSE\))"
 def test_no_place_is_held_for_figures_to_come(document: Path) -> None:
     abbreviations = {"COCO", "MIG", "SIGHUP", "VOC"}
     assert {alone or held for alone, held in PLACEHOLDER.findall(read(document))} <= abbreviations
-
-
-CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> )", re.MULTILINE)
-
-
-def test_no_conflict_of_a_merge_is_left() -> None:
-    if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("not a checkout")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    files = [ROOT / name for name in listed.decode().split("\0") if name]
-    there = {path: path.read_bytes() for path in files if path.is_file()}
-    texts = {path: data.decode("utf-8", "replace") for path, data in there.items() if b"\0" not in data}
-    assert texts and [str(path) for path, text in texts.items() if CONFLICT.search(text)] == []
