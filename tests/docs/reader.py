@@ -19,6 +19,7 @@ from typing import Any
 def main(steps: list[list[str]]) -> int:
     """Run all steps; at the first that fails, say where and return 1."""
     names: dict[str, Any] = {"__name__": "__main__"}
+    sys.path[0] = ""  # modules are looked for in the reader's folder, as at a prompt
     for kind, place, text in steps:
         print(f"== {place}", flush=True)
         try:
