@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import tyro
@@ -23,8 +24,8 @@ def run(argv: list[str]) -> int:
     detector = running.Detector(config, inputs.shards)
     results_of.require_place(out, (*inputs.images, *inputs.shards), overwrite=config.overwrite)
     left_out = 0
-    with results_of.Results(out, detector.classes, config.pictures) as results:
-        for one in detector.run(inputs):
+    with closing(detector.run(inputs)) as found, results_of.Results(out, detector.classes, config.pictures) as results:
+        for one in found:
             if isinstance(one, running.Seen):
                 results.add(one)
             else:

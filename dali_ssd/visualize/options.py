@@ -40,7 +40,7 @@ class ShowConfig:
     """Draw the positive anchors on augmented images too, each in the color of its object; dashed if its IoU is below
     the threshold and the object has no better one."""
     network: str = "vgg16_atrous"
-    """Backbone whose anchors --targets draws: vgg16_atrous at 300 or 512 pixels, mobilenet0.25 at 128 or 300."""
+    """Backbone whose anchors --targets draws, at the size of the network input."""
     images: int = 16
     """Images to draw, at most 1000: all of them are in memory at once."""
     columns: int = 4
