@@ -50,7 +50,7 @@ def run(argv: list[str]) -> int:
             json.dump(plain, file, indent=1, allow_nan=False)
     if config.html is not None:
         command = shlex.join(["dali-ssd", "inspect", *argv])
-        import_module("dali_ssd.inspection.page").write_report(config.html, inspected, command)
+        import_module("dali_ssd.inspection.showing.page").write_report(config.html, inspected, command)
     Console().print(_table(inspected.report))
     for path in filter(None, (config.html, config.json)):
         print(path)

@@ -27,19 +27,6 @@ BOX, CLASS, DIFFICULT = slice(0, 4), 4, 5
 """Columns of objects."""
 
 
-class _Look(NamedTuple):
-    """A record as it is read, and a checksum of its image."""
-
-    width: int
-    """0: it is no image."""
-    height: int
-    bytes: int
-    kind: str
-    progressive: bool
-    checksum: int
-    label: NDArray[np.float32]
-
-
 @dataclass(frozen=True, eq=False)
 class Contents:
     """The good records of a data set, n of them, with m objects."""
@@ -126,6 +113,19 @@ def rows_of(starts: NDArray[np.int64]) -> Iterator[slice]:
     """Yield the rows of each record, from the (n + 1,) positions at which they begin."""
     for first, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         yield slice(first, end)
+
+
+class _Look(NamedTuple):
+    """A record as it is read, and a checksum of its image."""
+
+    width: int
+    """0: it is no image."""
+    height: int
+    bytes: int
+    kind: str
+    progressive: bool
+    checksum: int
+    label: NDArray[np.float32]
 
 
 def _tasks(dataset: Dataset, numbers: NDArray[np.int64]) -> list[Task]:

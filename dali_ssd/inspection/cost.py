@@ -40,9 +40,6 @@ _COPIES, _RUNS = 4, 5
 _PIXELS = 1 << 27
 """Larger images are not timed: four copies would take gigabytes."""
 
-_Task = tuple[tuple[tuple[str, int, int, int], ...], bool]
-"""Shard, byte offset, width and height of each image; whether many images are progressive JPEGs."""
-
 
 def measure_decoding(dataset: Dataset, contents: Contents) -> DecodeCost:
     """Measure the decoding of whole images on one core; without DALI, or if it fails, the result says why."""
@@ -79,6 +76,10 @@ def measure_decoding(dataset: Dataset, contents: Contents) -> DecodeCost:
 def predicted_ms(cost: DecodeCost, megapixels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the cost of images of so many megapixels (n,), in milliseconds."""
     return np.asarray(cost.base_ms + cost.ms_per_megapixel * megapixels)
+
+
+_Task = tuple[tuple[tuple[str, int, int, int], ...], bool]
+"""Shard, byte offset, width and height of each image; whether many images are progressive JPEGs."""
 
 
 def _unknown(why: str) -> DecodeCost:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import MissingDependencyError
-from dali_ssd.inspection.advice import Grounds, advise
+from dali_ssd.inspection.advising.advice import advise
+from dali_ssd.inspection.advising.grounds import Grounds
 from dali_ssd.inspection.alternatives import BOXES, Fitting, fitted_anchors, other_networks
 from dali_ssd.inspection.contents import read_contents
 from dali_ssd.inspection.cost import measure_decoding

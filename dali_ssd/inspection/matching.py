@@ -18,7 +18,7 @@ from dali_ssd.kernels.plan import training_settings
 from dali_ssd.kernels.targets import target_settings
 from dali_ssd.util.progress import track
 
-__all__ = ["Matches", "Views", "augmented_views", "best_iou", "match", "stored_views"]
+__all__ = ["Matches", "Views", "augmented_views", "best_iou", "match", "side_of", "stored_views"]
 
 _BOXES = 4096
 """Boxes that are compared at once: often enough for a progress bar."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.anchors import FEATURE_MAPS, FeatureMap, lay_out, map_of_each
-from dali_ssd.errors import ConfigError
 from dali_ssd.util.optional import import_module
 
 __all__ = ["Network", "find_network"]
@@ -49,31 +47,7 @@ def find_network(name: str, data_shape: int) -> Network:
         ConfigError: there is no network of this name and size, or its anchors are not laid out as SSD's are.
         MissingDependencyError: it is none of GluonCV's, and MXNet is not installed.
     """
-    layers = FEATURE_MAPS.get((name, data_shape))
-    return Network(name, data_shape, _built_layers(name, data_shape) if layers is None else layers)
-
-
-def _built_layers(name: str, data_shape: int) -> tuple[FeatureMap, ...]:
-    zoo, mx = import_module("dali_ssd.gluon.networks.zoo"), import_module("mxnet")
-    zoo.require_network(name, data_shape)
-    net = zoo.build_network(name, data_shape, ["object"])
-    zoo.initialize(net, [mx.cpu()], data_shape)
-    features = net.features(mx.nd.zeros((1, 3, data_shape, data_shape)))
-    layers = tuple(_layer(*pair) for pair in zip(features, net.anchor_generators, strict=True))
-    anchors = zoo.anchors_of(net, data_shape).asnumpy()[0]
-    ours = lay_out(layers)
-    if ours.shape != anchors.shape or not np.allclose(ours, anchors, rtol=1e-5):
-        raise ConfigError(
-            f"the anchors of {name} {data_shape} are not laid out as those of GluonCV's SSDAnchorGenerator, the only "
-            "ones "
-            "that `inspect` knows; name a network that has these"
-        )
-    return layers
-
-
-def _layer(feature: Any, generator: Any) -> FeatureMap:
-    """Return the layer of a feature map (1, C, H, W) with the numbers that its generator keeps."""
-    size, between = (float(value) for value in generator._sizes)
-    first = generator.anchors.value if hasattr(generator.anchors, "value") else generator.anchors.data()
-    step = 2 * float(first.reshape((-1, 4))[0, 0].asscalar())
-    return FeatureMap(feature.shape[2], step, (size, between**2 / size), tuple(map(float, generator._ratios)))
+    maps = FEATURE_MAPS.get((name, data_shape))
+    if maps is None:
+        maps = import_module("dali_ssd.gluon.networks.layers").feature_maps_of(name, data_shape)
+    return Network(name, data_shape, maps)

@@ -18,7 +18,10 @@ __all__ = ["card", "known_classes"]
 
 _PATIENCE_S = 1.0
 """Seconds after which no further image is read: a notebook waits for the card."""
-_CELL = "text-align:left;padding:2px 12px 2px 0;border:0;background:none;color:inherit;vertical-align:top"
+_CELL = (
+    "text-align:left;padding:2px 12px 2px 0;border:0;background:none;color:inherit;vertical-align:top;"
+    "overflow-wrap:anywhere"
+)
 _PICTURE = "display:block;max-width:100%;height:auto;margin-top:6px;border-radius:4px"
 
 

@@ -19,6 +19,7 @@ from typing import Any
 def main(steps: list[list[str]]) -> int:
     """Run all steps; at the first that fails, say where and return 1."""
     names: dict[str, Any] = {"__name__": "__main__"}
+    sys.path.insert(0, "")  # at a prompt, modules in the folder can be imported
     for kind, place, text in steps:
         print(f"== {place}", flush=True)
         try:

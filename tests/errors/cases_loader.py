@@ -72,7 +72,7 @@ def odd_recipe(_: Path, patch: pytest.MonkeyPatch) -> object:
 
 def loader_of_code(code: str) -> object:
     scope: dict[str, Any] = {}
-    exec(code, scope)
+    exec(compile(code, "<typed>", "exec"), scope)  # a "<string>" has a source where `python -c` runs
     return TrainLoader(
         "a.rec", anchors=ANCHORS, framework="dlpack", recipe=replace(find_recipe(), train=scope["train"])
     )

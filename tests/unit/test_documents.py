@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -21,6 +19,8 @@ from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.options import TrainConfig
+from dali_ssd.inspection.advising.advice import TOPICS
+from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.launch.start.options import LaunchConfig
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.options import TrainOptions
@@ -33,7 +33,7 @@ from tools.commands import PAGE as COMMANDS_PAGE
 from tools.commands import page as commands_page
 
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docker/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
@@ -118,6 +118,17 @@ def test_pages_of_pictures_have_every_option_with_its_default(
     options = {name: default for name, default in on_command_line(config).items() if name not in ("shards", "inputs")}
     section = read(ROOT / "docs" / f"{page}.md").partition("## Options\n")[2]
     assert options_in(section) == options | own
+
+
+def test_the_page_of_inspect_has_every_option_with_its_default() -> None:
+    options = on_command_line(InspectConfig)
+    del options["shards"]  # positional
+    assert options_in(read(ROOT / "docs" / "inspect.md")) == options
+
+
+def test_the_page_of_inspect_has_every_topic_of_advice() -> None:
+    section = read(ROOT / "docs" / "inspect.md").partition("## What to do about each advice\n")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| ([A-Z][A-Za-z ]+) \| ", section, re.MULTILINE)) == TOPICS
 
 
 def test_page_of_the_plan_has_every_key_with_its_default() -> None:
@@ -288,7 +299,7 @@ def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependencyError, match=rf"pip install 'dali-ssd\[{extra}\]'$"):
         require(name)
-    assert name in requirements(extra) - requirements()
+    assert normal(name) in requirements(extra) - requirements()
 
 
 def test_package_data_is_there() -> None:
@@ -304,16 +315,3 @@ PLACEHOLDER = re.compile(r"^ *([A-Z]{3,})\W*$|\(([A-Z]{3,})\)(?<!\]\(LICENSE\))"
 def test_no_place_is_held_for_figures_to_come(document: Path) -> None:
     abbreviations = {"COCO", "MIG", "SIGHUP", "VOC"}
     assert {alone or held for alone, held in PLACEHOLDER.findall(read(document))} <= abbreviations
-
-
-CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> )", re.MULTILINE)
-
-
-def test_no_conflict_of_a_merge_is_left() -> None:
-    if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("not a checkout")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    files = [ROOT / name for name in listed.decode().split("\0") if name]
-    there = {path: path.read_bytes() for path in files if path.is_file()}
-    texts = {path: data.decode("utf-8", "replace") for path, data in there.items() if b"\0" not in data}
-    assert texts and [str(path) for path, text in texts.items() if CONFLICT.search(text)] == []

@@ -25,6 +25,7 @@ WHOLE_PROJECT = {
     "test_marks.py",
     "test_optional_imports.py",
     "test_package.py",
+    "test_release.py",
     "test_rooms.py",
     "test_style.py",
 }

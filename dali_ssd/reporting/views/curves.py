@@ -111,7 +111,7 @@ def _class_lines(x: Sequence[int], values: NDArray[np.float64], classes: Sequenc
             text.set(**properties)
 
     ends = ", ".join(f"{name} {_last(line)}" for name, line in zip(classes, values, strict=True))
-    return chart(paint, f"Average precision of each class by epoch; at last {ends}", size=(460, 280))
+    return chart(paint, f"Average precision of each class by epoch; at last {ends}", size=(440, 280))
 
 
 def _class_rows(x: Sequence[int], values: NDArray[np.float64], classes: Sequence[str], *, cut: bool) -> Chart:
@@ -132,7 +132,7 @@ def _class_rows(x: Sequence[int], values: NDArray[np.float64], classes: Sequence
         f"The {_ROWS // 2} classes with the highest and the {_ROWS // 2} with the lowest score at last" if cut else ""
     )
     alt = f"Average precision by epoch of each of {len(classes)} classes, the best at last on top"
-    return chart(paint, alt, caption, size=(460, 90 + 15 * len(classes)))
+    return chart(paint, alt, caption, size=(440, 90 + 15 * len(classes)))
 
 
 def _finish(axes: Any, title: str, unit: str, *, legend: bool) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from dali_ssd.config import AugmentConfig
-from dali_ssd.inspection.advice import TOPICS, Grounds, advise
+from dali_ssd.inspection.advising.advice import TOPICS, advise
+from dali_ssd.inspection.advising.grounds import Grounds
 from dali_ssd.inspection.examine import examine
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Advice, Alternative, DecodeCost, ShardFacts, Timed, spread
@@ -112,8 +113,8 @@ CASES: dict[str, tuple[Change, str]] = {
     "Class imbalance": (with_classes(10, 1000), "100 times fewer. Hardly enough to learn from: c10 (10)"),
     "Difficult objects": (of_boxes(difficult=30), "30 of 60 objects (50.0%)"),
     "Overlapping boxes": (lambda grounds: replace(grounds, duplicates=4), "4 pairs of boxes with an IoU of 0.9"),
-    "Repeated images": (with_repeats, "59 of 60 records"),
     "Records without objects": (of_boxes(empty=40), "40 of 60 records have no object"),
+    "Repeated images": (with_repeats, "59 of 60 records"),
     "Large images": (with_large_images, "the network gets 300 px. Decoding takes 80.00 ms"),
     "Progressive JPEGs": (with_progressive, "50.0% of the images are progressive JPEGs"),
     "Records in order": (with_order, "the same main class in 100.0% of the cases; by chance it would be 50.0%"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dali_ssd.config import PipelineConfig
+from dali_ssd.inspection.numbers import size_in_words
 from dali_ssd.inspection.report import Advice, Report
 from dali_ssd.util.words import counted
 
-__all__ = ["advise_on_shards", "size_in_words"]
+__all__ = ["advise_on_shards"]
 
 _GOOD_BYTES = 1 << 30
 """Size that a shard of a large set should have: large enough to be read in one go, small enough to be copied again."""
@@ -66,11 +67,3 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
             "images.",
             f"Train on {counted(max(1, report.records // (_BATCHES * batch)), 'GPU')}.",
         )
-
-
-def size_in_words(size: float) -> str:
-    """Return a number of bytes in the unit that suits it."""
-    for unit, one in (("GB", 1e9), ("MB", 1e6)):
-        if size >= one:
-            return f"{size / one:.1f} {unit}"
-    return f"{size / 1e3:.0f} kB"

@@ -10,9 +10,9 @@ import pytest
 
 from dali_ssd.inspection.examine import Inspected, examine
 from dali_ssd.inspection.options import InspectConfig
-from dali_ssd.inspection.page import report_page, write_report
 from dali_ssd.inspection.report import Advice, Timed
-from dali_ssd.inspection.thumbnails import pictures_of
+from dali_ssd.inspection.showing.page import report_page, write_report
+from dali_ssd.inspection.showing.thumbnails import pictures_of
 from dali_ssd.pages.elements import Chart, Charts, Element, Fold, Gallery, Note, Table
 from dali_ssd.pages.page import Page
 from dali_ssd.records.format.labels import build_label

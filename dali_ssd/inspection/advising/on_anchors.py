@@ -1,0 +1,117 @@
+"""Advice on anchors: other sizes, a larger input, a milder augmentation, objects that are too small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from dali_ssd.inspection.advising.grounds import Grounds, gain, shards_of, worst_class
+from dali_ssd.inspection.numbers import percent
+from dali_ssd.inspection.report import Advice
+
+__all__ = ["advise_on_anchors"]
+
+_GAIN = 0.02
+"""Coverage, as a mean over classes, that other anchors, or another input, must gain to be worth a word."""
+_ENOUGH = 200
+"""Objects to which anchors can be fitted without fitting them to chance."""
+_TINY = 0.05
+"""Share of objects smaller than a cell of the finest map that is worth a word."""
+
+
+def advise_on_anchors(grounds: Grounds) -> Iterator[Advice]:
+    """Yield advice on anchors and the size of objects."""
+    for part in (_anchors, _larger_input, _augmentation, _tiny_objects):
+        yield from part(grounds)
+
+
+def _anchors(grounds: Grounds) -> Iterator[Advice]:
+    report, now, best = grounds.report, grounds.network, grounds.report.fitted
+    if best is None or report.sample.objects < _ENOUGH or gain(now, best) < _GAIN:
+        return
+    every = report.all
+    sizes = ", ".join(f"{size:g}" for size in best.sizes)
+    ratios = ", ".join(_ratios(some) for some in best.ratios)
+    forced = f"{percent(every.before.forced)} (augmented: {percent(every.after.forced)})"
+    yield Advice(
+        "Anchor sizes",
+        f"{percent(now.before)} of the stored objects and {percent(now.after)} of those in augmented views have an "
+        f"anchor of {report.network} {report.data_shape} at IoU {report.threshold:g}, {percent(now.class_mean)} in "
+        "the "
+        f"mean of both over classes{worst_class(report)}. {forced} are trained by a single anchor that fits badly, "
+        "or by "
+        "none.",
+        "Such an object gives one positive anchor a step or less, with a large offset to learn, where one that is "
+        "covered "
+        f"gives {every.before.positives:.0f} anchors in the median: it is learned later and found less exactly.",
+        "Register a network with these sizes and ratios (`docs/extending/network.md`). With them "
+        f"{percent(best.before)} "
+        f"and {percent(best.after)} would have an anchor, {percent(best.class_mean)} in the mean over classes, by "
+        f"{best.anchors:,} anchors in place of {now.anchors:,}.",
+        f"sizes=[{sizes}],\nratios=[{ratios}],",
+    )
+
+
+def _larger_input(grounds: Grounds) -> Iterator[Advice]:
+    report, now = grounds.report, grounds.network
+    larger = [one for one in report.alternatives if one.data_shape > report.data_shape]
+    own = [one for one in larger if report.network in one.name.split(", ")]
+    for one in sorted(own or larger, key=lambda one: -gain(now, one))[:1]:
+        if not gain(now, one) >= _GAIN:  # it is NaN without objects
+            return
+        name = report.network if own else one.name.split(", ")[0]
+        times = (one.data_shape / report.data_shape) ** 2
+        yield Advice(
+            "Larger input",
+            f"With {name} at {one.data_shape} px, {percent(one.before)} of the stored objects and "
+            f"{percent(one.after)} of the augmented ones have an anchor ({percent(one.class_mean)} in the mean over "
+            f"classes), and with {report.network} at {report.data_shape} px {percent(now.before)} and "
+            f"{percent(now.after)} ({percent(now.class_mean)}).",
+            f"{times:.1f} times as many pixels per image for the network, and about as much more time and memory for "
+            "it.",
+            "Train at the larger size if the small objects matter.",
+            f"dali-ssd train --network {name} --data-shape {one.data_shape} --train {shards_of(report)}",
+        )
+
+
+def _augmentation(grounds: Grounds) -> Iterator[Advice]:
+    report, now, milder, augment = grounds.report, grounds.network, grounds.report.milder, grounds.augment
+    if milder is not None and gain(now, milder) >= _GAIN:
+        yield Advice(
+            "Shrinking augmentation",
+            f"{percent(now.before)} of the objects as stored are covered, and {percent(now.after)} of those in "
+            f"augmented views{worst_class(report)}: {augment.expand_probability:.0%} of the views put the image on a "
+            f"canvas of up to {augment.expand_ratio[1]:g} times its side, where small objects become too small for the "
+            "anchors.",
+            "Part of the training is spent on objects that no anchor fits. It is what teaches a network small "
+            "objects, so "
+            "if such are to be found it may be worth that.",
+            f"Compare scores with a recipe whose augmentation is milder (`docs/inspect.md` has one): with it "
+            f"{percent(milder.after)} of the objects in augmented views are covered.",
+            f"augment = AugmentConfig({milder.name})",
+        )
+
+
+def _tiny_objects(grounds: Grounds) -> Iterator[Advice]:
+    report = grounds.report
+    step = report.layers[0].layer.step
+    points = np.array([(width, height) for width, height, _ in report.boxes.points]).reshape(-1, 2)
+    share = float((np.sqrt(points.prod(axis=1)) < step).mean()) if len(points) else 0.0
+    if share >= _TINY:
+        need = math.ceil(report.data_shape * 2 * step / max(report.boxes.side.median, 1e-6) / 32) * 32
+        yield Advice(
+            "Tiny objects",
+            f"{percent(share)} of the objects are smaller than {step:g} px in the network, a cell of its finest "
+            "feature "
+            f"map; their median side is {report.boxes.side.median:.1f} px, of 5% below {report.boxes.side.low:.1f} px.",
+            "Objects in one cell share its anchors, and few pixels are left to tell what they are.",
+            "Cut the images into overlapping tiles before the conversion, or take a larger input: for a median side "
+            "of two "
+            f"cells, the whole image would have to be {need} px.",
+        )
+
+
+def _ratios(some: tuple[float, ...]) -> str:
+    return "[" + ", ".join("1 / 3" if math.isclose(ratio, 1 / 3) else f"{ratio:g}" for ratio in some) + "]"
