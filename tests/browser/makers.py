@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,11 @@ import numpy as np
 import pytest
 
 from dali_ssd.cli.main import main
+from dali_ssd.inspection.advising.advice import TOPICS
+from dali_ssd.inspection.examine import examine
+from dali_ssd.inspection.options import InspectConfig
+from dali_ssd.inspection.report import Advice, DecodeCost, Timed
+from dali_ssd.inspection.showing.page import write_report
 from dali_ssd.loader import TrainLoader
 from dali_ssd.pages.charts import chart, color
 from dali_ssd.pages.elements import (
@@ -31,6 +36,7 @@ from dali_ssd.pages.elements import (
 from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.pages.pictures import picture
 from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.format.labels import build_label
 from dali_ssd.reporting.evaluation.page import write_evaluation
 from dali_ssd.reporting.history import Entry
 from dali_ssd.reporting.log import Event
@@ -45,7 +51,8 @@ from tests.support.browser import Limits
 from tests.support.detected import detected
 from tests.support.evaluated import SIDE, evaluated, seen
 from tests.support.paths import ROOT
-from tests.support.shards import draw
+from tests.support.shards import draw, encoded, write_random
+from tests.support.shards import write as write_shards
 
 __all__ = ["KINDS", "Kind"]
 
@@ -136,11 +143,21 @@ def evaluations(folder: Path) -> list[Path]:
 
 
 def inspection(folder: Path) -> list[Path]:
-    """The page of `inspect`."""
+    """Reports of `inspect`: as the command makes it, with all advice on many classes, and of no object."""
     shard = write_shapes(folder, "shapes", 40, seed=2)[0]
     options = ["--classes", ",".join(SHAPES), "--data-shape", "300", "--workers", "1"]
     assert main(["inspect", str(shard), *options, "--html", str(folder / "inspect.html")]) == 0
-    return [folder / "inspect.html"]
+    (varied,) = write_random(folder, 60)
+    empty = build_label([], []), encoded(draw(np.random.default_rng(0), 60, 80))
+    (none,) = write_shards(folder, [empty], stem="none")
+    names = ",".join(f"{LONG.replace(',', '')} {number}" for number in range(100))
+    every = tuple(Advice(topic, LONG, LONG, LONG, f"dali-ssd check {LONG}") for topic in TOPICS)
+    cost = DecodeCost((Timed(0.5, 4, False), Timed(2, 30, True, 14)), 1, 9, 12, "")
+    for name, data, advice in (("many", varied, every), ("none", none, ())):
+        found = examine(InspectConfig((str(data),), classes=names, views=1))
+        report = replace(found.report, cost=cost, advice=advice)
+        write_report(folder / f"{name}.html", replace(found, report=report), f"dali-ssd inspect {LONG}")
+    return [folder / f"{name}.html" for name in ("inspect", "many", "none")]
 
 
 def trainings(folder: Path) -> list[Path]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mxnet as mx
 import numpy as np
 import pytest
+from gluoncv.model_zoo.ssd.anchor import LiteAnchorGenerator
 
 from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import read_checkpoint, read_content, write_checkpoint
@@ -17,6 +19,8 @@ from dali_ssd.gluon.distributed.meetings import Meetings, failed_elsewhere
 from dali_ssd.gluon.distributed.start import own_device, require_same_options
 from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.evaluate import evaluate
+from dali_ssd.gluon.networks import zoo
+from dali_ssd.gluon.networks.mobilenet import SMALL_NETWORKS
 from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, TrainConfig
 from dali_ssd.gluon.scoring import score_file
@@ -27,6 +31,7 @@ from dali_ssd.gluon.training.loss_monitor import LossMonitor
 from dali_ssd.gluon.training.run import Setup, train
 from dali_ssd.gluon.training.schedule import parse_decay_epochs
 from dali_ssd.gluon.training.trainer import Trainer
+from dali_ssd.inspection.network import find_network
 from dali_ssd.reporting.history import read_history
 from dali_ssd.reporting.log import TrainLog
 from tests.errors.cases import Case, labeled, write
@@ -159,7 +164,14 @@ def no_server(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return train(config(folder, pretrained_base="yes"))
 
 
+def other_anchors(_: object, patch: pytest.MonkeyPatch) -> object:
+    lite = partial(SMALL_NETWORKS["mobilenet0.25", 128], anchor_generator=LiteAnchorGenerator)
+    patch.setitem(zoo.OWN_NETWORKS, ("lite", 128), lite)
+    return find_network("lite", 128)
+
+
 CASES: dict[str, Case] = {
+    "the anchors of {network} {size} are not laid out": other_anchors,
     "no training shards": lambda *_: train(TrainConfig()),
     "no shards to score on": lambda *_: score_file(EvalConfig(params="a.params", val=())),
     "the classes beside the validation shards": other_names,

@@ -16,6 +16,10 @@ from dali_ssd.util.words import counted
 
 __all__ = ["report_page", "write_report"]
 
+_RECORD_LEAD = (
+    "The numbers below the pictures are keys in the index, and what `--record` takes; `dali-ssd show` draws a record "
+    "large."
+)
 _FINDING_LEAD = (
     "What `dali-ssd check` finds in frames, labels and heads of images; with `--decode` it looks at all pixels."
 )
@@ -48,12 +52,6 @@ def report_page(report: Report, pictures: dict[int, Picture | None], command: st
         ],
         made_by=command,
     )
-
-
-_RECORD_LEAD = (
-    "The numbers below the pictures are keys in the index, and what `--record` takes; `dali-ssd show` draws a record "
-    "large."
-)
 
 
 def _names(report: Report) -> str:

@@ -37,7 +37,7 @@ def read_classes(spec: str | Path) -> tuple[str, ...]:
 
     Raises `DatasetError` if there are none, one is there twice, or the file cannot be read.
     """
-    if isinstance(spec, Path) or Path(spec).is_file():
+    if isinstance(spec, Path) or _is_file(spec):
         return _from_file(Path(spec))
     if "," not in spec and ("/" in spec or spec.endswith(".txt")):
         raise DatasetError(f"there is no file {spec} with class names")
@@ -75,6 +75,13 @@ def _checked(names: list[str], source: str) -> tuple[str, ...]:
         raise DatasetError(f"class names more than once in {source}: {', '.join(twice)}; each id needs its own")
     _warn(tuple(names), source)
     return tuple(names)
+
+
+def _is_file(spec: str) -> bool:
+    try:
+        return Path(spec).is_file()
+    except OSError:  # a list of names may be longer than a file's name can be
+        return False
 
 
 def _from_file(path: Path) -> tuple[str, ...]:

@@ -65,3 +65,8 @@ def test_beside_the_shards(tmp_path: Path) -> None:
         find_classes([tmp_path / "a" / "1.rec", tmp_path / "c" / "2.rec"])
     with pytest.raises(DatasetError, match="cannot read"):
         find_classes([tmp_path / "1.rec"])
+
+
+def test_a_list_may_be_longer_than_the_name_of_a_file() -> None:
+    names = [f"class number {number}" for number in range(1000)]
+    assert list(read_classes(",".join(names))) == names
