@@ -16,7 +16,7 @@ ARGS ?=
 # ARGS='-m ""' all that can run.
 MARKS := $(shell awk -F '[":]' '/^markers = / { on = 1; next } /^]/ { on = 0 } on { printf "%s%s", sep, $$2; sep = " or " }' pyproject.toml)
 # A process per core, each with a part of the files, until one has none left; ARGS='-n 0' runs all in one process.
-SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
+SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist worksteal
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format docs serve-docs commands bench soak wheel coverage horovod clean
 

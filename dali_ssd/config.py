@@ -194,7 +194,7 @@ class PipelineConfig:
 
 @dataclass(frozen=True)
 class NvjpegConfig:
-    """How nvJPEG decodes on a GPU; without effect on a CPU. None of it has been measured."""
+    """How nvJPEG decodes on a GPU; without effect on a CPU. docs/gpu.md has figures of one card."""
 
     hw_decoder_load: float = 1.0
     """Share of the images that go to the hardware decoder, where the GPU has one that takes them (A100, H100 and newer;

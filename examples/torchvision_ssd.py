@@ -4,7 +4,7 @@
     torchrun --nproc-per-node 2 examples/torchvision_ssd.py --train 'data/train*.rec' --val data/test.rec
 
 It writes a log, metrics, a curve, a report, the best parameters, and a checkpoint from which `--resume auto` goes on:
-on the CPU to the bit. Copy it and change what you like. On a GPU, and with --amp, it has not run.
+on the CPU to the bit. Copy it and change what you like. On several GPUs, and with --amp, it has not run.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ class Training:
                 signal = max(gathered(self.stop.received or 0))
             if signal and at.epoch < options.epochs:
                 self.report.stopped(Signals(signal).name, at, options.file(".ckpt"))
-                distributed.barrier()  # torchrun ends all when one has ended
+                own = [self.device.index] if self.device.type == "cuda" else None
+                distributed.barrier(device_ids=own)  # torchrun ends all when one has ended
                 return 128 + signal
         self.report.say("All %d epochs are trained", at.epoch)
         return 0

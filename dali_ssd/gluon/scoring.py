@@ -17,13 +17,13 @@ from dali_ssd.gluon.trained import load_network, read_trained
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
-from dali_ssd.machine.describe import versions
 from dali_ssd.metrics.analysis import Thresholds, analyze
 from dali_ssd.metrics.scores import Scores, require_metrics
 from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
+from dali_ssd.reporting.views.facts import version_facts
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile
@@ -104,7 +104,7 @@ def _evaluation(config: EvalConfig, recipe: Recipe, loader: ValLoader, scores: S
         ("Records", f"{loader.num_records:,}" + (f"; {left_out:,} bad ones left out" if left_out else "")),
         ("Difficult objects", f"{sum(scores.truth.difficult):,}, which count for nothing"),
         ("Loading", str(loader.placement)),
-        *((f"Version of {name}", version) for name, version in versions().items()),
+        *((f"Version of {name}", version) for name, version in version_facts()),
     ]
     title = f"{params.name} on {', '.join(shard.name for shard in loader.dataset.shards[:3])}"
     return Evaluation(title, scores, analysis, loader.dataset, recipe.image.data_shape, facts)

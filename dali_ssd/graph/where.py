@@ -22,3 +22,5 @@ class Where:
     On a CPU too, where loaders never ask for it: the same sources as on a GPU, so its twin in tests."""
     nvjpeg: NvjpegConfig = field(default_factory=NvjpegConfig)
     """Options of the decoder on a GPU."""
+    whole: bool = False
+    """Whether a GPU decodes whole images, of which regions are cut: for an nvJPEG to which DALI gives no regions."""

@@ -1,7 +1,4 @@
-"""DALI's memory on a GPU as JAX's own arrays.
-
-None of this has run on a GPU.
-"""
+"""DALI's memory on a GPU as JAX's own arrays."""
 
 from __future__ import annotations
 

@@ -9,10 +9,11 @@ from typing import Literal
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, PluginUse, TargetConfig
 from dali_ssd.errors import PluginError
+from dali_ssd.graph.nvjpeg import cuts_regions, nvjpeg_version
 from dali_ssd.graph.where import Where
 from dali_ssd.plugin import prepare_plugin
 
-__all__ = ["Placement", "choose_where", "placement_of"]
+__all__ = ["Placement", "choose_where", "decodes_whole_images", "placement_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +50,32 @@ def choose_where(device: Literal["cpu", "gpu"], plugin: PluginUse, nvjpeg: Nvjpe
     if device == "cpu":
         _warn_of_options_without_effect(plugin, nvjpeg)
         return Where()
+    whole = decodes_whole_images()
     if plugin == "off":
-        return Where("gpu", nvjpeg=nvjpeg)
+        return Where("gpu", nvjpeg=nvjpeg, whole=whole)
     try:
         prepare_plugin()
     except PluginError as error:
         if plugin == "require":
             raise
         _warn_of_missing_plugin(str(error))
-        return Where("gpu", nvjpeg=nvjpeg)
-    return Where("gpu", plugin=True, nvjpeg=nvjpeg)
+        return Where("gpu", nvjpeg=nvjpeg, whole=whole)
+    return Where("gpu", plugin=True, nvjpeg=nvjpeg, whole=whole)
+
+
+@cache
+def decodes_whole_images() -> bool:
+    """Return whether a GPU must decode whole images in this process; warn, once, if only because of another library."""
+    version = nvjpeg_version()
+    if version is None or cuts_regions(version):
+        return False
+    if version[0] > 12:  # CUDA 12 has none that could
+        _log.warning(
+            "nvJPEG %d.%d is loaded, older than DALI's own: whole images are decoded instead of their visible parts; "
+            "import dali_ssd.torch before torchvision, which brings it",
+            *version,
+        )
+    return True
 
 
 def placement_of(where: Where, targets: TargetConfig | None = None, *, bound: bool = False) -> Placement:
@@ -66,7 +83,8 @@ def placement_of(where: Where, targets: TargetConfig | None = None, *, bound: bo
     made = None if targets is None else _maker_of_targets(where, targets)
     if where.device == "cpu":
         return Placement("CPU", "plugin on the CPU" if where.plugin else "CPU", made)
-    share = f"nvJPEG ({where.nvjpeg.hw_decoder_load:.0%} on the hardware decoder where there is one)"
+    what = "nvJPEG, whole images" if where.whole else "nvJPEG"
+    share = f"{what} ({where.nvjpeg.hw_decoder_load:.0%} on the hardware decoder where there is one)"
     threads = "on the cores near their GPU" if bound else None
     return Placement(share, "plugin" if where.plugin else "DALI's operators", made, threads)
 

@@ -11,6 +11,10 @@ from dali_ssd.util.optional import require
 
 require("torch")  # before the modules below import it, so that a missing torch is explained
 
+from dali_ssd.graph.nvjpeg import load_nvjpeg  # noqa: E402
+
+load_nvjpeg()  # before torchvision is imported, which would load an older one in its place
+
 from dali_ssd.torch.batch import BoxBatch, EncodedBatch  # noqa: E402
 from dali_ssd.torch.loaders import TrainLoader, ValLoader  # noqa: E402
 from dali_ssd.torch.processes import joined_processes  # noqa: E402

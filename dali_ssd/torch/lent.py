@@ -1,7 +1,4 @@
-"""DALI's memory on a GPU as tensors, which goes back to DALI when PyTorch's kernels have read it.
-
-None of this has run on a GPU.
-"""
+"""DALI's memory on a GPU as tensors, which goes back to DALI when PyTorch's kernels have read it."""
 
 from __future__ import annotations
 

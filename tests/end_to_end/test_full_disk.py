@@ -1,14 +1,10 @@
-"""A full disk while writing: our error is raised, no partial file is left, and earlier files stay.
-
-A limit on the size of files (RLIMIT_FSIZE) stands in for the disk: it needs no rights, and fails the same calls.
-"""
+"""A full disk while writing: our error is raised, no partial file is left, and earlier files stay."""
 
 from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +22,10 @@ from dali_ssd.records.options import CheckConfig
 from dali_ssd.records.repair.quarantine import quarantine
 from dali_ssd.records.repair.rewrite import fix
 from dali_ssd.synthetic import write_shapes
+from tests.support.full_disk import full_disk
 
 ROOM = 500
 """Bytes that a file may have."""
-
-
-@contextmanager
-def full_disk(room: int = ROOM) -> Iterator[None]:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +84,7 @@ def write_converted(shard: Path, out: Path) -> None:
 )
 def test_error_and_no_half_file(shard: Path, tmp_path: Path, write: Callable[[Path, Path], None]) -> None:
     (tmp_path / "before").write_text("stays")
-    with full_disk(), pytest.raises(DaliSsdError, match=r"cannot write.*: File too large"):
+    with full_disk(ROOM), pytest.raises(DaliSsdError, match=r"cannot write.*: File too large"):
         write(shard, tmp_path)
     # A lock is a file without content, which stays.
     assert {path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"} == {"before"}
@@ -109,7 +96,7 @@ def test_error_and_no_half_file(shard: Path, tmp_path: Path, write: Callable[[Pa
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.ckpt", {}, {"step": 1})
     before = (tmp_path / "a.ckpt").read_bytes()
-    with full_disk(), pytest.raises(DaliSsdError, match=r"cannot write .*a\.ckpt"):
+    with full_disk(ROOM), pytest.raises(DaliSsdError, match=r"cannot write .*a\.ckpt"):
         write_checkpoint(tmp_path / "a.ckpt", {"weights": np.zeros(1000)}, {"step": 2})
     assert (tmp_path / "a.ckpt").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.ckpt"]

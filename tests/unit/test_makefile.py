@@ -119,7 +119,7 @@ def test_tests_with_a_mark_are_run_where_they_are_asked_for(tmp_path: Path) -> N
     for given, asked in (("", ""), ("-m slow tests/fuzz", " -m slow tests/fuzz"), ('-m ""', " -m ")):
         log = checkout.run(PYTHON=str(tmp_path / "one"), ARGS=given)[1]
         last = log.splitlines()[-1]
-        assert last.startswith("-m pytest -n auto ")
+        assert last.startswith("-m pytest -n logical ")
         assert last.endswith(without + asked), "pytest takes the later -m of two"
 
 

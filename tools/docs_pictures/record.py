@@ -141,7 +141,7 @@ def _grid(tiles: list[Tile]) -> Figure:
 def _cuts_a_corner(view: View, area: int) -> bool:
     """Return whether a view shows some objects, some of what is around the image, and about half of the image."""
     shown = float(view.region[2] * view.region[3]) / area
-    return len(view.objects) > 1 and 0.5 < _share(view) < 0.9 and 0.3 < shown < 0.7 and view.pixels.mean() < 160
+    return len(view.objects) > 1 and 0.5 < _share(view) < 0.9 and 0.3 < shown < 0.7 and float(view.pixels.mean()) < 160
 
 
 def _share(view: View) -> float:
@@ -152,7 +152,7 @@ def _share(view: View) -> float:
 
 def _side(view: View, stored: Tile) -> float:
     """Return the window's width over the image's."""
-    return float(view.window[2] - view.window[0]) / stored.image.shape[1]
+    return float((view.window[2] - view.window[0]) / stored.image.shape[1])
 
 
 def _name_boxes(panel: Any, corners: NDArray[Any], class_ids: NDArray[Any], *, names: bool = True) -> None:

@@ -17,6 +17,7 @@ from dali_ssd.bench.gpucheck.checks import CHECKS, CUDA, PLUGIN, Check, CheckRes
 from dali_ssd.bench.gpucheck.sample import Sample
 from dali_ssd.bench.measuring.process import in_one_line, serve
 from dali_ssd.graph.where import Where
+from dali_ssd.loader.placement import decodes_whole_images
 from dali_ssd.plugin import plugin_loaded, prepare_plugin
 
 __all__ = ["CheckRequest", "main"]
@@ -65,7 +66,8 @@ def _checks(asked: CheckRequest) -> Iterator[tuple[str, Callable[[], CheckResult
 def _compared(check: Check, asked: CheckRequest) -> CheckResult:
     if asked.device == "gpu" and not plugin_loaded():
         return CheckResult(check.name, "there is no plugin to check", made=False)
-    return run_check(check, asked.sample, Where(asked.device, plugin=asked.device == "gpu"))
+    on_gpu = asked.device == "gpu"
+    return run_check(check, asked.sample, Where(asked.device, plugin=on_gpu, whole=on_gpu and decodes_whole_images()))
 
 
 def _load_plugin() -> CheckResult:

@@ -1,6 +1,6 @@
 """Arrays over DALI's memory, for all that take DLPack, such as `torch.from_dlpack` and `jax.dlpack.from_dlpack`.
 
-NumPy's on the host, and `GpuArray` on a GPU, which has never been tried on one.
+NumPy's on the host, and `GpuArray` on a GPU.
 """
 
 from __future__ import annotations

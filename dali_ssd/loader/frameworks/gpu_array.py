@@ -1,7 +1,4 @@
-"""Arrays on a GPU without a framework: DALI's memory, for all that take DLPack or the CUDA array interface.
-
-This has never run on a GPU.
-"""
+"""Arrays on a GPU without a framework: DALI's memory, for all that take DLPack or the CUDA array interface."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _picture(
 ) -> Picture:
     """Draw the part of a record around the box (1, 4) with it and with the faint ones (k, 4), network pixels."""
     image = stored_tiles(evaluation.dataset, [record])[0].image
-    scale = np.array([image.shape[1], image.shape[0]] * 2, np.float32) / evaluation.data_shape
+    scale = np.array([image.shape[1], image.shape[0]] * 2, np.float32) / np.float32(evaluation.data_shape)
     tile = cut_around(Tile(image, boxes * scale, class_ids, scores, faint_boxes=faint * scale), boxes[0] * scale)
     place = evaluation.dataset.place(record)
     name = f"{place.shard.name if place.shard else ''} record {place.key}"

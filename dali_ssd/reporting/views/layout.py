@@ -143,7 +143,7 @@ def _samples(content: Content) -> Iterator[Section]:
         return
     elements: list[Element] = []
     for name, pictures in by_image.items():
-        elements += [Text(name), Gallery(pictures, side=190)]
+        elements += [Text(name), Gallery(pictures, side=170)]
     lead = f"The same images after some of the epochs, detections of a score from {SURE} on. {LEGEND}"
     yield Section("Samples", elements, lead)
 

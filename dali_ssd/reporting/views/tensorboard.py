@@ -1,13 +1,14 @@
 """A training run as event files for TensorBoard, by tensorboardX.
 
 Its `SummaryWriter` hands events to a thread, which ends by an error such as a full disk without a word, and then the
-training would wait for it forever. So events are written here, by the writer below that one: rarely enough, and an
-error is heard of.
+training would wait for it forever. So events are written here, by the writer of records below that one: rarely
+enough, and an error is heard of.
 """
 
 from __future__ import annotations
 
 import base64
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -56,7 +57,7 @@ class TensorBoardView:
     """Seconds of what is lost at most if the process is killed."""
 
     def __init__(self, folder: str | Path, run: RunFacts, clock: Callable[[], float] = time.monotonic) -> None:
-        self._writer_class = require("tensorboardX.event_file_writer").EventsWriter
+        self._open = require("tensorboardX.record_writer").RecordWriter
         self._proto = require("tensorboardX.proto.event_pb2")
         self._summaries = require("tensorboardX.proto.summary_pb2")
         self._text = require("tensorboardX.summary").text
@@ -68,12 +69,13 @@ class TensorBoardView:
 
     def begin(self, entries: Sequence[Entry], at: TrainProgress) -> None:
         """Begin a file; in that of a resumed run, events after the checkpoint's step are void."""
-        writer = self._writer_class(str(self._folder / "events"), f".{at.step:08d}")
+        # By this name TensorBoard finds it, and by the step no two files of a run are one.
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{at.step:08d}"
+        self._writer = self._open(str(self._folder / name))
+        self._write(file_version="brain.Event:2")
         start = self._proto.SessionLog(status=self._proto.SessionLog.START)
         # TensorBoard drops what other files have from this step on; the checkpoint's own step is done.
-        first = at.step + 1 if at.step else 0
-        writer.write_event(self._proto.Event(wall_time=time.time(), step=first, session_log=start))
-        self._writer = writer
+        self._write(step=at.step + 1 if at.step else 0, session_log=start)
         self._add(at.step, self._text("options", _as_markdown(self._run)))
         self._flush()
 
@@ -97,13 +99,16 @@ class TensorBoardView:
         """Write how the run ended, and close the file."""
         step = max((int(entry.get("step") or 0) for entry in entries), default=0)
         self._add(step, self._text("end", f"{status.kind}: {status.text}" if status.text else status.kind))
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
 
     def _add(self, step: int, summary: Any) -> None:
-        event = self._proto.Event(wall_time=time.time(), step=step, summary=summary)
-        self._safely(lambda writer: writer.write_event(event))
+        self._write(step=step, summary=summary)
+
+    def _write(self, **fields: Any) -> None:
+        content = self._proto.Event(wall_time=time.time(), **fields).SerializeToString()
+        self._safely(lambda writer: writer.write(content))
 
     def _flush(self) -> None:
         self._safely(lambda writer: writer.flush())

@@ -1,6 +1,6 @@
 """Copies within a device, and when what is copied is let go.
 
-On a CPU, where the loaders need none: that the copies are those of a GPU has not been tried.
+On a CPU, where the loaders need none; tests/gpu/test_gpu_jax.py has the copies of a GPU.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_was_said() -> None:
     placement._warn_of_missing_plugin.cache_clear()
+    placement.decodes_whole_images.cache_clear()
 
 
 @pytest.mark.parametrize("use", ["auto", "require"])
@@ -84,6 +85,24 @@ def test_it_is_said_once_for_each_reason(monkeypatch: pytest.MonkeyPatch, caplog
 def test_what_is_required_is_an_error() -> None:
     with pytest.raises(PluginError, match="there is no nvcc"):
         choose_where("gpu", "require", HALF)
+
+
+@pytest.mark.parametrize(
+    ("version", "whole", "warned"),
+    [((13, 3), False, False), (None, False, False), ((13, 0), True, True), ((12, 4), True, False)],
+)
+@pytest.mark.usefixtures("prepared")
+def test_an_nvjpeg_that_gets_no_regions_decodes_whole_images(
+    version: Any, whole: bool, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a warning, once, where another order of imports would help: CUDA 12 has no newer one."""
+    monkeypatch.setattr(placement, "nvjpeg_version", lambda: version)
+    uses: tuple[PluginUse, ...] = ("auto", "off")
+    for use in uses:
+        where = choose_where("gpu", use, HALF)
+        assert where == Where("gpu", plugin=use == "auto", nvjpeg=HALF, whole=whole)
+        assert ("whole images" in placement_of(where).decode) is whole
+    assert ["import dali_ssd.torch before torchvision" in message for message in caplog.messages] == [True] * warned
 
 
 def test_a_cpu_needs_no_plugin_and_says_nothing(prepared: list[str], caplog: pytest.LogCaptureFixture) -> None:

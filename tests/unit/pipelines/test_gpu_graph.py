@@ -175,5 +175,13 @@ def test_the_decoder_has_its_options(records: ReaderSlice) -> None:
         assert options.items() <= decoder._op._init_args.items()
 
 
+def test_whole_images_are_cut_on_the_gpu(records: ReaderSlice) -> None:
+    for define in (training, validation):
+        found = operators(define(records, Where("gpu", whole=True)))
+        regions = operators(define(records))
+        assert found - regions == Counter([("decoders__Image", "mixed"), ("Slice", "gpu")]), found - regions
+        assert regions - found == Counter([("decoders__ImageSlice", "mixed")])
+
+
 def test_a_cpus_pipeline_has_no_other_device(records: ReaderSlice) -> None:
     assert {device for _, device in operators(training(records, Where()))} == {"cpu"}

@@ -16,7 +16,8 @@ from dali_ssd.reporting.progress import TrainProgress
 from dali_ssd.reporting.views.facts import Option, RunFacts
 from dali_ssd.reporting.views.gallery import Gallery, Seen
 from dali_ssd.reporting.views.page import PageView, report_path
-from dali_ssd.reporting.views.view import Status
+from dali_ssd.reporting.views.view import Status, Views
+from tests.support.full_disk import full_disk
 
 RELOADS = '<meta http-equiv="refresh"'
 
@@ -174,3 +175,18 @@ def test_a_page_of_many_epochs_and_classes_is_small(
 def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path, run: RunFacts) -> None:
     with pytest.raises(DaliSsdError, match="cannot write"):
         PageView(str(tmp_path / "no" / "ssd"), run, []).begin([], TrainProgress())
+
+
+def test_a_full_disk_leaves_the_page_that_was(
+    prefix: str, run: RunFacts, epoch: Callable[..., Entry], caplog: pytest.LogCaptureFixture
+) -> None:
+    views = Views([PageView(prefix, run, [])])
+    views.begin([epoch(0)], TrainProgress())
+    before = page_of(prefix)
+    with full_disk(500):
+        views.end([epoch(0)], Status("ended"))
+        views.end([epoch(0)], Status("ended"))
+    assert len(caplog.messages) == 1 and "cannot write the training report, training goes on" in caplog.messages[0]
+    assert page_of(prefix) == before
+    views.end([epoch(0)], Status("ended"))
+    assert "Ended" in page_of(prefix)

@@ -16,6 +16,7 @@ from dali_ssd.reporting.views.gallery import Gallery, Seen
 from dali_ssd.reporting.views.tensorboard import TensorBoardView
 from dali_ssd.reporting.views.view import Status
 from tests.support.events import read_events
+from tests.support.full_disk import full_disk
 
 pytest.importorskip("tensorboardX")
 
@@ -85,21 +86,17 @@ def test_a_resumed_run_makes_later_steps_void(tmp_path: Path, run: RunFacts) -> 
     assert sorted(starts) == [[0], [11]]  # the checkpoint's own step is done
 
 
-def test_after_an_error_nothing_more_is_written(
-    tmp_path: Path, run: RunFacts, epoch: Callable[..., Entry], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_a_full_disk_nothing_more_is_written(tmp_path: Path, run: RunFacts, epoch: Callable[..., Entry]) -> None:
     view = TensorBoardView(tmp_path, run)
     view.begin([], TrainProgress())
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(view._writer, "write_event", full)
-    with pytest.raises(OSError, match="No space left"):
-        view.step(step_entry(1))
-    view.step(step_entry(2))
-    view.epoch([epoch(0)], None)
+    (file,) = tmp_path.iterdir()
+    with full_disk(file.stat().st_size + 20):
+        with pytest.raises(OSError, match="File too large"):
+            view.epoch([epoch(0)], None)
+        view.step(step_entry(2))
+        view.epoch([epoch(1)], None)
     view.end([], Status("ended"))
+    assert scalars(read_events(tmp_path)) == {}
 
 
 def test_steps_are_on_disk_after_some_seconds(tmp_path: Path, run: RunFacts) -> None:
