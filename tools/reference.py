@@ -10,8 +10,9 @@ __all__ = ["Quiet"]
 
 
 class Quiet(griffe.Extension):  # type: ignore[misc]
-    """Leave out the checks of options, which nobody calls."""
+    """Leave out methods that nobody calls, such as the checks of options."""
 
     def on_class_members(self, *, cls: Any, **_: Any) -> None:
-        """Forget what Python itself calls once an object is made."""
-        cls.members.pop("__post_init__", None)
+        """Forget what Python itself calls when an object is made or copied."""
+        for name in ("__post_init__", "__reduce__"):
+            cls.members.pop(name, None)

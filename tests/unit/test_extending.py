@@ -97,6 +97,7 @@ def test_what_the_page_adds_works(page: Path, tmp_path: Path) -> None:
     steps = read_page(page)
     steps.apply(tmp_path)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "tools.commands"], cwd=tmp_path, env=environment, check=True)  # make commands
     for tests in ([*steps.tests, *HELD_BY[page.stem]], RULES):  # in two runs: -k of the first is not for the second
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
