@@ -16,11 +16,6 @@ def as_markdown(path: Path) -> str:
     return _as_markdown(path.read_text(encoding="utf-8"))
 
 
-@functools.cache  # of `mkdocs serve`, which reads all pages with each change
-def _as_markdown(text: str) -> str:
-    return "\n\n".join(part for cell in run(text).cells for part in _of_cell(cell)) + "\n"
-
-
 def run(text: str) -> Any:
     """Run a notebook in an empty folder and return it with its outputs; raises CellExecutionError if a cell does."""
     import nbformat
@@ -31,6 +26,11 @@ def run(text: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"kernel_name": "python3", "timeout": 600, "resources": {"metadata": {"path": folder}}}
         return NotebookClient(notebook, extra_arguments=quiet, **settings).execute()
+
+
+@functools.cache  # of `mkdocs serve`, which reads all pages with each change
+def _as_markdown(text: str) -> str:
+    return "\n\n".join(part for cell in run(text).cells for part in _of_cell(cell)) + "\n"
 
 
 def _of_cell(cell: Any) -> Iterator[str]:

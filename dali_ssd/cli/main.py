@@ -53,9 +53,7 @@ COMMANDS = {
     "index": Command("dali_ssd.cli.index", "rebuild the .idx of a shard"),
     "check": Command("dali_ssd.cli.check", "find every damaged or doubtful record, and repair shards"),
     "show": Command("dali_ssd.cli.show", "draw records with their boxes, as stored or as seen in training"),
-    "inspect": Command(
-        "dali_ssd.cli.inspect", "show a data set as an SSD sees it: anchors, cost, strange records, advice"
-    ),
+    "inspect": Command("dali_ssd.cli.inspect", "show data as an SSD sees it: anchors, cost, strange records, advice"),
     "env": Command("dali_ssd.cli.env", "print versions, processor and GPUs, as a report of a problem needs them"),
 }
 

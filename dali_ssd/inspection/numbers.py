@@ -37,8 +37,12 @@ def spread_in_words(values: Spread, unit: float = 1) -> str:
     if math.isnan(values.median):
         return "-"
     if values.least == values.most:
-        return f"{values.least / unit:,.4g} in all of them"
+        return f"{_digits(values.least / unit)} in all of them"
     median, least, most, low, high = (
-        f"{value / unit:,.4g}" for value in (values.median, values.least, values.most, values.low, values.high)
+        _digits(value / unit) for value in (values.median, values.least, values.most, values.low, values.high)
     )
     return f"median {median}, {low} to {high} for 90% of them, {least} to {most} in all"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

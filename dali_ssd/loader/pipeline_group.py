@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from dali_ssd.errors import RecordLocation
+from dali_ssd.errors import ConfigError, RecordLocation
 from dali_ssd.loader.batch import Batch, BoxBatch
 from dali_ssd.loader.fork_guard import no_fork
+from dali_ssd.loader.recipes import Recipe
 
-__all__ = ["PipelineGroup"]
+__all__ = ["PipelineGroup", "batch_class", "require_outputs"]
+
+
+def batch_class(recipe: Recipe) -> type[Batch] | type[BoxBatch]:
+    """Return the class of the batches that a recipe trains on."""
+    return BoxBatch if recipe.targets.targets == "boxes" else Batch
+
+
+def require_outputs(pipeline: Any, recipe: Recipe) -> None:
+    """Raise ConfigError unless a built training pipeline of the recipe has what a batch is made of."""
+    wanted, outputs = fields(batch_class(recipe)), len(pipeline.output_dtype())
+    if outputs != len(wanted):
+        names = ", ".join(field.name for field in wanted[:-1])
+        raise ConfigError(
+            f"the training pipeline of the recipe {recipe.name} returns {outputs} outputs, and "
+            f"targets={recipe.targets.targets!r} needs {len(wanted)}: {names} and the records' places; return "
+            "what `dali_ssd.graph.targets.encode` returns"
+        )
 
 
 class PipelineGroup:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, PluginUse, TargetConfig
 from dali_ssd.errors import PluginError
+from dali_ssd.graph.nvjpeg import cuts_regions, nvjpeg_version
 from dali_ssd.graph.where import Where
-from dali_ssd.loader.nvjpeg import cuts_regions, nvjpeg_version
 from dali_ssd.plugin import prepare_plugin
 
 __all__ = ["Placement", "choose_where", "decodes_whole_images", "placement_of"]

@@ -7,7 +7,6 @@ import hashlib
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -19,11 +18,10 @@ from typing_extensions import Unpack
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import CheckpointError, ConfigError, DaliSsdError
 from dali_ssd.loader.base import Loader, LoaderStats
-from dali_ssd.loader.batch import Batch, BoxBatch
 from dali_ssd.loader.frameworks import FrameworkName
 from dali_ssd.loader.identity import code_of, digest, plain, require_same_run, require_whole
 from dali_ssd.loader.options import TrainOptions, check_records_options, check_world, gather
-from dali_ssd.loader.pipeline_group import PipelineGroup
+from dali_ssd.loader.pipeline_group import PipelineGroup, batch_class, require_outputs
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.loader.scheduling import batches_per_run, pipelines_per_device
 from dali_ssd.records.dataset import Paths
@@ -142,21 +140,6 @@ class TrainLoader(Loader):
         self._at_rest = True
         """Whether no batch is being made: its pipelines may have handed it out, and the loader not yet."""
 
-    def _require_outputs(self, pipeline: Any) -> None:
-        """Raise ConfigError unless the recipe's pipeline has what a batch is made of."""
-        wanted, outputs = fields(self._batch_class), len(pipeline.output_dtype())
-        if outputs != len(wanted):
-            names = ", ".join(field.name for field in wanted[:-1])
-            raise ConfigError(
-                f"the training pipeline of the recipe {self.recipe.name} returns {outputs} outputs, and "
-                f"targets={self.recipe.targets.targets!r} needs {len(wanted)}: {names} and the records' places; return "
-                "what `dali_ssd.graph.targets.encode` returns"
-            )
-
-    @property
-    def _batch_class(self) -> type[Batch] | type[BoxBatch]:
-        return BoxBatch if self.recipe.targets.targets == "boxes" else Batch
-
     def _centers(self, anchors: Any) -> NDArray[np.float32]:
         """Return the anchors (N, 4) that have targets; none if the boxes are wanted themselves."""
         if self.recipe.targets.targets == "boxes":
@@ -189,9 +172,11 @@ class TrainLoader(Loader):
             for group, state in enumerate(states)
         ]
         self._start([pipeline for group in pipelines for pipeline in group])
-        self._require_outputs(pipelines[0][0])
+        require_outputs(pipelines[0][0], self.recipe)
         self._groups = [
-            PipelineGroup(of_devices, self._makers, self._batch_class, self._device_batch_size, self._per_run, state)
+            PipelineGroup(
+                of_devices, self._makers, batch_class(self.recipe), self._device_batch_size, self._per_run, state
+            )
             for of_devices, state in zip(pipelines, states, strict=True)
         ]
 

@@ -11,7 +11,7 @@ from dali_ssd.util.optional import require
 
 require("torch")  # before the modules below import it, so that a missing torch is explained
 
-from dali_ssd.loader.nvjpeg import load_nvjpeg  # noqa: E402
+from dali_ssd.graph.nvjpeg import load_nvjpeg  # noqa: E402
 
 load_nvjpeg()  # before torchvision is imported, which would load an older one in its place
 

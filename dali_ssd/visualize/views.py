@@ -15,6 +15,7 @@ from dali_ssd.config import CoordinateUnit, PipelineConfig
 from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.graph.where import Where
 from dali_ssd.loader.fork_guard import no_fork
+from dali_ssd.loader.pipeline_group import require_outputs
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.diagnose import find_damage
@@ -31,14 +32,16 @@ def views_of(
 
     They are those that `TrainLoader` gives from a shard with this record alone, to the bit. Other records are not
     looked at, so that a damaged one is no obstacle. `unit` is that of the label's boxes. Raises DaliSsdError if the
-    record cannot be read or rendered.
+    record cannot be read or rendered, ConfigError if the recipe's pipeline gives no boxes.
     """
+    boxes = replace(recipe, targets=replace(recipe.targets, targets="boxes"))
     alone = dataset.without(set(range(len(dataset))) - {number})
     with tempfile.TemporaryDirectory() as folder:
-        pipeline = _pipeline(alone, Path(folder), recipe, unit, seed)
+        pipeline = _pipeline(alone, Path(folder), boxes, unit, seed)
         try:
             with no_fork():
                 pipeline.build()
+                require_outputs(pipeline, boxes)
                 return [view for _ in range(-(-count // PipelineConfig.batch_size)) for view in _run(pipeline)][:count]
         except RuntimeError as error:
             raise find_damage(alone, str(error)) from error
@@ -51,7 +54,7 @@ def _pipeline(alone: Dataset, folder: Path, recipe: Recipe, unit: CoordinateUnit
         anchors=np.zeros((0, 4), np.float32),
         augment=recipe.augment,
         image=recipe.image,
-        targets=replace(recipe.targets, targets="boxes"),
+        targets=recipe.targets,
         initial_fill=1,
         upright=PipelineConfig.upright,
         unit=unit,

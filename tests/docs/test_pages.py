@@ -47,7 +47,8 @@ def steps_of(page: Path) -> tuple[list[list[str]], str]:
             if block.language != "diff":  # which no other block builds on
                 break
             continue
-        text = "\f".join(block.added()) if block.language == "diff" else block.text
+        code = [part for part in block.added() if not any(commands_in(part, {}))]
+        text = "\f".join(code) if block.language == "diff" else block.text
         steps.append([block.language, block.place, text])
     return steps, lacks
 
@@ -59,23 +60,41 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def trained(drawn: Path) -> Path:
+    """A folder that has been trained in as well, as far as that goes here: what docs/train.md leaves in `runs`."""
+    command = (
+        "train --train data/train.rec --val data/val.rec --network mobilenet0.25 --data-shape 128 --pretrained-base no"
+    )
+    if not missing_for(Block(ROOT / "docs" / "train.md", 0, "sh", f"dali-ssd {command}")):
+        options = f"{command} --batch-size 8 --epochs 1 --save-prefix runs/".split()
+        subprocess.run([sys.executable, "-m", "dali_ssd", *options], cwd=drawn, env=environment(), check=True)
+    return drawn
+
+
+def environment() -> dict[str, str]:
+    """The process's environment, with the commands of this Python and the code of this checkout."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+
+
 WITH_CODE = [page for page in PAGES if any(not one.not_run and one.language in RUN for one in blocks_of(page))]
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=page_id)
-def test_what_a_page_says_works(page: Path, drawn: Path, tmp_path: Path) -> None:
+def test_what_a_page_says_works(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     steps, missing = steps_of(page)
     if not steps:
         pytest.skip(missing)
     folder = tmp_path / "reader"
-    shutil.copytree(drawn, folder)
+    uses_trained = any("runs/ssd_" in text and "--save-prefix runs/" not in text for _, _, text in steps)
+    shutil.copytree(request.getfixturevalue("trained" if uses_trained else "drawn"), folder)
     (tmp_path / "steps.json").write_text(json.dumps(steps))
-    paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(ROOT / "tests" / "docs" / "reader.py"), str(tmp_path / "steps.json")]
     done = subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | paths,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -120,10 +139,11 @@ def test_options_of_commands_can_be_parsed(page: Path, monkeypatch: pytest.Monke
         raise ParsedError
 
     monkeypatch.setattr(tyro, "cli", parse)
-    blocks = [block for block in blocks_of(page) if block.language == "sh"]
+    blocks = [block for block in blocks_of(page) if block.language in ("sh", "diff")]
     variables = assigned("".join(block.text for block in blocks))
     for block in blocks:
-        for name, *options in commands_in(block.text, variables):
+        shell = "".join(block.added()) if block.language == "diff" else block.text
+        for name, *options in commands_in(shell, variables):
             assert name in COMMANDS, f"{block.place}: {name}"
             if "--help" not in options:
                 with pytest.raises(ParsedError):

@@ -40,11 +40,10 @@ class Tags(HTMLParser):
             self.loaded.add(given.get("href", ""))
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(folder: Path) -> Path:
+    """The site, in a folder; it is built once, so all that is asked of it is in one test."""
     for name in ("mkdocs", "material", "mkdocstrings", "nbclient"):
         pytest.importorskip(name)
-    folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     quiet = {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | quiet, capture_output=True, text=True, check=False)
@@ -66,22 +65,15 @@ def test_modules_of_users_have_a_page() -> None:
     assert {name.partition(".")[0] for name in MODULES} == {"dali_ssd", "pipelines"}
 
 
-def test_every_public_name_is_on_a_page(site: Path) -> None:
-    ids = {one for page in (site / "reference").glob("*.html") for one in Tags(page).ids}
-    wanted = {f"{module}.{name}" for module in MODULES for name in exported(module)}
-    assert wanted - ids == set()
-
-
-def test_nothing_comes_from_another_server(site: Path) -> None:
-    pages = sorted(site.rglob("*.html"))
+def test_the_site_is_whole(tmp_path: Path) -> None:
+    site = built(tmp_path / "site")
+    pages = {page: Tags(page) for page in site.rglob("*.html")}
     assert len(pages) > 30
-    for page in pages:
-        outside = [url for url in Tags(page).loaded if re.match(r"(https?:)?//", url)]
-        assert outside == [], page
+    ids = {one for page, tags in pages.items() if page.parent.name == "reference" for one in tags.ids}
+    assert {f"{module}.{name}" for module in MODULES for name in exported(module)} - ids == set(), "not on a page"
+    for page, tags in pages.items():
+        assert [url for url in tags.loaded if re.match(r"(https?:)?//", url)] == [], f"{page}: from another server"
     sheets = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
     assert re.findall(r"url\(['\"]?(?:https?:)?//", sheets) == []
-
-
-def test_the_notebook_is_shown_with_what_it_prints(site: Path) -> None:
     tour = (site / "tour.html").read_text(encoding="utf-8")
-    assert "data:image/png;base64," in tour and "images/s" in tour
+    assert "data:image/png;base64," in tour and "images/s" in tour, "the notebook, with what it shows"

@@ -133,7 +133,7 @@ CASES: dict[str, Case] = {
     "not a file name in a folder": lambda folder, _: bench(["--json", str(folder / "none" / "a.json")]),
     "may not write to": locked_folder,
     "its workers need": little_shared_memory,
-    "are not known; those of these are": lambda *_: network_anchors("resnet50_v1", 512),
+    "are not known; those of these are": lambda *_: network_anchors("vgg16_atrous", 301),
     "no record has the key": lambda folder, _: show(write(folder), record=9),
     "several records have the key": lambda folder, _: show([write(folder), write(folder, name="b")], record=0),
     "makes its targets by DALI's operator": show_box_encoder,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dali_ssd.graph.nvjpeg import cuts_regions, nvjpeg_version
 from dali_ssd.graph.where import Where
-from dali_ssd.loader.nvjpeg import cuts_regions, nvjpeg_version
 from tests.gpu.test_gpu_decode import PART, WHOLE, decoded
 from tests.support.paths import ROOT
 from tests.support.shards import draw, encoded

@@ -91,7 +91,7 @@ def commands_in(text: str, variables: dict[str, str]) -> Iterator[list[str]]:
         words = _words(Template(line).safe_substitute(variables))
         for start in [number for number, word in enumerate(words) if word.rsplit("/", 1)[-1] == "dali-ssd"]:
             call = words[start + 1 :]
-            end = next((number for number, word in enumerate(call) if set(word) <= {*_ENDS}), None)
+            end = next((number for number, word in enumerate(call) if word and set(word) <= {*_ENDS}), None)
             call = [word for word in call[:end] if word != "..."]
             if call and re.fullmatch(r"[a-z]+(-[a-z]+)*", call[0]):
                 yield call

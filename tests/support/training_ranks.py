@@ -149,7 +149,7 @@ class Rank:
         def score(net: Any) -> Any:
             """Score, in all processes together."""
             scores = evaluate_together(net, val, CLASSES, SIDE, Meetings(self.workers), self.stop)
-            self.scores += [] if scores is None else scores.numbers().values()
+            self.scores += [] if scores is None else [scores.mean_ap, scores.coco["AP"]]
             return scores
 
         self.score = score

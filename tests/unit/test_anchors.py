@@ -6,6 +6,9 @@ import pytest
 from dali_ssd.anchors import FEATURE_MAPS, VGG_SHAPES, corner_fractions, network_anchors, vgg_anchors
 from dali_ssd.errors import ConfigError
 
+HEAVY = ("vgg", "resnet1", "resnet50")
+"""Beginnings of the names of networks that take long to build."""
+
 
 @pytest.mark.parametrize(("data_shape", "count"), [(300, 8732), (512, 24564)])
 def test_as_many_anchors_as_the_paper_has(data_shape: int, count: int) -> None:
@@ -34,7 +37,10 @@ def test_other_shapes_are_refused() -> None:
     assert sorted(VGG_SHAPES) == [300, 512]
 
 
-@pytest.mark.parametrize(("network", "data_shape"), FEATURE_MAPS)
+@pytest.mark.parametrize(
+    ("network", "data_shape"),
+    [pytest.param(*key, marks=pytest.mark.slow if key[0].startswith(HEAVY) else ()) for key in FEATURE_MAPS],
+)
 def test_the_formula_gives_what_the_network_has(network: str, data_shape: int) -> None:
     pytest.importorskip("gluoncv")
     import mxnet as mx

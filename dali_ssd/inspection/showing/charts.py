@@ -112,7 +112,10 @@ def cost_chart(report: Report) -> Chart:
             if len(some):
                 axes.scatter(*some[:, :2].T, s=14, color=color(kind), alpha=0.75, linewidths=0, label=name)
         ends = np.array([0, rows[:, 0].max() * 1.05])
-        axes.plot(ends, cost.base_ms + cost.ms_per_megapixel * ends, color=color(7), linewidth=1.2, label="fitted line")
+        if np.ptp(rows[:, 0]):  # images of one size give no line
+            axes.plot(
+                ends, cost.base_ms + cost.ms_per_megapixel * ends, color=color(7), linewidth=1.2, label="fitted line"
+            )
         axes.set(xlabel="megapixels", ylabel="ms of one core", xlim=(0, None), ylim=(0, None))
         axes.set_title("Decoding")
         _legend_below(axes)

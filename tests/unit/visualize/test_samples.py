@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import dali_ssd
-from dali_ssd.config import InputConfig
+from dali_ssd.anchors import network_anchors
+from dali_ssd.config import InputConfig, TargetConfig
 from dali_ssd.errors import ConfigError, DatasetError, RecordError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
@@ -77,6 +79,18 @@ def test_a_record_that_only_dali_refuses_is_named(tmp_path: Path) -> None:
         writer.write(record(image=image[:behind_app0] + bytes(3) + image[behind_app0:]))
     with pytest.raises(RecordError, match="record 0, byte 0: the record cannot be used"):
         exhibit(ShowConfig((str(tmp_path / "a.rec"),), record=0, augmented=2, input=SMALL))
+
+
+def test_a_recipe_that_gives_no_boxes_is_refused(tmp_path: Path) -> None:
+    dataset, recipe = open_dataset(write_random(tmp_path, 1)), find_recipe(data_shape=64)
+
+    def train(*args: Any, targets: TargetConfig, **options: Any) -> Any:
+        return recipe.train(
+            *args, targets=TargetConfig(), **options | {"anchors": network_anchors("mobilenet0.25", 128)}
+        )
+
+    with pytest.raises(ConfigError, match="returns 4 outputs, and targets='boxes' needs 3"):
+        views_of(dataset, 0, replace(recipe, train=train), 1, unit="fraction", seed=0)
 
 
 def test_a_record_without_objects_has_views(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("nvidia.dali")
 
-from dali_ssd.loader import nvjpeg
-from dali_ssd.loader.nvjpeg import cuts_regions, load_nvjpeg, nvjpeg_version
+from dali_ssd.graph import nvjpeg
+from dali_ssd.graph.nvjpeg import cuts_regions, load_nvjpeg, nvjpeg_version
 from dali_ssd.plugin.sources import dali_here
 from tests.support.paths import ROOT
 
@@ -33,7 +33,7 @@ def in_new_process(code: str) -> str:
 
 def test_it_is_that_of_dalis_package() -> None:
     path = packaged()
-    code = "from dali_ssd.loader.nvjpeg import load_nvjpeg\nload_nvjpeg()\nprint(open('/proc/self/maps').read())"
+    code = "from dali_ssd.graph.nvjpeg import load_nvjpeg\nload_nvjpeg()\nprint(open('/proc/self/maps').read())"
     assert str(Path(path).resolve()) in in_new_process(code)
     version = nvjpeg_version()
     assert version is not None and version[0] == dali_here().cuda_major
@@ -47,7 +47,7 @@ def test_it_is_the_one_that_is_there_already(tmp_path: Path) -> None:
     source, other = tmp_path / "old.c", tmp_path / "libnvjpeg.36e11081.so"
     source.write_text("int nvjpegGetProperty(int kind, int *value) { *value = kind ? 1 : 13; return 0; }\n")
     subprocess.run(["gcc", "-shared", "-fPIC", f"-Wl,-soname,{name}", str(source), "-o", str(other)], check=True)
-    code = f"import ctypes; ctypes.CDLL({str(other)!r}); from dali_ssd.loader.nvjpeg import nvjpeg_version as version"
+    code = f"import ctypes; ctypes.CDLL({str(other)!r}); from dali_ssd.graph.nvjpeg import nvjpeg_version as version"
     assert in_new_process(f"{code}; print(version())") == "(13, 1)"
 
 
