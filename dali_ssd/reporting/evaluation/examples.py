@@ -60,7 +60,7 @@ def missed_section(evaluation: Evaluation) -> Section:
 
 
 def _gallery(pictures: Sequence[Picture]) -> list[Element]:
-    return [Gallery(pictures, 160)] if pictures else [Note("good", "There are none")]
+    return [Gallery(pictures, 148)] if pictures else [Note("good", "There are none")]
 
 
 def _wrong(evaluation: Evaluation, number: int) -> Picture:
