@@ -17,7 +17,7 @@ from tests.support.gpu import cuda_device_present
 from tests.support.plugin import need_compiler
 
 _ROOT = Path(__file__).resolve().parent.parent
-LONG, LONG_S = ("browser", "docs", "engines", "gpu", "plugin", "slow"), 600
+LONG, LONG_S = ("browser", "docs", "engines", "gpu", "plugin", "slow"), 900
 """Marks of tests that have more seconds than pyproject.toml gives others, and how many; a `timeout` mark goes first."""
 NEVER_SKIPPED = ("browser", "engines")
 """Marks of tests that fail in CI where they would be skipped."""

@@ -53,7 +53,7 @@ class ConvertConfig:
     size: leave them out (skip), keep them with boxes as pixels of the file (keep), or stop at the first, also if an
     image is missing or an entry cannot be read (raise)."""
     drop_empty: bool = False
-    """Leave out images without objects; otherwise they are kept as background."""
+    """Leave out images without objects; otherwise they are kept."""
     overwrite: bool = False
     """Replace shards of the same name, and classes.txt."""
 

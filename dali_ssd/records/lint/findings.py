@@ -133,7 +133,11 @@ KINDS: dict[str, Kind] = {
         "all objects are marked difficult, so scores count none",
         "no action needed to train; to score, write them again without the mark, or use other shards",
     ),
-    "no-objects": Kind("note", "records without objects", "no action needed: they are trained on as background"),
+    "no-objects": Kind(
+        "note",
+        "records without objects",
+        "no action needed: SSD's loss takes negatives per object, so they teach nothing",
+    ),
     "not-an-image": Kind("error", "records that hold no image", WITHOUT_IT, repair="drop record", decodable=False),
     **{name: check.kind for name, check in IMAGE_CHECKS.items()},
     "damaged-image": Kind("warning", "images that decode, with damage inside", WITHOUT_IT, repair="drop record"),
