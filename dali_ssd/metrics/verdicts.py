@@ -7,7 +7,7 @@ object that a box overlaps most decides. What is right is VOC's rule (`dali_ssd.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -99,16 +99,28 @@ class Verdicts:
 
 def find_verdicts(images: Sequence[Detections], min_iou: float = MIN_IOU) -> Verdicts:
     """Judge the detections of all images; `min_iou` is the overlap from which on an object is found."""
-    parts: dict[str, list[NDArray[Any]]] = {field.name: [] for field in fields(Verdicts)}
+    counts = (sum(len(image.class_ids) for image in images), sum(len(image.true_ids) for image in images))
+    # Columns as long as they will be: parts of very many images would take many times the memory.
+    verdicts = Verdicts(**{name: np.zeros(counts[name in _OF_OBJECTS], dtype) for name, dtype in _DTYPES.items()})
+    at = true_at = 0
     for number, image in enumerate(images):
-        for name, column in _columns(number, image, min_iou):
-            parts[name].append(column)
-    return Verdicts(**{name: np.concatenate([np.zeros(0, _DTYPES[name]), *columns]) for name, columns in parts.items()})
+        here = slice(true_at, true_at + len(image.true_ids))
+        overlaps = pixel_iou(image.boxes, image.true_boxes)
+        _fill_objects(verdicts, here, number, image)
+        for class_id in np.unique(image.class_ids):
+            part = _of_class(image, int(class_id), overlaps, min_iou)
+            _fill_detections(verdicts, slice(at, at + len(part.rows)), number, image, part)
+            hits = part.kinds == Kind.RIGHT
+            verdicts.found_at[here][part.nearest[hits]] = image.scores[part.rows[hits]]
+            at += len(part.rows)
+        true_at = here.stop
+    return verdicts
 
 
-_DTYPES = {"scores": np.float32, "kind": np.uint8, "iou": np.float32, "difficult": np.bool_}
+_OF_OBJECTS = ("true_image", "true_row", "true_ids", "difficult", "side", "found_at")
+_DTYPES: dict[str, Any] = {field.name: np.int32 for field in fields(Verdicts)}
+_DTYPES |= {"scores": np.float32, "kind": np.uint8, "iou": np.float32, "difficult": np.bool_}
 _DTYPES |= {"side": np.float32, "found_at": np.float32}
-_DTYPES |= {field.name: np.int32 for field in fields(Verdicts) if field.name not in _DTYPES}
 
 
 class _OfClass(NamedTuple):
@@ -120,26 +132,26 @@ class _OfClass(NamedTuple):
     iou: NDArray[np.float32]
 
 
-def _columns(number: int, image: Detections, min_iou: float) -> Iterator[tuple[str, NDArray[Any]]]:
-    overlaps = pixel_iou(image.boxes, image.true_boxes)
-    found_at = np.full(len(image.true_boxes), -1, np.float32)
-    for class_id in np.unique(image.class_ids):
-        part = _of_class(image, int(class_id), overlaps, min_iou)
-        hits = part.kinds == Kind.RIGHT
-        found_at[part.nearest[hits]] = image.scores[part.rows[hits]]
-        yield "image", np.full(len(part.rows), number, np.int32)
-        yield "row", part.rows.astype(np.int32)
-        yield "class_ids", image.class_ids[part.rows]
-        yield "scores", image.scores[part.rows]
-        yield "kind", part.kinds
-        yield "nearest", part.nearest.astype(np.int32)
-        yield "iou", part.iou
-    yield "true_image", np.full(len(found_at), number, np.int32)
-    yield "true_row", np.arange(len(found_at), dtype=np.int32)
-    yield "true_ids", image.true_ids
-    yield "difficult", image.difficult
-    yield "side", np.sqrt(np.prod(np.clip(image.true_boxes[:, 2:] - image.true_boxes[:, :2], 0, None), axis=1))
-    yield "found_at", found_at
+def _fill_objects(verdicts: Verdicts, here: slice, number: int, image: Detections) -> None:
+    """Write the rows of an image's objects, none of which is found yet."""
+    sizes = np.clip(image.true_boxes[:, 2:] - image.true_boxes[:, :2], 0, None)
+    verdicts.true_image[here] = number
+    verdicts.true_row[here] = np.arange(len(sizes))
+    verdicts.true_ids[here] = image.true_ids
+    verdicts.difficult[here] = image.difficult
+    verdicts.side[here] = np.sqrt(np.prod(sizes, axis=1))
+    verdicts.found_at[here] = -1
+
+
+def _fill_detections(verdicts: Verdicts, here: slice, number: int, image: Detections, part: _OfClass) -> None:
+    """Write the rows of the detections of a class in an image."""
+    verdicts.image[here] = number
+    verdicts.row[here] = part.rows
+    verdicts.class_ids[here] = image.class_ids[part.rows]
+    verdicts.scores[here] = image.scores[part.rows]
+    verdicts.kind[here] = part.kinds
+    verdicts.nearest[here] = part.nearest
+    verdicts.iou[here] = part.iou
 
 
 def _of_class(image: Detections, class_id: int, overlaps: NDArray[np.float32], min_iou: float) -> _OfClass:

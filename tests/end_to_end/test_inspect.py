@@ -37,7 +37,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def inspected(shard: Path, **options: Any) -> dict[str, Any]:
     """What `--json` would have of a shard, but for the time of decoding."""
-    small = {"network": "mobilenet0.25", "input": InputConfig(data_shape=128), "sample": 50, "views": 1}
+    small: dict[str, Any] = {"network": "mobilenet0.25", "input": InputConfig(data_shape=128), "sample": 50, "views": 1}
     report = examine.examine(InspectConfig((str(shard),), **(small | options))).report
     found: dict[str, Any] = json.loads(json.dumps(as_json(report), allow_nan=False))
     return found
