@@ -18,7 +18,7 @@ from tests.support.pages import PAGES, read_page
 from tests.support.paths import ROOT
 
 FOLDERS = ("dali_ssd", "pipelines", "tests", "docs", "constraints", "docker", "examples", "tools")
-FILES = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")
+FILES = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE")
 HELD_BY = {
     "augmentation": [
         "tests/unit/pipelines",
