@@ -9,7 +9,7 @@ from typing import Any
 
 from dali_ssd.errors import CheckpointError
 from dali_ssd.gluon.checkpoint.file import SUFFIX, Arrays, read_checkpoint
-from dali_ssd.gluon.checkpoint.parameters import load_parameters
+from dali_ssd.gluon.checkpoint.parameters import load_parameters, require_parameter_file
 from dali_ssd.gluon.checkpoint.state import restore_parameters
 from dali_ssd.gluon.networks.zoo import build_network, initialize, named_network
 from dali_ssd.gluon.training.run import learned_by
@@ -49,8 +49,13 @@ class Trained:
 
 
 def read_trained(path: Path) -> Trained:
-    """Read what a file tells. Raises CheckpointError if it is a checkpoint that cannot be read."""
+    """Read what a file tells.
+
+    Raises CheckpointError if it is a checkpoint that cannot be read, or no parameter file; whether that is whole, and
+    fits a network, is seen by `load_network`.
+    """
     if path.suffix != SUFFIX:
+        require_parameter_file(path)
         return Trained(path)
     arrays, meta = read_checkpoint(path)
     return Trained(path, arrays, meta["identity"])

@@ -31,6 +31,8 @@ __all__ = [
     "make_folder",
     "new_files",
     "not_utf8",
+    "open_lines",
+    "part_name",
     "read_text",
     "remove_leftovers",
     "replace",
@@ -105,6 +107,32 @@ def atomic_open(path: str | Path, mode: Literal["w"]) -> AbstractContextManager[
 def atomic_open(path: str | Path, mode: Literal["wb", "w"] = "wb") -> AbstractContextManager[Any]:
     """Open `path` for writing bytes (`wb`) or UTF-8 text (`w`); see `atomic_path` for what happens at the end."""
     return _atomic_open(Path(path), mode)
+
+
+def part_name(path: str | Path) -> Path:
+    """Return the name that a file of `open_lines` has until it is whole."""
+    return Path(f"{path}.part")
+
+
+@contextmanager
+def open_lines(path: str | Path) -> Iterator[TextIO]:
+    """Open `path` for lines of UTF-8 text that stay if the work is interrupted.
+
+    Each line is in the file `part_name(path)` as soon as it is written. At the end this becomes `path`; on any error
+    it is kept. Raises `DaliSsdError` if the file cannot be written, with the `OSError` as its cause.
+    """
+    path, part = Path(path), part_name(path)
+    try:
+        # Names in the lines may hold bytes that are not text; they are written unchanged.
+        with open(part, "w", buffering=1, encoding="utf-8", errors="surrogateescape") as file:
+            yield file
+        sync_file(part)
+        replace(part, path)
+    except OSError as error:
+        failed = _writing_failed(error, path, part)
+        if failed is None:
+            raise
+        raise failed from error
 
 
 @contextmanager

@@ -5,6 +5,11 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,7 @@ from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import SHAPES, write_shapes
+from dali_ssd.util.words import counted
 from tests.end_to_end.training import NAME, fails
 from tests.support.records import encoded, record
 
@@ -172,6 +178,33 @@ def test_few_and_sure_detections(run: Path, tmp_path: Path) -> None:
     assert not any(line["detections"] for line in lines(tmp_path / "none"))
 
 
+def test_what_is_found_before_an_interrupt_is_kept(run: Path, tmp_path: Path) -> None:
+    """By Ctrl-C in the middle: each line is whole, and the next run says what to do."""
+    [stored, *_] = open_dataset(run / "val.rec")
+    for number in range(600):
+        (tmp_path / "in" / f"{number}.jpg").parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{number}.jpg").write_bytes(stored.image)
+    out, part = tmp_path / "out", tmp_path / "out" / "detections.jsonl.part"
+    options = ["--params", str(run / "last.ckpt"), "--gpus", "", "--batch-size", "4", "--out", str(out)]
+    command = [sys.executable, "-m", "dali_ssd", "detect", str(tmp_path / "in"), *options]
+    # A shell that runs the tests in the background has children ignore SIGINT.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
+        while process.poll() is None and not (part.exists() and part.stat().st_size):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT, errors
+    found = [json.loads(line) for line in part.read_text(encoding="utf-8").splitlines()]
+    assert 0 < len(found) < 600 and all((out / line["picture"]).exists() for line in found)
+    assert f"interrupted: {counted(len(found), 'line')} in {part}\n" in errors and "Traceback" not in errors
+    assert not (out / "detections.jsonl").exists()
+    again = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert again.returncode == 2 and "begin again by --overwrite" in again.stderr
+    few = [str(tmp_path / "in" / "1.jpg"), *options, "--overwrite"]
+    assert main(["detect", *few]) == 0 and len(lines(out)) == 1 and not part.exists()
+
+
 def test_detect_says_what_is_wrong(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     params, image = run / f"{NAME}_best.params", tmp_path / "a.jpg"
     image.write_bytes(encoded())
@@ -184,6 +217,7 @@ def test_detect_says_what_is_wrong(run: Path, tmp_path: Path, capfd: pytest.Capt
         capfd,
         "no parameter",
     )
+    fails(["detect", str(image), "--params", str(tmp_path / "mine.params"), *out], capfd, "there is no parameter file")
     alone = shutil.copy(params, tmp_path / "mine.params")
     fails(["detect", str(image), "--params", str(alone), "--classes", "a,b", *out], capfd, "which network")
     named = shutil.copy(params, tmp_path / params.name)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import mxnet as mx
+
 from dali_ssd.gluon.detecting.inputs import find_inputs
 from dali_ssd.gluon.detecting.options import DetectConfig
-from dali_ssd.gluon.detecting.results import require_place
+from dali_ssd.gluon.detecting.results import LINES, require_place
 from dali_ssd.gluon.detecting.run import Detector
+from dali_ssd.util.files import part_name
 from tests.errors.cases import Case
 
 
@@ -18,7 +21,13 @@ def file(path: Path) -> Path:
 
 
 def detector(name: str, **options: Any) -> Case:
-    return lambda folder, _: Detector(DetectConfig(("a.jpg",), str(folder / name), gpus="", **options), ())
+    """A detector with a parameter file of this name, which has no parameters."""
+
+    def build(folder: Path, _: object) -> Detector:
+        mx.nd.save(str(folder / name), {})
+        return Detector(DetectConfig(("a.jpg",), str(folder / name), gpus="", **options), ())
+
+    return build
 
 
 CASES: dict[str, Case] = {
@@ -28,5 +37,8 @@ CASES: dict[str, Case] = {
     "a parameter file has no class names": detector("ssd_128_mobilenet0.25_custom_best.params"),
     "is a file; give a folder": lambda folder, _: require_place(file(folder / "a"), [], overwrite=True),
     "has files that are to be read": lambda folder, _: require_place(folder, [file(folder / "a")], overwrite=True),
+    "of a run that was interrupted": lambda folder, _: require_place(
+        file(part_name(folder / LINES)).parent, [], overwrite=False
+    ),
     "has files already": lambda folder, _: require_place(file(folder / "a").parent, [], overwrite=False),
 }

@@ -12,7 +12,14 @@ from dali_ssd.errors import CheckpointError, DaliSsdError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.util.words import counted, first_line
 
-__all__ = ["best_path", "load_parameters", "periodic_path", "save_best", "save_parameters"]
+__all__ = [
+    "best_path",
+    "load_parameters",
+    "periodic_path",
+    "require_parameter_file",
+    "save_best",
+    "save_parameters",
+]
 
 _MAGIC = (0x112).to_bytes(8, "little")
 """First bytes of every file of `mx.nd.save`."""
@@ -49,7 +56,8 @@ def save_best(net: Any, prefix: str, epoch: int, mean_ap: float) -> Path:
 
 def load_parameters(net: Any, path: Path, ctx: Any) -> None:
     """Load parameters into a network. Raises CheckpointError if the file is damaged or belongs to another network."""
-    _check_file(path)
+    require_parameter_file(path)
+    _require_whole(path)
     try:
         net.load_parameters(str(path), ctx=ctx)
     except (MXNetError, AssertionError, ValueError, KeyError, UnicodeDecodeError) as error:
@@ -59,8 +67,8 @@ def load_parameters(net: Any, path: Path, ctx: Any) -> None:
         ) from error
 
 
-def _check_file(path: Path) -> None:
-    """Raise CheckpointError if no network could read the file; MXNet's error names a line of its own sources."""
+def require_parameter_file(path: Path) -> None:
+    """Raise CheckpointError if a file is not there, is empty, or does not begin as a parameter file does."""
     if not path.is_file():
         raise CheckpointError(f"there is no parameter file {path}")
     try:
@@ -75,6 +83,10 @@ def _check_file(path: Path) -> None:
             f"{path} is no parameter file of MXNet, its content is of another kind; "
             "give a .params file that a training run has saved"
         )
+
+
+def _require_whole(path: Path) -> None:
+    """Raise CheckpointError if no network could read the file; MXNet's error names a line of its own sources."""
     try:
         # A second read, but an error here can only come from the file.
         mx.nd.load(str(path))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +17,14 @@ from typing_extensions import Self
 
 from dali_ssd.errors import ConfigError, RecordError
 from dali_ssd.gluon.detecting.run import Seen
-from dali_ssd.util.files import atomic_open, make_folder
+from dali_ssd.util.files import locked, make_folder, open_lines, part_name
+from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile, save_picture, tile_picture
 from dali_ssd.visualize.stored import decoded
 
 __all__ = ["LINES", "Results", "require_place"]
+
+_log = logging.getLogger(__name__)
 
 LINES = "detections.jsonl"
 _MOST = 1280
@@ -36,6 +41,12 @@ def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
         raise ConfigError(f"--out {folder} is a file; give a folder")
     if any(path.resolve().parent == folder.resolve() for path in inputs):
         raise ConfigError(f"--out {folder} has files that are to be read; choose another folder")
+    part = part_name(folder / LINES)
+    if part.is_file() and not overwrite:
+        raise ConfigError(
+            f"--out {folder} has {_lines_of(part)} of a run that was interrupted, in {part.name}; choose another "
+            "folder, or begin again by --overwrite"
+        )
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise ConfigError(f"--out {folder} has files already; choose another folder, or replace them by --overwrite")
     make_folder(folder)
@@ -43,7 +54,11 @@ def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
 
 @dataclass
 class Results:
-    """Context manager that writes what is seen; the lines get their name once all are written."""
+    """Context manager that writes what is seen; the lines get their name once all are written.
+
+    If the work is interrupted, those that are written stay under another name, which is said. Raises DaliSsdError at
+    the begin if another process writes to the folder.
+    """
 
     folder: Path
     classes: Sequence[str]
@@ -55,12 +70,21 @@ class Results:
     _names: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
-        self._opened = atomic_open(self.folder / LINES, "w")
-        self._lines = self._opened.__enter__()
+        with ExitStack() as opened:
+            opened.enter_context(locked(self.folder))
+            self._lines = opened.enter_context(open_lines(self.folder / LINES))
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._opened.__exit__(kind, error, at)
+        part = part_name(self.folder / LINES)
+        try:
+            self._opened.__exit__(kind, error, at)
+        finally:
+            if self.images and part.exists():
+                _log.warning("interrupted: %s in %s", counted(self.images, "line"), part)
+            else:
+                part.unlink(missing_ok=True)
 
     def add(self, seen: Seen) -> None:
         """Write the line of an image, and its picture. Raises DaliSsdError if that fails."""
@@ -89,6 +113,12 @@ class Results:
             name = f"{stem}-{number}.jpg"
         self._names.add(name.casefold())
         return name
+
+
+def _lines_of(file: Path) -> str:
+    """Return how many lines a file has, in words."""
+    with open(file, "rb") as lines:
+        return counted(sum(1 for _ in lines), "line")
 
 
 def _stem(seen: Seen) -> str:

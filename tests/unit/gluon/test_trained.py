@@ -46,10 +46,23 @@ def test_what_files_tell(make_net: Callable[..., Any], tmp_path: Path) -> None:
     write_checkpoint(path, parameter_arrays(make_net()), {"identity": IDENTITY})
     told = read_trained(path)
     assert (told.network, told.data_shape, told.classes) == ("mobilenet0.25", SIDE, CLASSES)
-    named = read_trained(tmp_path / "first_ssd_512_vgg16_atrous_custom_0010_0.7.params")
+    path = tmp_path / "first_ssd_512_vgg16_atrous_custom_0010_0.7.params"
+    save_parameters(make_net(), path)
+    named = read_trained(path)
     assert (named.network, named.data_shape, named.classes) == ("vgg16_atrous", 512, ())
-    other = read_trained(tmp_path / "mine.params")
+    other = read_trained(path.rename(tmp_path / "mine.params"))
     assert (other.network, other.data_shape, other.classes) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "there is no parameter file"), (b"", "is empty"), (b"text", "is no parameter file of MXNet")],
+)
+def test_a_file_without_parameters_is_named_first(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "mine.params").write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        read_trained(tmp_path / "mine.params")
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(make_net: Callable[..., Any], tmp_path: Path) -> None:

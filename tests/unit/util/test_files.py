@@ -19,6 +19,8 @@ from dali_ssd.util.files import (
     file_identity,
     locked,
     new_files,
+    open_lines,
+    part_name,
     remove_leftovers,
     temporary_name,
 )
@@ -71,6 +73,28 @@ def test_full_disk_seen_at_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DaliSsdError, match="No space left on device"), atomic_open(tmp_path / "a.bin") as file:
         file.write(b"x")
     assert os.listdir(tmp_path) == []
+
+
+def test_lines_get_their_name_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("old\n")
+    with open_lines(path) as file:
+        file.write("caf\u00e9 \udce9\n")
+        assert part_name(path).read_bytes() == b"caf\xc3\xa9 \xe9\n" and path.read_text() == "old\n"
+    assert path.read_bytes() == b"caf\xc3\xa9 \xe9\n" and os.listdir(tmp_path) == ["a.jsonl"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt()])
+def test_lines_are_kept_after_an_exception(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), open_lines(tmp_path / "a.jsonl") as file:
+        file.write("one\n")
+        raise error
+    assert os.listdir(tmp_path) == ["a.jsonl.part"] and part_name(tmp_path / "a.jsonl").read_text() == "one\n"
+
+
+def test_lines_that_cannot_be_written_are_our_error(tmp_path: Path) -> None:
+    with pytest.raises(DaliSsdError, match="cannot write .*a.jsonl: No such file"), open_lines(tmp_path / "b/a.jsonl"):
+        pass
 
 
 def test_missing_folder_is_our_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 pytest.importorskip("gluoncv")
 
-from dali_ssd.errors import ConfigError, RecordLocation
+from dali_ssd.errors import ConfigError, DaliSsdError, RecordLocation
 from dali_ssd.gluon.detecting.results import LINES, Results, _turned, require_place
 from dali_ssd.gluon.detecting.run import Seen
 from tests.support.records import encoded
@@ -74,11 +74,34 @@ def test_a_name_that_is_no_text_is_written(tmp_path: Path) -> None:
     assert line["file"] == "a\udce9.jpg"
 
 
-def test_nothing_is_left_after_an_error(tmp_path: Path) -> None:
+def test_lines_are_kept_after_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    part = tmp_path / f"{LINES}.part"
     with pytest.raises(KeyboardInterrupt), Results(tmp_path, ["a", "b"], False) as results:
         results.add(seen())
+        assert len(part.read_text().splitlines()) == 1  # at once
+        results.add(seen())
         raise KeyboardInterrupt
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [part] and len(part.read_text().splitlines()) == 2
+    assert caplog.messages == [f"interrupted: 2 lines in {part}"]
+    with pytest.raises(ConfigError, match=r"has 2 lines of a run that was interrupted, in detections.jsonl.part; "):
+        require_place(tmp_path, [], overwrite=False)
+    require_place(tmp_path, [], overwrite=True)
+    assert len(write(tmp_path, seen(), pictures=False)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [LINES]
+
+
+def test_nothing_is_left_of_a_run_without_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KeyboardInterrupt), Results(tmp_path, ["a", "b"], False):
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir()) and not caplog.messages
+
+
+def test_one_process_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
+    with Results(tmp_path, ["a", "b"], False) as results:
+        results.add(seen())
+        with pytest.raises(DaliSsdError, match="another process is writing to"), Results(tmp_path, ["a"], False):
+            pass
+    assert len((tmp_path / LINES).read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
