@@ -19,10 +19,10 @@ def run(argv: list[str]) -> int:
     """Write the files, name the images that cannot be read, and print a summary; return 1 if there are any, else 0."""
     config = tyro.cli(DetectConfig, args=argv, prog="dali-ssd detect")
     results_of, running = (import_module(f"dali_ssd.gluon.detecting.{name}") for name in ("results", "run"))
-    inputs = import_module("dali_ssd.gluon.detecting.inputs").find_inputs(config.inputs)
     out = Path(config.out)
+    inputs = import_module("dali_ssd.gluon.detecting.inputs").find_inputs(config.inputs, out)
     detector = running.Detector(config, inputs.shards)
-    results_of.require_place(out, (*inputs.images, *inputs.shards), overwrite=config.overwrite)
+    results_of.require_place(out, (*inputs.images, *inputs.shards, *inputs.folders), overwrite=config.overwrite)
     left_out = 0
     with closing(detector.run(inputs)) as found, results_of.Results(out, detector.classes, config.pictures) as results:
         for one in found:
@@ -32,11 +32,12 @@ def run(argv: list[str]) -> int:
                 left_out += 1
                 print(f"left out: {one.name}: {one.reason}", file=sys.stderr)
     print(f"{counted(results.objects, 'object')} in {counted(results.images, 'image')}: {out / results_of.LINES}")
-    for count, what in (
-        (left_out, "could not be read"),
-        (results.undrawn, "could not be drawn"),
-        (inputs.passed_over, "in folders had other names than images have"),
+    for count, word, what in (
+        (left_out, "image", "could not be read"),
+        (results.undrawn, "image", "could not be drawn"),
+        (inputs.passed_over, "file", "in folders had other names than images have"),
+        (inputs.results, "file", f"in {out} left alone, because results go there"),
     ):
         if count:
-            print(f"{counted(count, 'file')} {what}", file=sys.stderr)
+            print(f"{counted(count, word)} {what}", file=sys.stderr)
     return 1 if left_out else 0

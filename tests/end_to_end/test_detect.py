@@ -125,10 +125,11 @@ def test_images_of_all_kinds(run: Path, tmp_path: Path, capfd: pytest.CaptureFix
     bad = {"cut.jpg": encoded()[:400], "empty.png": b"", "text.jpg": b"hello"}
     for name, data in (good | bad).items():
         (folder / name).write_bytes(data)
+    (folder / "link.jpg").symlink_to("nowhere")
     command = ["detect", str(folder), "--params", str(run / f"{NAME}_best.params"), *ALL]
     assert main([*command, "--out", str(tmp_path / "out")]) == 1
     said = capfd.readouterr().err
-    assert all(f"left out: {folder / name}: " in said for name in bad) and "3 files could not be read" in said
+    assert all(f"left out: {folder / name}: " in said for name in (*bad, "link.jpg")) and "4 images could not be read" in said
     found = {Path(line["file"]).name: line for line in lines(tmp_path / "out")}
     assert found.keys() == {"deep.png", *good}
     assert (found["turned.jpg"]["width"], found["turned.jpg"]["height"], found["turned.jpg"]["turned"]) == (
@@ -146,6 +147,17 @@ def test_images_of_all_kinds(run: Path, tmp_path: Path, capfd: pytest.CaptureFix
     assert main([*command, "--stored", "--out", str(tmp_path / "stored")]) == 1
     stored = {Path(line["file"]).name: line for line in lines(tmp_path / "stored")}["turned.jpg"]
     assert (stored["width"], stored["height"], stored["turned"]) == (40, 30, False)
+
+
+def test_results_within_the_folder_of_the_images_are_no_images(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded())
+    command = ["detect", str(tmp_path), "--params", str(run / "last.ckpt"), *ALL, "--out", str(tmp_path / "out")]
+    assert main(command) == 0 and "left alone" not in capfd.readouterr().err
+    before = lines(tmp_path / "out")
+    assert main([*command, "--overwrite"]) == 0 and lines(tmp_path / "out") == before
+    assert f"2 files in {tmp_path / 'out'} left alone, because results go there\n" in capfd.readouterr().err
 
 
 def test_an_upright_copy_gives_the_same_as_a_turned_image(run: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,33 +29,46 @@ class Inputs:
     shards: tuple[Path, ...] = ()
     passed_over: int = 0
     """Files in folders whose names are not those of images."""
+    folders: tuple[Path, ...] = ()
+    """Where images were looked for."""
+    results: int = 0
+    """Files of earlier results, which were left alone."""
 
 
-def find_inputs(paths: Sequence[str]) -> Inputs:
+def find_inputs(paths: Sequence[str], out: Path | None = None) -> Inputs:
     """Return what paths stand for: a folder is all images in it and in the folders below.
 
+    What is in `out`, the folder for results, is left alone unless a path names a place in there.
     Raises DatasetError for a path that is not there, a pattern without a match, a shard given twice, or if there is
     nothing to read.
     """
     images: dict[Path, Path] = {}
     shards: list[Path] = []
+    folders: list[Path] = []
+    results: set[Path] = set()
     passed_over = 0
-    for path in (found for given in paths for found in _expand(given)):
+    for given, path in ((given, found) for given in paths for found in _expand(given)):
+        files = sorted(_files_below(path)) if path.is_dir() else [path]
+        if out is not None and not _within(given, out):
+            results.update(file for file in files if _within(file, out))
+            files = [file for file in files if file not in results]
         if path.is_dir():
-            files = sorted(_files_below(path))
+            folders.append(path)
             inside = [file for file in files if file.suffix.lower() in _suffixes()]
             passed_over += len(files) - len(inside)
-            images |= {file.resolve(): file for file in inside if file.resolve() not in images}
+            files = inside
         elif path.suffix in (".rec", ".idx"):
-            shards.append(path)
-        else:
-            images.setdefault(path.resolve(), path)
+            shards += files
+            continue
+        for file in files:
+            images.setdefault(_real(file), file)
     if not images and not shards:
         raise DatasetError(
             f"no images among {counted(passed_over, 'file')} in {', '.join(paths)}; give image files, folders of them, "
             "or shards"
         )
-    return Inputs(tuple(images.values()), expand_paths(shards) if shards else (), passed_over)
+    found = expand_paths(shards) if shards else ()
+    return Inputs(tuple(images.values()), found, passed_over, tuple(folders), len(results))
 
 
 def _expand(path: str) -> list[Path]:
@@ -70,11 +84,20 @@ def _expand(path: str) -> list[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and in those below, but for hidden ones."""
+    """Yield the files in a folder and in those below, but for hidden ones; of links, those that lead nowhere too."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file():
+        if not hidden and (path.is_file() or (path.is_symlink() and not path.exists())):
             yield path
+
+
+def _within(path: str | Path, folder: Path) -> bool:
+    return _real(folder) in (real := _real(Path(path).expanduser()), *real.parents)
+
+
+def _real(path: Path) -> Path:
+    """Return a path without links; `Path.resolve` raises an error on those that lead to themselves."""
+    return Path(os.path.realpath(path))
 
 
 def _suffixes() -> set[str]:

@@ -32,14 +32,14 @@ _MOST = 1280
 
 
 def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
-    """Make the folder for the results.
+    """Make the folder for the results; `inputs` are the files that are read, and the folders that were searched.
 
     Raises ConfigError if files are there and must not be replaced, or if it is the inputs' own; DaliSsdError if
     nothing can be written there.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder} is a file; give a folder")
-    if any(path.resolve().parent == folder.resolve() for path in inputs):
+    if folder.resolve() in {path.resolve() if path.is_dir() else path.resolve().parent for path in inputs}:
         raise ConfigError(f"--out {folder} has files that are to be read; choose another folder")
     part = part_name(folder / LINES)
     if part.is_file() and not overwrite:

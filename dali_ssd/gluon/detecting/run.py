@@ -67,7 +67,10 @@ class Detector:
         self._net = load_network(trained, _network_of(trained, config), self.classes, self._devices, self.recipe)
 
     def run(self, inputs: Inputs) -> Iterator[Seen | LeftOut]:
-        """Yield what is found in each image, and which images cannot be read, in the order of the inputs."""
+        """Yield what is found in each image, and which images cannot be read.
+
+        First come the shards; of each group of image files, and of all shards, first what cannot be read.
+        """
         if inputs.shards:
             yield from self._in_shards(inputs.shards)
         for files in groups(inputs.images):

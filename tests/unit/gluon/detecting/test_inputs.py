@@ -50,6 +50,28 @@ def test_files_patterns_and_shards(folder: Path) -> None:
     assert names(find_inputs([str(inside / "**" / "a.jpg")]).images, folder) == ["a.jpg", "deep/er/a.jpg"]
 
 
+def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    """So that each is named when it cannot be read."""
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "folder.jpg").symlink_to("b")
+    assert find_inputs([str(tmp_path)]).images == (tmp_path / "gone.jpg", tmp_path / "loop.jpg")
+    assert find_inputs([str(tmp_path / "g*")]).images == (tmp_path / "gone.jpg",)
+
+
+def test_results_are_left_alone_unless_a_path_names_them(folder: Path) -> None:
+    inside, out = folder / "in", folder / "in" / "deep"
+    for given in (inside, inside / "*"):
+        found = find_inputs([str(given)], out)
+        assert found.results == 1 and {"a.jpg", "b.PNG"} <= {*names(found.images, folder)}
+        assert inside / "deep/er/a.jpg" not in found.images
+    for given in (out, out / "er", out / "*"):
+        found = find_inputs([str(given)], out)
+        assert found.results == 0 and names(found.images, folder) == ["deep/er/a.jpg"]
+    assert find_inputs([str(inside)], inside).folders == (inside,)
+
+
 def test_a_name_with_brackets_is_a_file_before_it_is_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "a[1].jpg").touch()
     assert find_inputs([str(tmp_path / "a[1].jpg")]).images == (tmp_path / "a[1].jpg",)

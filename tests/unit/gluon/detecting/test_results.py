@@ -123,3 +123,6 @@ def test_no_file_is_replaced_silently(tmp_path: Path) -> None:
         require_place(tmp_path / "new" / "a", [], overwrite=True)
     with pytest.raises(ConfigError, match="has files that are to be read"):
         require_place(tmp_path / "new", [tmp_path / "new" / "a"], overwrite=True)
+    with pytest.raises(ConfigError, match="has files that are to be read"):
+        require_place(tmp_path / "new", [tmp_path / "new"], overwrite=True)  # a folder that is searched
+    require_place(tmp_path / "new", [tmp_path], overwrite=True)
