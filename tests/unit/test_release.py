@@ -61,5 +61,5 @@ def test_links_of_the_readme_lead_to_a_tag_on_pypi() -> None:
     assert [target for _, target in links if not target.startswith("https://")] == []
     for picture, target in links:
         kind, path = ("raw" if picture else "blob"), target.partition("/v1/")[2].partition("#")[0]
-        assert "/o/r/" not in target or f"/{kind}/v1/" in target and (ROOT / path).is_file(), target
+        assert "/o/r/" not in target or (f"/{kind}/v1/" in target and (ROOT / path).is_file()), target
     assert sum("/o/r/" in target for _, target in links) > 10
