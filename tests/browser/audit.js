@@ -194,10 +194,21 @@ function checkTexts() {
   }
 }
 
+function checkCaptions() {
+  for (const one of document.querySelectorAll("caption, figcaption, .caption")) {
+    const frames = [];
+    for (let above = one; above && above !== document.body; above = above.parentElement) {
+      if (getComputedStyle(above).overflowX !== "visible") frames.push(above.getBoundingClientRect().right);
+    }
+    if (visible(one) && one.getBoundingClientRect().right > Math.min(...frames, innerWidth) + 1) fault("caption", one, "it is cut, and has to be scrolled to be read");
+  }
+}
+
 document.querySelectorAll("details").forEach((one) => { one.open = true; });
 scrollTo(0, 0);
 checkDocument();
 checkLinks();
 checkPictures();
 checkTexts();
+checkCaptions();
 return faults;

@@ -60,6 +60,11 @@ def test_a_sound_page_has_no_fault(browser: Browser, tmp_path: Path) -> None:
         ("<p style='width: 50px; overflow: hidden; white-space: nowrap'>cut to pieces</p>", 'cut: "cut to pieces"'),
         ("<p style='margin-bottom: -18px'>first</p><p style='margin-top: 0'>second</p>", "overlap: .*first.*second"),
         ("<div style='overflow-x: auto; width: 90px'><p style='width: 200px'>far</p></div>", "keyboard: it scrolls"),
+        (
+            "<div style='overflow-x: auto' tabindex='0'><table><caption>far</caption>"
+            "<td><div style='width: 900px'>wide</div></td></table></div>",
+            "400 px, light: caption: it is cut",
+        ),
         ("<a href='#none'>nowhere</a>", "link: #none leads nowhere"),
         ("<a href='#top'></a><a href='#top' style='display: inline-block; width: 9px'></a>", "link: it has no name"),
         ("<h4>too deep</h4>", "headings: h4 comes after h2"),
