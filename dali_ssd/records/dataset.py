@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.errors import DatasetError, RecordLocation
+from dali_ssd.errors import ConfigError, DatasetError, RecordLocation
 from dali_ssd.records.format.classes import find_classes, read_classes
 from dali_ssd.records.format.image_header import read_raster
 from dali_ssd.records.format.index import Index, ensure_index, read_index, write_index
@@ -108,9 +108,17 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def __getitem__(self, i: int) -> Record:
-        """Return record `i`, from the end if it is negative. Raises IndexError, or `RecordError` if it is damaged."""
-        number = range(len(self))[i]
+    def __getitem__(self, i: SupportsIndex) -> Record:
+        """Return record `i`, from the end if it is negative.
+
+        Raises IndexError if there is none, `ConfigError` for a slice, or `RecordError` if the record is damaged.
+        """
+        if not isinstance(i, SupportsIndex):
+            raise ConfigError(f"give the number of one record, not {i!r}; for several, [dataset[i] for i in range(8)]")
+        try:
+            number = range(len(self))[i]
+        except IndexError:
+            raise IndexError(f"there is no record {i}; the dataset has records 0 to {len(self) - 1}") from None
         return Record(self.place(number), *self.read(number))
 
     def __iter__(self) -> Iterator[Record]:

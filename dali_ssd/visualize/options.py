@@ -33,9 +33,9 @@ class ShowConfig:
     record: int | None = None
     """Key of one record, as `check` and the captions have it: draw it alone, or with --augmented its views beside
     it. If shards have the same key, give the one that is meant alone."""
-    augmented: int | Literal["auto"] = 0
+    augmented: int | Literal["auto"] | None = None
     """Draw what the training pipeline makes of the records: this many images, or views of --record. Without a number:
-    as many as --images."""
+    as many as --images, and so by default with --targets."""
     targets: bool = False
     """Draw the positive anchors on augmented images too, each in the color of its object; dashed if its IoU is below
     the threshold and the object has no better one."""
@@ -55,17 +55,32 @@ class ShowConfig:
         check_types(self)
         faults = check_positive(self, "images", "columns") + check_not_negative(self, "seed")
         faults += check_at_most(self, images=1000)
-        if self.augmented != "auto" and not (is_whole(self.augmented) and 0 <= self.augmented <= 1000):
-            faults.append(f"augmented must be auto or within 0..1000, not {self.augmented!r}")
+        faults += self._misplaced()
         if self.record is not None and not is_whole(self.record):
             faults.append(f"record must be a whole number, not {self.record!r}")
-        if self.input != InputConfig() and not self.augmented and not self.targets:
-            faults.append("recipe and data_shape are for augmented images; give --augmented as well")
         raise_all(self, faults)
+
+    def _misplaced(self) -> list[str]:
+        """Return the faults of options that go with others, which are missing or contradict them."""
+        given = self.augmented
+        if not (given is None or given == "auto" or (is_whole(given) and 0 <= given <= 1000)):
+            return [f"augmented must be auto or within 0..1000, not {given!r}"]
+        faults = []
+        if self.targets and given == 0:
+            faults.append("targets are drawn on augmented images; give --augmented another number than 0, or none")
+        if self.input != InputConfig() and not self.views:
+            faults.append("recipe and data_shape are for augmented images; give --augmented as well")
+        if self.network != ShowConfig.network and not self.targets:
+            faults.append("network is for anchors; give --targets as well")
+        if self.images != ShowConfig.images and given not in ("auto", None, 0):
+            faults.append(f"images goes without a number for augmented, which draws {given}; give one of the two")
+        elif self.images != ShowConfig.images and self.record is not None and not self.views:
+            faults.append("images is for many records, or views of one; give --augmented as well")
+        return faults
 
     @property
     def views(self) -> int:
         """Augmented images to draw."""
-        if self.augmented == "auto" or (self.targets and not self.augmented):
-            return self.images
-        return self.augmented
+        if self.augmented is None:
+            return self.images if self.targets else 0
+        return self.images if self.augmented == "auto" else self.augmented

@@ -35,12 +35,12 @@ def show(
     shards: Paths,
     *,
     record: int | None = None,
-    augmented: int | Literal["auto"] = 0,
+    augmented: int | Literal["auto"] | None = None,
     targets: bool = False,
     network: str = ShowConfig.network,
     images: int = ShowConfig.images,
     columns: int = ShowConfig.columns,
-    classes: str = "",
+    classes: str | Path | Sequence[str] = "",
     recipe: str = "",
     data_shape: int = 0,
     seed: int = ShowConfig.seed,
@@ -49,7 +49,8 @@ def show(
 
     Args:
         shards: a `.rec` path, many, or a glob such as `"data/train-*.rec"`.
-        record, augmented, targets, network, images, columns, classes, recipe, data_shape, seed: the command's options.
+        classes: names, or a file with one per line; by default `classes.txt` beside the shards.
+        record, augmented, targets, network, images, columns, recipe, data_shape, seed: the command's options.
 
     Raises:
         ConfigError: options that cannot work.
@@ -64,7 +65,7 @@ def show(
         network=network,
         images=images,
         columns=columns,
-        classes=classes,
+        classes=_option(classes),
         input=InputConfig(recipe, data_shape),
         seed=seed,
     )
@@ -112,6 +113,15 @@ def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: i
                 if len(tiles) == count:
                     break
     return tiles
+
+
+def _option(classes: str | Path | Sequence[str]) -> str:
+    """Return class names as the command line has them."""
+    if isinstance(classes, str | Path):
+        return str(classes)
+    if not isinstance(classes, Sequence) or not all(isinstance(name, str) and "," not in name for name in classes):
+        raise ConfigError(f"classes must be a file, or names that have no commas, not {classes!r}")
+    return "".join(f"{name}," for name in classes)  # with a comma at the end, a single name is not taken for a file
 
 
 def _anchors(config: ShowConfig, recipe: Recipe) -> NDArray[np.float32]:

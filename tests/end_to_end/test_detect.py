@@ -129,7 +129,10 @@ def test_images_of_all_kinds(run: Path, tmp_path: Path, capfd: pytest.CaptureFix
     command = ["detect", str(folder), "--params", str(run / f"{NAME}_best.params"), *ALL]
     assert main([*command, "--out", str(tmp_path / "out")]) == 1
     said = capfd.readouterr().err
-    assert all(f"left out: {folder / name}: " in said for name in (*bad, "link.jpg")) and "4 images could not be read" in said
+    assert (
+        all(f"left out: {folder / name}: " in said for name in (*bad, "link.jpg"))
+        and "4 images could not be read" in said
+    )
     found = {Path(line["file"]).name: line for line in lines(tmp_path / "out")}
     assert found.keys() == {"deep.png", *good}
     assert (found["turned.jpg"]["width"], found["turned.jpg"]["height"], found["turned.jpg"]["turned"]) == (

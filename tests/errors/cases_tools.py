@@ -134,6 +134,8 @@ CASES: dict[str, Case] = {
     "may not write to": locked_folder,
     "its workers need": little_shared_memory,
     "are not known; those of these are": lambda *_: network_anchors("vgg16_atrous", 301),
+    "give the number of one record": lambda folder, _: open_dataset(write(folder))[2:5],  # type: ignore[index]
+    "classes must be a file, or names": lambda folder, _: show(write(folder), classes=["a,b"]),
     "no record has the key": lambda folder, _: show(write(folder), record=9),
     "several records have the key": lambda folder, _: show([write(folder), write(folder, name="b")], record=0),
     "makes its targets by DALI's operator": show_box_encoder,

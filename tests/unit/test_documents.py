@@ -107,7 +107,7 @@ def test_the_page_of_gpu_check_has_every_option_with_its_default() -> None:
 @pytest.mark.parametrize(
     ("page", "config", "own"),
     [
-        ("show", ShowConfig, {"record": ""}),
+        ("show", ShowConfig, {"record": "", "augmented": ""}),
         ("detect", DetectConfig, {"params": ""}),
     ],
 )

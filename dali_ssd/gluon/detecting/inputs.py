@@ -47,7 +47,7 @@ def find_inputs(paths: Sequence[str], out: Path | None = None) -> Inputs:
     folders: list[Path] = []
     results: set[Path] = set()
     passed_over = 0
-    for given, path in ((given, found) for given in paths for found in _expand(given)):
+    for given, path in ((name, found) for name in paths for found in _expand(name)):
         files = sorted(_files_below(path)) if path.is_dir() else [path]
         if out is not None and not _within(given, out):
             results.update(file for file in files if _within(file, out))

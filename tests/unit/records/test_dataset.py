@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_ssd.errors import DatasetError, RecordError, RecordLocation
+from dali_ssd.errors import ConfigError, DatasetError, RecordError, RecordLocation
 from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.format.index import read_index
 from dali_ssd.records.format.recordio import Header, frame, pack
@@ -43,6 +43,18 @@ def test_places(folder: Path) -> None:
         assert dataset.find(where.shard, where.offset) == i
     assert dataset.find(dataset.shards[0], 4) is None
     assert dataset.find(folder / "other.rec", 0) is None
+
+
+def test_records_by_number(folder: Path) -> None:
+    dataset = open_dataset(folder / "*.rec")
+    count = len(dataset)
+    assert dataset[np.int64(count - 1)].place == dataset[-1].place == dataset.place(count - 1)
+    for number in (count, -count - 1):
+        with pytest.raises(IndexError, match=f"there is no record {number}; the dataset has records 0 to {count - 1}"):
+            dataset[number]
+    for several in (slice(1, 3), "a", 1.0):
+        with pytest.raises(ConfigError, match="give the number of one record, not"):
+            dataset[several]  # type: ignore[index]
 
 
 def test_merged_index(folder: Path, tmp_path: Path) -> None:

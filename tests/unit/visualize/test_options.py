@@ -27,6 +27,12 @@ from tests.support.shards import write_random
         ({"augmented": -1}, "augmented must be auto or within 0..1000, not -1"),
         ({"augmented": 1001}, "augmented must be auto or within 0..1000, not 1001"),
         ({"augmented": True}, "augmented must be auto or within 0..1000, not True"),
+        ({"targets": True, "augmented": 0}, "targets are drawn on augmented images; give --augmented another number"),
+        ({"network": "mobilenet0.25"}, "network is for anchors; give --targets as well"),
+        ({"network": "mobilenet0.25", "augmented": 2}, "network is for anchors"),
+        ({"record": 9, "images": 3}, "images is for many records, or views of one; give --augmented as well"),
+        ({"augmented": 8, "images": 3}, "images goes without a number for augmented, which draws 8"),
+        ({"augmented": 0, "input": InputConfig("ssd512")}, "give --augmented as well"),
         ({"record": 1.5}, "record must be a whole number, not 1.5"),
     ],
 )
@@ -42,7 +48,7 @@ def test_the_most_images_are_taken() -> None:
 @pytest.mark.parametrize(
     ("words", "augmented"),
     [
-        ([], 0),
+        ([], None),
         (["--augmented"], "auto"),
         (["--augmented", "--images", "3"], "auto"),
         (["--augmented", "5"], 5),
@@ -58,7 +64,15 @@ def test_the_number_of_views_may_be_left_out(words: list[str], augmented: object
 
 @pytest.mark.parametrize(
     ("options", "views"),
-    [({}, 0), ({"augmented": 5}, 5), ({"augmented": "auto", "images": 7}, 7), ({"targets": True}, 16)],
+    [
+        ({}, 0),
+        ({"augmented": 5}, 5),
+        ({"augmented": "auto", "images": 7}, 7),
+        ({"targets": True}, 16),
+        ({"augmented": 0, "images": 3}, 0),
+        ({"targets": True, "images": 3}, 3),
+        ({"record": 1, "augmented": "auto"}, 16),
+    ],
 )
 def test_how_many_views_are_drawn(options: dict[str, Any], views: int) -> None:
     assert ShowConfig(("a.rec",), **options).views == views

@@ -58,7 +58,7 @@ def test_targets_are_drawn_on_views_not_on_the_original(tmp_path: Path) -> None:
     config = ShowConfig((str(shard),), record=0, augmented=2, targets=True, network="mobilenet0.25", input=SMALL)
     _, tiles = exhibit(config)
     assert [tile.outlines is not None for tile in tiles] == [False, True, True]
-    _, tiles = exhibit(replace(config, record=None, augmented=0, images=3))
+    _, tiles = exhibit(replace(config, record=None, augmented=None, images=3))
     assert len(tiles) == 3 and all("positive anchor" in tile.caption for tile in tiles)
 
 
@@ -125,6 +125,21 @@ def test_show_returns_the_picture(tmp_path: Path) -> None:
     assert large.width == 3 * 430 + 10
     with pytest.raises(ConfigError, match="images must be greater than 0"):
         dali_ssd.show(shard, images=0)
+
+
+def test_class_names_may_be_a_list(tmp_path: Path) -> None:
+    (shard,) = write_random(tmp_path, 2)
+    (tmp_path / "names.txt").write_text("a\nb c\nd\n")
+    pictures = [
+        dali_ssd.show(shard, images=2, classes=one).tobytes()
+        for one in (["a", "b c", "d"], ("a", "b c", "d"), "a,b c,d", tmp_path / "names.txt")
+    ]
+    assert len({*pictures}) == 1
+    with pytest.raises(DatasetError, match="class names more than once"):
+        dali_ssd.show(shard, classes=["a", "a"])
+    for wrong in ([1, 2], ["a,b"], 3):
+        with pytest.raises(ConfigError, match="classes must be a file, or names that have no commas"):
+            dali_ssd.show(shard, classes=wrong)  # type: ignore[arg-type]
 
 
 def test_boxes_of_the_original_are_where_they_are_stored(tmp_path: Path) -> None:
