@@ -16,7 +16,10 @@ __all__ = ["run"]
 
 
 def run(argv: list[str]) -> int:
-    """Write the files, name the images that cannot be read, and print a summary; return 1 if there are any, else 0."""
+    """Write the files, name the images that cannot be read, and print a summary.
+
+    Returns 0 if all were read, 1 if some were not, 2 if none was.
+    """
     config = tyro.cli(DetectConfig, args=argv, prog="dali-ssd detect")
     results_of, running = (import_module(f"dali_ssd.gluon.detecting.{name}") for name in ("results", "run"))
     out = Path(config.out)
@@ -40,4 +43,6 @@ def run(argv: list[str]) -> int:
     ):
         if count:
             print(f"{counted(count, word)} {what}", file=sys.stderr)
-    return 1 if left_out else 0
+    if not left_out:
+        return 0
+    return 1 if results.images else 2

@@ -147,6 +147,8 @@ def test_images_of_all_kinds(run: Path, tmp_path: Path, capfd: pytest.CaptureFix
         )
     with Image.open(tmp_path / "out" / "big.jpg") as picture:
         assert picture.size == (1280, 960)
+    assert main(["detect", str(folder / "cut.jpg"), *command[2:], "--out", str(tmp_path / "none")]) == 2
+    assert lines(tmp_path / "none") == []
     assert main([*command, "--stored", "--out", str(tmp_path / "stored")]) == 1
     stored = {Path(line["file"]).name: line for line in lines(tmp_path / "stored")}["turned.jpg"]
     assert (stored["width"], stored["height"], stored["turned"]) == (40, 30, False)
