@@ -37,6 +37,7 @@ _STATES: dict[str, tuple[str, Literal["info", "good", "warning", "error"], str]]
     "failed": ("Failed", "error", ""),
 }  # fmt: skip
 """Word, look and text of each state."""
+_COUNTING = "Epochs count from 1 here; in the log, in Events and in file names from 0."
 _LEVELS = {"info": "", "warning": "warning", "error": "error", "critical": "error"}
 
 
@@ -68,7 +69,7 @@ def lay_out(content: Content) -> Page:
     sections += [Section("Machine and versions", [Facts([*content.machine, *content.versions])])]
     images = [counted(run.images, "training image")] if run.images else []
     images += [counted(run.val_images, "validation image")] if run.val_images else ["no validation"]
-    lead = f"{', '.join([*images, counted(len(run.classes), 'class')])}. Epochs count from 1 here, in the log from 0."
+    lead = f"{', '.join([*images, counted(len(run.classes), 'class')])}. {_COUNTING}"
     return Page(
         f"Training of {run.name}", sections, lead, [_state(content), *_stats(content)], content.command,
         reload_s=_RELOAD_S if running else 0,
@@ -130,7 +131,7 @@ def _classes(content: Content) -> Iterator[Section]:
     table = Table(("class", "at last", "best", "after epoch"), rows)
     shown: Element = table if len(rows) <= _FEW_ROWS else Fold(f"All {len(rows)} classes in numbers", [table])
     lead = "VOC07 average precision at IoU 0.5. A class without objects to find has none."
-    yield Section("Classes", [Charts([class_chart(scored, classes)]), shown], lead)
+    yield Section("Classes", [Charts([class_chart(content.epochs, classes)]), shown], lead)
 
 
 def _samples(content: Content) -> Iterator[Section]:

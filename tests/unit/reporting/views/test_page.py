@@ -141,7 +141,7 @@ def test_options_that_differ_are_marked(prefix: str, run: RunFacts) -> None:
 def test_a_starved_run_gets_advice(prefix: str, run: RunFacts, epoch: Callable[..., Entry]) -> None:
     view = PageView(prefix, run, [])
     view.begin([epoch(0, data_share=0.05)], TrainProgress())
-    assert "bottleneck" not in page_of(prefix)
+    assert "The data is the bottleneck" not in page_of(prefix)
     view.end([epoch(0, data_share=0.31)], Status("ended"))
     assert "The data is the bottleneck: 31% of the last epoch" in page_of(prefix)
 
