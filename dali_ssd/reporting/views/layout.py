@@ -51,8 +51,7 @@ class Content:
     """The entries of finished epochs."""
     kept: Kept
     events: Sequence[Event]
-    machine: Sequence[tuple[str, str]]
-    versions: Sequence[tuple[str, str]]
+    machine: Section
     command: str
 
     @property
@@ -65,8 +64,7 @@ def lay_out(content: Content) -> Page:
     """Return the page of a run."""
     run, running = content.run, content.status.kind == "running"
     sections = [Section("Curves", _curves(content)), *_classes(content), *_samples(content), *_extremes(content)]
-    sections += [*_events(content), _configuration(content)]
-    sections += [Section("Machine and versions", [Facts([*content.machine, *content.versions])])]
+    sections += [*_events(content), _configuration(content), content.machine]
     images = [counted(run.images, "training image")] if run.images else []
     images += [counted(run.val_images, "validation image")] if run.val_images else ["no validation"]
     lead = f"{', '.join([*images, counted(len(run.classes), 'class')])}. {_COUNTING}"
