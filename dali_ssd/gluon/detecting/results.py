@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from dali_ssd.errors import ConfigError, RecordError
 from dali_ssd.gluon.detecting.run import Seen
-from dali_ssd.util.files import atomic_open, make_folder
+from dali_ssd.util.files import atomic_open, make_folder, require_folder
 from dali_ssd.visualize.grid import Tile, save_picture, tile_picture
 from dali_ssd.visualize.stored import decoded
 
@@ -32,8 +32,7 @@ def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
     Raises ConfigError if files are there and must not be replaced, or if it is the inputs' own; DaliSsdError if
     nothing can be written there.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--out {folder} is a file; give a folder")
+    require_folder("--out", folder)
     if any(path.resolve().parent == folder.resolve() for path in inputs):
         raise ConfigError(f"--out {folder} has files that are to be read; choose another folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
