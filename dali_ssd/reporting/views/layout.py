@@ -124,8 +124,8 @@ def _classes(content: Content) -> Iterator[Section]:
     for name in classes:
         values = [value_of(entry["ap"], name) for entry in scored]
         best = max(range(len(values)), key=lambda i: -1.0 if math.isnan(values[i]) else values[i])
-        known = not math.isnan(values[best])
-        rows.append((name, Share(values[-1]), values[best], scored[best]["epoch"] + 1 if known else "-"))
+        found = values[best] > 0
+        rows.append((name, values[-1], values[best], scored[best]["epoch"] + 1 if found else "-"))
     table = Table(("class", "at last", "best", "after epoch"), rows)
     shown: Element = table if len(rows) <= _FEW_ROWS else Fold(f"All {len(rows)} classes in numbers", [table])
     lead = "VOC07 average precision at IoU 0.5. A class without objects to find has none."
@@ -162,7 +162,10 @@ def _extremes(content: Content) -> Iterator[Section]:
 
 def _events(content: Content) -> Iterator[Section]:
     if content.events:
-        rows = [(_time(one.time), _LEVELS.get(one.level, one.level), one.text) for one in content.events]
+        rows = [
+            (datetime.fromtimestamp(one.time).astimezone(), _LEVELS.get(one.level, one.level), one.text)
+            for one in content.events
+        ]
         yield Section("Events", [Table(("time", "", "what"), rows)], "What the log warned of, and stops and resumes.")
 
 
@@ -184,7 +187,3 @@ def _duration(seconds: float) -> str:
     return (
         f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     )
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
