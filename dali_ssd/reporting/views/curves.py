@@ -87,14 +87,14 @@ class _Plot:
                     x, y = [x[0] - 1, *x], [y[0], *y]
                 style = {"drawstyle": "steps-pre"} if steps else {"marker": "o" if len(x) < 40 else "", "markersize": 3}
                 axes.plot(x, y, color=color(number), label=word, **style)
+            if mark is not None:  # before the limits of the axis, which has it in any case
+                label = "from here on, the data is the bottleneck"
+                axes.axhline(mark, color=color(3), linewidth=1.5, linestyle=":", label=label)
             known = [value for line in values.values() for value in line if value > 0]
             if steps and known and max(known) > 5 * min(known):
                 axes.set_yscale("log")
             else:
                 axes.set_ylim(bottom=0, top=top)
-            if mark is not None:
-                label = "from here on, the data is the bottleneck"
-                axes.axhline(mark, color=color(3), linewidth=1, linestyle=":", label=label)
             _finish(axes, title, unit, self._span, legend=len(values) > 1 or mark is not None)
 
         ends = ", ".join(f"{word} {_last(line)}" for word, line in values.items())

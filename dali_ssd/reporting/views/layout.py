@@ -125,7 +125,7 @@ def _classes(content: Content) -> Iterator[Section]:
         values = [value_of(entry["ap"], name) for entry in scored]
         best = max(range(len(values)), key=lambda i: -1.0 if math.isnan(values[i]) else values[i])
         found = values[best] > 0
-        rows.append((name, values[-1], values[best], scored[best]["epoch"] + 1 if found else "-"))
+        rows.append((name, values[-1], values[best], scored[best]["epoch"] + 1 if found else math.nan))
     table = Table(("class", "at last", "best", "after epoch"), rows)
     shown: Element = table if len(rows) <= _FEW_ROWS else Fold(f"All {len(rows)} classes in numbers", [table])
     lead = "VOC07 average precision at IoU 0.5. A class without objects to find has none."

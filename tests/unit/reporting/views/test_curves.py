@@ -69,6 +69,9 @@ def test_the_line_at_which_data_is_short_is_explained(drawn: list[Any], epoch: C
     curves([epoch(0), epoch(1)])
     texts = [text.get_text() for axes in drawn if axes.get_legend() for text in axes.get_legend().get_texts()]
     assert "from here on, the data is the bottleneck" in texts
+    (waiting,) = (axes for axes in drawn if axes.get_title(loc="left").startswith("Waiting"))
+    low, high = waiting.get_ylim()
+    assert low == 0 and high > 10  # though the run waited for 2 %
 
 
 def test_charts_say_what_they_show(epoch: Callable[..., Entry]) -> None:
