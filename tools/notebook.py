@@ -38,7 +38,8 @@ def _of_cell(cell: Any) -> Iterator[str]:
         yield cell.source
     elif cell.source:
         yield f"```python\n{cell.source}\n```"
-        yield from map(_of_output, cell.outputs)
+        # A reader of the site needs no progress bars and notes.
+        yield from (_of_output(output) for output in cell.outputs if output.get("name") != "stderr")
 
 
 def _of_output(output: Any) -> str:

@@ -193,6 +193,13 @@ def notebook(folder: Path) -> list[Path]:
     return [folder / "notebook.html"]
 
 
+_SITE = (
+    *("index.html", "errors.html", "eval-report.html", "gpu.html", "commands.html", "how-it-works.html", "tour.html"),
+    "reference/loaders.html",
+)
+"""Pages of each kind that there is: text, tables, pictures, cells of a notebook, docstrings."""
+
+
 def site(folder: Path) -> list[Path]:
     """Pages of the documents as MkDocs builds them."""
     pytest.importorskip("mkdocs")
@@ -201,7 +208,7 @@ def site(folder: Path) -> list[Path]:
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return [folder / "site" / name for name in ("index.html", "errors.html", "eval-report.html", "gpu.html")]
+    return [folder / "site" / name for name in _SITE]
 
 
 KINDS = {

@@ -103,7 +103,9 @@ def missing_for(block: Block) -> str:
     """Return a library that a block needs and that is not installed; empty if there is none."""
     needed: set[str] = set()
     if block.language == "sh":
-        needed = {name for words in commands_in(block.text, {}) for name in _NEEDS.get(words[0], ())}
+        commands = list(commands_in(block.text, {}))
+        needed = {name for words in commands for name in _NEEDS.get(words[0], ())}
+        needed |= {"tensorboardX" for words in commands if "--tensorboard" in words}
     for code in [block.text] if block.language == "python" else block.added() if block.language == "diff" else []:
         for name in _imported(code):
             needed |= {name.partition(".")[0]} & {*_OPTIONAL, "torchvision"}
