@@ -23,7 +23,6 @@ from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import class_names
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
-from dali_ssd.reporting.views.facts import version_facts
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile
@@ -104,7 +103,6 @@ def _evaluation(config: EvalConfig, recipe: Recipe, loader: ValLoader, scores: S
         ("Records", f"{loader.num_records:,}" + (f"; {left_out:,} bad ones left out" if left_out else "")),
         ("Difficult objects", f"{sum(scores.truth.difficult):,}, which count for nothing"),
         ("Loading", str(loader.placement)),
-        *((f"Version of {name}", version) for name, version in version_facts()),
     ]
     title = f"{params.name} on {', '.join(shard.name for shard in loader.dataset.shards[:3])}"
     return Evaluation(title, scores, analysis, loader.dataset, recipe.image.data_shape, facts)

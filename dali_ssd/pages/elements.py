@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Literal, TypeAlias
 
 __all__ = [
@@ -69,12 +70,12 @@ class Share:
         return self.value == self.value
 
 
-Cell: TypeAlias = "str | int | float | Share"
+Cell: TypeAlias = "str | int | float | Share | datetime"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells below a row of names. Numbers are aligned right; NaN is written as a dash."""
+    """Rows of cells below a row of names. Numbers are aligned right, NaN is a dash, and times stay in one line."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]

@@ -81,7 +81,8 @@ def _environment() -> Any:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"prose": _prose, "paragraphs": _PARAGRAPHS.split, "cell": _cell, "anchor": _anchor}
-    environment.tests["number"] = _is_number
+    environment.filters["breakable"] = _breakable
+    environment.tests |= {"number": _is_number, "moment": lambda value: isinstance(value, datetime)}
     environment.globals["style"] = _markup(environment.loader.get_source(environment, _STYLE)[0])
     return environment
 
@@ -96,8 +97,15 @@ def _prose(text: str) -> Any:
     return _markup(_CODE.sub(r"<code>\1</code>", str(require("markupsafe").escape(text))))
 
 
+def _breakable(text: str) -> Any:
+    """Escape a title that may be a long file name: a narrow window breaks it after `_`."""
+    return _markup(str(require("markupsafe").escape(text)).replace("_", "_<wbr>"))
+
+
 def _cell(value: Cell) -> str:
     """Write a cell: integers with commas, other numbers with three digits or more, zeros at the end included."""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, float):
         if math.isnan(value):
             return "-"

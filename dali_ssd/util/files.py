@@ -36,6 +36,7 @@ __all__ = [
     "read_text",
     "remove_leftovers",
     "replace",
+    "require_folder",
     "require_folder_of",
     "sync_file",
     "temporary_name",
@@ -208,6 +209,12 @@ def make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise DaliSsdError(f"cannot create files in {folder}: {error.strerror}; choose another folder") from error
+
+
+def require_folder(option: str, folder: str | Path) -> None:
+    """Raise ConfigError if what an option names as a folder is a file."""
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise ConfigError(f"{option} {folder} is a file; give a folder")
 
 
 def require_folder_of(option: str, path: str | Path) -> None:

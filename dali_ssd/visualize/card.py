@@ -1,15 +1,15 @@
-"""What a notebook shows of an object: facts and a picture, in HTML that needs no other file."""
+"""What a notebook shows of an object: facts and a picture of what it holds."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dali_ssd.errors import DaliSsdError
+from dali_ssd.pages.card import card_html
+from dali_ssd.pages.elements import Picture
+from dali_ssd.pages.pictures import picture
 from dali_ssd.records.format.classes import CLASSES_FILE, find_classes
 from dali_ssd.util.words import first_line
 from dali_ssd.visualize.grid import Tile, tile_grid
@@ -18,11 +18,6 @@ __all__ = ["card", "known_classes"]
 
 _PATIENCE_S = 1.0
 """Seconds after which no further image is read: a notebook waits for the card."""
-_CELL = (
-    "text-align:left;padding:2px 12px 2px 0;border:0;background:none;color:inherit;vertical-align:top;"
-    "overflow-wrap:anywhere"
-)
-_PICTURE = "display:block;max-width:100%;height:auto;margin-top:6px;border-radius:4px"
 
 
 def card(
@@ -43,12 +38,8 @@ def card(
         classes: names of the class ids, none if they are not known.
         columns, side: as of `tile_grid`.
     """
-    rows = "".join(
-        f'<tr><th style="{_CELL}">{_text(name)}</th><td style="{_CELL}">{_text(value)}</td></tr>'
-        for name, value in _facts(facts).items()
-    )
-    table = f'<table style="border-collapse:collapse;color:inherit">{rows}</table>' if rows else ""
-    return f"<div><b>{_text(title)}</b>{table}{_picture(pictures, classes, columns, side)}</div>"
+    shown, faults = _picture(pictures, classes, columns, side)
+    return card_html(title, _facts(facts), shown, [f"no picture: {fault}" for fault in faults])
 
 
 def known_classes(shards: Sequence[Path]) -> tuple[str, ...]:
@@ -67,18 +58,18 @@ def _facts(facts: Callable[[], Mapping[str, object]]) -> Mapping[str, object]:
         return {"not shown": first_line(error)}
 
 
-def _picture(pictures: Iterable[Callable[[], Tile]], classes: Sequence[str], columns: int, side: int) -> str:
+def _picture(
+    pictures: Iterable[Callable[[], Tile]], classes: Sequence[str], columns: int, side: int
+) -> tuple[Picture | None, list[str]]:
+    """Return a grid of what could be read, and why the rest of it could not."""
     tiles, faults = _in_time(pictures)
-    said = "".join(f"<div>no picture: {_text(fault)}</div>" for fault in faults)
     if not tiles:
-        return said
+        return None, faults
     try:
-        content = io.BytesIO()
-        tile_grid(tiles, classes, columns=columns, side=side).save(content, "JPEG", quality=85, subsampling=0)
+        grid = tile_grid(tiles, classes, columns=columns, side=side)
+        return picture(grid, "images with their boxes", most=max(grid.size)), faults
     except Exception as error:  # such as of a font
-        return f"{said}<div>no picture: {_text(first_line(error))}</div>"
-    data = base64.b64encode(content.getvalue()).decode()
-    return f'<img alt="images with their boxes" style="{_PICTURE}" src="data:image/jpeg;base64,{data}">{said}'
+        return None, [*faults, first_line(error)]
 
 
 def _in_time(pictures: Iterable[Callable[[], Tile]]) -> tuple[list[Tile], list[str]]:
@@ -92,8 +83,3 @@ def _in_time(pictures: Iterable[Callable[[], Tile]]) -> tuple[list[Tile], list[s
         if time.monotonic() > end:
             break
     return tiles, faults
-
-
-def _text(value: object) -> str:
-    """Return a value as HTML text; bytes of a path that are no text become question marks."""
-    return html.escape(str(value).encode("utf-8", "replace").decode())

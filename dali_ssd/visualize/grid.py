@@ -17,7 +17,19 @@ from dali_ssd.errors import ConfigError
 from dali_ssd.util.files import atomic_path
 from dali_ssd.visualize.lettering import Lettering
 
-__all__ = ["Outlines", "Tile", "class_color", "pixels_of", "save_grid", "save_picture", "tile_grid", "tile_picture"]
+__all__ = [
+    "Outlines",
+    "Tile",
+    "class_color",
+    "draw_label",
+    "label_lettering",
+    "label_text",
+    "pixels_of",
+    "save_grid",
+    "save_picture",
+    "tile_grid",
+    "tile_picture",
+]
 
 _MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
 _PAPER, _INK = (250, 250, 249), (64, 64, 68)
@@ -115,7 +127,7 @@ def tile_picture(tile: Tile, classes: Sequence[str], *, least: int = 320, most: 
     It keeps its size, unless its longer side has fewer than `least` pixels or more than `most`.
     """
     side = min(max(*tile.image.shape[:2], least), most)
-    return _draw(tile, classes, side, Lettering([_ALWAYS, *classes], max(_FONT_SIZE, side // 50)))
+    return _draw(tile, classes, side, label_lettering(classes, max(_FONT_SIZE, side // 50)))
 
 
 def class_color(class_id: int) -> tuple[int, int, int]:
@@ -127,6 +139,46 @@ def class_color(class_id: int) -> tuple[int, int, int]:
         hue, saturation, value = class_id * 0.61803 % 1, 0.65, 0.9 if class_id % 2 else 0.75
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
     return int(red * 255), int(green * 255), int(blue * 255)
+
+
+def label_lettering(classes: Sequence[str], size: int) -> Lettering:
+    """Return what writes labels of these classes, in letters of `size` pixels."""
+    return Lettering([_ALWAYS, *classes], size)
+
+
+def label_text(class_id: int, score: float | None, classes: Sequence[str], lettering: Lettering) -> str:
+    """Return the class of a box, and its score if it has one; a class by its number if it cannot be written."""
+    known = 0 <= class_id < len(classes) and lettering.has(classes[class_id])
+    name = classes[class_id] if known else f"class {class_id}"
+    return name if score is None else f"{name} {score:.2f}"
+
+
+def draw_label(
+    canvas: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    box: NDArray[np.float64],
+    text: str,
+    color: tuple[int, int, int],
+    lettering: Lettering,
+) -> None:
+    """Write a name on a plate above the upper left corner of a box, or inside of it if there is no room.
+
+    Args:
+        canvas: of the picture.
+        size: its width and height in pixels.
+        box: (4,) xmin ymin xmax ymax in its pixels; none is drawn if one is NaN.
+        text: see `label_text`.
+        color: of the plate, RGB.
+        lettering: writes the text.
+    """
+    if np.isnan(box).any():
+        return
+    width = int(lettering.width(text)) + 6
+    height = lettering.size + 4
+    left = min(max(float(box[0]), 0), max(size[0] - width, 0))
+    top = float(box[1]) - height if box[1] >= height else min(max(float(box[1]), 0), size[1] - height)
+    canvas.rectangle((left, top, left + width, top + height), fill=color)
+    lettering.write(canvas, (left + 3, top + 1), text, _ink_on(color))
 
 
 def pixels_of(data: NDArray[Any], rendered: RenderConfig) -> NDArray[np.uint8]:
@@ -162,10 +214,9 @@ def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -
         _rectangle(canvas, box, color, width=lettering.size // 6 + (tile.outlines is not None))
     # Names come after the boxes, so that no box crosses one, and the first one is on top.
     for number, (box, class_id) in reversed(list(enumerate(zip(boxes, tile.class_ids, strict=True)))):
-        known = 0 <= class_id < len(classes) and lettering.has(classes[class_id])
-        name = classes[class_id] if known else f"class {class_id}"
-        text = name if tile.scores is None else f"{name} {tile.scores[number]:.2f}"
-        _label(canvas, image.size, box, text, colors[number], lettering)
+        score = None if tile.scores is None else float(tile.scores[number])
+        text = label_text(int(class_id), score, classes, lettering)
+        draw_label(canvas, image.size, box, text, colors[number], lettering)
     return image
 
 
@@ -201,29 +252,11 @@ def _dashed_rectangle(
             canvas.line((x, start, x, min(start + _DASH, bottom)), fill=color, width=width)
 
 
-def _label(
-    canvas: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    box: NDArray[np.float64],
-    text: str,
-    color: tuple[int, int, int],
-    lettering: Lettering,
-) -> None:
-    """Write a name on a plate above the box's upper left corner, or inside if there is no room."""
-    if np.isnan(box).any():
-        return
-    width = int(lettering.width(text)) + 6
-    height = lettering.size + 4
-    left = min(max(float(box[0]), 0), max(size[0] - width, 0))
-    top = float(box[1]) - height if box[1] >= height else min(max(float(box[1]), 0), size[1] - height)
-    canvas.rectangle((left, top, left + width, top + height), fill=color)
-    lettering.write(canvas, (left + 3, top + 1), text, _ink_on(color))
-
-
 def _ink_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return black or white, whichever is readable on `color`."""
     luminance = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
-    return (20, 20, 20) if luminance > 140 else (255, 255, 255)
+    # At this gray, both have the same contrast (WCAG 2.1, 1.4.3).
+    return (20, 20, 20) if luminance > 117 else (255, 255, 255)
 
 
 def _shortened(text: str, width: int, lettering: Lettering) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.per_image import SURE, sure_ones
 from dali_ssd.metrics.verdicts import WRONG, Kind, find_verdicts
+from dali_ssd.visualize.grid import draw_label, label_lettering, label_text
 
 __all__ = ["LEGEND", "verdict_picture"]
 
@@ -20,17 +22,21 @@ LEGEND = "Green: found. Orange: a wrong detection. Thin, yellow and black: misse
 """What the colors mean. They differ in brightness too, for those who see no colors."""
 _DASH = 3
 """Pixels."""
+_LETTERS = 9
+"""Height in pixels."""
 
 
 def verdict_picture(
-    image: NDArray[np.uint8], found: Detections, data_shape: int, *, side: int = 240, min_score: float = SURE
-) -> Image.Image:
-    """Draw the boxes of an image in the colors of `LEGEND`.
+    image: NDArray[np.uint8], found: Detections, data_shape: int, classes: Sequence[str], *, side: int = 240,
+    min_score: float = SURE,
+) -> Image.Image:  # fmt: skip
+    """Draw the boxes of an image in the colors of `LEGEND`, with class and score at those that were found.
 
     Args:
         image: (H, W, 3) RGB, of any size.
         found: what was found in it and what is there, in pixels of the network's square input.
         data_shape: side of that input in pixels.
+        classes: names of the class ids.
         side: longer side of the picture in pixels.
         min_score: lowest score of a detection that counts.
     """
@@ -45,22 +51,37 @@ def verdict_picture(
     missed = found.true_boxes[verdicts.true_row[verdicts.missed(min_score)]] * to_picture
     for box in missed:
         _outline(canvas, box, size, _MISSED, dashed=True)
-    for kinds, color in (((Kind.RIGHT,), _RIGHT), (WRONG, _WRONG)):
-        for box in sure.boxes[verdicts.row[np.isin(verdicts.kind, kinds)]] * to_picture:
-            _outline(canvas, box, size, color)
+    colored = [
+        (row, color)
+        for kinds, color in (((Kind.RIGHT,), _RIGHT), (WRONG, _WRONG))
+        for row in verdicts.row[np.isin(verdicts.kind, kinds)]
+    ]
+    for row, color in colored:
+        _outline(canvas, sure.boxes[row] * to_picture, size, color)
+    # Names come after the boxes, so that no box crosses one, and the surest on top.
+    lettering = label_lettering(classes, _LETTERS)
+    for row, color in sorted(colored, key=lambda one: float(sure.scores[one[0]])):
+        box = _inside(sure.boxes[row] * to_picture, size)
+        text = label_text(int(sure.class_ids[row]), float(sure.scores[row]), classes, lettering)
+        draw_label(canvas, size, box, text, color, lettering)
     return picture
+
+
+def _inside(box: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return a box (4,) in order and as far as it lies in a picture: a damaged label may hold anything, NaN too."""
+    low, high = np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])
+    inside: NDArray[Any] = np.concatenate([low, high]).clip(0, np.array([*size, *size]) - 1)
+    return inside
 
 
 def _outline(
     canvas: ImageDraw.ImageDraw, box: NDArray[Any], size: tuple[int, int], color: tuple[int, int, int], *,
     dashed: bool = False,
 ) -> None:  # fmt: skip
-    """Draw a box, with dark beside its color, as far as it lies in the picture: a damaged label may hold anything."""
+    """Draw a box, with dark beside its color, as far as it lies in the picture."""
     if not np.isfinite(box).all():
         return
-    low, high = np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])
-    left, top = (float(value) for value in low.clip(0, np.array(size) - 1))
-    right, bottom = (float(value) for value in high.clip(0, np.array(size) - 1))
+    left, top, right, bottom = (float(value) for value in _inside(box, size))
     if not dashed:
         canvas.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_DARK, width=4)
         canvas.rectangle((left, top, right, bottom), outline=color, width=2)

@@ -171,7 +171,7 @@ def trainings(folder: Path) -> list[Path]:
         view, entries = PageView(str(folder / name), run, events, clock=lambda: 0.0), [epoch(n) for n in range(20)]
         view.begin([], TrainProgress())
         for number in (4, 9, 19):
-            found = Seen(Images(dataset, SIDE), seen(dataset, len(SHAPES), seed=number))
+            found = Seen(Images(dataset, SIDE, SHAPES), seen(dataset, len(SHAPES), seed=number))
             view.epoch(entries[: number + 1], found)
         view.end(entries, status)
     return [report_path(str(folder / name)) for name in states]

@@ -121,7 +121,7 @@ def foreign_record(folder: Path, _: object) -> object:
 
 
 CASES: dict[str, Case] = {
-    "which is which is not known": lambda folder, _: Seen(Gallery(open_dataset(str(write(folder))), 100), []),
+    "which is which is not known": lambda folder, _: Seen(Gallery(open_dataset(str(write(folder))), 100, ()), []),
     "no command {name}": printed("frobnicate"),
     "the command comes before its options": printed("--epochs"),
     "there is no record {number}": lambda folder, _: inspect([str(write(folder)), "--record", "99"]),

@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from dali_ssd.errors import ConfigError, RecordError
 from dali_ssd.gluon.detecting.run import Seen
-from dali_ssd.util.files import locked, make_folder, open_lines, part_name
+from dali_ssd.util.files import locked, make_folder, open_lines, part_name, require_folder
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile, save_picture, tile_picture
 from dali_ssd.visualize.stored import decoded
@@ -37,8 +37,7 @@ def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
     Raises ConfigError if files are there and must not be replaced, or if it is the inputs' own; DaliSsdError if
     nothing can be written there.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--out {folder} is a file; give a folder")
+    require_folder("--out", folder)
     if folder.resolve() in {path.resolve() if path.is_dir() else path.resolve().parent for path in inputs}:
         raise ConfigError(f"--out {folder} has files that are to be read; choose another folder")
     part = part_name(folder / LINES)

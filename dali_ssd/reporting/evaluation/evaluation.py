@@ -26,6 +26,6 @@ class Evaluation:
     data_shape: int
     """Side of the network's input in pixels."""
     facts: Sequence[tuple[str, str]] = ()
-    """What was scored, on what, by which versions."""
+    """What was scored, and on what."""
     command: str = ""
     """The command line behind it."""

@@ -16,6 +16,7 @@ from dali_ssd.reporting.evaluation.confusion import confusion_elements
 from dali_ssd.reporting.evaluation.drawings import calibration_chart, curve_chart, kinds_chart, scores_chart
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
 from dali_ssd.reporting.evaluation.examples import TITLES, error_section, missed_section
+from dali_ssd.reporting.machine import machine_section
 from dali_ssd.util.words import counted
 
 __all__ = ["evaluation_page", "write_evaluation"]
@@ -55,6 +56,7 @@ def evaluation_page(evaluation: Evaluation) -> Page:
             Section("Scores and certainty", _certainty(evaluation.analysis), _ON_CERTAINTY),
             Section("Sizes", _sizes(evaluation.analysis), _ON_SIZES),
             Section("About this evaluation", [Facts(list(evaluation.facts))]),
+            machine_section(),
         ],
         summary=_summary(evaluation),
         made_by=evaluation.command,

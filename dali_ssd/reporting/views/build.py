@@ -44,4 +44,4 @@ def views_of(
     )  # fmt: skip
     views: list[View] = [PageView(prefix, run, log.events)] if report else []
     views += [TensorBoardView(tensorboard, run)] if tensorboard else []
-    return Views(views, Gallery(val.dataset, val.recipe.image.data_shape) if val else None)
+    return Views(views, Gallery(val.dataset, val.recipe.image.data_shape, classes) if val else None)

@@ -40,15 +40,16 @@ def curves(epochs: Sequence[Entry]) -> list[Chart]:
 
 
 def class_chart(epochs: Sequence[Entry], classes: Sequence[str]) -> Chart:
-    """Return a chart of the average precision of each class; `epochs` are entries with an `ap`."""
-    x = [entry["epoch"] + 1 for entry in epochs]
-    values = np.array([[value_of(entry["ap"], name) for entry in epochs] for name in classes])
+    """Return a chart of the average precision of each class; one of `epochs` at least has an `ap`."""
+    scored = [entry for entry in epochs if entry.get("ap")]
+    x, span = _ends(scored), _span(epochs)
+    values = np.array([[value_of(entry["ap"], name) for entry in scored] for name in classes])
     if len(classes) <= _LINES:
-        return _class_lines(x, values, classes)
+        return _class_lines(x, span, values, classes)
     order = np.argsort(-np.nan_to_num(values[:, -1], nan=-1.0), kind="stable")
     cut = len(order) > _ROWS
     shown = np.concatenate([order[: _ROWS // 2], order[-_ROWS // 2 :]]) if cut else order
-    return _class_rows(x, values[shown], [classes[i] for i in shown], cut=cut)
+    return _class_rows(x, span, values[shown], [classes[i] for i in shown], cut=cut)
 
 
 def value_of(values: Any, name: str) -> float:
@@ -60,8 +61,7 @@ def value_of(values: Any, name: str) -> float:
 class _Plot:
     def __init__(self, epochs: Sequence[Entry]) -> None:
         self._epochs = epochs
-        # An epoch's numbers stand at its end.
-        self._x = [entry["epoch"] + 1 for entry in epochs]
+        self._x, self._span = _ends(epochs), _span(epochs)
 
     def lines(
         self, title: str, unit: str, names: dict[str, str], *, factor: float = 1, top: float | None = None,
@@ -75,7 +75,7 @@ class _Plot:
             names: see above.
             factor: by which numbers are multiplied.
             top: upper end of the axis, by default a little above the numbers.
-            mark: a height at which a thin line is drawn.
+            mark: a height from which on the data is the bottleneck, where a thin line is drawn.
             steps: a number holds from an epoch's begin to its end; the axis is logarithmic if it falls far.
         """
         values = {word: [factor * value_of(entry, field) for entry in self._epochs] for word, field in names.items()}
@@ -83,22 +83,25 @@ class _Plot:
         def paint(axes: Any) -> None:
             for number, (word, line) in enumerate(values.items()):
                 x, y = _measured(self._x, line)
+                if steps and x:  # from the begin of the first epoch
+                    x, y = [x[0] - 1, *x], [y[0], *y]
                 style = {"drawstyle": "steps-pre"} if steps else {"marker": "o" if len(x) < 40 else "", "markersize": 3}
                 axes.plot(x, y, color=color(number), label=word, **style)
+            if mark is not None:  # before the limits of the axis, which has it in any case
+                label = "from here on, the data is the bottleneck"
+                axes.axhline(mark, color=color(3), linewidth=1.5, linestyle=":", label=label)
             known = [value for line in values.values() for value in line if value > 0]
             if steps and known and max(known) > 5 * min(known):
                 axes.set_yscale("log")
             else:
                 axes.set_ylim(bottom=0, top=top)
-            if mark is not None:
-                axes.axhline(mark, color=color(3), linewidth=1, linestyle=":")
-            _finish(axes, title, unit, legend=len(values) > 1)
+            _finish(axes, title, unit, self._span, legend=len(values) > 1 or mark is not None)
 
         ends = ", ".join(f"{word} {_last(line)}" for word, line in values.items())
         return chart(paint, f"{title} by epoch; at last {ends}")
 
 
-def _class_lines(x: Sequence[int], values: NDArray[np.float64], classes: Sequence[str]) -> Chart:
+def _class_lines(x: Sequence[int], span: tuple[int, int], values: NDArray[np.float64], classes: Sequence[str]) -> Chart:
     labels, properties = _labels(classes)
 
     def paint(axes: Any) -> None:
@@ -106,7 +109,7 @@ def _class_lines(x: Sequence[int], values: NDArray[np.float64], classes: Sequenc
             marker = "o" if len(x) < 40 else ""
             axes.plot(*_measured(x, line), color=color(number), label=label, marker=marker, markersize=3)
         axes.set_ylim(0, 1)
-        _finish(axes, "Average precision of each class", "", legend=True)
+        _finish(axes, "Average precision of each class", "", span, legend=True)
         for text in axes.get_legend().get_texts():
             text.set(**properties)
 
@@ -114,19 +117,22 @@ def _class_lines(x: Sequence[int], values: NDArray[np.float64], classes: Sequenc
     return chart(paint, f"Average precision of each class by epoch; at last {ends}", size=(440, 280))
 
 
-def _class_rows(x: Sequence[int], values: NDArray[np.float64], classes: Sequence[str], *, cut: bool) -> Chart:
+def _class_rows(
+    x: Sequence[int], span: tuple[int, int], values: NDArray[np.float64], classes: Sequence[str], *, cut: bool
+) -> Chart:
     labels, properties = _labels(classes)
 
     def paint(axes: Any) -> None:
+        # Columns end at their epochs, and begin where the ones before end.
         image = axes.pcolormesh(
-            _edges(x), np.arange(len(classes) + 1), values, vmin=0, vmax=1, cmap="viridis",
+            [span[0], *x], np.arange(len(classes) + 1), values, vmin=0, vmax=1, cmap="viridis",
             rasterized=True,
         )  # fmt: skip
         axes.set_yticks(np.arange(len(classes)) + 0.5, labels, **properties)
         axes.invert_yaxis()
         axes.figure.colorbar(image, ax=axes, label="average precision", shrink=min(1.0, 16 / len(classes)), aspect=12)
         axes.grid(False)
-        _finish(axes, "", "", legend=False)
+        _finish(axes, "", "", span, legend=False)
 
     caption = (
         f"The {_ROWS // 2} classes with the highest and the {_ROWS // 2} with the lowest score at last" if cut else ""
@@ -135,10 +141,22 @@ def _class_rows(x: Sequence[int], values: NDArray[np.float64], classes: Sequence
     return chart(paint, alt, caption, size=(440, 90 + 15 * len(classes)))
 
 
-def _finish(axes: Any, title: str, unit: str, *, legend: bool) -> None:
+def _ends(epochs: Sequence[Entry]) -> list[int]:
+    """Return where the numbers of epochs stand: at their ends, counted from 1."""
+    return [entry["epoch"] + 1 for entry in epochs]
+
+
+def _span(epochs: Sequence[Entry]) -> tuple[int, int]:
+    """Return the begin of the first epoch and the end of the last, which all charts have in common."""
+    return epochs[0]["epoch"], epochs[-1]["epoch"] + 1
+
+
+def _finish(axes: Any, title: str, unit: str, span: tuple[int, int], *, legend: bool) -> None:
     axes.set_title(f"{title}, {unit}" if unit else title)
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    begin, end = span
+    axes.set_xlim(begin, end + 0.03 * (end - begin))  # so that a marker at the end is whole
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     if legend:
         axes.legend(loc="best", handlelength=1.4)
 
@@ -150,11 +168,6 @@ def _measured(x: Sequence[int], line: Sequence[float] | NDArray[np.float64]) -> 
     """
     pairs = [(at, float(value)) for at, value in zip(x, line, strict=True) if math.isfinite(value)]
     return [at for at, _ in pairs], [value for _, value in pairs]
-
-
-def _edges(x: Sequence[int]) -> NDArray[np.float64]:
-    """Return the borders of columns, (n + 1,): each ends at its epoch and begins where the one before ends."""
-    return np.array([x[0] - 1, *x], float)
 
 
 def _last(line: Sequence[float] | NDArray[np.float64]) -> str:

@@ -1,18 +1,15 @@
-"""What stays the same while a run trains: its options, the machine, and the versions of the libraries."""
+"""What stays the same while a run trains: its name, size and options."""
 
 from __future__ import annotations
 
 import shlex
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-from dali_ssd.machine.describe import describe_machine, versions
-
-__all__ = ["Option", "RunFacts", "command_line", "machine_facts", "options_of", "version_facts"]
+__all__ = ["Option", "RunFacts", "command_line", "options_of"]
 
 
 class Option(NamedTuple):
@@ -62,25 +59,8 @@ def command_line() -> str:
     return shlex.join([*(["python", "-m", "dali_ssd"] if program == "__main__.py" else [program]), *sys.argv[1:]])
 
 
-def machine_facts() -> list[tuple[str, str]]:
-    """Return what the machine is, in words."""
-    machine = describe_machine()
-    facts = [
-        ("host", socket.gethostname()),
-        ("system", machine.system),
-        ("processor", f"{machine.cpu}, {machine.cores} cores for this run"),
-        ("memory", f"{machine.memory_gb:.0f} GB"),
-    ]
-    return facts + [("GPU and driver", gpu) for gpu in machine.gpus or ["none"]]
-
-
-def version_facts() -> list[tuple[str, str]]:
-    """Return the versions of this package, of Python and of the libraries that are installed."""
-    return [(name, version) for name, version in versions().items() if version != "not installed"]
-
-
 def _written(value: Any) -> str:
     """Write a value as the command line takes it."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return (", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)) or "(empty)"

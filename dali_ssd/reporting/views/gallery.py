@@ -35,10 +35,11 @@ class Gallery:
     Args:
         dataset: their records, in the order in which they are scored.
         data_shape: side of the network's input in pixels.
+        classes: names of the class ids.
     """
 
-    def __init__(self, dataset: Dataset, data_shape: int) -> None:
-        self._dataset, self._data_shape = dataset, data_shape
+    def __init__(self, dataset: Dataset, data_shape: int, classes: Sequence[str]) -> None:
+        self._dataset, self._data_shape, self._classes = dataset, data_shape, classes
         self._samples: dict[int, NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class Gallery:
             image = self._thumbnail(number)
         if sample:
             self._samples[number] = image
-        drawn = verdict_picture(image, found, self._data_shape, side=_SIDE)
+        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=_SIDE)
         text = f"{self.name(number)}: {score_images([found])[0]}"
         return picture(drawn, text, text)
 

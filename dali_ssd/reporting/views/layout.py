@@ -37,6 +37,7 @@ _STATES: dict[str, tuple[str, Literal["info", "good", "warning", "error"], str]]
     "failed": ("Failed", "error", ""),
 }  # fmt: skip
 """Word, look and text of each state."""
+_COUNTING = "Epochs count from 1 here; in the log, in Events and in file names from 0."
 _LEVELS = {"info": "", "warning": "warning", "error": "error", "critical": "error"}
 
 
@@ -50,8 +51,7 @@ class Content:
     """The entries of finished epochs."""
     kept: Kept
     events: Sequence[Event]
-    machine: Sequence[tuple[str, str]]
-    versions: Sequence[tuple[str, str]]
+    machine: Section
     command: str
 
     @property
@@ -64,11 +64,10 @@ def lay_out(content: Content) -> Page:
     """Return the page of a run."""
     run, running = content.run, content.status.kind == "running"
     sections = [Section("Curves", _curves(content)), *_classes(content), *_samples(content), *_extremes(content)]
-    sections += [*_events(content), _configuration(content)]
-    sections += [Section("Machine and versions", [Facts([*content.machine, *content.versions])])]
+    sections += [*_events(content), _configuration(content), content.machine]
     images = [counted(run.images, "training image")] if run.images else []
     images += [counted(run.val_images, "validation image")] if run.val_images else ["no validation"]
-    lead = f"{', '.join([*images, counted(len(run.classes), 'class')])}. Epochs count from 1 here, in the log from 0."
+    lead = f"{', '.join([*images, counted(len(run.classes), 'class')])}. {_COUNTING}"
     return Page(
         f"Training of {run.name}", sections, lead, [_state(content), *_stats(content)], content.command,
         reload_s=_RELOAD_S if running else 0,
@@ -125,12 +124,12 @@ def _classes(content: Content) -> Iterator[Section]:
     for name in classes:
         values = [value_of(entry["ap"], name) for entry in scored]
         best = max(range(len(values)), key=lambda i: -1.0 if math.isnan(values[i]) else values[i])
-        known = not math.isnan(values[best])
-        rows.append((name, Share(values[-1]), values[best], scored[best]["epoch"] + 1 if known else "-"))
+        found = values[best] > 0
+        rows.append((name, values[-1], values[best], scored[best]["epoch"] + 1 if found else math.nan))
     table = Table(("class", "at last", "best", "after epoch"), rows)
     shown: Element = table if len(rows) <= _FEW_ROWS else Fold(f"All {len(rows)} classes in numbers", [table])
     lead = "VOC07 average precision at IoU 0.5. A class without objects to find has none."
-    yield Section("Classes", [Charts([class_chart(scored, classes)]), shown], lead)
+    yield Section("Classes", [Charts([class_chart(content.epochs, classes)]), shown], lead)
 
 
 def _samples(content: Content) -> Iterator[Section]:
@@ -163,7 +162,10 @@ def _extremes(content: Content) -> Iterator[Section]:
 
 def _events(content: Content) -> Iterator[Section]:
     if content.events:
-        rows = [(_time(one.time), _LEVELS.get(one.level, one.level), one.text) for one in content.events]
+        rows = [
+            (datetime.fromtimestamp(one.time).astimezone(), _LEVELS.get(one.level, one.level), one.text)
+            for one in content.events
+        ]
         yield Section("Events", [Table(("time", "", "what"), rows)], "What the log warned of, and stops and resumes.")
 
 
@@ -185,7 +187,3 @@ def _duration(seconds: float) -> str:
     return (
         f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     )
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

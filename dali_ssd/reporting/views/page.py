@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from dali_ssd.pages.page import write_page
+from dali_ssd.pages.page import Section, write_page
 from dali_ssd.reporting.history import Entry
 from dali_ssd.reporting.log import Event
+from dali_ssd.reporting.machine import machine_section
 from dali_ssd.reporting.progress import TrainProgress
-from dali_ssd.reporting.views.facts import RunFacts, command_line, machine_facts, version_facts
+from dali_ssd.reporting.views.facts import RunFacts, command_line
 from dali_ssd.reporting.views.gallery import Seen
 from dali_ssd.reporting.views.kept import Kept, read_kept
 from dali_ssd.reporting.views.layout import Content, lay_out
@@ -70,12 +71,8 @@ class PageView:
         self._write(entries, status)
 
     @cached_property
-    def _machine(self) -> list[tuple[str, str]]:
-        return machine_facts()
-
-    @cached_property
-    def _versions(self) -> list[tuple[str, str]]:
-        return version_facts()
+    def _machine(self) -> Section:
+        return machine_section()
 
     def _of_earlier_processes(self) -> Kept:
         try:
@@ -101,9 +98,8 @@ class PageView:
         self._kept.write(self._side, self._events)
         epochs = [entry for entry in entries if entry.get("kind") == "epoch"]
         content = Content(
-            self._run, status, epochs, self._kept, self._kept.all(self._events), self._machine, self._versions,
-            command_line(),
-        )  # fmt: skip
+            self._run, status, epochs, self._kept, self._kept.all(self._events), self._machine, command_line()
+        )
         write_page(self.path, lay_out(content))
         ended = self._clock()
         self._next = ended + (ended - began) / self.MOST_SHARE

@@ -8,6 +8,7 @@ enough, and an error is heard of.
 from __future__ import annotations
 
 import base64
+import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -21,10 +22,12 @@ from dali_ssd.reporting.progress import TrainProgress
 from dali_ssd.reporting.views.facts import RunFacts
 from dali_ssd.reporting.views.gallery import Seen
 from dali_ssd.reporting.views.view import Status
-from dali_ssd.util.files import make_folder
+from dali_ssd.util.files import make_folder, require_folder
 from dali_ssd.util.optional import require
 
 __all__ = ["TensorBoardView"]
+
+_log = logging.getLogger(__name__)
 
 _TAGS = {
     "cross_entropy": "loss/cross_entropy",
@@ -50,7 +53,8 @@ class TensorBoardView:
 
     Raises:
         MissingDependencyError: tensorboardX is not installed.
-        DaliSsdError: the folder cannot be written.
+        ConfigError: the folder is a file.
+        DaliSsdError: it cannot be written.
     """
 
     FLUSH_S = 10.0
@@ -61,6 +65,7 @@ class TensorBoardView:
         self._proto = require("tensorboardX.proto.event_pb2")
         self._summaries = require("tensorboardX.proto.summary_pb2")
         self._text = require("tensorboardX.summary").text
+        require_folder("--tensorboard", folder)
         make_folder(Path(folder))
         self.name = f"event files in {folder}"
         self._folder, self._run, self._clock = Path(folder), run, clock
@@ -68,7 +73,16 @@ class TensorBoardView:
         self._flushed = clock()
 
     def begin(self, entries: Sequence[Entry], at: TrainProgress) -> None:
-        """Begin a file; in that of a resumed run, events after the checkpoint's step are void."""
+        """Begin a file; in that of a resumed run, events after the checkpoint's step are void.
+
+        Those of another run are void too, which a warning says.
+        """
+        if not at.step and any(self._folder.glob("events.out.*")):
+            _log.warning(
+                "%s has events of another run, which TensorBoard will hide; give each run a folder of its own by "
+                "--tensorboard",
+                self._folder,
+            )
         # By this name TensorBoard finds it, and by the step no two files of a run are one.
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{at.step:08d}"
         self._writer = self._open(str(self._folder / name))

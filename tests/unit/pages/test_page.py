@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def test_a_matrix_has_counts_and_shares() -> None:
     assert "true / found a b a 1,500 100 % 0" in found.text
 
 
+def test_a_long_name_as_title_breaks_after_underscores() -> None:
+    html = page_html(Page("ssd_a <b>_c", []))
+    assert "<h1>ssd_<wbr>a &lt;b&gt;_<wbr>c</h1>" in html and "<title>ssd_a &lt;b&gt;_c</title>" in html
+
+
+def test_times_stay_in_one_line() -> None:
+    html = page_html(Page("Title", [Section("Part", [Table(["time"], [[datetime(2026, 1, 2)]])])]))
+    assert '<td class="whole">2026-01-02 00:00:00</td>' in html and ".whole { white-space: nowrap; }" in html
+
+
 def test_titles_and_leads_are_texts_as_well() -> None:
     page = Page(HOSTILE, [Section(HOSTILE, [], HOSTILE)], HOSTILE, [], HOSTILE)
     found = Found(page_html(page))
@@ -92,9 +103,10 @@ def test_backquotes_mark_code_and_empty_lines_paragraphs() -> None:
         (math.nan, "-"),
         ("1e9", "1e9"),
         (True, "True"),
+        (datetime(2026, 1, 2, 3, 4, 5), "2026-01-02 03:04:05"),
     ],
 )
-def test_cells_are_written_for_reading(value: float | str, text: str) -> None:
+def test_cells_are_written_for_reading(value: float | str | datetime, text: str) -> None:
     assert text in page_of(Table(["head"], [[value]])).texts
 
 

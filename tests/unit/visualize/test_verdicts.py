@@ -8,6 +8,7 @@ from dali_ssd.visualize.verdicts import verdict_picture
 from tests.support.detected import detected
 
 GREEN, ORANGE, YELLOW = (0, 200, 120), (255, 80, 0), (250, 225, 60)
+NAMES = ("cat", "dog")
 PAPER = np.full((60, 120, 3), 128, np.uint8)
 
 
@@ -27,13 +28,29 @@ def colors(picture: NDArray[np.uint8]) -> set[tuple[int, ...]]:
     ],
 )
 def test_boxes_have_the_color_of_their_verdict(found: list, true: list, shown: set[tuple[int, ...]]) -> None:  # type: ignore[type-arg]
-    picture = np.asarray(verdict_picture(PAPER, detected(found, true), 100))
+    picture = np.asarray(verdict_picture(PAPER, detected(found, true), 100, NAMES))
     assert colors(picture) == shown
 
 
 def test_boxes_of_the_square_input_are_put_onto_the_image() -> None:
-    picture = np.asarray(verdict_picture(PAPER, detected([((50, 50, 100, 100), 0, 1)], [((50, 50, 100, 100), 0)]), 100))
+    one = detected([((50, 50, 100, 100), 0, 1)], [((50, 50, 100, 100), 0)])
+    picture = np.asarray(verdict_picture(PAPER, one, 100, NAMES))
     assert picture.shape == (120, 240, 3)
     rows, columns = np.nonzero((picture == GREEN).all(axis=2))
-    assert (rows.min(), columns.min()) == (60, 120)
-    assert (rows.max(), columns.max()) == (119, 239)
+    assert (rows.max(), columns.min(), columns.max()) == (119, 120, 239)
+    assert (picture[60, 120:240] == GREEN).all()
+
+
+def test_detections_have_class_and_score_and_missed_objects_none() -> None:
+    def drawn(class_id: int, score: float, classes: tuple[str, ...]) -> NDArray[np.uint8]:
+        found = detected([((20, 50, 90, 90), class_id, score)], [((20, 50, 90, 90), class_id)])
+        return np.asarray(verdict_picture(PAPER, found, 100, classes))
+
+    picture = drawn(0, 0.61, NAMES)
+    plate = picture[46:58, 50:110]
+    assert (plate == GREEN).all(axis=2).any() and (plate == (20, 20, 20)).all(axis=2).any()
+    for other in (drawn(0, 0.62, NAMES), drawn(1, 0.61, NAMES), drawn(0, 0.61, ())):
+        assert (other[46:58, 48:160] != picture[46:58, 48:160]).any()
+    # A missed object has its outline alone.
+    missed = np.asarray(verdict_picture(PAPER, detected([], [((20, 50, 90, 90), 0)]), 100, NAMES))
+    assert (missed[:59] == 128).all()

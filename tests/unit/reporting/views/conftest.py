@@ -26,7 +26,7 @@ IMAGES = 9
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
     folder = tmp_path_factory.mktemp("gallery")
-    return Gallery(open_dataset(write_shapes(folder, "val", IMAGES, seed=1)), SIDE)
+    return Gallery(open_dataset(write_shapes(folder, "val", IMAGES, seed=1)), SIDE, SHAPES)
 
 
 @pytest.fixture

@@ -2,15 +2,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from dali_ssd.pages.charts import chart
+from dali_ssd.pages.elements import Chart
 from dali_ssd.reporting.history import Entry
 from dali_ssd.reporting.views.curves import class_chart, curves, value_of
 
 
 def alts(epochs: list[Entry]) -> list[str]:
     return [chart.alt for chart in curves(epochs)]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The axes of the charts that a test draws."""
+    axes: list[Any] = []
+
+    def keeping(paint: Callable[[Any], None], *args: Any, **options: Any) -> Chart:
+        def paint_and_keep(one: Any) -> None:
+            paint(one)
+            axes.append(one)
+
+        return chart(paint_and_keep, *args, **options)
+
+    monkeypatch.setattr("dali_ssd.reporting.views.curves.chart", keeping)
+    return axes
+
+
+def rate_line(drawn: list[Any]) -> list[tuple[float, float]]:
+    (rate,) = (axes for axes in drawn if axes.get_title(loc="left") == "Learning rate")
+    return [(float(x), float(y)) for x, y in rate.lines[0].get_xydata()]
+
+
+def test_the_rate_of_the_first_epoch_is_drawn(drawn: list[Any], epoch: Callable[..., Entry]) -> None:
+    curves([epoch(0)])
+    assert rate_line(drawn) == [(0, 0.1), (1, 0.1)]
+    drawn.clear()
+    curves([epoch(3, lr=0.5), epoch(4, lr=0.25)])
+    assert rate_line(drawn) == [(3, 0.5), (4, 0.5), (5, 0.25)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize("classes", [2, 12])
+def test_all_charts_have_the_same_epochs(
+    drawn: list[Any], epoch: Callable[..., Entry], count: int, classes: int
+) -> None:
+    names = [str(number) for number in range(classes)]
+    epochs = [epoch(number, ap=dict.fromkeys(names, 0.5)) for number in range(count)]
+    for entry in epochs[:-1]:
+        if entry["epoch"] % 3 != 2:  # as by --val-interval 3, and the last one
+            entry |= {"map": None, "coco_ap": None, "ap": {}}
+    curves(epochs)
+    class_chart(epochs, names)
+    assert len(drawn) == 6
+    for axes in drawn:
+        low, high = axes.get_xlim()
+        assert (low, high) == (0, pytest.approx(1.03 * count))
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert ticks and all(tick == round(tick) for tick in ticks)
+
+
+def test_the_line_at_which_data_is_short_is_explained(drawn: list[Any], epoch: Callable[..., Entry]) -> None:
+    curves([epoch(0), epoch(1)])
+    texts = [text.get_text() for axes in drawn if axes.get_legend() for text in axes.get_legend().get_texts()]
+    assert "from here on, the data is the bottleneck" in texts
+    (waiting,) = (axes for axes in drawn if axes.get_title(loc="left").startswith("Waiting"))
+    low, high = waiting.get_ylim()
+    assert low == 0 and high > 10  # though the run waited for 2 %
 
 
 def test_charts_say_what_they_show(epoch: Callable[..., Entry]) -> None:

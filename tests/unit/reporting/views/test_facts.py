@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dali_ssd import __version__
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.reporting.views.facts import Option, command_line, machine_facts, options_of, version_facts
+from dali_ssd.reporting.views.facts import Option, command_line, options_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def test_options_have_their_defaults_beside_them() -> None:
     assert list(options_of(Options("a", shards=("b", "c"), inner=Inner(4)))) == [
         Option("--name", "a", "", True),
         Option("--flag", "on", "on", False),
-        Option("--shards", "b, c", "", True),
+        Option("--shards", "b, c", "(empty)", True),
         Option("--size", "4", "3", True),
     ]
 
@@ -38,11 +37,10 @@ def test_names_are_those_of_the_command_line() -> None:
     assert [name for name, one in options.items() if one.changed] == ["--train", "--batch-size"]
 
 
-def test_versions_and_machine() -> None:
-    versions = dict(version_facts())
-    assert versions["dali_ssd"] == __version__
-    assert "not installed" not in versions.values()
-    assert all(value for _, value in machine_facts())
+def test_an_empty_value_can_be_seen() -> None:
+    options = {one.name: one for one in options_of(TrainConfig(gpus=""))}
+    assert options["--gpus"] == Option("--gpus", "(empty)", "auto", True)
+    assert options["--resume"] == Option("--resume", "(empty)", "(empty)", False)
 
 
 @pytest.mark.parametrize(

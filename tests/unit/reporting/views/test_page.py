@@ -138,10 +138,25 @@ def test_options_that_differ_are_marked(prefix: str, run: RunFacts) -> None:
     assert page.count(">changed<") == 1
 
 
+def test_a_class_that_was_never_found_has_no_best_epoch(
+    prefix: str, run: RunFacts, epoch: Callable[..., Entry]
+) -> None:
+    scores: dict[str, float | None] = {"circle": 0.0, "square": 0.5, "triangle": None}
+    PageView(prefix, run, []).begin([epoch(0, ap=scores), epoch(1, ap=scores | {"square": 0.25})], TrainProgress())
+    cells = re.findall(
+        r"<td[^>]*>(.*?)</td>", page_of(prefix).partition("after epoch</th>")[2].partition("</table>")[0]
+    )
+    assert [cells[4 * row : 4 * row + 4] for row in range(3)] == [
+        ["circle", "0.00", "0.00", "-"],
+        ["square", "0.250", "0.500", "1"],
+        ["triangle", "-", "-", "-"],
+    ]
+
+
 def test_a_starved_run_gets_advice(prefix: str, run: RunFacts, epoch: Callable[..., Entry]) -> None:
     view = PageView(prefix, run, [])
     view.begin([epoch(0, data_share=0.05)], TrainProgress())
-    assert "bottleneck" not in page_of(prefix)
+    assert "The data is the bottleneck" not in page_of(prefix)
     view.end([epoch(0, data_share=0.31)], Status("ended"))
     assert "The data is the bottleneck: 31% of the last epoch" in page_of(prefix)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dali_ssd.errors import DaliSsdError, MissingDependencyError
+from dali_ssd.errors import ConfigError, DaliSsdError, MissingDependencyError
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.reporting.history import Entry
 from dali_ssd.reporting.progress import TrainProgress
@@ -86,6 +86,21 @@ def test_a_resumed_run_makes_later_steps_void(tmp_path: Path, run: RunFacts) -> 
     assert sorted(starts) == [[0], [11]]  # the checkpoint's own step is done
 
 
+def test_another_run_in_the_same_folder_is_warned_of(
+    tmp_path: Path, run: RunFacts, caplog: pytest.LogCaptureFixture
+) -> None:
+    for at in (TrainProgress(), TrainProgress(epoch=1, step=10)):
+        view = TensorBoardView(tmp_path, run)
+        view.begin([], at)
+        view.end([], Status("ended"))
+    assert caplog.messages == []
+    view = TensorBoardView(tmp_path, run)
+    view.begin([], TrainProgress())
+    view.end([], Status("ended"))
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path} has events of another run, which TensorBoard will hide")
+
+
 def test_on_a_full_disk_nothing_more_is_written(tmp_path: Path, run: RunFacts, epoch: Callable[..., Entry]) -> None:
     view = TensorBoardView(tmp_path, run)
     view.begin([], TrainProgress())
@@ -115,6 +130,8 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, run: RunFacts) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DaliSsdError, match="cannot create files in"):
         TensorBoardView(tmp_path / "file" / "tb", run)
+    with pytest.raises(ConfigError, match=r"--tensorboard .*file is a file; give a folder"):
+        TensorBoardView(tmp_path / "file", run)
 
 
 def test_without_tensorboardx(tmp_path: Path, run: RunFacts, monkeypatch: pytest.MonkeyPatch) -> None:
