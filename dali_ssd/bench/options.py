@@ -13,7 +13,7 @@ from dali_ssd.bench.cluster.options import keys_in_words, read_cluster
 from dali_ssd.bench.contenders import CANNOT_TRAIN, CONTENDERS
 from dali_ssd.bench.measuring.measure import Window
 from dali_ssd.util.parallel import available_cores
-from dali_ssd.util.validation import check_positive, check_types, raise_all
+from dali_ssd.util.validation import check_ending, check_positive, check_types, raise_all
 
 __all__ = ["BenchConfig", "CommonConfig", "gpus_faults", "list_faults", "words"]
 
@@ -110,6 +110,7 @@ class BenchConfig(CommonConfig):
         if self.steps and (self.train or self.contenders or self.threads):
             faults.append("steps measures dali_ssd on one thread, so leave out --train, --contenders and --threads")
         faults += _device_faults(self)
+        faults += check_ending(self, "json", ".json") + check_ending(self, "plot", ".png")
         faults += _faults_beside(self, "record", _WITH_RECORD, "shows an earlier result")
         faults += _faults_beside(self, "plan", _WITH_PLAN, "computes what a cluster needs")
         raise_all(self, faults)

@@ -15,13 +15,16 @@ from dali_ssd.metrics.analysis import Thresholds
 from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import (
     check_at_most,
+    check_ending,
     check_not_negative,
     check_positive,
+    check_probability,
     check_random_seed,
     check_types,
     raise_all,
 )
 from dali_ssd.util.words import counted
+from dali_ssd.visualize.options import PICTURES
 
 __all__ = ["DemoConfig", "EvalConfig", "Gpus", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
 
@@ -158,7 +161,7 @@ class EvalConfig:
     json: str = ""
     """Write the scores to this file."""
     draw: str = ""
-    """Draw the detections of the first images into this PNG."""
+    """Draw the detections of the first images into this PNG, or a JPEG if it ends in .jpg."""
     images: int = 16
     """Number of images to draw."""
     report: str = ""
@@ -171,8 +174,10 @@ class EvalConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "batch_size", "images")
-        faults += check_not_negative(self, "num_workers", "min_score") + check_positive(self, "min_iou")
-        raise_all(self, faults + check_at_most(self, min_iou=1))
+        faults += check_not_negative(self, "num_workers") + check_probability("min_score", self.min_score)
+        faults += check_positive(self, "min_iou") + check_at_most(self, min_iou=1)
+        faults += check_ending(self, "report", ".html") + check_ending(self, "json", ".json")
+        raise_all(self, faults + check_ending(self, "draw", *PICTURES))
 
 
 def rendering_recipe(config: InputConfig) -> Recipe:

@@ -9,7 +9,14 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from dali_ssd.config import AnyUnit, InputConfig, PipelineConfig, RecordsConfig
 from dali_ssd.records.options import ClassNames
-from dali_ssd.util.validation import check_choices, check_not_negative, check_positive, check_types, raise_all
+from dali_ssd.util.validation import (
+    check_choices,
+    check_ending,
+    check_not_negative,
+    check_positive,
+    check_types,
+    raise_all,
+)
 
 __all__ = ["InspectConfig"]
 
@@ -48,10 +55,7 @@ class InspectConfig:
         check_types(self)
         faults = check_positive(self, "sample", "views", "gpus") + check_not_negative(self, "workers", "seed")
         faults += check_choices(self, "coordinates")
-        for name, ending in (("html", ".html"), ("json", ".json")):  # so that no other kind of file is overwritten
-            path = getattr(self, name)
-            if path is not None and path.suffix != ending:
-                faults.append(f"{name} must be a name that ends in {ending}, not {str(path)!r}")
+        faults += check_ending(self, "html", ".html") + check_ending(self, "json", ".json")
         if self.record is not None and (self.html or self.json):
             faults.append("html and json are for reports on all records; leave out record")
         raise_all(self, faults)

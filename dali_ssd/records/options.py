@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from dali_ssd.config import AnyUnit, RecordsConfig
-from dali_ssd.util.validation import check_choices, check_not_negative, check_types, raise_all
+from dali_ssd.util.validation import check_choices, check_ending, check_not_negative, check_types, raise_all
 
 __all__ = ["CheckConfig", "ClassNames"]
 
@@ -49,9 +49,7 @@ class CheckConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_not_negative(self, "workers", "show")
-        faults += check_choices(self, "coordinates")
-        if self.json is not None and self.json.suffix != ".json":  # so that no other kind of file is overwritten
-            faults.append(f"json must be a name that ends in .json, not {str(self.json)!r}")
+        faults += check_choices(self, "coordinates") + check_ending(self, "json", ".json")
         if self.fix is not None and self.quarantine is not None and self.fix.resolve() == self.quarantine.resolve():
             faults.append(f"fix and quarantine must be two folders, not both {str(self.fix)!r}")
         raise_all(self, faults)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from dali_ssd.errors import ConfigError
@@ -11,6 +12,7 @@ from dali_ssd.errors import ConfigError
 __all__ = [
     "check_at_most",
     "check_choices",
+    "check_ending",
     "check_not_negative",
     "check_positive",
     "check_probability",
@@ -83,6 +85,16 @@ def check_choices(config: object, *names: str) -> list[str]:
         if value not in choices:
             faults.append(f"{name} must be {', '.join(others)} or {last}, not {value!r}")
     return faults
+
+
+def check_ending(config: object, name: str, *endings: str) -> list[str]:
+    """Return the faults of a file to write, if there is one: another kind of file, such as a shard, is not replaced."""
+    path = getattr(config, name)
+    if not path or Path(path).suffix.lower() in endings:
+        return []
+    *others, last = endings
+    known = f"{', '.join(others)} or {last}" if others else last
+    return [f"{name} must be a name that ends in {known}, not {str(path)!r}"]
 
 
 def check_probability(name: str, value: float) -> list[str]:

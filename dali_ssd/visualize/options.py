@@ -12,6 +12,7 @@ from dali_ssd.config import InputConfig, PipelineConfig
 from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import (
     check_at_most,
+    check_ending,
     check_not_negative,
     check_positive,
     check_types,
@@ -19,7 +20,10 @@ from dali_ssd.util.validation import (
     raise_all,
 )
 
-__all__ = ["ShowConfig"]
+__all__ = ["PICTURES", "ShowConfig"]
+
+PICTURES = (".png", ".jpg", ".jpeg")
+"""Endings of the names of pictures that `grid.save_picture` writes."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class ShowConfig:
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "images", "columns") + check_not_negative(self, "seed")
-        faults += check_at_most(self, images=1000)
+        faults += check_at_most(self, images=1000) + check_ending(self, "out", *PICTURES)
         if self.augmented != "auto" and not (is_whole(self.augmented) and 0 <= self.augmented <= 1000):
             faults.append(f"augmented must be auto or within 0..1000, not {self.augmented!r}")
         if self.record is not None and not is_whole(self.record):

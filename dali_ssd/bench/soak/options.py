@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from dali_ssd.util.validation import check_not_negative, check_positive, check_types, raise_all
+from dali_ssd.util.validation import check_ending, check_not_negative, check_positive, check_types, raise_all
 
 __all__ = ["SoakConfig"]
 
@@ -53,4 +53,5 @@ class SoakConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        raise_all(self, check_positive(self, *_POSITIVE) + check_not_negative(self, *_NOT_NEGATIVE))
+        faults = check_positive(self, *_POSITIVE) + check_not_negative(self, *_NOT_NEGATIVE)
+        raise_all(self, faults + check_ending(self, "out", ".md"))

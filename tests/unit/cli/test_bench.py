@@ -276,27 +276,33 @@ def test_our_own_failure_fails(shard: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert bench(shard, "--contenders", "dali_ssd,gluoncv", "--rounds", 1) == 1
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize(("option", "name"), [("--json", "a.json"), ("--plot", "a.png")])
 def test_output_that_cannot_be_written_is_refused_before_measuring(
-    shard: Path, tmp_path: Path, option: str, fake_children: list[Request], capsys: pytest.CaptureFixture[str]
+    shard: Path,
+    tmp_path: Path,
+    option: str,
+    name: str,
+    fake_children: list[Request],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert bench(shard, option, tmp_path / "none" / "file") == 2
+    assert bench(shard, option, tmp_path / "none" / name) == 2
     assert f"{option} {tmp_path}" in capsys.readouterr().err
     assert fake_children == []
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize(("option", "name"), [("--json", "a.json"), ("--plot", "a.png")])
 def test_a_folder_that_may_not_be_written_to_is_refused_before_measuring(
     shard: Path,
     tmp_path: Path,
     option: str,
+    name: str,
     fake_children: list[Request],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Permissions do not stop root, who may run the tests.
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert bench(shard, option, tmp_path / "file") == 2
+    assert bench(shard, option, tmp_path / name) == 2
     assert f"may not write to {tmp_path}" in capsys.readouterr().err
     assert fake_children == []
 

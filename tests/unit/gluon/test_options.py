@@ -44,6 +44,11 @@ def test_defaults_are_gluoncvs() -> None:
     [
         (TrainConfig, {"epochs": 0, "lr": -1.0, "wd": -1.0}, "epochs .* not 0; lr .* not -1.0; wd .* not -1.0"),
         (EvalConfig, {"params": "x", "val": (), "batch_size": 0}, "batch_size must be greater than 0, not 0"),
+        (
+            EvalConfig,
+            {"params": "x", "val": (), "min_score": 2.0},
+            r"min_score must be a probability within 0\.\.1, not 2\.0",
+        ),
         (DemoConfig, {"epochs": 0, "num_workers": -2}, "epochs .* not 0; num_workers must not be negative, not -2"),
     ],
 )
