@@ -11,7 +11,7 @@ from PIL import Image
 import dali_ssd
 from dali_ssd.anchors import network_anchors
 from dali_ssd.config import InputConfig, TargetConfig
-from dali_ssd.errors import ConfigError, DatasetError, RecordError
+from dali_ssd.errors import ConfigError, RecordError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
@@ -99,14 +99,6 @@ def test_a_record_without_objects_has_views(tmp_path: Path) -> None:
     config = ShowConfig((str(tmp_path / "a.rec"),), record=0, augmented=2, targets=True)
     _, tiles = exhibit(config)
     assert [tile.caption for tile in tiles[1:]] == [f"view {n}: 0 positive anchors, 0 forced" for n in (1, 2)]
-
-
-def test_a_key_that_is_not_there_or_several_times(tmp_path: Path) -> None:
-    one, other = (write_random(tmp_path / name, 7)[0] for name in "ab")
-    with pytest.raises(DatasetError, match="no record has the key 9; the keys are 0, 1, 2, 3, 4, and 2 keys more"):
-        exhibit(ShowConfig((str(one),), record=9))
-    with pytest.raises(DatasetError, match=r"several records have the key 3: .*a/s.rec, record 3.*b/s.rec.* alone"):
-        exhibit(ShowConfig((str(one), str(other)), record=3))
 
 
 def test_targets_of_dalis_operator_are_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
