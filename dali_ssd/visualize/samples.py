@@ -23,7 +23,7 @@ from dali_ssd.records.inspect import whole_records
 from dali_ssd.visualize.grid import Tile, tile_grid
 from dali_ssd.visualize.options import ShowConfig
 from dali_ssd.visualize.stored import unit_of_boxes
-from dali_ssd.visualize.tiles import box_tile, box_tiles, stored_tiles, with_anchors
+from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, stored_tiles, with_anchors
 
 __all__ = ["augmented_images", "exhibit", "picture", "show"]
 
@@ -88,7 +88,8 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
     classes = names_or_none(config.classes, shards)
     if not config.views:
         dataset = whole_records(shards)
-        return classes, stored_tiles(dataset, _numbers(dataset, config))
+        draw = drawable_tiles if config.record is None else stored_tiles
+        return classes, draw(dataset, _numbers(dataset, config))
     recipe = asked_recipe(config.input)
     anchors = _anchors(config, recipe) if config.targets else None
     if config.record is None:

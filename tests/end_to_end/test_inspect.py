@@ -174,19 +174,19 @@ def test_ctrl_c_leaves_no_files(shards: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_record_is_printed(shards: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    shard = str(shards / "train-0.rec")
-    assert main(["inspect", shard, "--record", "3"]) == 0
+    assert main(["inspect", str(shards / "train-*.rec"), "--record", "3"]) == 0
     out = capfd.readouterr().out
-    assert "train-0.rec, record 3, byte" in out
+    assert "record 3, byte" in out.replace("\n ", "")
     assert "label header" in out and "object 0" in out and "JPEG RGB" in out
     fails(["inspect", str(shards / "train-*.rec"), "--record", "99"], capfd, "no record has the key 99")
 
 
-def test_a_record_of_a_damaged_shard(write: Write, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_record_of_a_damaged_shard(
+    write: Write, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     shard = write([record() for _ in range(12)])
     os.truncate(shard, shard.stat().st_size - 100)
     shard.with_suffix(".idx").unlink()
     assert main(["inspect", str(shard), "--record", "3"]) == 0
-    out, err = capfd.readouterr()
-    assert "object 0" in out and "from whole records alone" in err
+    assert "object 0" in capfd.readouterr().out and "from whole records alone" in caplog.text
     assert main(["show", str(shard), "--out", str(tmp_path / "a.png")]) == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,20 @@ def test_a_record_without_objects_has_views(tmp_path: Path) -> None:
     config = ShowConfig((str(tmp_path / "a.rec"),), record=0, augmented=2, targets=True)
     _, tiles = exhibit(config)
     assert [tile.caption for tile in tiles[1:]] == [f"view {n}: 0 positive anchors, 0 forced" for n in (1, 2)]
+
+
+def test_a_record_that_cannot_be_read_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        for one in (record(), record(label=[2, 5, 0, math.nan, 0.1, 0.5, 0.5]), record(image=b"")):
+            writer.write(one)
+    _, tiles = exhibit(ShowConfig((str(tmp_path / "a.rec"),)))
+    assert [tile.caption for tile in tiles] == [
+        "a.rec record 0",
+        *(f"a.rec record {key}: cannot be read" for key in (1, 2)),
+    ] and not len(tiles[1].boxes)
+    assert caplog.text.count("not drawn") == 2
+    with pytest.raises(RecordError):
+        exhibit(ShowConfig((str(tmp_path / "a.rec"),), record=2))
 
 
 def test_targets_of_dalis_operator_are_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
