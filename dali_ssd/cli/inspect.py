@@ -52,10 +52,18 @@ def run(argv: list[str]) -> int:
             json.dump(plain, file, indent=1, allow_nan=False)
     if config.html is not None:
         import_module("dali_ssd.inspection.showing.page").write_report(config.html, inspected, command)
-    Console().print(_table(inspected.report))
+    _print(inspected.report)
     for path in filter(None, (config.html, config.json)):
         print(path)
     return 0
+
+
+def _print(report: Report) -> None:
+    """Print the table, and the commands of the advice below it: the table would break them into lines."""
+    Console().print(_table(report))
+    for advice in report.advice:
+        if advice.command:
+            print(f"# {advice.topic}\n{advice.command}\n")
 
 
 def _table(report: Report) -> Table:
@@ -106,7 +114,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
             ),
         )
     for advice in report.advice:
-        yield f"advice: {advice.topic}", f"{advice.seen} {advice.do}\n{advice.command}".rstrip()
+        yield f"advice: {advice.topic}", f"{advice.seen} {advice.do}"
 
 
 def _record_table(config: InspectConfig, key: int) -> Table:

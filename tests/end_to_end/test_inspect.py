@@ -174,9 +174,9 @@ def test_ctrl_c_leaves_no_files(shards: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_record_is_printed(shards: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(shards / "train-*.rec"), "--record", "3"]) == 0
+    assert main(["inspect", str(shards / "train-*.rec"), "--record", "6"]) == 0
     out = capfd.readouterr().out
-    assert "record 3, byte" in out.replace("\n ", "")
+    assert "record 6, byte" in out
     assert "label header" in out and "object 0" in out and "JPEG RGB" in out
     fails(["inspect", str(shards / "train-*.rec"), "--record", "99"], capfd, "no record has the key 99")
 

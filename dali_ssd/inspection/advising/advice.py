@@ -46,7 +46,7 @@ def _errors(grounds: Grounds) -> Iterator[Advice]:
             "Damage",
             f"{' and '.join(lost)}; nothing else in this report is about them.",
             "Training refuses to begin, or leaves them out with `--on-bad skip`.",
-            f"Most are {worst.title}: "
+            f'The most frequent error is "{worst.title}": '
             f"{'give all class names, in the order of their ids' if nameless else worst.advice}.",
             "" if nameless else check_command(config, *(("--fix", "clean") if repairable else ())),
             urgent=True,

@@ -86,8 +86,8 @@ def _augmentation(grounds: Grounds) -> Iterator[Advice]:
             "Part of the training is spent on objects that no anchor fits. It is what teaches a network small objects, "
             "so if such are to be found it may be worth that.",
             f"Compare scores with a milder augmentation, in which {percent(milder.after)} of the objects are covered: "
-            "save these lines as `milder.py`, and train with `--recipe milder:recipe` from its folder, with that in "
-            "`PYTHONPATH`.",
+            "save the lines of this advice as `milder.py`, and train with `--recipe milder:recipe` from its folder, "
+            "with that in `PYTHONPATH`.",
             milder_recipe(grounds.config, milder.expand_ratio),
         )
 

@@ -134,12 +134,15 @@ def _pairs(title: str, names: Sequence[str], before: Sequence[Coverage], after: 
 def _paired_bars(axes: Any, names: Sequence[str], before: Sequence[float], after: Sequence[float]) -> None:
     rows = np.arange(len(names))
     for shift, values, number, name in ((-0.2, before, _BEFORE, "stored"), (0.2, after, _AFTER, "augmented")):
-        axes.barh(rows + shift, values, 0.36, color=color(number), label=name)
+        known = ~np.isnan(np.array(values, np.float64))
+        axes.barh(rows[known] + shift, np.array(values)[known], 0.36, color=color(number), label=name)
+        for row in rows[~known]:  # a bar of no length would say 0%
+            axes.annotate("no objects", (0, row + shift), (3, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(rows, names)
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         text, families = for_matplotlib(name)
         label.set(text=text, parse_math=False, fontfamily=families)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=False, axis="y")
     _legend_below(axes)
