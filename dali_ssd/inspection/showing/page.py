@@ -17,8 +17,8 @@ from dali_ssd.util.words import counted
 __all__ = ["report_page", "write_report"]
 
 _RECORD_LEAD = (
-    "The command below a picture draws the record large; `dali-ssd inspect` with the same shard and `--record` prints "
-    "its label."
+    "The command below a picture draws the record large. `dali-ssd inspect` prints its label, with the same shard and "
+    "the same `--record`."
 )
 _FINDING_LEAD = (
     "What `dali-ssd check` finds in frames, labels and heads of images; with `--decode` it looks at all pixels."
