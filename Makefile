@@ -61,9 +61,8 @@ wheel: $(STAMP) ## Build the wheel and the source distribution into dist/, insta
 
 coverage: $(STAMP) ## Measure which lines the tests run, and fail below the threshold; ARGS are those of pytest
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -m "not ($(MARKS))" $(ARGS)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+	@code=0; $(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -m "not ($(MARKS))" $(ARGS) || code=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || code=$$?; exit $$code
 
 horovod: $(STAMP) ## Build Horovod for MXNet, once for all environments, and install it into this one
 	@tools/build-horovod $(BIN)/python

@@ -27,7 +27,7 @@ settings.register_profile("local", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-_STDERR = pytest.StashKey[int]()
+_STDERR, _LIMIT = pytest.StashKey[int](), pytest.StashKey[float]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests under tests/gpu as `gpu`, skip tests that need what is not there, and give marked tests more time."""
     for item in items:
         if not item.get_closest_marker("timeout") and any(map(item.get_closest_marker, LONG)):
-            item.add_marker(pytest.mark.timeout(LONG_S))
+            item.add_marker(pytest.mark.timeout(max(LONG_S, item.config.getoption("timeout") or 0)))
         if (_ROOT / "tests" / "gpu") in item.path.parents:
             item.add_marker(pytest.mark.gpu)
         if item.get_closest_marker("gpu") and not cuda_device_present():
@@ -64,8 +64,20 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
     In place of pytest-timeout's own ways: a signal does not end what hangs in a library, and its thread waits for the
     GIL, and prints to where a process of pytest-xdist has nothing.
     """
-    faulthandler.dump_traceback_later(settings.timeout, file=item.config.stash[_STDERR], exit=True)
+    item.stash[_LIMIT] = settings.timeout
+    _end_after(item)
     return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Limit also what a failed test takes to end: with the failure its timer was canceled."""
+    if _LIMIT in item.stash and not item.config.option.usepdb:
+        _end_after(item)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
@@ -106,3 +118,7 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set DALI_SSD_DATA to a folder that holds bccd and photos")
     return folder
+
+
+def _end_after(item: pytest.Item) -> None:
+    faulthandler.dump_traceback_later(item.stash[_LIMIT], file=item.config.stash[_STDERR], exit=True)

@@ -40,8 +40,9 @@ def load_nvjpeg() -> ctypes.CDLL | None:
 
 def nvjpeg_version() -> tuple[int, int] | None:
     """Return the major and minor version of this process's nvJPEG; None if there is none or it does not tell."""
-    library, numbers = load_nvjpeg(), (ctypes.c_int(), ctypes.c_int())
-    if library is None or any(library.nvjpegGetProperty(kind, ctypes.byref(one)) for kind, one in enumerate(numbers)):
+    ask = getattr(load_nvjpeg(), "nvjpegGetProperty", None)
+    numbers = (ctypes.c_int(), ctypes.c_int())
+    if ask is None or any(ask(kind, ctypes.byref(one)) for kind, one in enumerate(numbers)):
         return None
     return numbers[0].value, numbers[1].value
 

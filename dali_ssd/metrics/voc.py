@@ -49,7 +49,7 @@ class Judged(NamedTuple):
 def voc07_scores(images: Sequence[Detections], classes: int) -> tuple[float, ...]:
     """Return the average precision of each class at IoU 0.5; NaN for a class of which no object counts."""
     curves = (precision_recall(images, class_id) for class_id in range(classes))
-    return tuple(math.nan if curve is None else sum(best_precisions(*curve)) / len(RECALLS) for curve in curves)
+    return tuple(math.nan if curve is None else _mean(best_precisions(*curve)) for curve in curves)
 
 
 def precision_recall(
@@ -122,3 +122,8 @@ def pixel_iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
 def best_precisions(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> list[float]:
     """Return the best precision from each of the eleven recalls on; 0 for those that are not reached."""
     return [float(precision[recall >= least].max(initial=0.0)) for least in RECALLS]
+
+
+def _mean(precisions: Sequence[float]) -> float:
+    """Return the mean, to the bit as GluonCV adds it up."""
+    return sum(precision / len(precisions) for precision in precisions)

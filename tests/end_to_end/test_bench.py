@@ -39,7 +39,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def bench(*options: object) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *SHORT, "--device", "cpu", *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def runs_of(path: Path) -> dict[str, dict[str, Any]]:
@@ -143,7 +143,7 @@ def test_a_plan_is_made_of_what_images_cost_here(shards: Path, tmp_path: Path) -
     text = "gpus=2,nodes=3,rate=50,batch=4,network=mobilenet0.25,classes=3,disk_mb_s=100"
     text += "" if find_spec("gluoncv") else ",parameters=1.5"
     command = [*COMMAND, *short, str(shards), "--plan", text, "--json", str(saved)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     plan = json.loads(saved.read_text())
     costs = plan["costs"]

@@ -87,7 +87,7 @@ def test_show_names_the_image_that_cannot_be_decoded(tmp_path: Path, capfd: pyte
 def alone(*argv: str) -> subprocess.CompletedProcess[str]:
     """Run `dali-ssd` as if no extra was installed."""
     return subprocess.run(
-        [sys.executable, "-c", ALONE, *argv], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", ALONE, *argv], capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -230,9 +230,9 @@ def test_demo_in_small(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Non
     assert re.search(r"training +\d+ images/s over 24 images", out)
     assert re.search(r"loader +\d+ images/s alone", out)
     assert re.search(r"mAP@0.5 +\d\.\d{3}", out)
-    pictures = [line.rpartition(": ")[2] for line in out.splitlines()[-4:]]
-    assert all(Path(path).is_file() for path in pictures)
-    assert sum(path.endswith(".png") for path in pictures) == 3
+    files = [line.rpartition(": ")[2] for line in out.splitlines()[-5:]]
+    assert all(Path(path).is_file() for path in files)
+    assert sorted(Path(path).suffix for path in files) == [".html", ".params", ".png", ".png", ".png"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_script_trains_and_scores(tmp_path: Path, contexts: int) -> None:
     ]
     (shard,) = write(tmp_path, records)
     command = [sys.executable, str(SCRIPT), str(shard), str(shard), str(contexts)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     printed = dict(line.split("=") for line in done.stdout.splitlines())
     assert 0 < float(printed["CrossEntropy"]) < 100

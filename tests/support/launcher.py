@@ -32,7 +32,7 @@ def start(program: str, options: str = "processes=3") -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def end(process: subprocess.Popen[str], limit: float = 20) -> tuple[int, list[str], list[str]]:
+def end(process: subprocess.Popen[str], limit: float = 50) -> tuple[int, list[str], list[str]]:
     """Exit code, and the lines of both streams in alphabetical order."""
     try:
         out, errors = process.communicate(timeout=limit)

@@ -11,7 +11,7 @@ Method = Literal["fork", "spawn"]
 
 
 def in_processes(
-    method: Method, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], limit: float = 300
+    method: Method, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], limit: float = 240
 ) -> list[Any]:
     """Return the function's result for each of the arguments. Processes are killed after the limit."""
     # Named one by one: that of either name has no Process, as far as types can tell.

@@ -27,9 +27,22 @@ import pytest
 def test_that_hangs():
     ctypes.PyDLL(None).sleep(100)  # which keeps the GIL
 """
+FAILS_AND_HANGS = """
+import pytest, time
+
+@pytest.fixture
+def slow():
+    yield
+    time.sleep(100)
+
+@pytest.mark.timeout(2)
+def test_that_fails(slow):
+    assert False
+"""
 HOOKS = (
     "pytest_configure",
     "pytest_runtest_makereport",
+    "pytest_runtest_teardown",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
     "pytest_unconfigure",
@@ -67,6 +80,12 @@ def test_an_engine_or_browser_that_is_missing_is_no_reason_to_skip_in_ci(
     assert ("1 failed" in done.stdout, "1 skipped" in done.stdout) == (expected, not expected), done.stdout
     named = mark.partition("(")[0]
     assert not expected or f"no test marked {named} may be in CI: needs more" in done.stdout
+
+
+def test_a_failed_test_that_hangs_at_its_end_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "test_fails.py").write_text(FAILS_AND_HANGS)
+    done = run_pytest(tmp_path, "-n", "0")
+    assert "Timeout (0:00:02)!" in done.stderr and "in slow" in done.stderr
 
 
 @pytest.mark.parametrize("processes", ["0", "1"])

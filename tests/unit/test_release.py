@@ -52,3 +52,14 @@ def test_workflows_run_parts_that_there_are() -> None:
 def test_targets_of_workflows_exist(path: Path) -> None:
     asked = {words.split()[-1] for words in re.findall(r"\bmake (.*)", path.read_text(encoding="utf-8"))}
     assert asked <= set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+
+
+def test_links_of_the_readme_lead_to_a_tag_on_pypi() -> None:
+    command = ["tools/absolute-links", "https://github.com/o/r", "v1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    links = re.findall(r"(!?)\[[^]]*\]\(([^)]+)\)", done.stdout)
+    assert [target for _, target in links if not target.startswith("https://")] == []
+    for picture, target in links:
+        kind, path = ("raw" if picture else "blob"), target.partition("/v1/")[2].partition("#")[0]
+        assert "/o/r/" not in target or (f"/{kind}/v1/" in target and (ROOT / path).is_file()), target
+    assert sum("/o/r/" in target for _, target in links) > 10

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.image_header import FORMATS, MAX_PIXELS, read_raster
@@ -104,13 +104,24 @@ def _image_of(file: Path) -> bytes | LeftOut:
     if raster.width * raster.height > MAX_PIXELS:
         return LeftOut(str(file), f"{raster.format} of {raster.width}x{raster.height}, which is too large")
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+        with _strict(), warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
             warnings.simplefilter("ignore")  # of sizes that are accepted here, and of odd metadata
             content = io.BytesIO()
             image.convert("RGB").save(content, "PNG")
     except Exception as error:  # Pillow raises many kinds on damaged files
         return LeftOut(str(file), f"{raster.format} that cannot be read: {first_line(error)}")
     return content.getvalue()
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Have Pillow refuse images that are cut: GluonCV has it fill them up with gray, wherever it is imported."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _undecodable(shard: Path, cache: Path) -> dict[int, str]:

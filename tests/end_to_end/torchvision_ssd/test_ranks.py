@@ -126,7 +126,7 @@ def test_two_processes_stop_together_and_go_on(small: Callable[..., Options]) ->
         command += [str(own_port()), "-m", "tests.end_to_end.torchvision_ssd.small_detector", *arguments]
         more = {"PYTHONPATH": str(ROOT)} | environment
         return subprocess.run(
-            command, env=os.environ | more, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+            command, env=os.environ | more, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
         )
 
     whole, cut = small("whole"), small("cut")

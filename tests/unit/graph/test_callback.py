@@ -66,7 +66,7 @@ def hits(folder: Path, program: str, **environment: str) -> int:
         env={**os.environ, "PYTHONPATH": path, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=240,
     )
     assert result.returncode == 0, result.stderr
     return int(result.stdout.split()[-1])

@@ -228,7 +228,7 @@ def test_a_failed_rank_that_hangs_at_its_end_is_ended(port: int) -> None:
     hang = hurry + "import atexit; atexit.register(time.sleep, 60)\nwith peers: sys.exit('no space')"
     start = time.monotonic()
     ended = Started(port, HANG, hang).ended()
-    assert [code for code, _ in ended] == [4, 1] and time.monotonic() - start < 10
+    assert [code for code, _ in ended] == [4, 1] and time.monotonic() - start < 40
 
 
 def test_an_error_of_a_process_alone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

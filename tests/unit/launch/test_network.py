@@ -8,10 +8,11 @@ import pytest
 
 from dali_ssd.errors import LaunchError
 from dali_ssd.launch.network import free_port, interface_of, is_loopback, require_public_name
+from tests.support.ports import own_port
 
 
 def test_a_port_that_is_taken_is_passed_over() -> None:
-    port = free_port(21_500)
+    port = own_port()
     with socket.create_server(("", port)):
         assert free_port(port - 1) > port
     assert free_port(port - 1) == port

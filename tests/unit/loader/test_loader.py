@@ -249,7 +249,7 @@ def test_processes_beside_each_other_get_the_same(tmp_path: Path) -> None:
         )
         for _ in range(3)
     ]
-    outputs = [process.communicate(timeout=300) for process in processes]
+    outputs = [process.communicate(timeout=240) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     assert len({output for output, _ in outputs}) == 1
 

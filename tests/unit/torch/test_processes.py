@@ -49,7 +49,7 @@ def test_processes_of_torchrun_meet(tmp_path: Path, store: str) -> None:
     environ = os.environ | {"PYTHONPATH": str(ROOT), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "0" if store == "1" else "1"}
     done = subprocess.run(
         [*command, "-m", "tests.support.torch_joined", str(tmp_path)],
-        env=environ, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False,
+        env=environ, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)] == [met(0), met(1)]

@@ -102,7 +102,7 @@ def test_the_cores_of_a_host_are_shared(monkeypatch: pytest.MonkeyPatch, shard: 
 def test_two_processes_of_torchrun_have_every_record_once_and_train_together(shard: Path, tmp_path: Path) -> None:
     command = [sys.executable, *LAUNCH, str(PROGRAM), str(shard), str(tmp_path)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
     for one in (first, second):

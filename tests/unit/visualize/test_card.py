@@ -72,13 +72,16 @@ def test_a_picture_that_cannot_be_drawn_is_said() -> None:
 def test_nobody_waits_for_slow_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
 
+    asked = 0
+
     def slow() -> Tile:
+        nonlocal asked
+        asked += 1
         time.sleep(0.1)
         return tile()
 
-    begin = time.monotonic()
     assert pictures_in(card("x", dict, [slow] * 100, [], columns=100, side=50))[0].width == 70
-    assert time.monotonic() - begin < 5
+    assert asked == 1
 
 
 def test_class_names_are_those_beside_the_shards(tmp_path: Path) -> None:

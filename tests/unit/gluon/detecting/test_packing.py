@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from dali_ssd.gluon.detecting import packing
 from dali_ssd.gluon.detecting.packing import groups, packed
@@ -29,7 +29,12 @@ def test_bytes_are_packed_unchanged(tmp_path: Path) -> None:
     assert not some.shard.exists()
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("filled", [False, True])
+def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filled: bool
+) -> None:
+    """Also after an import of GluonCV, which has Pillow fill up images that are cut."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", filled)
     given = files(
         tmp_path,
         good=encoded(),

@@ -171,7 +171,7 @@ print("alive")
 
 def test_nothing_is_read_behind_the_file() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", GUARDED], capture_output=True, text=True, cwd=ROOT, timeout=300, check=False
+        [sys.executable, "-c", GUARDED], capture_output=True, text=True, cwd=ROOT, timeout=240, check=False
     )
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 

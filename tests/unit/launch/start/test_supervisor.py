@@ -47,7 +47,7 @@ def test_streams_stay_apart_and_lines_whole() -> None:
 def test_one_that_fails_ends_the_others(failing: str, code: int, said: str) -> None:
     start = time.monotonic()
     assert launch(f"if rank == 1: {failing}\ntime.sleep(60)") == (code, [], [f"dali-ssd: {said}"])
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 40  # and not the 60 s of the others
 
 
 def test_the_others_get_time_to_save(tmp_path: Path) -> None:
