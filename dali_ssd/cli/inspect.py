@@ -12,18 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dali_ssd.errors import DatasetError
+from dali_ssd.inspection.numbers import cost_in_words, percent, spread_in_words
 from dali_ssd.inspection.options import InspectConfig
-from dali_ssd.records.dataset import Dataset, expand_paths, open_dataset
-from dali_ssd.records.format.classes import CLASSES_FILE, class_names
+from dali_ssd.records.dataset import expand_paths
+from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.format.image_header import Raster, read_raster
 from dali_ssd.records.format.labels import parse_label
+from dali_ssd.records.inspect import whole_records
 from dali_ssd.util.files import atomic_open, require_folder_of
 from dali_ssd.util.optional import import_module, require
 from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
-    from dali_ssd.inspection.report import Report, Spread
+    from dali_ssd.inspection.report import Report
 
 __all__ = ["run"]
 
@@ -35,7 +36,7 @@ def run(argv: list[str]) -> int:
     """Print the table and write the report if asked; return 0 when done."""
     config = tyro.cli(InspectConfig, args=argv, prog="dali-ssd inspect")
     if config.record is not None:
-        Console().print(_record_table(config))
+        Console().print(_record_table(config, config.record))
         return 0
     for option, path in (("--html", config.html), ("--json", config.json)):
         if path is not None:
@@ -44,17 +45,25 @@ def run(argv: list[str]) -> int:
         for name in ("jinja2", "matplotlib"):
             require(name)
     inspected = import_module("dali_ssd.inspection.examine").examine(config)
+    command = shlex.join(["dali-ssd", "inspect", *argv])
     if config.json is not None:
-        plain = import_module("dali_ssd.inspection.report").as_json(inspected.report)
+        plain = import_module("dali_ssd.inspection.report").as_json(inspected.report, command)
         with atomic_open(config.json, "w") as file:
             json.dump(plain, file, indent=1, allow_nan=False)
     if config.html is not None:
-        command = shlex.join(["dali-ssd", "inspect", *argv])
         import_module("dali_ssd.inspection.showing.page").write_report(config.html, inspected, command)
-    Console().print(_table(inspected.report))
+    _print(inspected.report)
     for path in filter(None, (config.html, config.json)):
         print(path)
     return 0
+
+
+def _print(report: Report) -> None:
+    """Print the table, and the commands of the advice below it: the table would break them into lines."""
+    Console().print(_table(report))
+    for advice in report.advice:
+        if advice.command:
+            print(f"# {advice.topic}\n{advice.command}\n")
 
 
 def _table(report: Report) -> Table:
@@ -68,28 +77,28 @@ def _table(report: Report) -> Table:
 def _rows(report: Report) -> Iterator[tuple[str, str]]:
     images, boxes, every = report.images, report.boxes, report.all
     yield "images", ", ".join(f"{count:,} {kind}" for kind, count in images.kinds.items()) or "-"
-    yield "width, pixels", _spread(images.width)
-    yield "height, pixels", _spread(images.height)
-    yield "image file, kB", _spread(images.file_bytes, 1000)
-    yield "objects per image", f"{_spread(boxes.per_image)}; {counted(boxes.empty, 'image')} without"
-    yield "side, network pixels", _spread(boxes.side)
-    yield "width over height", _spread(boxes.ratio)
+    yield "width, pixels", spread_in_words(images.width)
+    yield "height, pixels", spread_in_words(images.height)
+    yield "image file, kB", spread_in_words(images.file_bytes, 1000)
+    yield "objects per image", f"{spread_in_words(boxes.per_image)}; {counted(boxes.empty, 'image')} without"
+    yield "side, network pixels", spread_in_words(boxes.side)
+    yield "width over height", spread_in_words(boxes.ratio)
     yield "difficult objects", f"{boxes.difficult:,}"
     if boxes.objects:
         yield (
             f"{report.network} {report.data_shape}",
             (
-                f"{every.before.covered:.1%} of the objects have an anchor at IoU {report.threshold:g}, "
-                f"{every.after.covered:.1%} in augmented views; one forced anchor: {every.before.forced:.1%}, "
-                f"{every.after.forced:.1%}"
+                f"{percent(every.before.covered)} of the objects have an anchor at IoU {report.threshold:g}, "
+                f"{percent(every.after.covered)} in augmented views; one forced anchor: "
+                f"{percent(every.before.forced)}, {percent(every.after.forced)}"
             ),
         )
     if report.cost.images:
         cost = report.cost
-        yield "decoding, one core", f"{cost.mean_ms:.2f} ms per image, {cost.ms_per_megapixel:.1f} ms per megapixel"
+        yield "decoding, one core", cost_in_words(cost.mean_ms, cost.ms_per_megapixel)
     shown = sorted(report.classes, key=lambda one: -one.objects)[:_CLASSES]
     for one in sorted(shown, key=lambda one: one.id):
-        covered = f", {one.after.covered:.1%} covered in augmented views" if one.after.objects else ""
+        covered = f", {percent(one.after.covered)} covered in augmented views" if one.after.objects else ""
         name = one.name if one.name == f"class {one.id}" else f"class {one.id} {one.name}"
         yield escape(name), f"{counted(one.objects, 'object')}{covered}"
     if len(report.classes) > len(shown):
@@ -101,33 +110,17 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
             "left out",
             (
                 f"{counted(report.bad, 'record')} with errors and {counted(report.unreadable, 'shard')} that cannot "
-                "be read; "
-                "`dali-ssd check` says what is wrong"
+                "be read; `dali-ssd check` says what is wrong"
             ),
         )
     for advice in report.advice:
         yield f"advice: {advice.topic}", f"{advice.seen} {advice.do}"
 
 
-def _spread(values: Spread, unit: float = 1) -> str:
-    """Format median and range of some numbers."""
-    if values.median != values.median:
-        return "-"
-    return f"median {values.median / unit:.4g}, {values.least / unit:.4g} to {values.most / unit:.4g}"
-
-
-def _names(config: InspectConfig) -> Sequence[str]:
-    """Return the class names; none if nothing names them, since the table does not need them."""
+def _record_table(config: InspectConfig, key: int) -> Table:
     shards = expand_paths(config.shards)
-    named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
-    return class_names(config.classes, shards) if named else ()
-
-
-def _record_table(config: InspectConfig) -> Table:
-    dataset: Dataset = open_dataset(config.shards)
-    names, number = _names(config), config.record or 0
-    if not 0 <= number < len(dataset):
-        raise DatasetError(f"there is no record {number}; the dataset has records 0 to {len(dataset) - 1}")
+    dataset, names = whole_records(shards), names_or_none(config.classes, shards)
+    number = dataset.number_of(key)
     place = dataset.place(number)
     header, image = dataset.read(number)
     objects = parse_label(header.label, place)

@@ -82,7 +82,7 @@ def other_networks(network: Network, fitting: Fitting) -> tuple[Alternative, ...
     for (data_shape, layers), some in track(list(names.items()), "trying other networks"):
         anchors = lay_out(layers)
         shares = fitting.coverage(anchors, data_shape / network.data_shape)
-        found.append(Alternative(", ".join(some), data_shape, len(anchors), *shares))
+        found.append(Alternative(tuple(some), data_shape, len(anchors), *shares))
     return tuple(sorted(found, key=lambda one: (one.data_shape, -one.before)))
 
 
@@ -105,7 +105,7 @@ def fitted_anchors(network: Network, fitting: Fitting, seed: int) -> Alternative
     maps = _refined(maps, mean, quick)
     anchors, sizes = lay_out(maps), (*(one.sizes[0] for one in maps), maps[-1].sizes[1])
     ratios = tuple(one.ratios for one in maps)
-    return Alternative(network.name, network.data_shape, len(anchors), *fitting.coverage(anchors), sizes, ratios)
+    return Alternative((network.name,), network.data_shape, len(anchors), *fitting.coverage(anchors), sizes, ratios)
 
 
 def _refined(maps: tuple[FeatureMap, ...], mean: float, quick: Fitting) -> tuple[FeatureMap, ...]:

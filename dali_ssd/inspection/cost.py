@@ -69,7 +69,7 @@ def measure_decoding(dataset: Dataset, contents: Contents) -> DecodeCost:
     if not rows:
         return _unknown("none of the chosen images could be decoded")
     base, slope = fitted_line(np.array([(row.megapixels, row.ms) for row in rows]))
-    mean = float(np.mean(base + slope * contents.megapixels))
+    mean = float(np.mean([row.ms for row in rows] if math.isnan(slope) else base + slope * contents.megapixels))
     return DecodeCost(tuple(rows), base, slope, mean, "" if len(rows) == len(chosen) else "some could not be decoded")
 
 
@@ -79,10 +79,15 @@ def predicted_ms(cost: DecodeCost, megapixels: NDArray[np.float64]) -> NDArray[n
 
 
 def fitted_line(points: NDArray[np.float64]) -> tuple[float, float]:
-    """Return intercept and slope, not negative, of the line of least squares through points (n, 2)."""
+    """Return intercept and slope, not negative, of the line of least squares through points (n, 2).
+
+    NaN if all are at about the same place, which fits any slope.
+    """
     x, y = points.T
     spread = float(x.var())
-    slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > 1e-4 * x.mean() ** 2 else 0.0
+    if spread <= 1e-4 * x.mean() ** 2:
+        return math.nan, math.nan
+    slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread
     slope = slope if slope > 0 and y.mean() >= slope * x.mean() else float((x * y).sum() / (x * x).sum())
     return max(float(y.mean() - slope * x.mean()), 0.0), slope
 

@@ -20,11 +20,11 @@ from dali_ssd.inspection.groups import box_facts, class_facts, image_facts, laye
 from dali_ssd.inspection.matching import Views, augmented_views, match, stored_views
 from dali_ssd.inspection.network import Network, find_network
 from dali_ssd.inspection.options import InspectConfig
-from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Report, Sample, ShardFacts
+from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Milder, Report, Sample, ShardFacts
 from dali_ssd.inspection.strange import find_exhibits
 from dali_ssd.loader.recipes import asked_recipe
 from dali_ssd.records.dataset import Dataset, expand_paths
-from dali_ssd.records.format.classes import CLASSES_FILE, class_names
+from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, worst_first
@@ -43,6 +43,7 @@ _LOSS, _MILD = 0.05, 2.0
 class Inspected:
     """A report, and what its pictures are drawn from."""
 
+    config: InspectConfig
     report: Report
     dataset: Dataset
     """Every whole record, good or bad."""
@@ -58,9 +59,8 @@ def examine(config: InspectConfig) -> Inspected:
         ConfigError: there is no such network or recipe.
     """
     shards = expand_paths(config.shards)
-    named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
-    names = class_names(config.classes, shards) if named else ()
-    augment, image, targets = _recipe(config)
+    names = names_or_none(config.classes, shards)
+    recipe, augment, image, targets = _recipe(config)
     network = find_network(config.network, image.data_shape)
     checked = inspect_shards(
         shards, coordinates=config.coordinates, num_classes=len(names) or None, workers=config.workers
@@ -77,12 +77,16 @@ def examine(config: InspectConfig) -> Inspected:
     before = match(stored, network.anchors, targets, "stored boxes")
     after = match(augmented(augment), network.anchors, targets, "augmented boxes")
     fitting = Fitting(before.objects, after.objects, targets.iou_threshold).part(BOXES, config.seed)
-    own = Alternative(network.name, network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
+    own = Alternative((network.name,), network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
     oddities, exhibits, pairs = find_exhibits(checked.dataset, contents, image.data_shape)
     report = Report(
         network=network.name,
         data_shape=image.data_shape,
         threshold=targets.iou_threshold,
+        recipe=recipe,
+        augment=augment,
+        image=image,
+        targets=targets,
         shards=_shards(checked),
         unreadable=len(checked.shards) - len(checked.reports),
         records=len(contents),
@@ -96,43 +100,43 @@ def examine(config: InspectConfig) -> Inspected:
         layers=layer_facts(network, before, after),
         alternatives=other_networks(network, fitting),
         fitted=fitted_anchors(network, fitting, config.seed),
-        milder=_milder(fitting, network, augment, augmented),
+        milder=_milder(fitting, network, augment, augmented, config.views),
         cost=measure_decoding(checked.dataset, contents) if config.html or config.json else DecodeCost(),
         findings=_findings(checked),
         oddities=oddities,
         exhibits=exhibits,
     )
-    advice = advise(Grounds(report, contents, own, pairs, augment, config.gpus))
-    return Inspected(replace(report, advice=advice), checked.dataset, names)
+    advice = advise(Grounds(config, report, contents, own, pairs))
+    return Inspected(config, replace(report, advice=advice), checked.dataset, names)
 
 
 def _milder(
-    fitting: Fitting, network: Network, augment: AugmentConfig, views: Callable[[AugmentConfig], Views]
-) -> Alternative | None:
+    fitting: Fitting,
+    network: Network,
+    augment: AugmentConfig,
+    augmented: Callable[[AugmentConfig], Views],
+    views: int,
+) -> Milder | None:
     """Return what the anchors cover if canvases are at most twice as wide as images; None if coverage loses little."""
-    stored, augmented = fitting.by_class(network.anchors)
-    if stored - augmented < _LOSS or augment.expand_ratio[1] <= _MILD or not augment.expand_probability:
+    stored, shrunk = fitting.by_class(network.anchors)
+    if stored - shrunk < _LOSS or augment.expand_ratio[1] <= _MILD or not augment.expand_probability:
         return None
     mild = replace(augment, expand_ratio=(min(augment.expand_ratio[0], _MILD), _MILD))
-    other = replace(fitting, after=views(mild).objects)
-    return Alternative(
-        f"expand_ratio=({mild.expand_ratio[0]:g}, {_MILD:g})",
-        network.data_shape,
-        len(network.anchors),
-        *other.coverage(network.anchors),
-    )
+    objects = augmented(mild).objects
+    _, after, class_mean = replace(fitting, after=objects).coverage(network.anchors)
+    return Milder(mild.expand_ratio, views, len(objects), after, class_mean)
 
 
-def _recipe(config: InspectConfig) -> tuple[AugmentConfig, RenderConfig, TargetConfig]:
-    """Return augmentation, input and targets of the recipe; without DALI, which the recipes need, the usual ones."""
+def _recipe(config: InspectConfig) -> tuple[str, AugmentConfig, RenderConfig, TargetConfig]:
+    """Return name, augmentation, input and targets of the recipe; without DALI, which recipes need, the usual ones."""
     try:
         recipe = asked_recipe(config.input)
     except MissingDependencyError:
         if config.input.recipe:
             raise
         _log.warning("NVIDIA DALI is not installed: the augmentation is that of GluonCV, and decoding is not timed")
-        return AugmentConfig(), RenderConfig(data_shape=config.input.data_shape or 300), TargetConfig()
-    return recipe.augment, recipe.image, recipe.targets
+        return "", AugmentConfig(), RenderConfig(data_shape=config.input.data_shape or 300), TargetConfig()
+    return recipe.name, recipe.augment, recipe.image, recipe.targets
 
 
 def _sample(count: int, most: int, seed: int) -> NDArray[np.int64]:

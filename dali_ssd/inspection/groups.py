@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dali_ssd.inspection.contents import CLASS, DIFFICULT, Contents
 from dali_ssd.inspection.matching import Matches, side_of
 from dali_ssd.inspection.network import Network
+from dali_ssd.inspection.numbers import histogram, spread
 from dali_ssd.inspection.report import (
     BoxFacts,
     ClassFacts,
@@ -19,8 +20,6 @@ from dali_ssd.inspection.report import (
     Group,
     ImageFacts,
     LayerFacts,
-    histogram,
-    spread,
 )
 
 __all__ = ["LARGE", "SMALL", "box_facts", "class_facts", "coverage", "image_facts", "layer_facts", "size_groups"]

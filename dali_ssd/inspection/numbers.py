@@ -1,12 +1,60 @@
-"""Numbers as the report, the page and the table write them."""
+"""Many numbers in a few, and numbers as the report, the page and the table write them."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from dali_ssd.inspection.report import Spread
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["percent", "ratio_in_words", "short", "size_in_words", "spread_in_words"]
+__all__ = [
+    "Histogram",
+    "Spread",
+    "cost_in_words",
+    "histogram",
+    "percent",
+    "ratio_in_words",
+    "short",
+    "size_in_words",
+    "spread",
+    "spread_in_words",
+]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Some numbers in five: NaN if there are none."""
+
+    least: float
+    low: float
+    """5% are below."""
+    median: float
+    high: float
+    """5% are above."""
+    most: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of numbers in bins; the first and the last bin also have what is beyond."""
+
+    edges: tuple[float, ...]
+    """One more than counts."""
+    counts: tuple[int, ...]
+
+
+def spread(values: ArrayLike) -> Spread:
+    """Return least, 5%, median, 95% and most of some numbers."""
+    array = np.asarray(values, np.float64)
+    return Spread(*(np.percentile(array, (0, 5, 50, 95, 100)).tolist() if array.size else [math.nan] * 5))
+
+
+def histogram(values: ArrayLike, edges: ArrayLike) -> Histogram:
+    """Count numbers in bins (ascending edges); what is beyond the ends counts in the first and last bin."""
+    bins: NDArray[np.float64] = np.asarray(edges, np.float64)
+    counts, _ = np.histogram(np.clip(np.asarray(values, np.float64), bins[0], bins[-1]), bins)
+    return Histogram(tuple(bins.tolist()), tuple(counts.tolist()))
 
 
 def percent(share: float) -> str:
@@ -30,6 +78,12 @@ def size_in_words(size: float) -> str:
         if size >= one:
             return f"{size / one:.1f} {unit}"
     return f"{size / 1e3:.0f} kB"
+
+
+def cost_in_words(mean_ms: float, ms_per_megapixel: float) -> str:
+    """Return the time that decoding takes, as far as it is known."""
+    line = "" if math.isnan(ms_per_megapixel) else f", {ms_per_megapixel:.1f} ms per megapixel"
+    return f"{mean_ms:.2f} ms per image{line}"
 
 
 def spread_in_words(values: Spread, unit: float = 1) -> str:

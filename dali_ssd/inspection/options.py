@@ -28,7 +28,7 @@ class InspectConfig:
     shards: Positional[tuple[str, ...]]
     """Shards or patterns such as 'data/*.rec'."""
     record: int | None = None
-    """Number of a record, from 0 over all shards: print its label and image header instead."""
+    """Key of one record, as `show --record` takes it: print its label and image header instead."""
     classes: ClassNames = ""
     network: str = "vgg16_atrous"
     """Backbone of the SSD whose anchors are compared with the boxes, as in training."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
+from dali_ssd import __version__
 from dali_ssd.anchors import FeatureMap
+from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
+from dali_ssd.inspection.numbers import Histogram, Spread
 from dali_ssd.records.lint.kinds import Severity
 
 __all__ = [
@@ -23,45 +24,21 @@ __all__ = [
     "ExhibitGroup",
     "FindingFacts",
     "Group",
-    "Histogram",
     "ImageFacts",
     "LayerFacts",
+    "Milder",
     "Oddity",
+    "Place",
     "Report",
     "Sample",
     "ShardFacts",
-    "Spread",
     "Timed",
     "as_json",
-    "histogram",
     "plain",
-    "spread",
 ]
 
 
 ExhibitGroup = Literal["crowded", "smallest", "strange"]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Some numbers in five: NaN if there are none."""
-
-    least: float
-    low: float
-    """5% are below."""
-    median: float
-    high: float
-    """5% are above."""
-    most: float
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Counts of numbers in bins; the first and the last bin also have what is beyond."""
-
-    edges: tuple[float, ...]
-    """One more than counts."""
-    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -144,11 +121,22 @@ class LayerFacts:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a record is."""
+
+    shard: str
+    key: int
+    """In the shard's index, as `--record` takes it."""
+
+
+@dataclass(frozen=True)
 class Oddity:
     """A kind of strange record or object."""
 
     what: str
     count: int
+    places: tuple[Place, ...]
+    """The first 100 records that have it, the strangest first."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +148,7 @@ class Exhibit:
     shard: str
     key: int
     number: int
-    """Its number over all shards, as `--record` takes it."""
+    """Its number over all shards, from 0: `open_dataset(shards)[number]`."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +213,8 @@ class FindingFacts:
 class Alternative:
     """Other anchors, and the share of objects that they would cover."""
 
-    name: str
+    names: tuple[str, ...]
+    """Networks that have them."""
     data_shape: int
     anchors: int
     before: float
@@ -237,6 +226,22 @@ class Alternative:
     sizes: tuple[float, ...] = ()
     """Sizes of the layers, if they are not a network's that is there."""
     ratios: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Milder:
+    """What the network's anchors cover in views of an augmentation that shrinks less."""
+
+    expand_ratio: tuple[float, float]
+    """Range of the canvas side over the image side; all else is the recipe's."""
+    views: int
+    """Of each record."""
+    objects: int
+    """Objects in these views."""
+    after: float
+    """Share of them that is covered."""
+    class_mean: float
+    """Mean of the stored and of these, and over classes."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +278,12 @@ class Report:
     data_shape: int
     threshold: float
     """IoU from which an anchor covers an object."""
+    recipe: str
+    """Its name."""
+    augment: AugmentConfig
+    image: RenderConfig
+    targets: TargetConfig
+    """Its numbers."""
     shards: tuple[ShardFacts, ...]
     unreadable: int
     """Shards that cannot be read."""
@@ -293,8 +304,8 @@ class Report:
     """The anchors of other networks."""
     fitted: Alternative | None
     """Anchors fitted to the boxes, on the network's feature maps; None without objects."""
-    milder: Alternative | None
-    """The network's anchors in views of an augmentation that shrinks less; None if the usual one loses little."""
+    milder: Milder | None
+    """An augmentation that shrinks less; None if the recipe's loses little."""
     cost: DecodeCost
     findings: tuple[FindingFacts, ...]
     oddities: tuple[Oddity, ...]
@@ -307,22 +318,11 @@ class Report:
         return self.sizes[-1]
 
 
-def spread(values: ArrayLike) -> Spread:
-    """Return least, 5%, median, 95% and most of some numbers."""
-    array = np.asarray(values, np.float64)
-    return Spread(*(np.percentile(array, (0, 5, 50, 95, 100)).tolist() if array.size else [math.nan] * 5))
-
-
-def histogram(values: ArrayLike, edges: ArrayLike) -> Histogram:
-    """Count numbers in bins (ascending edges); what is beyond the ends counts in the first and last bin."""
-    bins: NDArray[np.float64] = np.asarray(edges, np.float64)
-    counts, _ = np.histogram(np.clip(np.asarray(values, np.float64), bins[0], bins[-1]), bins)
-    return Histogram(tuple(bins.tolist()), tuple(counts.tolist()))
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """Return the report as plain data; a number that is not known is null."""
-    return {name: plain(value) for name, value in asdict(report).items()}
+def as_json(report: Report, made_by: str) -> dict[str, Any]:
+    """Return the report as plain data, with the command that made it; a number that is not known is null."""
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    made = {"dali_ssd": __version__, "made_at": now, "made_by": made_by}
+    return {**made, **{name: plain(value) for name, value in asdict(report).items()}}
 
 
 def plain(value: Any) -> Any:

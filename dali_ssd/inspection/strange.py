@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dali_ssd.boxes import iou
 from dali_ssd.inspection.contents import BOX, Contents, rows_of
 from dali_ssd.inspection.matching import side_of
-from dali_ssd.inspection.report import Exhibit, ExhibitGroup, Oddity
+from dali_ssd.inspection.report import Exhibit, ExhibitGroup, Oddity, Place
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted
@@ -23,8 +23,8 @@ DUPLICATE_IOU = 0.9
 
 _FEW = 6
 """Exhibits of the most crowded records, and of those with the smallest objects."""
-_EACH = 3
-"""Exhibits of each strange kind."""
+_EACH, _PLACES = 3, 100
+"""Exhibits of each strange kind, and places."""
 _BLOCK = 512
 """Boxes of a crowded record that are compared with all others at once."""
 _LONG, _TINY, _FILLING = 8.0, 2.0, 0.98
@@ -56,7 +56,8 @@ def find_exhibits(
     add("crowded", _crowded(contents), _FEW)
     add("smallest", _smallest(contents, data_shape), _FEW)
     for what, count, worth in (*_strange_boxes(contents, data_shape), _twice(pairs), *_strange_images(contents)):
-        oddities.append(Oddity(what, count))
+        places = [dataset.place(int(contents.numbers[row])) for row, _ in worth[:_PLACES]]
+        oddities.append(Oddity(what, count, tuple(Place(str(place.shard), int(place.key or 0)) for place in places)))
         add("strange", worth, _EACH)
     return tuple(oddities), tuple(exhibits), sum(pairs.values())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.records.format.classes import CLASSES_FILE, find_classes, read_classes
+from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.options import CheckConfig
@@ -38,7 +38,4 @@ def _num_classes(spec: str, shards: Sequence[Path]) -> int | None:
         if int(spec[:9]) < 1:
             raise ConfigError(f"the number of classes must be at least 1, not {spec}")
         return int(spec[:9])
-    if spec:
-        return len(read_classes(spec))
-    beside = all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
-    return len(find_classes(shards)) if beside else None
+    return len(names_or_none(spec, shards)) or None

@@ -169,6 +169,17 @@ class Dataset:
         i = int(np.searchsorted(self.offsets, self.starts[number] + offset))
         return i if i < len(self) and self.offsets[i] == self.starts[number] + offset else None
 
+    def number_of(self, key: int) -> int:
+        """Return the number of the record with a key. Raises `DatasetError` if there is none, or several."""
+        found = np.flatnonzero(self.keys == key)
+        if not len(found):
+            some = ", ".join(first_few(self.keys.tolist(), "key"))
+            raise DatasetError(f"no record has the key {key}; the keys are {some}")
+        if len(found) > 1:
+            places = "; ".join(first_few([self.place(int(number)) for number in found], "record"))
+            raise DatasetError(f"several records have the key {key}: {places}; give the shard of one of them alone")
+        return int(found[0])
+
     def read(self, i: int) -> tuple[Header, bytes]:
         """Return the header and image bytes of record `i`. Raises `RecordError` with its place if it is damaged."""
         place = self.place(i)

@@ -21,7 +21,7 @@ from typing import Literal
 
 from dali_ssd.config import AnyUnit, CoordinateUnit
 from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError, RecordLocation
-from dali_ssd.records.dataset import Paths, concatenate, expand_paths
+from dali_ssd.records.dataset import Dataset, Paths, concatenate, expand_paths, open_dataset
 from dali_ssd.records.decode.dali import decode_findings
 from dali_ssd.records.decode.opencv import decode_task
 from dali_ssd.records.format.index import ensure_index, index_path
@@ -46,7 +46,7 @@ from dali_ssd.util.progress import track
 from dali_ssd.util.turns import one_at_a_time
 from dali_ssd.util.words import counted
 
-__all__ = ["Decoder", "inspect_shards"]
+__all__ = ["Decoder", "inspect_shards", "whole_records"]
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +100,21 @@ def inspect_shards(
         findings += _decode_by_dali(reports, findings, cache, required="opencv" not in decoders)
     report = DatasetReport(shards, tuple(reports), tuple(findings), unit, num_classes)
     return replace(report, findings=(*report.findings, *_without_aim(report)))
+
+
+def whole_records(shards: Sequence[Path]) -> Dataset:
+    """Return the records of shards, of damaged ones those that are whole.
+
+    Raises DatasetError if there is none.
+    """
+    try:
+        return open_dataset(shards)
+    except DatasetError as error:
+        checked = inspect_shards(shards)
+        if not len(checked.dataset):
+            checked.require_readable()
+        _log.warning("%s; what follows is from whole records alone", error)
+        return checked.dataset
 
 
 def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:

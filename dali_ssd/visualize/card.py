@@ -10,7 +10,7 @@ from dali_ssd.errors import DaliSsdError
 from dali_ssd.pages.card import card_html
 from dali_ssd.pages.elements import Picture
 from dali_ssd.pages.pictures import picture
-from dali_ssd.records.format.classes import CLASSES_FILE, find_classes
+from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.util.words import first_line
 from dali_ssd.visualize.grid import Tile, tile_grid
 
@@ -45,8 +45,7 @@ def card(
 def known_classes(shards: Sequence[Path]) -> tuple[str, ...]:
     """Return the class names beside shards; none if some have none, or others."""
     try:
-        named = shards and all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
-        return find_classes(shards) if named else ()
+        return names_or_none("", shards) if shards else ()
     except (DaliSsdError, OSError):
         return ()
 

@@ -13,17 +13,17 @@ from PIL import Image
 
 from dali_ssd.anchors import network_anchors
 from dali_ssd.config import InputConfig, PipelineConfig
-from dali_ssd.errors import ConfigError, DatasetError
+from dali_ssd.errors import ConfigError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import Recipe, asked_recipe
-from dali_ssd.records.dataset import Dataset, Paths, expand_paths, open_dataset
-from dali_ssd.records.format.classes import CLASSES_FILE, class_names
+from dali_ssd.records.dataset import Dataset, Paths, expand_paths
+from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.format.labels import parse_label
-from dali_ssd.util.words import first_few
+from dali_ssd.records.inspect import whole_records
 from dali_ssd.visualize.grid import Tile, tile_grid
 from dali_ssd.visualize.options import ShowConfig
 from dali_ssd.visualize.stored import unit_of_boxes
-from dali_ssd.visualize.tiles import box_tile, box_tiles, stored_tiles, with_anchors
+from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, stored_tiles, with_anchors
 
 __all__ = ["augmented_images", "exhibit", "picture", "show"]
 
@@ -86,17 +86,17 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
     network's anchors are not known.
     """
     shards = expand_paths(config.shards)
-    named = config.classes or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
-    classes = class_names(config.classes, shards) if named else ()
+    classes = names_or_none(config.classes, shards)
     if not config.views:
-        dataset = open_dataset(shards)
-        return classes, stored_tiles(dataset, _numbers(dataset, config))
+        dataset = whole_records(shards)
+        draw = drawable_tiles if config.record is None else stored_tiles
+        return classes, draw(dataset, _numbers(dataset, config))
     recipe = asked_recipe(config.input)
     anchors = _anchors(config, recipe) if config.targets else None
     if config.record is None:
         original, tiles = [], augmented_images(shards, recipe, config.views, config.seed)
     else:
-        dataset = open_dataset(shards)
+        dataset = whole_records(shards)
         [number] = _numbers(dataset, config)
         original, tiles = stored_tiles(dataset, [number]), _views(dataset, number, recipe, config.views, config.seed)
     return classes, original + (tiles if anchors is None else [with_anchors(tile, anchors, recipe) for tile in tiles])
@@ -136,22 +136,10 @@ def _anchors(config: ShowConfig, recipe: Recipe) -> NDArray[np.float32]:
 def _numbers(dataset: Dataset, config: ShowConfig) -> list[int]:
     """Return the numbers of the records that are asked for."""
     if config.record is not None:
-        return [_number_of(dataset, config.record)]
+        return [dataset.number_of(config.record)]
     count = min(config.images, len(dataset))
     numbers = np.random.default_rng(config.seed).choice(len(dataset), count, replace=False)
     return sorted(int(number) for number in numbers)
-
-
-def _number_of(dataset: Dataset, key: int) -> int:
-    """Return the number of the record with a key. Raises DatasetError if there is none, or if there are several."""
-    found = np.flatnonzero(dataset.keys == key)
-    if not len(found):
-        some = ", ".join(first_few(dataset.keys.tolist(), "key"))
-        raise DatasetError(f"no record has the key {key}; the keys are {some}")
-    if len(found) > 1:
-        places = "; ".join(first_few([dataset.place(int(number)) for number in found], "record"))
-        raise DatasetError(f"several records have the key {key}: {places}; give the shard of one of them alone")
-    return int(found[0])
 
 
 def _views(dataset: Dataset, number: int, recipe: Recipe, count: int, seed: int) -> list[Tile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.boxes import center_to_corner, iou
 from dali_ssd.config import RenderConfig
+from dali_ssd.errors import RecordError
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.records.dataset import Dataset
@@ -18,12 +20,37 @@ from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Outlines, Tile, pixels_of
 from dali_ssd.visualize.stored import caption_of, stored_tile
 
-__all__ = ["box_tile", "box_tiles", "detection_tiles", "stored_tiles", "with_anchors"]
+__all__ = ["box_tile", "box_tiles", "detection_tiles", "drawable_tiles", "stored_tiles", "with_anchors"]
+
+
+_log = logging.getLogger(__name__)
+
+_NOTHING = np.full((240, 240, 3), 225, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
+"""Image, boxes and class ids of a tile of a record that cannot be read."""
 
 
 def stored_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
     """Draw records as they are stored. Raises RecordError for a record that cannot be read."""
     return [stored_tile(*dataset.read(number), dataset.place(number)) for number in numbers]
+
+
+def drawable_tiles(dataset: Dataset, numbers: Sequence[int]) -> list[Tile]:
+    """Draw records as they are stored; one that cannot be read is an empty square, and a warning says why.
+
+    Raises RecordError if none can be read.
+    """
+    tiles, faults = [], []
+    for number in numbers:
+        try:
+            tiles += stored_tiles(dataset, [number])
+        except RecordError as error:
+            faults.append(error)
+            tiles.append(Tile(*_NOTHING, caption=f"{caption_of(dataset.place(number))}: cannot be read"))
+    if faults and len(faults) == len(tiles):
+        raise faults[0]
+    for fault in faults:
+        _log.warning("not drawn: %s", fault)
+    return tiles
 
 
 def box_tiles(batch: Any, recipe: Recipe) -> list[Tile]:

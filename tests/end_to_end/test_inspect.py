@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dali_ssd import __version__
 from dali_ssd.cli.main import main
 from dali_ssd.config import InputConfig
 from dali_ssd.inspection import examine, matching
@@ -39,7 +42,7 @@ def inspected(shard: Path, **options: Any) -> dict[str, Any]:
     """What `--json` would have of a shard, but for the time of decoding."""
     small: dict[str, Any] = {"network": "mobilenet0.25", "input": InputConfig(data_shape=128), "sample": 50, "views": 1}
     report = examine.examine(InspectConfig((str(shard),), **(small | options))).report
-    found: dict[str, Any] = json.loads(json.dumps(as_json(report), allow_nan=False))
+    found: dict[str, Any] = json.loads(json.dumps(as_json(report, ""), allow_nan=False))
     return found
 
 
@@ -52,6 +55,12 @@ def test_table_page_and_json_of_two_shards(shards: Path, tmp_path: Path, capfd: 
     assert "40 good records in 2 shards" in out and "augmented views" in out and out.endswith(f"{page}\n{data}\n")
     found = json.loads(data.read_text(encoding="utf-8"))
     assert (found["records"], found["network"], found["data_shape"]) == (40, "vgg16_atrous", 300)
+    assert found["dali_ssd"] == __version__ and found["made_by"].startswith("dali-ssd inspect ")
+    assert datetime.fromisoformat(found["made_at"]).tzinfo is not None
+    assert found["augment"]["expand_ratio"] == [1, 4] and found["image"]["data_shape"] == 300
+    assert {"vgg16_atrous"} <= {name for one in found["alternatives"] for name in one["names"]}
+    for oddity in found["oddities"]:
+        assert len(oddity["places"]) <= min(oddity["count"], 100) and (oddity["places"] or not oddity["count"])
     assert [shard["records"] for shard in found["shards"]] == [20, 20]
     objects = found["boxes"]["objects"]
     assert sum(one["objects"] for one in found["classes"]) == objects == found["sizes"][-1]["before"]["objects"]
@@ -64,7 +73,8 @@ def test_table_page_and_json_of_two_shards(shards: Path, tmp_path: Path, capfd: 
 def test_other_networks_and_sizes(shards: Path) -> None:
     found = inspected(shards / "train-*.rec")
     assert [layer["anchors"] for layer in found["layers"]] == [1024, 384, 96, 24, 4]
-    assert found == inspected(shards / "train-*.rec"), "the seed decides everything"
+    again = inspected(shards / "train-*.rec")
+    assert found | {"made_at": again["made_at"]} == again, "the seed decides everything"
 
 
 def pixel_labels(write: Write) -> Path:
@@ -164,7 +174,19 @@ def test_ctrl_c_leaves_no_files(shards: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_record_is_printed(shards: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(shards / "train-*.rec"), "--record", "3"]) == 0
+    assert main(["inspect", str(shards / "train-*.rec"), "--record", "6"]) == 0
     out = capfd.readouterr().out
+    assert "record 6, byte" in out
     assert "label header" in out and "object 0" in out and "JPEG RGB" in out
-    fails(["inspect", str(shards / "train-*.rec"), "--record", "99"], capfd, "there is no record 99")
+    fails(["inspect", str(shards / "train-*.rec"), "--record", "99"], capfd, "no record has the key 99")
+
+
+def test_a_record_of_a_damaged_shard(
+    write: Write, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    shard = write([record() for _ in range(12)])
+    os.truncate(shard, shard.stat().st_size - 100)
+    shard.with_suffix(".idx").unlink()
+    assert main(["inspect", str(shard), "--record", "3"]) == 0
+    assert "object 0" in capfd.readouterr().out and "from whole records alone" in caplog.text
+    assert main(["show", str(shard), "--out", str(tmp_path / "a.png")]) == 0

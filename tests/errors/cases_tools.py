@@ -124,7 +124,6 @@ CASES: dict[str, Case] = {
     "which is which is not known": lambda folder, _: Seen(Gallery(open_dataset(str(write(folder))), 100, ()), []),
     "no command {name}": printed("frobnicate"),
     "the command comes before its options": printed("--epochs"),
-    "there is no record {number}": lambda folder, _: inspect([str(write(folder)), "--record", "99"]),
     "there are no images to draw": lambda *_: tile_grid([], []),
     "the number of images must be": lambda folder, _: write_shapes(folder, "a", 0, seed=1),
     "{option} {path}: there is no folder": lambda folder, _: evaluate(
@@ -136,7 +135,7 @@ CASES: dict[str, Case] = {
     "are not known; those of these are": lambda *_: network_anchors("vgg16_atrous", 301),
     "give the number of one record": lambda folder, _: open_dataset(write(folder))[2:5],  # type: ignore[index]
     "classes must be a file, or names": lambda folder, _: show(write(folder), classes=["a,b"]),
-    "no record has the key": lambda folder, _: show(write(folder), record=9),
+    "no record has the key": lambda folder, _: inspect([str(write(folder)), "--record", "9"]),
     "several records have the key": lambda folder, _: show([write(folder), write(folder, name="b")], record=0),
     "makes its targets by DALI's operator": show_box_encoder,
     "for the benchmark": lambda *_: vgg_anchors(128),

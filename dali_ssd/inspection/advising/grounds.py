@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dali_ssd.config import AugmentConfig
 from dali_ssd.inspection.contents import Contents
 from dali_ssd.inspection.numbers import percent
+from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Alternative, Report
-from dali_ssd.util.words import first_few
 
-__all__ = ["Grounds", "gain", "shards_of", "worst_class"]
+__all__ = ["Grounds", "gain", "worst_class"]
 
 
 @dataclass(frozen=True, eq=False)
 class Grounds:
     """What the advice is based on."""
 
+    config: InspectConfig
+    """What was asked for: commands take it over."""
     report: Report
     contents: Contents
     network: Alternative
     """The network's own anchors, on the same boxes."""
     duplicates: int
     """Pairs of boxes that are nearly the same."""
-    augment: AugmentConfig
-    gpus: int
 
 
 def gain(now: Alternative, other: Alternative) -> float:
@@ -39,8 +38,3 @@ def worst_class(report: Report) -> str:
         return ""
     worst = min(seen, key=lambda one: one.after.covered)
     return f" (the least is {worst.name} with {percent(worst.after.covered)} in augmented views)"
-
-
-def shards_of(report: Report) -> str:
-    """Return the shards as a command takes them, the first few of many."""
-    return " ".join(first_few([shard.path for shard in report.shards], "shard", 3))

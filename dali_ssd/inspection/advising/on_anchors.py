@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dali_ssd.inspection.advising.grounds import Grounds, gain, shards_of, worst_class
+from dali_ssd.inspection.advising.commands import milder_recipe, train_command
+from dali_ssd.inspection.advising.grounds import Grounds, gain, worst_class
 from dali_ssd.inspection.numbers import percent
 from dali_ssd.inspection.report import Advice
 
@@ -39,29 +40,27 @@ def _anchors(grounds: Grounds) -> Iterator[Advice]:
         "Anchor sizes",
         f"{percent(now.before)} of the stored objects and {percent(now.after)} of those in augmented views have an "
         f"anchor of {report.network} {report.data_shape} at IoU {report.threshold:g}, {percent(now.class_mean)} in "
-        "the "
-        f"mean of both over classes{worst_class(report)}. {forced} are trained by a single anchor that fits badly, "
-        "or by "
-        "none.",
+        f"the mean of both over classes{worst_class(report)}. {forced} are trained by a single anchor that fits "
+        "badly, or by none.",
         "Such an object gives one positive anchor a step or less, with a large offset to learn, where one that is "
-        "covered "
-        f"gives {every.before.positives:.0f} anchors in the median: it is learned later and found less exactly.",
-        "Register a network with these sizes and ratios (`docs/extending/network.md`). With them "
-        f"{percent(best.before)} "
-        f"and {percent(best.after)} would have an anchor, {percent(best.class_mean)} in the mean over classes, by "
-        f"{best.anchors:,} anchors in place of {now.anchors:,}.",
+        f"covered gives {every.before.positives:.0f} anchors in the median: it is learned later and found less "
+        "exactly.",
+        'Register a network with these sizes and ratios ("Add a network" in the documentation). With them '
+        f"{percent(best.before)} and {percent(best.after)} would have an anchor, {percent(best.class_mean)} in the "
+        f"mean over classes, by {best.anchors:,} anchors in place of {now.anchors:,}.",
         f"sizes=[{sizes}],\nratios=[{ratios}],",
     )
 
 
 def _larger_input(grounds: Grounds) -> Iterator[Advice]:
-    report, now = grounds.report, grounds.network
+    report, now, config = grounds.report, grounds.network, grounds.config
     larger = [one for one in report.alternatives if one.data_shape > report.data_shape]
-    own = [one for one in larger if report.network in one.name.split(", ")]
+    own = [one for one in larger if report.network in one.names]
     for one in sorted(own or larger, key=lambda one: -gain(now, one))[:1]:
         if not gain(now, one) >= _GAIN:  # it is NaN without objects
             return
-        name = report.network if own else one.name.split(", ")[0]
+        name = report.network if own else one.names[0]
+        recipe = f", with a recipe like {config.input.recipe} of that size" if config.input.recipe else ""
         times = (one.data_shape / report.data_shape) ** 2
         yield Advice(
             "Larger input",
@@ -69,28 +68,27 @@ def _larger_input(grounds: Grounds) -> Iterator[Advice]:
             f"{percent(one.after)} of the augmented ones have an anchor ({percent(one.class_mean)} in the mean over "
             f"classes), and with {report.network} at {report.data_shape} px {percent(now.before)} and "
             f"{percent(now.after)} ({percent(now.class_mean)}).",
-            f"{times:.1f} times as many pixels per image for the network, and about as much more time and memory for "
-            "it.",
-            "Train at the larger size if the small objects matter.",
-            f"dali-ssd train --network {name} --data-shape {one.data_shape} --train {shards_of(report)}",
+            f"{times:.1f} times as many pixels per image for the network, and about as much more time and memory.",
+            f"Train at the larger size if the small objects matter{recipe}.",
+            train_command(config, name, one.data_shape),
         )
 
 
 def _augmentation(grounds: Grounds) -> Iterator[Advice]:
-    report, now, milder, augment = grounds.report, grounds.network, grounds.report.milder, grounds.augment
-    if milder is not None and gain(now, milder) >= _GAIN:
+    report, now, milder, augment = grounds.report, grounds.network, grounds.report.milder, grounds.report.augment
+    if milder is not None and milder.class_mean - now.class_mean >= _GAIN:
         yield Advice(
             "Shrinking augmentation",
             f"{percent(now.before)} of the objects as stored are covered, and {percent(now.after)} of those in "
             f"augmented views{worst_class(report)}: {augment.expand_probability:.0%} of the views put the image on a "
             f"canvas of up to {augment.expand_ratio[1]:g} times its side, where small objects become too small for the "
             "anchors.",
-            "Part of the training is spent on objects that no anchor fits. It is what teaches a network small "
-            "objects, so "
-            "if such are to be found it may be worth that.",
-            f"Compare scores with a recipe whose augmentation is milder (`docs/inspect.md` has one): with it "
-            f"{percent(milder.after)} of the objects in augmented views are covered.",
-            f"augment = AugmentConfig({milder.name})",
+            "Part of the training is spent on objects that no anchor fits. It is what teaches a network small objects, "
+            "so if such are to be found it may be worth that.",
+            f"Compare scores with a milder augmentation, in which {percent(milder.after)} of the objects are covered: "
+            "save the lines of this advice as `milder.py`, and train with `--recipe milder:recipe` from its folder, "
+            "with that in `PYTHONPATH`.",
+            milder_recipe(grounds.config, milder.expand_ratio),
         )
 
 
@@ -104,12 +102,11 @@ def _tiny_objects(grounds: Grounds) -> Iterator[Advice]:
         yield Advice(
             "Tiny objects",
             f"{percent(share)} of the objects are smaller than {step:g} px in the network, a cell of its finest "
-            "feature "
-            f"map; their median side is {report.boxes.side.median:.1f} px, of 5% below {report.boxes.side.low:.1f} px.",
+            f"feature map. The median side of all is {report.boxes.side.median:.1f} px; 5% are below "
+            f"{report.boxes.side.low:.1f} px.",
             "Objects in one cell share its anchors, and few pixels are left to tell what they are.",
             "Cut the images into overlapping tiles before the conversion, or take a larger input: for a median side "
-            "of two "
-            f"cells, the whole image would have to be {need} px.",
+            f"of two cells, the whole image would have to be {need} px.",
         )
 
 

@@ -37,8 +37,7 @@ def _repeats(grounds: Grounds) -> Iterator[Advice]:
             "Repeated images",
             f"{repeated:,} of {grounds.report.records:,} records have the same image file as an earlier one.",
             "They count more often than others, and where one copy is trained on and the other is scored on, scores "
-            "are "
-            "too good.",
+            "are too good.",
             "Keep one of each, unless they are repeated on purpose; look for them in the shards for scoring too.",
         )
 
@@ -48,20 +47,23 @@ def _large_images(grounds: Grounds) -> Iterator[Advice]:
     want = _ROOM * report.data_shape
     short = contents.sizes.min(axis=1, initial=1 << 30)
     scale = np.minimum(1.0, want / np.maximum(short, 1))
-    if not len(short) or math.isnan(cost.mean_ms) or not cost.mean_ms:
+    pixels = float(contents.megapixels.mean()) if len(short) else 0.0
+    if not pixels or math.isnan(cost.mean_ms) or not cost.mean_ms:
         return
-    after = float(predicted_ms(cost, contents.megapixels * scale**2).mean())
+    smaller, line = contents.megapixels * scale**2, not math.isnan(cost.ms_per_megapixel)
+    # Images of one size do not tell what each costs whatever its size, so pixels are then taken to be all of it.
+    after = float(predicted_ms(cost, smaller).mean() if line else cost.mean_ms * smaller.mean() / pixels)
+    about = f"about {after:.2f} ms would do, by the measured {cost.ms_per_megapixel:.2f} ms per megapixel"
+    bound = f"no less than {after:.2f} ms would do, since not all of it grows with the pixels"
     if after <= (1 - _SAVED) * cost.mean_ms:
         yield Advice(
             "Large images",
             f"The shorter side of the images is {report.images.short_side.median:,.0f} px in the median, and the "
-            "network "
-            f"gets {report.data_shape} px. Decoding takes {cost.mean_ms:.2f} ms of a core per image.",
-            f"{percent(1 - after / cost.mean_ms)} of the decoding: about {after:.2f} ms would do, by the measured "
-            f"{cost.ms_per_megapixel:.2f} ms per megapixel, and files would be smaller.",
+            f"network gets {report.data_shape} px. Decoding takes {cost.mean_ms:.2f} ms of a core per image.",
+            f"{'About' if line else 'At most'} {percent(1 - after / cost.mean_ms)} of the decoding: "
+            f"{about if line else bound}. Files would be smaller too.",
             f"Shrink images to a shorter side of {want} px, with their boxes, before the conversion: a crop of half "
-            "of the "
-            "image then still has all pixels that the network takes.",
+            "of the image then still has all pixels that the network takes.",
         )
 
 
@@ -76,15 +78,14 @@ def _progressive(grounds: Grounds) -> Iterator[Advice]:
             "Progressive JPEGs",
             f"{percent(report.images.progressive)} of the images are progressive JPEGs.",
             f"{slow:.2f} ms of a core per such image, and {fast:.2f} ms for the same pixels as a baseline JPEG. "
-            "nvJPEG's "
-            "hardware decoder takes baseline JPEGs only.",
+            "nvJPEG's hardware decoder takes baseline JPEGs only.",
             "Rewrite the files without loss before the conversion; they become a few percent larger.",
             "jpegtran -copy all -optimize -outfile BASELINE.jpg PROGRESSIVE.jpg",
         )
 
 
 def _order(grounds: Grounds) -> Iterator[Advice]:
-    contents, part = grounds.contents, grounds.report.records // grounds.gpus
+    contents, part = grounds.contents, grounds.report.records // grounds.config.gpus
     main = np.array([_main_class(contents, row) for row in range(len(contents))])
     main = main[main >= 0]
     if part <= PipelineConfig.initial_fill or len(main) < 2:
@@ -96,8 +97,7 @@ def _order(grounds: Grounds) -> Iterator[Advice]:
             f"Two records in a row have the same main class in {percent(same)} of the cases; by chance it would be "
             f"{percent(chance)}.",
             f"The shuffle draws from a window of {PipelineConfig.initial_fill:,} records, so batches are one-sided.",
-            "Shuffle when the shards are written.",
-            "dali-ssd convert voc SRC OUT --shuffle",
+            "Convert the annotations again with `--shuffle`.",
             urgent=True,
         )
 

@@ -45,8 +45,7 @@ def _classes(grounds: Grounds) -> Iterator[Advice]:
             f"{there[-1].objects / there[0].objects:,.0f} times fewer.{some}",
             "The loss is mostly of the frequent classes, and a mean over classes is as much of the rare ones.",
             "Watch AP per class. Add images of the rare classes, or write their records to a shard of their own and "
-            "name "
-            "it with the others, with a copy of it for each further time that they should be seen.",
+            "name it with the others, with a copy of it for each further time that they should be seen.",
         )
 
 
@@ -56,12 +55,10 @@ def _difficult(grounds: Grounds) -> Iterator[Advice]:
         yield Advice(
             "Difficult objects",
             f"{boxes.difficult:,} of {boxes.objects:,} objects ({percent(boxes.difficult / boxes.objects)}) are "
-            "marked "
-            "difficult.",
+            "marked difficult.",
             "They are trained on like all others, and scores count neither them nor their detections.",
             "Nothing, if the mark means what it does in Pascal VOC. If it means an unsure label, take those objects "
-            "out "
-            "of the annotations before the conversion.",
+            "out of the annotations before the conversion.",
         )
 
 
@@ -72,9 +69,9 @@ def _duplicates(grounds: Grounds) -> Iterator[Advice]:
             "Overlapping boxes",
             f"{counted(pairs, 'pair')} of boxes with an IoU of {DUPLICATE_IOU:g} or more, among {objects:,} objects.",
             "An object that is labeled twice counts as missed once in every score, and two classes of one box "
-            "contradict "
-            "each other.",
-            "Look at the strangest records below, and correct the annotations.",
+            "contradict each other.",
+            'Correct the annotations: the page that `--html` writes shows the worst under "Records to look at", and '
+            "the file of `--json` has where to find the others.",
         )
 
 
@@ -86,7 +83,6 @@ def _empty(grounds: Grounds) -> Iterator[Advice]:
             f"{report.boxes.empty:,} of {report.records:,} records have no object.",
             "GluonCV's loss takes as many negatives from an image as its positive anchors allow, so such an image adds "
             "nothing to it, and costs as much to load and compute as any other.",
-            "Leave them out of the training shards; keep them in those for scoring, where they can have false "
-            "detections.",
-            "dali-ssd convert voc SRC OUT --drop-empty",
+            "Convert the annotations for training again with `--drop-empty`; keep such images among those for scoring, "
+            "where they can have false detections.",
         )

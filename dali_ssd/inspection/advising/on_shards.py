@@ -28,34 +28,30 @@ def advise_on_shards(report: Report, gpus: int) -> Iterator[Advice]:
         return
     total, count = sum(sizes), len(sizes)
     good = max(gpus, -(-total // _GOOD_BYTES))
-    command = f"dali-ssd convert voc SRC OUT --shards {good} --shuffle"
+    again = f"Convert the annotations again with `--shards {good} --shuffle`"
     if max(sizes) > _LARGE_BYTES:
         yield Advice(
             "Large shards",
             f"{counted(count, 'shard')} for {size_in_words(total)}; the largest has {size_in_words(max(sizes))}.",
             "A copy that is cut off begins again with all of it, one file is on few disks of a file server, and "
-            "`check` "
-            "reads each shard's frames in one process.",
-            f"Write {good} shards of about {size_in_words(total / good)}.",
-            command,
+            "`check` reads each shard's frames in one process.",
+            f"{again}, for shards of about {size_in_words(total / good)}.",
         )
     if count > _MANY and total / count < _SMALL_BYTES:
         yield Advice(
             "Small shards",
             f"{counted(count, 'shard')} of {size_in_words(total / count)} in the mean.",
             "Each is opened, indexed and kept open in every process that loads, which a file server answers slowly.",
-            f"Write {counted(good, 'shard')}.",
-            command,
+            f"{again}.",
         )
     if count > 1 and max(sizes) > _UNEVEN * min(sizes):
         yield Advice(
             "Uneven shards",
             f"The largest shard has {size_in_words(max(sizes))}, the smallest {size_in_words(min(sizes))}.",
             "Training does not wait for it: records are divided, not files. Copies and checks by shard take as long "
-            "as the "
-            f"largest one, {max(sizes) * count / total:.1f} times as long as with even shards.",
-            f"Write {counted(max(good, count), 'shard')} in one conversion, which deals images out in turn.",
-            f"dali-ssd convert voc SRC OUT --shards {max(good, count)} --shuffle",
+            f"as the largest one, {max(sizes) * count / total:.1f} times as long as with even shards.",
+            f"Convert all annotations at once with `--shards {max(good, count)} --shuffle`, which deals images out in "
+            "turn.",
         )
     part, batch = report.records // gpus, PipelineConfig.batch_size
     if gpus > 1 and part < _BATCHES * batch:

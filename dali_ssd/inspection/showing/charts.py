@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dali_ssd.inspection.report import ClassFacts, Coverage, Histogram, Report
+from dali_ssd.inspection.numbers import Histogram, percent
+from dali_ssd.inspection.report import ClassFacts, Coverage, Report
 from dali_ssd.pages.charts import chart, color
 from dali_ssd.pages.elements import Chart
 from dali_ssd.visualize.lettering import for_matplotlib
@@ -31,7 +32,7 @@ def box_chart(report: Report) -> Chart:
     def paint(axes: Any) -> None:
         for some, number, name in ((covered, 0, "covered"), (~covered, 3, "not covered")):
             if some.any():
-                label = f"{name} ({some.mean():.0%})"
+                label = f"{name} ({percent(float(some.mean()))})"
                 axes.scatter(*points[some, :2].T, s=5, color=color(number), alpha=0.45, linewidths=0, label=label)
         shapes = np.concatenate([facts.layer.shapes for facts in report.layers])
         axes.scatter(*shapes.T, s=46, marker="+", color=color(1), linewidths=1.6, label="anchor")
@@ -102,7 +103,7 @@ def histogram_chart(
 
 
 def cost_chart(report: Report) -> Chart:
-    """Draw the time of each decoded image against its pixels."""
+    """Draw the time of each decoded image against its pixels, and the line through them."""
     cost = report.cost
     rows = np.array([(one.megapixels, one.ms, one.progressive) for one in cost.images]).reshape(-1, 3)
 
@@ -112,10 +113,8 @@ def cost_chart(report: Report) -> Chart:
             if len(some):
                 axes.scatter(*some[:, :2].T, s=14, color=color(kind), alpha=0.75, linewidths=0, label=name)
         ends = np.array([0, rows[:, 0].max() * 1.05])
-        if np.ptp(rows[:, 0]):  # images of one size give no line
-            axes.plot(
-                ends, cost.base_ms + cost.ms_per_megapixel * ends, color=color(7), linewidth=1.2, label="fitted line"
-            )
+        line = cost.base_ms + cost.ms_per_megapixel * ends
+        axes.plot(ends, line, color=color(7), linewidth=1.2, label="fitted line")
         axes.set(xlabel="megapixels", ylabel="ms of one core", xlim=(0, None), ylim=(0, None))
         axes.set_title("Decoding")
         _legend_below(axes)
@@ -135,12 +134,15 @@ def _pairs(title: str, names: Sequence[str], before: Sequence[Coverage], after: 
 def _paired_bars(axes: Any, names: Sequence[str], before: Sequence[float], after: Sequence[float]) -> None:
     rows = np.arange(len(names))
     for shift, values, number, name in ((-0.2, before, _BEFORE, "stored"), (0.2, after, _AFTER, "augmented")):
-        axes.barh(rows + shift, np.nan_to_num(values), 0.36, color=color(number), label=name)
+        known = ~np.isnan(np.array(values, np.float64))
+        axes.barh(rows[known] + shift, np.array(values)[known], 0.36, color=color(number), label=name)
+        for row in rows[~known]:  # a bar of no length would say 0%
+            axes.annotate("no objects", (0, row + shift), (3, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(rows, names)
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         text, families = for_matplotlib(name)
         label.set(text=text, parse_math=False, fontfamily=families)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=False, axis="y")
     _legend_below(axes)

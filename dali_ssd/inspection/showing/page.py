@@ -17,8 +17,8 @@ from dali_ssd.util.words import counted
 __all__ = ["report_page", "write_report"]
 
 _RECORD_LEAD = (
-    "The numbers below the pictures are keys in the index, and what `--record` takes; `dali-ssd show` draws a record "
-    "large."
+    "The command below a picture draws the record large. `dali-ssd inspect` prints its label, with the same shard and "
+    "the same `--record`."
 )
 _FINDING_LEAD = (
     "What `dali-ssd check` finds in frames, labels and heads of images; with `--decode` it looks at all pixels."
@@ -30,13 +30,12 @@ def write_report(path: Path, inspected: Inspected, command: str) -> None:
 
     Raises DaliSsdError if it cannot be written, MissingDependencyError without Matplotlib or Jinja2.
     """
-    report = inspected.report
-    pictures = pictures_of(inspected.dataset, report.exhibits, inspected.classes)
-    write_page(path, report_page(report, pictures, command))
+    write_page(path, report_page(inspected, pictures_of(inspected), command))
 
 
-def report_page(report: Report, pictures: dict[int, Picture | None], command: str) -> Page:
+def report_page(inspected: Inspected, pictures: dict[int, Picture | None], command: str) -> Page:
     """Return the page; `pictures` are those of the exhibits by their record's number."""
+    report = inspected.report
     return Page(
         title=f"What {report.network} {report.data_shape} sees in {_names(report)}",
         lead=_lead(report),
@@ -47,7 +46,7 @@ def report_page(report: Report, pictures: dict[int, Picture | None], command: st
             class_section(report),
             box_section(report),
             image_section(report),
-            Section("Records to look at", _records(report, pictures), lead=_RECORD_LEAD),
+            Section("Records to look at", _records(inspected, pictures), lead=_RECORD_LEAD),
             Section("Findings", _findings(report), lead=_FINDING_LEAD),
         ],
         made_by=command,
@@ -117,8 +116,9 @@ def _inside(topic: str) -> str:
     return topic[0].lower() + topic[1:]
 
 
-def _records(report: Report, pictures: dict[int, Picture | None]) -> list[Element]:
+def _records(inspected: Inspected, pictures: dict[int, Picture | None]) -> list[Element]:
     elements: list[Element] = []
+    report = inspected.report
     for group, title in (
         ("crowded", "The most crowded"),
         ("smallest", "Those with the smallest objects"),
@@ -126,7 +126,7 @@ def _records(report: Report, pictures: dict[int, Picture | None]) -> list[Elemen
     ):
         some: list[Exhibit] = [one for one in report.exhibits if one.group == group]
         if some:
-            elements += [Text(f"{title}:"), *gallery(some, pictures)]
+            elements += [Text(f"{title}:"), *gallery(inspected.config, some, pictures)]
     odd: list[list[Cell]] = [[one.what, one.count] for one in report.oddities if one.count]
     if odd:
         elements.append(Table(["strange", "how many"], odd))

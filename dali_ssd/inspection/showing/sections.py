@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.inspection.groups import LARGE, SMALL
-from dali_ssd.inspection.numbers import percent, ratio_in_words, size_in_words, spread_in_words
+from dali_ssd.inspection.numbers import cost_in_words, percent, ratio_in_words, size_in_words, spread_in_words
 from dali_ssd.inspection.report import ClassFacts, Coverage, Report
 from dali_ssd.inspection.showing.charts import (
     box_chart,
@@ -54,8 +54,7 @@ def _anchor_lead(report: Report) -> str:
     part = "all" if sample.records == report.records else f"{sample.records:,} of {report.records:,}"
     return (
         f"An object is covered if an anchor has an IoU of {report.threshold:g} or more with it: then several anchors "
-        "are "
-        "trained on it. Otherwise training forces its best anchor on it, however badly that fits. Boxes of "
+        "are trained on it. Otherwise training forces its best anchor on it, however badly that fits. Boxes of "
         f"{part} records were matched by the kernel of training: {sample.objects:,} as stored, and "
         f"{sample.augmented_objects:,} in {counted(sample.views, 'augmented view')} of each record."
     )
@@ -109,7 +108,7 @@ def _anchors(report: Report) -> Iterator[Element]:
         ],
         "The feature map of each object's best anchor; covered: of the stored objects among these",
     )
-    others = [(one.name, one) for one in report.alternatives]
+    others = [(", ".join(one.names), one) for one in report.alternatives]
     if report.fitted is not None:
         sizes = ", ".join(f"{size:g}" for size in report.fitted.sizes)
         others.append((f"{report.network}, sizes fitted to these boxes: {sizes}", report.fitted))
@@ -159,8 +158,7 @@ def _class_table(classes: Sequence[ClassFacts]) -> Table:
 def _box_lead(report: Report) -> str:
     return (
         f"Sizes are in pixels of the network's input of {report.data_shape} px, after resizing: small is below "
-        f"{SMALL} px, "
-        f"large from {LARGE} px on. Dashed lines are the sizes and ratios of the anchors."
+        f"{SMALL} px, large from {LARGE} px on. Dashed lines are the sizes and ratios of the anchors."
     )
 
 
@@ -206,7 +204,9 @@ def _images(report: Report) -> Iterator[Element]:
         ]
         if images.width.least == images.width.most and images.height.least == images.height.most:
             del charts[0]  # one bar says less than the numbers above
-        yield Charts([*charts, cost_chart(report)] if cost.images else charts)
+        if not math.isnan(cost.ms_per_megapixel):  # images of one size would be a smear
+            charts.append(cost_chart(report))
+        yield Charts(charts)
     shards = Table(
         ["shard", "records", "size"], [[one.path, one.records, size_in_words(one.bytes)] for one in report.shards]
     )
@@ -218,10 +218,8 @@ def _cost(report: Report) -> str:
     if math.isnan(cost.mean_ms):
         return f"not measured: {cost.note}" if cost.note != "not measured" else cost.note
     note = f"; {cost.note}" if cost.note else ""
-    return (
-        f"{cost.mean_ms:.2f} ms per image, {cost.ms_per_megapixel:.1f} ms per megapixel, measured on "
-        f"{counted(len(cost.images), 'image')} with the decoder of training{note}"
-    )
+    words, count = cost_in_words(cost.mean_ms, cost.ms_per_megapixel), counted(len(cost.images), "image")
+    return f"{words}, measured on {count} with the decoder of training{note}"
 
 
 def _shares(one: Coverage) -> list[int | Share]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dali_ssd.errors import RecordError
+from dali_ssd.inspection.advising.commands import check_command, show_command
+from dali_ssd.inspection.examine import Inspected
+from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Exhibit
 from dali_ssd.pages.elements import Element, Gallery, Note, Picture
 from dali_ssd.pages.pictures import picture
-from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted, first_few
 from dali_ssd.visualize.grid import tile_picture
@@ -22,32 +24,27 @@ _CELL = 196
 """Least width of a picture on the page: six fit in a row of a wide one."""
 
 
-def pictures_of(dataset: Dataset, exhibits: Sequence[Exhibit], classes: Sequence[str]) -> dict[int, Picture | None]:
-    """Return a picture of each record by its number, with its boxes; None if the image cannot be decoded."""
+def pictures_of(inspected: Inspected) -> dict[int, Picture | None]:
+    """Return a picture of each exhibit by its number, with its boxes; None if the image cannot be decoded."""
     found: dict[int, Picture | None] = {}
-    for one in track(exhibits, "drawing records"):
+    for one in track(inspected.report.exhibits, "drawing records"):
         try:
-            (tile,) = stored_tiles(dataset, [one.number])
+            (tile,) = stored_tiles(inspected.dataset, [one.number])
         except RecordError:
             found[one.number] = None
             continue
-        drawn = tile_picture(tile, classes, least=_SIDE, most=_SIDE)
-        found[one.number] = picture(drawn, f"Record {one.key} with its boxes: {one.why}", _caption(one), most=_SIDE)
+        drawn = tile_picture(tile, inspected.classes, least=_SIDE, most=_SIDE)
+        caption = f"{one.why}. `{show_command(inspected.config, one.shard, one.key)}`"
+        found[one.number] = picture(drawn, f"Record {one.key} with its boxes: {one.why}", caption, most=_SIDE)
     return found
 
 
-def gallery(exhibits: Sequence[Exhibit], pictures: dict[int, Picture | None]) -> list[Element]:
+def gallery(config: InspectConfig, exhibits: Sequence[Exhibit], pictures: dict[int, Picture | None]) -> list[Element]:
     """Return the pictures of some exhibits, and a note on those that there are none of."""
     shown = [drawn for one in exhibits if (drawn := pictures[one.number]) is not None]
     lost = [f"{one.shard} record {one.key}" for one in exhibits if pictures[one.number] is None]
     elements: list[Element] = [Gallery(shown, side=_CELL)] if shown else []
     if lost:
         what = f"{counted(len(lost), 'image')} could not be decoded"
-        elements.append(
-            Note("warning", what, ", ".join(first_few(lost, "record")), command="dali-ssd check SHARDS --decode")
-        )
+        elements.append(Note("warning", what, ", ".join(first_few(lost, "record")), check_command(config, "--decode")))
     return elements
-
-
-def _caption(one: Exhibit) -> str:
-    return f"{one.why}. Key {one.key}, `--record {one.number}`"

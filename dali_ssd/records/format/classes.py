@@ -10,7 +10,15 @@ from pathlib import Path
 from dali_ssd.errors import DatasetError
 from dali_ssd.util.files import read_text
 
-__all__ = ["CLASSES_FILE", "class_names", "find_classes", "is_background", "read_classes", "similar_names"]
+__all__ = [
+    "CLASSES_FILE",
+    "class_names",
+    "find_classes",
+    "is_background",
+    "names_or_none",
+    "read_classes",
+    "similar_names",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +55,15 @@ def read_classes(spec: str | Path) -> tuple[str, ...]:
 def class_names(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
     """Return the names that an option gives, or those beside the shards. Raises DatasetError if there are none."""
     return read_classes(option) if option else find_classes(shards)
+
+
+def names_or_none(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names as `class_names` does, but none if there are none.
+
+    Raises DatasetError if the names cannot be read, or those beside the shards differ.
+    """
+    named = option or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
+    return class_names(option, shards) if named else ()
 
 
 def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def test_coverage_is_by_objects_and_as_a_mean_over_classes() -> None:
 
 
 def test_other_networks_see_the_boxes_at_their_own_size() -> None:
-    found = {(one.name, one.data_shape): one for one in other_networks(NETWORK, BOTH)}
+    found = {(", ".join(one.names), one.data_shape): one for one in other_networks(NETWORK, BOTH)}
     own = found["mobilenet0.25", 128]
     np.testing.assert_allclose((own.before, own.after, own.class_mean), BOTH.coverage(NETWORK.anchors))
     large = find_network("vgg16_atrous", 512)

@@ -28,11 +28,15 @@ def test_the_line_is_that_of_least_squares() -> None:
     np.testing.assert_allclose(fitted_line(points), (base, slope), rtol=1e-9)
 
 
-@pytest.mark.parametrize("points", [[(0.3, 2.0), (0.3, 4.0)], [(1, 5.0), (2, 4.0)], [(1, 1.0), (2, 9.0)]])
+@pytest.mark.parametrize("points", [[(1, 5.0), (2, 4.0)], [(1, 1.0), (2, 9.0)]])
 def test_a_line_never_has_negative_costs(points: list[tuple[float, float]]) -> None:
     base, slope = fitted_line(np.array(points))
     assert base >= 0 and slope > 0
     np.testing.assert_allclose(predicted_ms(DecodeCost((), base, slope), np.array([2.0])), base + 2 * slope)
+
+
+def test_images_of_one_size_give_no_line() -> None:
+    assert np.isnan(fitted_line(np.array([(0.3, 2.0), (0.3, 4.0)]))).all()
 
 
 def test_images_are_timed_by_dali(write: Write) -> None:
@@ -45,6 +49,14 @@ def test_images_are_timed_by_dali(write: Write) -> None:
     assert [one.progressive for one in cost.images].count(True) == 1
     assert [math.isnan(one.baseline_ms) for one in cost.images].count(False) == 1
     np.testing.assert_allclose(cost.mean_ms, predicted_ms(cost, contents.megapixels).mean())
+
+
+def test_images_of_one_size_have_a_mean_alone(write: Write) -> None:
+    pytest.importorskip("nvidia.dali")
+    shard = write([record(image=photo(200)) for _ in range(3)])
+    cost = measure_decoding(open_dataset(shard), contents_of(shard))
+    assert math.isnan(cost.base_ms) and math.isnan(cost.ms_per_megapixel)
+    np.testing.assert_allclose(cost.mean_ms, np.mean([one.ms for one in cost.images]))
 
 
 def test_without_dali_it_says_so(

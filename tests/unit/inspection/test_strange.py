@@ -26,6 +26,8 @@ def test_each_kind_is_found_and_shown_once(write: Write) -> None:
     counts = {one.what.partition(" of ")[0]: one.count for one in oddities}
     assert pairs == 3 == next(one.count for one in oddities if one.what.startswith("pairs"))
     assert [one.count for one in oddities] == [1, 1, 1, 3, 1, 5, 1], counts
+    assert [one.places[0].key for one in oddities] == [0, 1, 2, 3, 4, 5, 6]
+    assert {place.shard for one in oddities for place in one.places} == {str(shard)}
     assert len({one.number for one in exhibits}) == len(exhibits)
     assert {one.number for one in exhibits} >= set(range(7))
     assert [one.group for one in exhibits] == sorted(

@@ -10,6 +10,7 @@ from dali_ssd.records.dataset import expand_paths, open_dataset
 from dali_ssd.records.format.index import read_index
 from dali_ssd.records.format.recordio import Header, frame, pack
 from dali_ssd.records.writer import ShardWriter
+from tests.support.shards import write_random
 
 
 def record(i: int) -> bytes:
@@ -55,6 +56,15 @@ def test_records_by_number(folder: Path) -> None:
     for several in (slice(1, 3), "a", 1.0):
         with pytest.raises(ConfigError, match="give the number of one record, not"):
             dataset[several]  # type: ignore[index]
+
+
+def test_a_key_that_is_not_there_or_several_times(tmp_path: Path) -> None:
+    one, other = (write_random(tmp_path / name, 7)[0] for name in "ab")
+    assert [open_dataset(one).number_of(key) for key in range(7)] == list(range(7))
+    with pytest.raises(DatasetError, match="no record has the key 9; the keys are 0, 1, 2, 3, 4, and 2 keys more"):
+        open_dataset(one).number_of(9)
+    with pytest.raises(DatasetError, match=r"several records have the key 3: .*a/s.rec, record 3.*b/s.rec.* alone"):
+        open_dataset([one, other]).number_of(3)
 
 
 def test_merged_index(folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from dali_ssd.errors import DatasetError, MissingDependencyError, RecordError
 from dali_ssd.records import inspect as module
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.records.inspect import inspect_shards
+from dali_ssd.records.inspect import inspect_shards, whole_records
 from tests.support.records import BOX, Write, record, starts
 
 PIXELS = (4, 6, 20, 18)
@@ -137,3 +137,15 @@ def test_share_of_progressive_images(write: Write, tmp_path: Path) -> None:
         inspect_shards(shard, cache_dir=tmp_path / "cache").progressive for _ in range(2)
     ]  # looked at, and from the cache
     assert shares == [0.25, 0.25]
+
+
+def test_whole_records_of_a_damaged_shard(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    shard = write([record() for _ in range(5)])
+    assert len(whole_records([shard])) == 5 and not caplog.records
+    os.truncate(shard, shard.stat().st_size - 8)
+    shard.with_suffix(".idx").unlink()
+    assert len(whole_records([shard])) == 4
+    assert "from whole records alone" in caplog.text
+    os.truncate(shard, 8)
+    with pytest.raises(DatasetError):
+        whole_records([shard])

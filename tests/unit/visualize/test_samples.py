@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,16 @@ def test_a_record_without_objects_has_views(tmp_path: Path) -> None:
     assert [tile.caption for tile in tiles[1:]] == [f"view {n}: 0 positive anchors, 0 forced" for n in (1, 2)]
 
 
-def test_a_key_that_is_not_there_or_several_times(tmp_path: Path) -> None:
-    one, other = (write_random(tmp_path / name, 7)[0] for name in "ab")
-    with pytest.raises(DatasetError, match="no record has the key 9; the keys are 0, 1, 2, 3, 4, and 2 keys more"):
-        exhibit(ShowConfig((str(one),), record=9))
-    with pytest.raises(DatasetError, match=r"several records have the key 3: .*a/s.rec, record 3.*b/s.rec.* alone"):
-        exhibit(ShowConfig((str(one), str(other)), record=3))
+def test_a_record_that_cannot_be_read_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        for one in (record(), record(label=[2, 5, 0, math.nan, 0.1, 0.5, 0.5]), record(image=b"")):
+            writer.write(one)
+    _, tiles = exhibit(ShowConfig((str(tmp_path / "a.rec"),)))
+    captions = ["a.rec record 0", "a.rec record 1: cannot be read", "a.rec record 2: cannot be read"]
+    assert [tile.caption for tile in tiles] == captions and not len(tiles[1].boxes)
+    assert caplog.text.count("not drawn") == 2
+    with pytest.raises(RecordError):
+        exhibit(ShowConfig((str(tmp_path / "a.rec"),), record=2))
 
 
 def test_targets_of_dalis_operator_are_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

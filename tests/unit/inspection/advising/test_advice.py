@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,18 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_ssd.config import AugmentConfig
+from dali_ssd.config import InputConfig
 from dali_ssd.inspection.advising.advice import TOPICS, advise
 from dali_ssd.inspection.advising.grounds import Grounds
 from dali_ssd.inspection.examine import examine
+from dali_ssd.inspection.numbers import spread
 from dali_ssd.inspection.options import InspectConfig
-from dali_ssd.inspection.report import Advice, Alternative, DecodeCost, ShardFacts, Timed, spread
+from dali_ssd.inspection.report import Advice, Alternative, DecodeCost, FindingFacts, Milder, ShardFacts, Timed
+from dali_ssd.loader.recipes import asked_recipe
+from dali_ssd.records.lint.findings import KINDS
+from tests.support.commands import parsed
 from tests.support.inspection import contents_of
 from tests.support.records import encoded
 from tests.support.shards import write as write_shards
 
-NOW = Alternative("vgg16_atrous", 300, 8732, 0.9, 0.8, 0.85)
+NOW = Alternative(("vgg16_atrous",), 300, 8732, 0.9, 0.8, 0.85)
 BETTER = replace(NOW, before=0.99, after=0.95, class_mean=0.97, sizes=(10, 20), ratios=((1.0, 2.0, 1 / 3),))
+MILDER = Milder((1.0, 2.0), 1, 60, 0.95, 0.97)
 Change = Callable[[Grounds], Grounds]
 
 
@@ -34,9 +40,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     (shard,) = write_shards(
         tmp_path_factory.mktemp("plain"), [(build_label(box, [number % 2]), one) for number, one in enumerate(images)]
     )
-    report = examine(InspectConfig((str(shard),), classes="a,b", views=1)).report
-    report = replace(report, advice=(), fitted=None, alternatives=(), milder=None)
-    return Grounds(report, contents_of(shard), NOW, 0, AugmentConfig(), 1)
+    config = InspectConfig((str(shard),), classes="a,b", views=1)
+    report = replace(examine(config).report, advice=(), fitted=None, alternatives=(), milder=None)
+    return Grounds(config, report, contents_of(shard), NOW, 0)
 
 
 def changed(**changes: Any) -> Change:
@@ -94,17 +100,26 @@ def with_order(grounds: Grounds) -> Grounds:
 
 def with_shards(*sizes: int, gpus: int = 1) -> Change:
     shards = tuple(ShardFacts(f"{number}.rec", size, 10) for number, size in enumerate(sizes))
-    return lambda grounds: replace(changed(shards=shards)(grounds), gpus=gpus)
+    return lambda grounds: replace(changed(shards=shards)(grounds), config=replace(grounds.config, gpus=gpus))
+
+
+def of_errors(**counts: int) -> Change:
+    """Errors of kinds; the names have `_` for `-`."""
+    findings = tuple(
+        FindingFacts(kind, KINDS[kind].severity, count, KINDS[kind].title, KINDS[kind].advice, ())
+        for kind, count in ((name.replace("_", "-"), count) for name, count in counts.items())
+    )
+    return changed(bad=3, unreadable=1, findings=findings)
 
 
 CASES: dict[str, tuple[Change, str]] = {
-    "Damage": (changed(bad=3, unreadable=1), "3 records with errors and 1 shard that cannot be read"),
+    "Damage": (of_errors(undecodable_image=2, unreadable=1), "3 records with errors and 1 shard that cannot be read"),
     "Anchor sizes": (with_anchors, "85.0% in the mean of both over classes"),
     "Larger input": (
         changed(alternatives=(NOW, replace(BETTER, data_shape=512, sizes=(), ratios=()))),
         "at 512 px, 99.0% of the stored objects and 95.0%",
     ),
-    "Shrinking augmentation": (changed(milder=replace(BETTER, name="expand_ratio=(1, 2)")), "up to 4 times its side"),
+    "Shrinking augmentation": (changed(milder=MILDER), "up to 4 times its side"),
     "Tiny objects": (
         of_boxes(side=spread([5.0]), points=((4.0, 4.0, False), (90.0, 90.0, True))),
         "50.0% of the objects",
@@ -159,11 +174,64 @@ def test_what_smaller_images_save_is_what_the_line_says(plain: Grounds) -> None:
 def test_commands_name_what_is_to_be_done(plain: Grounds) -> None:
     assert command_of(plain, "Anchor sizes").command == "sizes=[10, 20],\nratios=[[1, 2, 1 / 3]],"
     assert "--network vgg16_atrous --data-shape 512 " in command_of(plain, "Larger input").command
-    assert command_of(plain, "Shrinking augmentation").command == "augment = AugmentConfig(expand_ratio=(1, 2))"
-    assert "--shards 9 --shuffle" in command_of(plain, "Large shards").command
+    assert "`--shards 9 --shuffle`" in command_of(plain, "Large shards").do
     assert "21.00 ms of a core" in command_of(plain, "Progressive JPEGs").costs
 
 
+MANY = tuple(f"data/{name}.rec" for name in ("a b", "c", "d", "e", "f"))
+OPTIONS: dict[str, dict[str, Any]] = {
+    "many shards": {"shards": MANY},
+    "a pattern": {"shards": ("my data/*.rec",)},
+    "names": {"classes": "a person,b"},
+    "a unit": {"coordinates": "pixel"},
+    "a recipe": {"input": InputConfig("ssd300")},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_commands_can_be_typed_as_they_are(plain: Grounds, name: str) -> None:
+    config = replace(plain.config, **OPTIONS[name])
+    typed = set()
+    for change, _ in CASES.values():
+        for advice in advise(change(replace(plain, config=config))):
+            if advice.command.startswith("dali-ssd "):
+                options = parsed(advice.command)
+                typed.add(advice.topic)
+                larger = advice.topic == "Larger input"
+                shards, unit = (options.train, options.records) if larger else (options.shards, options)
+                assert (shards, options.classes) == (config.shards, config.classes)
+                assert unit.coordinates == config.coordinates
+    assert typed == {"Damage", "Larger input"}
+
+
+def test_the_milder_recipe_is_the_one_that_was_inspected(plain: Grounds) -> None:
+    pytest.importorskip("nvidia.dali")
+    for given in (InputConfig(), InputConfig("ssd512"), InputConfig(data_shape=128)):
+        grounds = replace(plain, config=replace(plain.config, input=given))
+        module: dict[str, Any] = {}
+        exec(command_of(grounds, "Shrinking augmentation").command, module)
+        asked = asked_recipe(given)
+        assert module["recipe"] == replace(asked, augment=replace(asked.augment, expand_ratio=(1, 2)))
+
+
+def test_missing_names_are_given_and_their_objects_not_dropped(plain: Grounds) -> None:
+    (found,) = advise(of_errors(unknown_class=9, undecodable_image=2)(plain))
+    assert "give all class names" in found.do and not found.command and "--fix" not in found.do
+    (found,) = advise(of_errors(unknown_class=2, undecodable_image=9)(plain))
+    assert KINDS["undecodable-image"].title in found.do and found.command.endswith("--fix clean")
+    (found,) = advise(of_errors(unreadable=9)(plain))
+    assert KINDS["unreadable"].advice in found.do and "--fix" not in found.command
+
+
+def test_images_of_one_size_give_no_more_than_a_bound(plain: Grounds) -> None:
+    grounds = with_large_images(plain)
+    grounds = changed(cost=DecodeCost((), math.nan, math.nan, 80.0))(grounds)
+    (found,) = [one for one in advise(grounds) if one.topic == "Large images"]
+    sizes = grounds.contents.sizes
+    share = float((sizes.prod(axis=1) * (600 / sizes.min(axis=1)) ** 2).sum() / sizes.prod(axis=1).sum())
+    assert f"At most {1 - share:.1%} of the decoding: no less than {80 * share:.2f} ms" in found.costs
+
+
 def test_urgent_advice_comes_first(plain: Grounds) -> None:
-    found = advise(changed(bad=1)(with_order(of_boxes(difficult=30)(plain))))
+    found = advise(of_errors(undecodable_image=2)(with_order(of_boxes(difficult=30)(plain))))
     assert [one.urgent for one in found] == sorted((one.urgent for one in found), reverse=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dali_ssd.cli.main import main
 from dali_ssd.inspection.examine import Inspected, examine
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Advice, Timed
@@ -15,7 +17,9 @@ from dali_ssd.inspection.showing.page import report_page, write_report
 from dali_ssd.inspection.showing.thumbnails import pictures_of
 from dali_ssd.pages.elements import Chart, Charts, Element, Fold, Gallery, Note, Table
 from dali_ssd.pages.page import Page
+from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import build_label
+from tests.support.commands import parsed
 from tests.support.records import encoded
 from tests.support.shards import write
 
@@ -78,17 +82,32 @@ def test_the_page_has_all_parts_and_no_foreign_tags(inspected: Inspected, tmp_pa
 
 
 def test_pictures_are_those_that_can_be_decoded(inspected: Inspected) -> None:
-    report = inspected.report
-    pictures = pictures_of(inspected.dataset, report.exhibits, inspected.classes)
-    assert {one.number for one in report.exhibits} == set(pictures)
+    pictures = pictures_of(inspected)
+    assert {one.number for one in inspected.report.exhibits} == set(pictures)
     assert sum(one is None for one in pictures.values()) <= 1
-    page = report_page(report, pictures, "")
+    page = report_page(inspected, pictures, "")
     shown = sum(len(one.pictures) for one in of_kind(page, Gallery) if isinstance(one, Gallery))
     assert shown == sum(one is not None for one in pictures.values())
-    none = report_page(report, dict.fromkeys(pictures), "")
+    none = report_page(inspected, dict.fromkeys(pictures), "")
     assert not of_kind(none, Gallery)
     notes = [one for one in of_kind(none, Note) if isinstance(one, Note) and "could not be decoded" in one.title]
-    assert notes and "--decode" in notes[0].command
+    config = parsed(notes[0].command)
+    assert config.decode and config.shards == inspected.config.shards
+
+
+def test_the_command_below_a_picture_draws_it(
+    inspected: Inspected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exhibits = {one.number: one for one in inspected.report.exhibits}
+    for number, drawn in pictures_of(inspected).items():
+        if drawn is not None:
+            command = drawn.caption.split("`")[1]
+            config = parsed(command)
+            assert open_dataset(config.shards).number_of(config.record) == number
+            assert config.record == exhibits[number].key
+    for name in ("show", "inspect"):
+        assert main([name, *shlex.split(command)[2:]]) == 0
 
 
 def test_cost_and_advice_are_shown(inspected: Inspected) -> None:
@@ -96,9 +115,11 @@ def test_cost_and_advice_are_shown(inspected: Inspected) -> None:
                    ms_per_megapixel=9.0, mean_ms=10.0, note="")  # fmt: skip
     advice = Advice("Damage", "seen", "costs", "do", "command", urgent=True)
     report = replace(inspected.report, cost=cost, advice=(advice,))
-    page = report_page(report, dict.fromkeys(one.number for one in report.exhibits), "")
-    assert len(of_kind(page, Chart)) == len(of_kind(report_page(inspected.report, {
-        one.number: None for one in report.exhibits}, ""), Chart)) + 1  # fmt: skip
+    none = dict.fromkeys(one.number for one in report.exhibits)
+    page = report_page(replace(inspected, report=report), none, "")
+    assert len(of_kind(page, Chart)) == len(of_kind(report_page(inspected, none, ""), Chart)) + 1
+    same = replace(report, cost=replace(cost, base_ms=math.nan, ms_per_megapixel=math.nan))
+    assert len(of_kind(report_page(replace(inspected, report=same), none, ""), Chart)) == len(of_kind(page, Chart)) - 1
     (note,) = [one for one in of_kind(page, Note) if isinstance(one, Note) and one.title == "Damage"]
     assert (note.level, note.command) == ("warning", "command") and "What it costs: costs" in note.text
 
@@ -107,7 +128,7 @@ def test_many_classes_are_folded(inspected: Inspected) -> None:
     one = inspected.report.classes[0]
     classes = tuple(replace(one, id=number, name=f"name {number}") for number in range(5000))
     report = replace(inspected.report, classes=classes)
-    page = report_page(report, dict.fromkeys(one.number for one in report.exhibits), "")
+    page = report_page(replace(inspected, report=report), dict.fromkeys(one.number for one in report.exhibits), "")
     (fold,) = [one for one in of_kind(page, Fold) if isinstance(one, Fold) and "4,980 classes" in one.summary]
     (table,) = fold.elements
     assert isinstance(table, Table) and len(table.rows) == 4980

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.records.format.classes import find_classes, read_classes
+from dali_ssd.records.format.classes import find_classes, names_or_none, read_classes
 
 
 def test_list_and_file(tmp_path: Path) -> None:
@@ -70,3 +70,15 @@ def test_beside_the_shards(tmp_path: Path) -> None:
 def test_a_list_may_be_longer_than_the_name_of_a_file() -> None:
     names = [f"class number {number}" for number in range(1000)]
     assert list(read_classes(",".join(names))) == names
+
+
+def test_names_that_nothing_gives(tmp_path: Path) -> None:
+    shards = [tmp_path / "a" / "a.rec", tmp_path / "b" / "b.rec"]
+    for shard in shards:
+        shard.parent.mkdir()
+    assert names_or_none("", shards) == () and names_or_none("cat,dog", shards) == ("cat", "dog")
+    (tmp_path / "a" / "classes.txt").write_text("cat\n", encoding="utf-8")
+    assert names_or_none("", shards) == () and names_or_none("", shards[:1]) == ("cat",)
+    (tmp_path / "b" / "classes.txt").write_text("dog\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="the class names differ"):
+        names_or_none("", shards)
