@@ -61,15 +61,17 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(drawn: Path) -> Path:
+def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that has been trained in as well, as far as that goes here: what docs/train.md leaves in `runs`."""
+    folder = tmp_path_factory.mktemp("trained") / "in"
+    shutil.copytree(drawn, folder)
     command = (
         "train --train data/train.rec --val data/val.rec --network mobilenet0.25 --data-shape 128 --pretrained-base no"
     )
     if not missing_for(Block(ROOT / "docs" / "train.md", 0, "sh", f"dali-ssd {command}")):
         options = f"{command} --batch-size 8 --epochs 1 --save-prefix runs/".split()
-        subprocess.run([sys.executable, "-m", "dali_ssd", *options], cwd=drawn, env=environment(), check=True)
-    return drawn
+        subprocess.run([sys.executable, "-m", "dali_ssd", *options], cwd=folder, env=environment(), check=True)
+    return folder
 
 
 def environment() -> dict[str, str]:
