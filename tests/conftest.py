@@ -27,6 +27,8 @@ settings.register_profile("local", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+_end_later, _end_never = faulthandler.dump_traceback_later, faulthandler.cancel_dump_traceback_later
+"""As they are now: tests put others in their place."""
 _STDERR, _LIMIT = pytest.StashKey[int](), pytest.StashKey[float]()
 
 
@@ -77,12 +79,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     try:
         return (yield)
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        _end_never()
 
 
 def pytest_timeout_cancel_timer(item: pytest.Item) -> bool:
     """Let the process live: the test is over."""
-    faulthandler.cancel_dump_traceback_later()
+    _end_never()
     return True
 
 
@@ -121,4 +123,4 @@ def real_data() -> Path:
 
 
 def _end_after(item: pytest.Item) -> None:
-    faulthandler.dump_traceback_later(item.stash[_LIMIT], file=item.config.stash[_STDERR], exit=True)
+    _end_later(item.stash[_LIMIT], file=item.config.stash[_STDERR], exit=True)

@@ -135,7 +135,9 @@ def test_the_recipes_type_and_layout_are_the_default(
     assert images.is_contiguous(memory_format=torch.channels_last) == last
 
 
-@pytest.mark.parametrize("options", [{}, {"recipe": OWN}, {"dtype": torch.bfloat16}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"recipe": OWN}, {"dtype": torch.bfloat16}], ids=["usual", "own recipe", "bfloat16"]
+)
 def test_the_last_batch_of_a_rank_may_be_empty(shard: Path, options: dict[str, Any]) -> None:
     """Of 25 records one rank has 12: six batches of two, where the other has seven. It is like the others."""
     with val(shard, rank=0, world_size=2, **options) as loader:
