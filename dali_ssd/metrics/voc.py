@@ -125,5 +125,8 @@ def best_precisions(precision: NDArray[np.float64], recall: NDArray[np.float64])
 
 
 def _mean(precisions: Sequence[float]) -> float:
-    """Return the mean, to the bit as GluonCV adds it up."""
-    return sum(precision / len(precisions) for precision in precisions)
+    """Return the mean, to the bit as GluonCV adds it up: from Python 3.12 on, `sum` is more exact."""
+    mean = 0.0
+    for precision in precisions:
+        mean += precision / len(precisions)
+    return mean
