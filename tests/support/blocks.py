@@ -106,6 +106,7 @@ def missing_for(block: Block) -> str:
         commands = list(commands_in(block.text, {}))
         needed = {name for words in commands for name in _NEEDS.get(words[0], ())}
         needed |= {"tensorboardX" for words in commands if "--tensorboard" in words}
+        needed |= {"mxnet"} if "mxnet." in block.text else set()
     for code in [block.text] if block.language == "python" else block.added() if block.language == "diff" else []:
         for name in _imported(code):
             needed |= {name.partition(".")[0]} & {*_OPTIONAL, "torchvision"}

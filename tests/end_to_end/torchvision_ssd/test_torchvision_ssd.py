@@ -52,7 +52,7 @@ def test_what_a_run_says_and_leaves(small: Callable[..., Options], capfd: pytest
     names = sorted(path.name for path in Path(options.save_prefix).iterdir())
     assert names == [f"{options.network}{end}" for end in ends]
     page = options.file("_report.html").read_text(encoding="utf-8")
-    assert "Ended: 1 of 1 epochs done" in page and "epoch 1: " in page and "--save-prefix" in page
+    assert "Ended: 1 of 1 epoch done" in page and "epoch 1: " in page and "--save-prefix" in page
     kinds = [entry["kind"] for entry in measured(options)]
     assert kinds == ["step", "step", "epoch"]
     last = measured(options)[-1]
