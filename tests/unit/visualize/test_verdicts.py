@@ -48,7 +48,8 @@ def test_detections_have_class_and_score_and_missed_objects_none() -> None:
 
     picture = drawn(0, 0.61, NAMES)
     plate = picture[46:58, 50:110]
-    assert (plate == GREEN).all(axis=2).any() and (plate == (20, 20, 20)).all(axis=2).any()
+    assert (plate == GREEN).all(axis=2).any()
+    assert plate.max(axis=2).min() < 120  # dark letters, blended with the plate by Pillow's own thin font
     for other in (drawn(0, 0.62, NAMES), drawn(1, 0.61, NAMES), drawn(0, 0.61, ())):
         assert (other[46:58, 48:160] != picture[46:58, 48:160]).any()
     # A missed object has its outline alone.
