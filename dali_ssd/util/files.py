@@ -88,14 +88,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = temporary_name(path)
     try:
-        yield temporary
-        sync_file(temporary)
-        replace(temporary, path)
-    except OSError as error:
-        failed = _writing_failed(error, path, temporary)
-        if failed is None:
-            raise
-        raise failed from error
+        with _writing(path, temporary):
+            yield temporary
+            sync_file(temporary)
+            replace(temporary, path)
     finally:
         with suppress(OSError):  # a read-only file system refuses even this, and the first error says more
             temporary.unlink(missing_ok=True)
@@ -123,17 +119,12 @@ def open_lines(path: str | Path) -> Iterator[TextIO]:
     it is kept. Raises `DaliSsdError` if the file cannot be written, with the `OSError` as its cause.
     """
     path, part = Path(path), part_name(path)
-    try:
+    with _writing(path, part):
         # Names in the lines may hold bytes that are not text; they are written unchanged.
         with open(part, "w", buffering=1, encoding="utf-8", errors="surrogateescape") as file:
             yield file
         sync_file(part)
         replace(part, path)
-    except OSError as error:
-        failed = _writing_failed(error, path, part)
-        if failed is None:
-            raise
-        raise failed from error
 
 
 @contextmanager
@@ -277,6 +268,18 @@ def _runs(process: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+@contextmanager
+def _writing(path: Path, temporary: Path) -> Iterator[None]:
+    """Raise errors of writing a file as `DaliSsdError`, with the `OSError` as their cause."""
+    try:
+        yield
+    except OSError as error:
+        failed = _writing_failed(error, path, temporary)
+        if failed is None:
+            raise
+        raise failed from error
 
 
 def _writing_failed(error: OSError, path: Path, temporary: Path) -> DaliSsdError | None:

@@ -21,7 +21,7 @@ from dali_ssd.gluon.trained import Trained, load_network, read_trained
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.loader import ValLoader
 from dali_ssd.metrics.detections import Detections
-from dali_ssd.records.format.classes import CLASSES_FILE, class_names, read_classes
+from dali_ssd.records.format.classes import CLASSES_FILE, names_or_none, read_classes
 from dali_ssd.records.format.image_header import read_raster
 from dali_ssd.records.format.recordio import read_record, unpack
 from dali_ssd.util.progress import track
@@ -144,8 +144,8 @@ def _classes_of(trained: Trained, option: str, shards: Sequence[Path]) -> tuple[
     if trained.classes:
         return trained.classes
     beside = trained.path.parent / CLASSES_FILE
-    if shards and all((shard.parent / CLASSES_FILE).is_file() for shard in shards):
-        return class_names("", shards)
+    if shards and (names := names_or_none("", shards)):
+        return names
     if beside.is_file():
         return read_classes(beside)
     raise ConfigError(
