@@ -137,7 +137,7 @@ def _paired_bars(axes: Any, names: Sequence[str], before: Sequence[float], after
         known = ~np.isnan(np.array(values, np.float64))
         axes.barh(rows[known] + shift, np.array(values)[known], 0.36, color=color(number), label=name)
         for row in rows[~known]:  # a bar of no length would say 0%
-            axes.annotate("no objects", (0, row + shift), (3, 0), textcoords="offset points", va="center", fontsize=8)
+            axes.annotate("no objects", (0, row + shift), (3, 0), textcoords="offset points", va="center")
     axes.set_yticks(rows, names)
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         text, families = for_matplotlib(name)
