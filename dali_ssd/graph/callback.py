@@ -80,7 +80,8 @@ def cube(tensors, shapes, tensor, dtype):  # type: ignore[no-untyped-def]
 
 
 _NOTE_AFTER_S = 2.0
-_NOTE = "dali-ssd: compiling a kernel; once on this machine, up to half a minute"
+_NOTE = "dali-ssd: getting a kernel ready; compiling takes up to half a minute, once on this machine"
+"""Also right where the kernel is loaded from the cache, which takes as long on a machine that is busy."""
 
 
 @functools.cache

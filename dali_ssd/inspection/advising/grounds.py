@@ -37,4 +37,4 @@ def worst_class(report: Report) -> str:
     if len(seen) < 2:
         return ""
     worst = min(seen, key=lambda one: one.after.covered)
-    return f" (the least is {worst.name} with {percent(worst.after.covered)} in augmented views)"
+    return f" (least of all {worst.name}: {percent(worst.after.covered)})"

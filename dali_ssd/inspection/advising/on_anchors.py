@@ -35,19 +35,19 @@ def _anchors(grounds: Grounds) -> Iterator[Advice]:
     every = report.all
     sizes = ", ".join(f"{size:g}" for size in best.sizes)
     ratios = ", ".join(_ratios(some) for some in best.ratios)
+    more = "" if best.anchors == now.anchors else f", with {best.anchors:,} anchors in place of {now.anchors:,}"
     forced = f"{percent(every.before.forced)} (augmented: {percent(every.after.forced)})"
     yield Advice(
         "Anchor sizes",
-        f"{percent(now.before)} of the stored objects and {percent(now.after)} of those in augmented views have an "
-        f"anchor of {report.network} {report.data_shape} at IoU {report.threshold:g}, {percent(now.class_mean)} in "
-        f"the mean of both over classes{worst_class(report)}. {forced} are trained by a single anchor that fits "
-        "badly, or by none.",
+        f"The anchors of {report.network} at {report.data_shape} px cover {percent(now.before)} of the objects as "
+        f"stored, and {percent(now.after)} in augmented views{worst_class(report)}. {forced} are trained by a single "
+        "anchor that fits badly, or by none.",
         "Such an object gives one positive anchor a step or less, with a large offset to learn, where one that is "
         f"covered gives {every.before.positives:.0f} anchors in the median: it is learned later and found less "
         "exactly.",
-        'Register a network with these sizes and ratios ("Add a network" in the documentation). With them '
-        f"{percent(best.before)} and {percent(best.after)} would have an anchor, {percent(best.class_mean)} in the "
-        f"mean over classes, by {best.anchors:,} anchors in place of {now.anchors:,}.",
+        'Register a network with these sizes and ratios ("Add a network" in the documentation). They would cover '
+        f"{percent(best.before)} and {percent(best.after)}: as a mean over classes and over both, "
+        f"{percent(best.class_mean)} in place of {percent(now.class_mean)}{more}.",
         f"sizes=[{sizes}],\nratios=[{ratios}],",
     )
 
@@ -64,10 +64,10 @@ def _larger_input(grounds: Grounds) -> Iterator[Advice]:
         times = (one.data_shape / report.data_shape) ** 2
         yield Advice(
             "Larger input",
-            f"With {name} at {one.data_shape} px, {percent(one.before)} of the stored objects and "
-            f"{percent(one.after)} of the augmented ones have an anchor ({percent(one.class_mean)} in the mean over "
-            f"classes), and with {report.network} at {report.data_shape} px {percent(now.before)} and "
-            f"{percent(now.after)} ({percent(now.class_mean)}).",
+            f"{name} at {one.data_shape} px covers {percent(one.before)} of the objects as stored and "
+            f"{percent(one.after)} in augmented views; {report.network} at {report.data_shape} px, "
+            f"{percent(now.before)} and {percent(now.after)}. As a mean over classes and over both, that is "
+            f"{percent(one.class_mean)} in place of {percent(now.class_mean)}.",
             f"{times:.1f} times as many pixels per image for the network, and about as much more time and memory.",
             f"Train at the larger size if the small objects matter{recipe}.",
             train_command(config, name, one.data_shape),
@@ -79,12 +79,11 @@ def _augmentation(grounds: Grounds) -> Iterator[Advice]:
     if milder is not None and milder.class_mean - now.class_mean >= _GAIN:
         yield Advice(
             "Shrinking augmentation",
-            f"{percent(now.before)} of the objects as stored are covered, and {percent(now.after)} of those in "
-            f"augmented views{worst_class(report)}: {augment.expand_probability:.0%} of the views put the image on a "
+            f"{percent(now.before)} of the objects are covered as stored, and {percent(now.after)} in augmented "
+            f"views{worst_class(report)}: {augment.expand_probability:.0%} of the views put the image on a "
             f"canvas of up to {augment.expand_ratio[1]:g} times its side, where small objects become too small for the "
             "anchors.",
-            "Part of the training is spent on objects that no anchor fits. It is what teaches a network small objects, "
-            "so if such are to be found it may be worth that.",
+            "Training spends time on objects that no anchor fits. Keep it if you need to find small objects.",
             f"Compare scores with a milder augmentation, in which {percent(milder.after)} of the objects are covered: "
             "save the lines of this advice as `milder.py`, and train with `--recipe milder:recipe` from its folder, "
             "with that in `PYTHONPATH`.",

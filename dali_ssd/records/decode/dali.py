@@ -167,8 +167,9 @@ class _Run:
         with process:
             try:
                 for word, *values in _lines(process):
+                    if word in ("begin", "end") and self.open is not None:
+                        progress.advance(self.open[1] - self.open[0])
                     if word == "begin":
-                        progress.advance(0 if self.open is None else self.open[1] - self.open[0])
                         self.open, begun = (values[0], values[1]), True
                     elif word == "bad":
                         self.failed[values[0]] = values[1]
