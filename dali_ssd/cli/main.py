@@ -7,6 +7,7 @@ Subcommands are imported when they run, so `dali-ssd --help` needs neither DALI 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -60,6 +61,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `dali-ssd` with `argv` (default: the process's arguments) and return its exit code."""
+    _prepare_streams()
     try:
         with _tidy_when_terminated():
             code = _dispatch(list(sys.argv[1:] if argv is None else argv))
@@ -78,6 +80,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"dali-ssd: error: {known}", file=sys.stderr)
         return known.exit_code if isinstance(known, DaliSsdError) else _FAILURE
+
+
+def _prepare_streams() -> None:
+    """Let nothing that is printed end a command: a stream may be closed, or have no letter for what is in a name."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the shell, as in `>&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -173,7 +173,7 @@ class Dataset:
         """Return the number of the record with a key. Raises `DatasetError` if there is none, or several."""
         found = np.flatnonzero(self.keys == key)
         if not len(found):
-            some = ", ".join(first_few(self.keys.tolist(), "key"))
+            some = ", ".join(first_few(np.unique(self.keys).tolist(), "key"))
             raise DatasetError(f"no record has the key {key}; the keys are {some}")
         if len(found) > 1:
             places = "; ".join(first_few([self.place(int(number)) for number in found], "record"))
@@ -268,6 +268,7 @@ def open_dataset(paths: Paths, cache_dir: str | Path | None = None) -> Dataset:
 def _expand(path: str | Path) -> list[Path]:
     """Return the files that a path or pattern matches, sorted."""
     if Path(path).is_dir():
+        path = path or "."
         raise DatasetError(f"{path} is a folder; give its shards, such as '{Path(path) / '*.rec'}'")
     if Path(path).exists():
         if not Path(path).is_file():

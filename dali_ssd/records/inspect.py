@@ -46,7 +46,7 @@ from dali_ssd.util.progress import track
 from dali_ssd.util.turns import one_at_a_time
 from dali_ssd.util.words import counted
 
-__all__ = ["Decoder", "inspect_shards", "whole_records"]
+__all__ = ["Decoder", "inspect_shards", "require_utf8", "whole_records"]
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +115,12 @@ def whole_records(shards: Sequence[Path]) -> Dataset:
             checked.require_readable()
         _log.warning("%s; what follows is from whole records alone", error)
         return checked.dataset
+
+
+def require_utf8(shards: Iterable[Path]) -> None:
+    """Raise DatasetError if DALI cannot open a shard: it takes paths as UTF-8."""
+    for found in _odd_names(shards):
+        raise DatasetError(found.message)
 
 
 def _odd_names(shards: Iterable[Path]) -> Iterator[Finding]:

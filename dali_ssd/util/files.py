@@ -217,7 +217,7 @@ def require_folder_of(option: str, path: str | Path) -> None:
     if not folder.is_dir():
         raise ConfigError(f"{option} {path}: there is no folder {folder}")
     if Path(path).is_dir():
-        raise ConfigError(f"{path} is a folder; give the name of a file")
+        raise ConfigError(f"{option} {str(path) or '(nothing)'} is a folder; give the name of a file")
 
 
 def read_text(path: Path) -> str:

@@ -19,6 +19,7 @@ from dali_ssd.loader.pipeline_group import require_outputs
 from dali_ssd.loader.recipes import Recipe
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.diagnose import find_damage
+from dali_ssd.records.inspect import require_utf8
 from dali_ssd.util.host_pool import choose_host_pool
 from dali_ssd.util.parallel import available_cores
 
@@ -35,6 +36,7 @@ def views_of(
     record cannot be read or rendered, ConfigError if the recipe's pipeline gives no boxes.
     """
     boxes = replace(recipe, targets=replace(recipe.targets, targets="boxes"))
+    require_utf8(dataset.shards)
     alone = dataset.without(set(range(len(dataset))) - {number})
     with tempfile.TemporaryDirectory() as folder:
         pipeline = _pipeline(alone, Path(folder), boxes, unit, seed)

@@ -127,7 +127,7 @@ def _strict() -> Iterator[None]:
 def _undecodable(shard: Path, cache: Path) -> dict[int, str]:
     """Return why records of a shard cannot be used, by their keys."""
     report = inspect_shards(shard, decoders=("dali",), cache_dir=cache)
-    return {found.place.key: found.message for found in report.errors if found.place.key is not None}
+    return {found.place.key: found.reason for found in report.errors if found.place.key is not None}
 
 
 def _copy(shard: Path, folder: Path, keys: Mapping[int, Path]) -> None:

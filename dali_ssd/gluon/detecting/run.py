@@ -85,7 +85,7 @@ class Detector:
     def _in_shards(self, shards: Sequence[Path]) -> Iterator[Seen | LeftOut]:
         records = RecordsConfig(on_bad="skip", max_bad=1.0, coordinates=self._config.coordinates)
         with self._loader(shards, records=records) as loader:
-            yield from (LeftOut(str(found.place), found.message) for found in loader.bad_records)
+            yield from (LeftOut(str(found.place), found.reason) for found in loader.bad_records)
             yield from self._see(loader, upright=False)
 
     def _look(self, shard: Path, *, upright: bool, cache_dir: Path) -> Iterator[Seen]:

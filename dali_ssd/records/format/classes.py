@@ -62,7 +62,7 @@ def names_or_none(option: str, shards: Sequence[Path]) -> tuple[str, ...]:
 
     Raises DatasetError if the names cannot be read, or those beside the shards differ.
     """
-    named = option or all((shard.parent / CLASSES_FILE).is_file() for shard in shards)
+    named = option or all((shard.parent / CLASSES_FILE).exists() for shard in shards)
     return class_names(option, shards) if named else ()
 
 

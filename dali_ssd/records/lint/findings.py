@@ -173,6 +173,11 @@ class Finding:
         """What to do about it."""
         return self.meaning.advice
 
+    @property
+    def reason(self) -> str:
+        """What its kind means and the message, which has only the numbers of some kinds."""
+        return f"{self.meaning.title}: {self.message}"
+
     def __str__(self) -> str:
         where = str(self.place)
         return f"{where}: {self.message}" if where else self.message

@@ -165,6 +165,21 @@ def test_reader_that_goes_away_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_letters_that_cannot_be_printed_are_escaped(encoding: str) -> None:
+    code = "from dali_ssd.cli.main import main; main(['--version']); print('a \u2603')"
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, rb"a \u2603")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    for argument, code in (("--version", 0), ("nonsense", 2)):
+        command = f"'{sys.executable}' -m dali_ssd {argument} {closed}"
+        assert subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=False).returncode == code
+
+
 def test_module_runs_as_a_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dali_ssd", "--version"], capture_output=True, text=True, timeout=60, check=False

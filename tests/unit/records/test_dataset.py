@@ -61,8 +61,9 @@ def test_records_by_number(folder: Path) -> None:
 def test_a_key_that_is_not_there_or_several_times(tmp_path: Path) -> None:
     one, other = (write_random(tmp_path / name, 7)[0] for name in "ab")
     assert [open_dataset(one).number_of(key) for key in range(7)] == list(range(7))
-    with pytest.raises(DatasetError, match="no record has the key 9; the keys are 0, 1, 2, 3, 4, and 2 keys more"):
-        open_dataset(one).number_of(9)
+    for shards in (one, [one, other]):
+        with pytest.raises(DatasetError, match="no record has the key 9; the keys are 0, 1, 2, 3, 4, and 2 keys more"):
+            open_dataset(shards).number_of(9)
     with pytest.raises(DatasetError, match=r"several records have the key 3: .*a/s.rec, record 3.*b/s.rec.* alone"):
         open_dataset([one, other]).number_of(3)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ def test_views_of_a_record_are_what_training_sees(tmp_path: Path) -> None:
     objects = [rows[rows[:, 4] >= 0] for batch in batches for rows in np.array(batch.labels[0])]
     for (_, found), expected in zip(views, objects, strict=False):
         np.testing.assert_array_equal(found[found[:, 4] >= 0], expected)
+
+
+def test_views_of_a_shard_that_dali_cannot_open(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    (shard,) = write_random(folder, 2)
+    config = ShowConfig((str(shard),), record=0, augmented=1, input=SMALL)
+    with pytest.raises(DatasetError, match=r"DALI cannot open .*caf.xe9.*, whose name is not UTF-8"):
+        exhibit(config)
 
 
 def test_a_record_has_its_views_beside_it(tmp_path: Path) -> None:

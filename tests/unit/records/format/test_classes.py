@@ -82,3 +82,9 @@ def test_names_that_nothing_gives(tmp_path: Path) -> None:
     (tmp_path / "b" / "classes.txt").write_text("dog\n", encoding="utf-8")
     with pytest.raises(DatasetError, match="the class names differ"):
         names_or_none("", shards)
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").mkdir()
+    with pytest.raises(DatasetError, match=r"classes\.txt: .*Is a directory"):
+        names_or_none("", [tmp_path / "a.rec"])
