@@ -66,7 +66,7 @@ CASES: dict[str, Case] = {
     "not a COCO instances file": coco(lambda s: (s.root / "instances.json").write_text("{}")),
     "{place}: {problem}; correct it in the file": coco(lambda s: s.content["categories"].append({"id": 2, "name": ""})),
     "has no categories": coco(lambda source: source.content.update(categories=[])),
-    "two {kind} have the id": coco(lambda source: source.image(1)),
+    "both have the id": coco(lambda source: source.content["categories"].append({"id": 1, "name": "dog"})),
     "bad image or annotation, so nothing was written": voc(
         lambda source: source.add("cut", [GOOD], image=jpeg(100, 50)[:900]), on_bad="raise"
     ),
