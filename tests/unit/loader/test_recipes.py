@@ -182,6 +182,34 @@ def test_a_pipeline_that_still_takes_a_device_is_told_of_where(part: str) -> Non
         find_recipe(SimpleNamespace(**{**vars(OWN), part: old}))
 
 
+@pipeline_def
+def _train_nothing(
+    records: Any, anchors: Any, augment: Any, image: Any, targets: Any, *, initial_fill: int, upright: Any, unit: Any,
+    where: Any,
+) -> None: ...  # fmt: skip
+
+
+@pipeline_def
+def _val_nothing(records: Any, image: Any, *, upright: Any, unit: Any, where: Any) -> None: ...
+
+
+def _nothing(*_: Any, **__: Any) -> None: ...
+
+
+def _object(*_: Any, **__: Any) -> dict[str, int]:
+    return {}
+
+
+@pytest.mark.parametrize("make", [train, val], ids=["train", "val"])
+def test_a_recipe_that_returns_no_pipeline_is_named(shard: Path, make: Any) -> None:
+    part, options = ("train", {"anchors": ANCHORS}) if make is train else ("val", {})
+    empty = _train_nothing if make is train else _val_nothing
+    for definition, what in ((_nothing, "None"), (empty, "a pipeline without outputs"), (_object, "class dict")):
+        recipe = SimpleNamespace(name="mine", **{**vars(OWN), part: definition})
+        with pytest.raises(ConfigError, match=rf"{part} of the recipe mine returns .*{what}, and must return a DALI"):
+            make(shard, batch_size=2, recipe=recipe, **options)
+
+
 def test_what_a_recipe_lacks_is_named() -> None:
     with pytest.raises(ConfigError, match=r"recipe dali_ssd.config lacks train, val, augment, image, targets; "):
         find_recipe("dali_ssd.config")
