@@ -161,7 +161,8 @@ def test_equal_numbers_of_other_types_are_the_same_run(shard: Path) -> None:
 
 def test_code_that_nobody_can_read_is_refused_before_the_shards() -> None:
     scope: dict[str, Any] = {"pipeline_def": pipeline_def}
-    exec("@pipeline_def\ndef train(*args, **options): ...", scope)
+    code = "@pipeline_def\ndef train(*args, **options): ..."
+    exec(compile(code, "<typed>", "exec"), scope)  # a "<string>" has a source where `python -c` runs, as workers do
     recipe: Any = SimpleNamespace(**{**vars(OWN), "train": scope["train"]})
     with pytest.raises(ConfigError, match=r"the code of the recipe .* cannot be read"):
         train("none.rec", anchors=ANCHORS, recipe=recipe)
