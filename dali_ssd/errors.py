@@ -10,6 +10,7 @@
     |-- PluginError              the DALI plugin cannot be built, found or loaded
     |   `-- CompilerError        a compiler has failed on its sources
     |-- CheckpointError          a checkpoint that is damaged or belongs to another run
+    |-- WorkerError              a process that works for this one has died
     |-- LaunchError              processes of a training run that do not find each other
     `-- TrainingError            a training run that must not go on, such as a loss that is not finite
         `-- PeerError            another process of the training run has failed
@@ -37,6 +38,7 @@ __all__ = [
     "RecordError",
     "RecordLocation",
     "TrainingError",
+    "WorkerError",
 ]
 
 
@@ -116,6 +118,10 @@ class CompilerError(PluginError):
 
 class CheckpointError(DaliSsdError):
     """A checkpoint that is damaged or belongs to another run; the message says which part differs."""
+
+
+class WorkerError(DaliSsdError):
+    """A process that works for this one has died, such as for lack of memory; its work is lost."""
 
 
 class LaunchError(DaliSsdError):

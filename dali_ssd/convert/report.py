@@ -17,6 +17,8 @@ KINDS = {
     "mac-file": ("file", "left out: named ._*, so metadata that macOS keeps beside another file"),
     "same-id": ("annotation file", "left out: another has the same name but for its suffix"),
     "broken-image": ("image", "left out: no id, or no usable file name, in the annotation file"),
+    "same-image-id": ("image", "left out: others have the same id, so nobody can tell whose the objects are"),
+    "repeated-image": ("image", "listed again under the same id: taken once"),
     "missing-image": ("image", "left out: the file is missing"),
     "unreadable-image": ("image", "left out: the file cannot be read"),
     "not-an-image": ("image", "left out: the file is empty or not an image"),

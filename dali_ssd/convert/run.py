@@ -33,7 +33,15 @@ class Converted:
         self.shards, self.classes, self.report, self.report_file = shards, classes, report, report_file
 
 
-_RAISED = (*BAD_IMAGES, *WRONG_UNITS, "broken-annotation", "unread-folder", "broken-image", "broken-object")
+_RAISED = (
+    *BAD_IMAGES,
+    *WRONG_UNITS,
+    "broken-annotation",
+    "unread-folder",
+    "broken-image",
+    "same-image-id",
+    "broken-object",
+)
 """Kinds of notes at which `--on-bad raise` stops."""
 
 

@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import OmitArgPrefixes
 
-from dali_ssd.config import InputConfig, PipelineConfig, RecordsConfig
+from dali_ssd.config import InputConfig, NvjpegConfig, PipelineConfig, PluginUse, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader.recipes import Recipe, asked_recipe
 from dali_ssd.metrics.analysis import Thresholds
 from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import (
     check_at_most,
+    check_choices,
     check_ending,
     check_not_negative,
     check_positive,
@@ -26,11 +27,18 @@ from dali_ssd.util.validation import (
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.options import PICTURES
 
-__all__ = ["DemoConfig", "EvalConfig", "Gpus", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
+__all__ = ["DemoConfig", "EvalConfig", "Gpus", "Plugin", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
 
 Gpus = Annotated[
     str,
     tyro.conf.arg(help="GPU numbers separated by commas; empty: the CPU; auto: GPU 0, or the CPU if there is none."),
+]
+Plugin = Annotated[
+    PluginUse,
+    tyro.conf.arg(
+        help="What renders on a GPU, and makes targets. auto: the plugin for DALI, or without it DALI's operators and "
+        "the host, with a warning; require: the plugin, or an error; off: never the plugin."
+    ),
 ]
 Workers = Annotated[int, tyro.conf.arg(aliases=["-j"])]
 KVStore = Literal["device", "local", "nccl", "dist_sync", "dist_device_sync"]
@@ -57,6 +65,8 @@ class TrainConfig:
     num_workers: Workers = 0
     """Loader threads over all devices; 0: all cores, shared with the other processes on this machine."""
     gpus: Gpus = "auto"
+    plugin: Plugin = PipelineConfig.plugin
+    nvjpeg: OmitArgPrefixes[NvjpegConfig] = field(default_factory=NvjpegConfig)
     epochs: int = 240
     """Passes over the training records."""
     resume: str = ""
@@ -113,7 +123,7 @@ class TrainConfig:
             "num_workers", "start_epoch", "momentum", "wd", "log_interval", "save_interval",
             "checkpoint_every", "seed", "lr_batch_size", "lr_warmup",
         )  # fmt: skip
-        faults += check_random_seed(self.seed)
+        faults += check_random_seed(self.seed) + check_choices(self, "plugin")
         if not self.global_batch_size > 0:  # by the option's name
             faults.append(f"batch_size must be greater than 0, not {self.global_batch_size!r}")
         if not self.lr < float("inf"):
@@ -158,6 +168,8 @@ class EvalConfig:
     num_workers: Workers = 0
     """Loader threads over all devices; 0: all cores."""
     gpus: Gpus = "auto"
+    plugin: Plugin = PipelineConfig.plugin
+    nvjpeg: OmitArgPrefixes[NvjpegConfig] = field(default_factory=NvjpegConfig)
     json: str = ""
     """Write the scores to this file."""
     draw: str = ""
@@ -175,7 +187,7 @@ class EvalConfig:
         check_types(self)
         faults = check_positive(self, "batch_size", "images")
         faults += check_not_negative(self, "num_workers") + check_probability("min_score", self.min_score)
-        faults += check_positive(self, "min_iou") + check_at_most(self, min_iou=1)
+        faults += check_positive(self, "min_iou") + check_at_most(self, min_iou=1) + check_choices(self, "plugin")
         faults += check_ending(self, "report", ".html") + check_ending(self, "json", ".json")
         raise_all(self, faults + check_ending(self, "draw", *PICTURES))
 

@@ -62,8 +62,11 @@ def score_file(config: EvalConfig) -> Scoring:
         recipe=recipe,
         ctx=devices,
         num_classes=len(classes),
-        pipeline=PipelineConfig(batch_size=config.batch_size, num_threads=config.num_workers or "auto"),
+        pipeline=PipelineConfig(
+            batch_size=config.batch_size, num_threads=config.num_workers or "auto", plugin=config.plugin
+        ),
         records=config.records,
+        nvjpeg=config.nvjpeg,
     ) as loader:
         loader.report.require_countable()
         scores = evaluate(net, track(loader, "scoring"), classes, size)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dali_ssd.errors import DaliSsdError, MissingDependencyError
+from dali_ssd.errors import DaliSsdError, WorkerError
 from dali_ssd.inspection.contents import Contents
 from dali_ssd.inspection.report import DecodeCost, Timed
 from dali_ssd.loader.scheduling import many_progressive
@@ -57,10 +57,10 @@ def measure_decoding(dataset: Dataset, contents: Contents) -> DecodeCost:
     try:
         require("nvidia.dali")
         (times,) = ordered_map(_time, [(items, many_progressive(float(contents.progressive.mean())))], 1, isolated=True)
-    except MissingDependencyError as error:
-        return _unknown(str(error))
-    except DaliSsdError:
+    except WorkerError:
         return _unknown("DALI crashed; `dali-ssd check --decode` finds the images that it cannot decode")
+    except DaliSsdError as error:
+        return _unknown(str(error))
     rows = [
         Timed(float(contents.megapixels[row]), ms, bool(contents.progressive[row]), baseline)
         for row, (ms, baseline) in zip(chosen.tolist(), times, strict=True)

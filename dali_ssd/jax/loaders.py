@@ -57,7 +57,7 @@ class TrainLoader(loader.TrainLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **checked(TrainLoader, TrainOptions, options),
+            **checked(TrainLoader, TrainOptions, options, world_size),
             **self._arrays.options,
         )
 
@@ -93,7 +93,7 @@ class ValLoader(loader.ValLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **checked(ValLoader, ValOptions, options),
+            **checked(ValLoader, ValOptions, options, world_size),
             **self._arrays.options,
         )
 

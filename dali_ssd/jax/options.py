@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from dali_ssd.launch.cores import with_own_threads
 from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions, refuse_other_names
 
 __all__ = ["TrainOptions", "ValOptions", "checked"]
@@ -23,7 +24,10 @@ class TrainOptions(ValOptions, RandomOptions, total=False):
     """Keywords of `TrainLoader` besides those that it names."""
 
 
-def checked(loader: type, names: type[ValOptions], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a loader hands on. Raises TypeError for one not among its own and the `names`."""
+def checked(loader: type, names: type[ValOptions], options: Mapping[str, Any], world_size: int) -> dict[str, Any]:
+    """Return the options that a loader hands on, with this process's share of the cores.
+
+    Raises TypeError for one that is not among the loader's own and the `names`.
+    """
     refuse_other_names("JAX", loader, names, options, _OTHER_NAMES)
-    return dict(options)
+    return with_own_threads(options, world_size)

@@ -26,7 +26,7 @@ from dali_ssd.loader.affinity import bound_by_dali
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.frameworks import Device, FrameworkName, find_framework
 from dali_ssd.loader.placement import Placement, choose_where, placement_of
-from dali_ssd.loader.recipes import Recipe
+from dali_ssd.loader.recipes import Recipe, build
 from dali_ssd.loader.scheduling import many_progressive
 from dali_ssd.records.dataset import Dataset, Paths
 from dali_ssd.records.decode.dali_messages import parse_source_info
@@ -189,14 +189,17 @@ class Loader:
         progressive = many_progressive(self.report.progressive)
         return ReaderSlice(self._dataset.shards, self._index, number, count, progressive)
 
-    def _start(self, pipelines: list[Any]) -> None:
-        """Build pipelines in place of those before. Raises DatasetError if a shard has changed."""
+    def _start(self, pipelines: list[Any], part: Literal["train", "val"]) -> None:
+        """Build pipelines in place of those before, which this part of the recipe has returned.
+
+        Raises DatasetError if a shard has changed, ConfigError if the recipe does not return pipelines.
+        """
         self._release()
         self._dataset.require_sizes()  # DALI 2.4 crashes if a shard has become empty
         choose_host_pool()
         with no_fork():
             for pipeline in pipelines:
-                pipeline.build()
+                build(pipeline, self.recipe, part)
         self._pipelines = pipelines
 
     def _finish(self, batch: Any) -> Any:

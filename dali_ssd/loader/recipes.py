@@ -9,13 +9,13 @@ import importlib
 import inspect
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Literal
 
 from dali_ssd.config import AugmentConfig, InputConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.optional import explain
 
-__all__ = ["GROUP", "Recipe", "asked_recipe", "find_recipe"]
+__all__ = ["GROUP", "Recipe", "asked_recipe", "build", "find_recipe"]
 
 GROUP = "dali_ssd.pipelines"
 """The entry-point group in which packages announce their recipes."""
@@ -79,6 +79,24 @@ def find_recipe(
     if targets is not None:
         found = replace(found, targets=replace(found.targets, targets=targets))
     return _checked(replace(found, image=image, augment=found.augment if augment is None else augment))
+
+
+def build(made: Any, recipe: Recipe, part: Literal["train", "val"]) -> None:
+    """Build what a recipe's definition has returned. Raises ConfigError if that is no pipeline with outputs."""
+    from nvidia.dali import Pipeline
+
+    kind = f"an object of the class {type(made).__name__}"
+    if isinstance(made, Pipeline):
+        try:
+            made.build()
+            return
+        except NotImplementedError:  # DALI's, for a definition that returns nothing
+            kind = "a pipeline without outputs"
+    kind = "None" if made is None else kind
+    raise ConfigError(
+        f"{part} of the recipe {recipe.name} returns {kind}, and must return a DALI pipeline with outputs: decorate it "
+        "with `nvidia.dali.pipeline_def`, and return what pipelines.ssd does"
+    )
 
 
 def _load(recipe: Any) -> Recipe:

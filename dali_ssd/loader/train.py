@@ -171,7 +171,7 @@ class TrainLoader(Loader):
             [self._pipeline(group, device, checkpoint) for device, checkpoint in enumerate(state["pipelines"])]
             for group, state in enumerate(states)
         ]
-        self._start([pipeline for group in pipelines for pipeline in group])
+        self._start([pipeline for group in pipelines for pipeline in group], "train")
         require_outputs(pipelines[0][0], self.recipe)
         self._groups = [
             PipelineGroup(

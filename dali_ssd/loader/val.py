@@ -12,6 +12,7 @@ import numpy as np
 from typing_extensions import Unpack
 
 from dali_ssd.config import NvjpegConfig, PipelineConfig, RecordsConfig
+from dali_ssd.errors import ConfigError
 from dali_ssd.loader.base import Loader, LoaderStats
 from dali_ssd.loader.batch import ValBatch
 from dali_ssd.loader.frameworks import FrameworkName
@@ -26,8 +27,9 @@ __all__ = ["ValLoader"]
 class ValLoader(Loader):
     """The whole images and their labels; each `iter()` gives every record exactly once, in file order.
 
-    It begins anew after one that was left early, or interrupted by a signal. Of several processes, each gets its own
-    part of the records, one after the other, in the same number of batches, the last of which may be empty.
+    It begins anew after one that was left early, or interrupted by a signal. There is one at a time: an earlier
+    iterator raises ConfigError once a later one has begun, since it would miss records. Of several processes, each gets
+    its own part of the records, one after the other, in the same number of batches, the last of which may be empty.
 
     Args:
         shards, recipe, ctx, device, framework, world_size, rank, num_classes, bad_list, pipeline, records, nvjpeg: as
@@ -76,6 +78,8 @@ class ValLoader(Loader):
         self._build()
         self._at_begin = True
         """Whether the readers are about to read the first record."""
+        self._newest: object = None
+        """What stands for the iteration that has the records."""
 
     def _build(self) -> None:
         pipelines = [
@@ -93,7 +97,7 @@ class ValLoader(Loader):
             )
             for number, ctx in enumerate(self._devices)
         ]
-        self._start(pipelines)
+        self._start(pipelines, "val")
 
     def _facts(self, classes: Sequence[str]) -> dict[str, object]:
         return super()._facts(classes) | {"batches": f"{len(self):,}"}
@@ -104,11 +108,17 @@ class ValLoader(Loader):
     def __iter__(self) -> Iterator[Any]:
         """Yield every record once, in batches of `loader.batch.ValBatch`."""
         self._require_running()
+        self._newest = this = object()
         if not self._at_begin:
             self._build()
         self.stats = LoaderStats()
         begin = time.perf_counter()
         for number in range(len(self)):
+            if self._newest is not this:
+                raise ConfigError(
+                    "this iteration of the ValLoader cannot go on: a later one has begun, from the first record; take "
+                    "another loader for each of several at the same time"
+                )
             self._at_begin = False  # before anything is read: an exception may come at any time
             batch = self._next(number)
             self._at_begin = number + 1 == len(self)

@@ -35,6 +35,7 @@ __all__ = [
     "concatenate",
     "expand_paths",
     "find_classes",
+    "list_paths",
     "open_dataset",
     "read_classes",
 ]
@@ -48,9 +49,10 @@ Paths: TypeAlias = "str | Path | Sequence[str | Path]"
 def expand_paths(paths: Paths) -> tuple[Path, ...]:
     """Return the shards that a path, paths or patterns such as `data/train-*.rec` match; those of a pattern are sorted.
 
-    Raises `DatasetError` for a path without a file, a folder, an index, or a shard given twice.
+    Raises `DatasetError` for a path without a file, a folder, an index, or a shard given twice; `ConfigError` for what
+    is no path.
     """
-    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    given = list_paths(paths)
     if not given:
         raise DatasetError("no shards given; give a .rec file, many, or a pattern such as 'data/train-*.rec'")
     shards = [shard for path in given for shard in _expand(path)]
@@ -62,6 +64,15 @@ def expand_paths(paths: Paths) -> tuple[Path, ...]:
             raise DatasetError(f"the shard {shard} is given twice; its records would count double")
         seen.add(shard.resolve())
     return tuple(shards)
+
+
+def list_paths(paths: Paths) -> list[str | Path]:
+    """Return one path, many or patterns as a list. Raises `ConfigError` for what is no path."""
+    given = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str | bytes) else [paths]
+    for path in given:
+        if not isinstance(path, str | Path):
+            raise ConfigError(f"shards must be a path or pattern such as 'data/train-*.rec', or many, not {path!r:.80}")
+    return given
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,7 @@ class TrainLoader(loader.TrainLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **checked(TrainLoader, TrainOptions, options),
+            **checked(TrainLoader, TrainOptions, options, world_size),
             **self._tensors.options,
         )
 
@@ -108,7 +108,7 @@ class ValLoader(loader.ValLoader):
             framework="dlpack",
             world_size=world_size,
             rank=rank,
-            **checked(ValLoader, ValOptions, options),
+            **checked(ValLoader, ValOptions, options, world_size),
             **self._tensors.options,
         )
 

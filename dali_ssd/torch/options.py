@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dali_ssd.config import PipelineConfig
+from dali_ssd.launch.cores import with_own_threads
 from dali_ssd.loader.options import PartOptions, RandomOptions, SharedOptions, refuse_other_names
-from dali_ssd.torch.world import threads_of_process
 
 __all__ = ["TrainOptions", "ValOptions", "checked"]
 
@@ -27,13 +26,10 @@ class TrainOptions(ValOptions, RandomOptions, total=False):
     """Keywords of `TrainLoader` besides those that it names."""
 
 
-def checked(loader: type, names: type[ValOptions], options: Mapping[str, Any]) -> dict[str, Any]:
+def checked(loader: type, names: type[ValOptions], options: Mapping[str, Any], world_size: int) -> dict[str, Any]:
     """Return the options that a loader hands on, with this process's share of the cores.
 
     Raises TypeError for one that is not among the loader's own and the `names`.
     """
     refuse_other_names("PyTorch", loader, names, options, _OTHER_NAMES)
-    pipeline = options.get("pipeline") or PipelineConfig()
-    if options.get("num_threads", getattr(pipeline, "num_threads", None)) != "auto":
-        return dict(options)
-    return {**options, "num_threads": threads_of_process()}
+    return with_own_threads(options, world_size)

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from typing import TypeVar
 
-from dali_ssd.errors import DaliSsdError
+from dali_ssd.errors import DaliSsdError, WorkerError
 
 __all__ = ["available_cores", "ordered_map"]
 
@@ -41,19 +42,25 @@ def ordered_map(
 
     `isolated`: never compute in this process, so that `function` may change process-wide state. `worth`: how many items
     take as long as starting a process.
-    `function` and items must be picklable. An exception of `function` is raised here. Raises `DaliSsdError` if a worker
-    dies. Processes are spawned, not forked: the caller may have threads.
+    `function` and items must be picklable. An exception of `function` is raised here. Raises `WorkerError` if a worker
+    dies, `DaliSsdError` if none can start. Processes are spawned, not forked: the caller may have threads.
     """
     workers = min(workers or available_cores(), -(-len(items) // worth))
     if workers < 1 or (workers == 1 and not isolated):
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
+    started = context.Event()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(started,))
     try:
         yield from _windowed(pool, function, items, 2 * workers)
     except BrokenProcessPool as error:
-        raise DaliSsdError("a worker process died, perhaps for lack of memory; try --workers 1") from error
+        if not started.is_set():
+            raise DaliSsdError(
+                "no worker process could start; a script must begin its work below `if __name__ == '__main__':`, since "
+                "each worker imports it"
+            ) from error
+        raise WorkerError("a worker process died, perhaps for lack of memory; try --workers 1") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -71,7 +78,9 @@ def _windowed(
         yield from pending.popleft().result()
 
 
-def _ignore_interrupt() -> None:
+def _begin(started: Event) -> None:
+    """Begin a worker."""
+    started.set()
     # Ctrl-C reaches every process of the terminal; the parent alone decides, so that there is one message.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -16,7 +16,7 @@ from dali_ssd.config import InputConfig, PipelineConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.loader import TrainLoader
 from dali_ssd.loader.recipes import Recipe, asked_recipe
-from dali_ssd.records.dataset import Dataset, Paths, expand_paths
+from dali_ssd.records.dataset import Dataset, Paths, expand_paths, list_paths
 from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.inspect import whole_records
@@ -56,9 +56,8 @@ def show(
         ConfigError: options that cannot work.
         DatasetError: shards or a record that cannot be read.
     """
-    given = [shards] if isinstance(shards, str | Path) else shards
     config = ShowConfig(
-        tuple(map(str, given)),
+        tuple(map(str, list_paths(shards))),
         record=record,
         augmented=augmented,
         targets=targets,

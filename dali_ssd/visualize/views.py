@@ -16,7 +16,7 @@ from dali_ssd.graph.source import ReaderSlice
 from dali_ssd.graph.where import Where
 from dali_ssd.loader.fork_guard import no_fork
 from dali_ssd.loader.pipeline_group import require_outputs
-from dali_ssd.loader.recipes import Recipe
+from dali_ssd.loader.recipes import Recipe, build
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.diagnose import find_damage
 from dali_ssd.records.inspect import require_utf8
@@ -42,7 +42,7 @@ def views_of(
         pipeline = _pipeline(alone, Path(folder), boxes, unit, seed)
         try:
             with no_fork():
-                pipeline.build()
+                build(pipeline, boxes, "train")
                 require_outputs(pipeline, boxes)
                 return [view for _ in range(-(-count // PipelineConfig.batch_size)) for view in _run(pipeline)][:count]
         except RuntimeError as error:

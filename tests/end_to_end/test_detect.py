@@ -94,6 +94,17 @@ def test_detections_in_shards_are_those_of_eval(run: Path, tmp_path: Path, capfd
             assert picture.format == "JPEG" and max(picture.size) == max(width, height, 320)
 
 
+def test_options_for_gpus_reach_the_loaders_of_detect_and_eval(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a CPU they are without effect, which the loaders say."""
+    params = ["--params", str(run / f"{NAME}_best.params"), "--gpus", "", "--plugin", "off", "--hw-decoder-load", "0.5"]
+    detected = main(["detect", str(run / "val.rec"), *params, "--out", str(tmp_path / "out"), "--no-pictures"])
+    network = ["--network", "mobilenet0.25", "--data-shape", str(SIDE)]
+    assert (detected, main(["eval", *params, *network, "--val", str(run / "val.rec")])) == (0, 0)
+    assert caplog.messages.count("on a CPU, hw_decoder_load, plugin: without effect") == 2
+
+
 def test_image_files_give_what_their_records_give(run: Path, tmp_path: Path) -> None:
     """The class names are those beside the parameters; the pictures of equal names are all there."""
     for number, stored in enumerate(open_dataset(run / "val.rec")):

@@ -14,6 +14,7 @@ from dali_ssd.convert.run import convert
 from dali_ssd.util.parallel import ordered_map
 from tests.errors.cases import Case
 from tests.support.annotations import Coco, Voc, jpeg
+from tests.support.processes import said_without_guard
 
 GOOD = ("cat", 10, 10, 40, 40)
 
@@ -66,7 +67,7 @@ CASES: dict[str, Case] = {
     "not a COCO instances file": coco(lambda s: (s.root / "instances.json").write_text("{}")),
     "{place}: {problem}; correct it in the file": coco(lambda s: s.content["categories"].append({"id": 2, "name": ""})),
     "has no categories": coco(lambda source: source.content.update(categories=[])),
-    "two {kind} have the id": coco(lambda source: source.image(1)),
+    "both have the id": coco(lambda source: source.content["categories"].append({"id": 1, "name": "dog"})),
     "bad image or annotation, so nothing was written": voc(
         lambda source: source.add("cut", [GOOD], image=jpeg(100, 50)[:900]), on_bad="raise"
     ),
@@ -76,5 +77,6 @@ CASES: dict[str, Case] = {
     "lists other classes": other_classes,
     "have no usable objects, so no classes": voc(lambda source: source.add("good", [])),
     "nothing to write from": voc(lambda source: source.add("good", [GOOD], image=b"text")),
+    "no worker process could start": lambda folder, _: said_without_guard(folder),
     "a worker process died": lambda *_: list(ordered_map(die, list(range(1000)), 2)),
 }

@@ -78,6 +78,19 @@ def loader_of_code(code: str) -> object:
     )
 
 
+def stale_iterator(folder: Path, _: object) -> None:
+    made = ValLoader(write(folder), batch_size=2, framework="dlpack")
+    earlier = iter(made)
+    next(earlier)
+    next(iter(made))
+    next(earlier)
+
+
+def pipeline_of_none(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr("pipelines.ssd300.train", lambda *_, **__: None)
+    return loader(folder)
+
+
 def of_other_targets(folder: Path, patch: pytest.MonkeyPatch) -> object:
     make = ssd.train
     patch.setattr(
@@ -205,6 +218,8 @@ CASES: dict[str, Case] = {
     "the networks learn from targets for their anchors": lambda *_: network_recipe(
         TrainConfig(input=InputConfig("tests.support.recipe:BOXES"))
     ),
+    "this iteration of the ValLoader cannot go on": stale_iterator,
+    "and must return a DALI pipeline with outputs": pipeline_of_none,
     "returns {count} outputs, and targets": of_other_targets,
     "anchors are missing": option(anchors=None),
     "leave anchors out": option(targets="boxes"),

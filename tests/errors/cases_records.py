@@ -149,6 +149,7 @@ CASES: dict[str, Case] = {
     "is a folder; give its shards": lambda folder, _: expand_paths(folder),
     "is a device or a pipe": lambda *_: expand_paths("/dev/zero"),
     "shards are .rec files": lambda folder, _: expand_paths(folder / "none.rec"),
+    "shards must be a path or pattern": lambda *_: expand_paths(5),  # type: ignore[arg-type]
     "no shards given": lambda folder, _: expand_paths([]),
     "is an index; give the shard": lambda folder, _: expand_paths(write(folder).with_suffix(".idx")),
     "is given twice": lambda folder, _: expand_paths([write(folder), folder / "*.rec"]),

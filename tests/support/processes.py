@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 Method = Literal["fork", "spawn"]
@@ -47,3 +50,21 @@ def _answer(get: Any, seconds: float) -> Any:
 
 def _put(put: Any, function: Callable[..., Any], *arguments: Any) -> None:
     put.send(function(*arguments))
+
+
+_WITHOUT_GUARD = """
+from dali_ssd.errors import DaliSsdError
+from dali_ssd.util.parallel import ordered_map
+
+try:
+    list(ordered_map(abs, [1], isolated=True))
+except DaliSsdError as error:
+    print(error)
+"""
+
+
+def said_without_guard(folder: Path) -> str:
+    """Return the error that a script prints which starts workers wherever it is imported, and so in workers too."""
+    (folder / "script.py").write_text(_WITHOUT_GUARD)
+    command = [sys.executable, str(folder / "script.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout

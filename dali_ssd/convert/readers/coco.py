@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +87,10 @@ class _Fault(NamedTuple):
     problem: str
 
 
+_Numbered = tuple[int, Entry]
+"""An entry, and its number in the file's list."""
+
+
 def _images_folder(config: CocoConfig, annotations: Path) -> Path:
     root = config.src if os.path.isdir(config.src) else annotations.parent
     if config.images:
@@ -114,9 +118,9 @@ def _in_order(identity: str) -> tuple[bool, int, str]:
     return (not number, int(identity) if number else 0, identity)
 
 
-def _by_id(entries: Iterable[Entry], path: Path, what: str) -> tuple[dict[str, Entry], list[_Fault]]:
-    """Return the entries by their ids, and the faults of those without one."""
-    table: dict[str, Entry] = {}
+def _by_id(entries: Iterable[Entry], path: Path, what: str) -> tuple[dict[str, list[_Numbered]], list[_Fault]]:
+    """Return the entries of each id with their numbers in the list, and the faults of those without one."""
+    table: dict[str, list[_Numbered]] = defaultdict(list)
     faults = []
     for number, entry in enumerate(entries):
         try:
@@ -124,9 +128,7 @@ def _by_id(entries: Iterable[Entry], path: Path, what: str) -> tuple[dict[str, E
         except ValueError as error:
             faults.append(_Fault(f"{path}, {what} number {number}", str(error)))
             continue
-        if identity in table:
-            raise AnnotationError(f"{path}: two {what} have the id {identity}")
-        table[identity] = entry
+        table[identity].append((number, entry))
     return table, faults
 
 
@@ -135,13 +137,36 @@ def _class_names(entries: Sequence[Entry], path: Path) -> dict[str, str]:
     categories, faults = _by_id(entries, path, "categories")
     names = {}
     for identity in sorted(categories, key=_in_order):
+        (number, entry), *others = categories[identity]
+        if others:
+            raise AnnotationError(
+                f"{path}: categories number {number}, {entry.get('name')!r:.80}, and number {others[0][0]}, "
+                f"{others[0][1].get('name')!r:.80}, both have the id {identity}; give each its own in the file"
+            )
         try:
-            names[identity] = fields.line(categories[identity], "name").strip()
+            names[identity] = fields.line(entry, "name").strip()
         except ValueError as error:
             faults.append(_Fault(f"{path}, category {identity}", str(error)))
     if faults:
         raise AnnotationError(f"{faults[0].where}: {faults[0].problem}; correct it in the file")
     return names
+
+
+def _images(by_id: Mapping[str, Sequence[_Numbered]], path: Path) -> tuple[dict[str, Entry], list[Note]]:
+    """Return the images that have an id of their own, and notes on the others.
+
+    Where several files have an id, none is taken: pycocotools, and so GluonCV, gives the objects of all to the last.
+    """
+    images, notes = {}, []
+    for identity, same in by_id.items():
+        kind, others = "same-image-id", same
+        if all(entry.get("file_name") == same[0][1].get("file_name") for _, entry in same):
+            images[identity] = same[0][1]
+            kind, others = "repeated-image", same[1:]
+        for number, entry in others:
+            told = f"id {identity}, {entry.get('file_name')!r:.80}"
+            notes.append(Note(kind, f"{path}, images number {number}", told))
+    return images, notes
 
 
 def _corners(box: Iterable[float]) -> list[float]:
@@ -163,8 +188,11 @@ class _Reader:
         content = _load(path)
         self.path, self.folder, self.keep_crowd = path, folder, keep_crowd
         self.names = _class_names(content["categories"], path)
-        self.images, faults = _by_id(content["images"], path, "images")
-        self.notes = [Note("broken-image", *fault) for fault in faults]
+        by_id, faults = _by_id(content["images"], path, "images")
+        self.images, repeated = _images(by_id, path)
+        self.image_ids = by_id.keys()
+        """Those of images left out as well, whose objects go with them."""
+        self.notes = [*(Note("broken-image", *fault) for fault in faults), *repeated]
         self.by_image: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
         for number, entry in enumerate(content["annotations"]):
             self._sort_in(f"annotation {entry.get('id', f'number {number}')!s:.80}", entry)
@@ -175,7 +203,7 @@ class _Reader:
         except ValueError as error:
             self.notes.append(Note("broken-object", f"{self.path}, {place}", str(error)))
             return
-        if image in self.images:
+        if image in self.image_ids:
             self.by_image[image].append((place, entry))
         else:
             self.notes.append(Note("unknown-image", f"{self.path}, {place}", f"image {image}"))

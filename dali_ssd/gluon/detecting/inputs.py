@@ -84,10 +84,13 @@ def _expand(path: str) -> list[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and in those below, but for hidden ones; of links, those that lead nowhere too."""
+    """Yield the files in a folder and in those below, but for hidden ones.
+
+    Pipes and links that lead nowhere too, so that each is named when it cannot be read.
+    """
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and (path.is_file() or (path.is_symlink() and not path.exists())):
+        if not hidden and not path.is_dir():
             yield path
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import tyro
 from tyro.conf import OmitArgPrefixes
 
-from dali_ssd.config import AnyUnit, InputConfig, PipelineConfig, RecordsConfig
-from dali_ssd.gluon.options import Gpus, Workers
+from dali_ssd.config import AnyUnit, InputConfig, NvjpegConfig, PipelineConfig, RecordsConfig
+from dali_ssd.gluon.options import Gpus, Plugin, Workers
 from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import (
     check_choices,
@@ -55,9 +55,11 @@ class DetectConfig:
     num_workers: Workers = 0
     """Loader threads over all devices; 0: all cores."""
     gpus: Gpus = "auto"
+    plugin: Plugin = PipelineConfig.plugin
+    nvjpeg: OmitArgPrefixes[NvjpegConfig] = field(default_factory=NvjpegConfig)
 
     def __post_init__(self) -> None:
         check_types(self)
         faults = check_positive(self, "top_k", "batch_size") + check_not_negative(self, "num_workers")
-        faults += check_probability("min_score", self.min_score) + check_choices(self, "coordinates")
+        faults += check_probability("min_score", self.min_score) + check_choices(self, "coordinates", "plugin")
         raise_all(self, faults)

@@ -92,6 +92,8 @@ _NOTHING = Header(build_label([], []))
 
 def _image_of(file: Path) -> bytes | LeftOut:
     """Return the bytes to pack."""
+    if file.exists() and not file.is_file():  # a pipe may have no end, and none may ever write to it
+        return LeftOut(str(file), "a device, a pipe or a socket; copy its content to a file")
     try:
         data = file.read_bytes()
     except OSError as error:

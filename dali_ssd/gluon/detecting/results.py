@@ -55,8 +55,8 @@ def require_place(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
 class Results:
     """Context manager that writes what is seen; the lines get their name once all are written.
 
-    If the work is interrupted, those that are written stay under another name, which is said. Raises DaliSsdError at
-    the begin if another process writes to the folder.
+    If the work is interrupted, those that are written stay under another name, which is said, and so is what is left of
+    an earlier run. Raises DaliSsdError at the begin if another process writes to the folder.
     """
 
     folder: Path
@@ -67,6 +67,8 @@ class Results:
     undrawn: int = 0
     """Images that OpenCV cannot decode, so that they have no picture."""
     _names: set[str] = field(default_factory=set)
+    _replaced: int = 0
+    """Pictures that were there already."""
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
@@ -81,7 +83,7 @@ class Results:
             self._opened.__exit__(kind, error, at)
         finally:
             if self.images and part.exists():
-                _log.warning("interrupted: %s in %s", counted(self.images, "line"), part)
+                _log.warning("interrupted: %s in %s%s", counted(self.images, "line"), part, self._earlier())
             else:
                 part.unlink(missing_ok=True)
 
@@ -92,6 +94,14 @@ class Results:
         self.images += 1
         self.objects += len(seen.scores)
 
+    def _earlier(self) -> str:
+        """Return what is left of an earlier run, in words."""
+        before = self.folder / LINES
+        if not before.is_file():
+            return ""
+        pictures = f", and {counted(self._replaced, 'picture')} of this one" if self._replaced else ""
+        return f"; {before} still has {_lines_of(before)} of an earlier run{pictures}"
+
     def _draw(self, seen: Seen) -> str | None:
         try:
             image = _turned(decoded(seen.image, seen.place, enough=_MOST), seen.orientation)
@@ -101,6 +111,7 @@ class Results:
         scale = np.array([image.shape[1] / seen.size[0], image.shape[0] / seen.size[1]] * 2)
         tile = Tile(image, (seen.boxes * scale).astype(np.float32), seen.class_ids, scores=seen.scores)
         name = self._free_name(_stem(seen))
+        self._replaced += (self.folder / name).exists()
         save_picture(tile_picture(tile, self.classes, most=_MOST), self.folder / name)
         return name
 

@@ -94,8 +94,12 @@ class Detector:
 
     def _loader(self, shards: Any, **options: Any) -> ValLoader:
         config = self._config
-        pipeline = PipelineConfig(batch_size=config.batch_size, num_threads=config.num_workers or "auto")
-        return ValLoader(shards, recipe=self.recipe, ctx=self._devices, pipeline=pipeline, **options)
+        pipeline = PipelineConfig(
+            batch_size=config.batch_size, num_threads=config.num_workers or "auto", plugin=config.plugin
+        )
+        return ValLoader(
+            shards, recipe=self.recipe, ctx=self._devices, pipeline=pipeline, nvjpeg=config.nvjpeg, **options
+        )
 
     def _see(self, loader: ValLoader, upright: bool) -> Iterator[Seen]:
         for batch in track(loader, "detecting"):

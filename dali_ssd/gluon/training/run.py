@@ -139,6 +139,7 @@ class Setup:
             batch_size=self.config.global_batch_size // self.workers.size,
             num_threads=self.threads,
             seed=self.config.seed,
+            plugin=self.config.plugin,
         )
         return TrainLoader(
             self.shards,
@@ -151,6 +152,7 @@ class Setup:
             bad_list=f"{self.prefix}_bad_records.txt" if self.workers.rank == 0 else None,
             pipeline=pipeline,
             records=self.config.records,
+            nvjpeg=self.config.nvjpeg,
         )
 
     def val_loader(self) -> ValLoader:
@@ -161,6 +163,7 @@ class Setup:
         pipeline = PipelineConfig(
             batch_size=self.config.global_batch_size // self.workers.size,
             num_threads=self.threads,
+            plugin=self.config.plugin,
         )
         loader = ValLoader(
             self.val_shards,
@@ -172,6 +175,7 @@ class Setup:
             bad_list=f"{self.prefix}_bad_val_records.txt" if self.workers.rank == 0 else None,
             pipeline=pipeline,
             records=self.config.records,
+            nvjpeg=self.config.nvjpeg,
         )
         try:
             loader.report.require_countable()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -83,8 +84,8 @@ class TensorBoardView:
                 "--tensorboard",
                 self._folder,
             )
-        # By this name TensorBoard finds it, and by the step no two files of a run are one.
-        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{at.step:08d}"
+        # By this name TensorBoard finds it; by the step no two files of a run are one, and by the process no two runs'.
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{at.step:08d}.{os.getpid()}"
         self._writer = self._open(str(self._folder / name))
         self._write(file_version="brain.Event:2")
         start = self._proto.SessionLog(status=self._proto.SessionLog.START)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import tyro
 
-from dali_ssd.config import InputConfig, RecordsConfig
+from dali_ssd.config import InputConfig, NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
+from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig, network_recipe
 
 
@@ -19,6 +20,7 @@ def test_gluoncvs_command_line_is_understood() -> None:
             *("--lr-decay-epoch", "4,6", "--momentum", "0.8", "--wd", "0.1", "--log-interval", "5"),
             *("--save-prefix", "out/", "--save-interval", "2", "--val-interval", "4", "--seed", "1"),
             *("--recipe", "ssd512", "--on-bad", "skip", "--max-bad", "0.5", "--coordinates", "pixel"),
+            *("--plugin", "off", "--hw-decoder-load", "0.5", "--preallocate-width", "9", "--preallocate-height", "8"),
             *("--amp", "--horovod", "--train", "a.rec", "b.rec", "--val", "c.rec", "--classes", "x,y"),
         ],
     )
@@ -27,6 +29,7 @@ def test_gluoncvs_command_line_is_understood() -> None:
         RecordsConfig("skip", 0.5, "pixel"), global_batch_size=16, num_workers=8, gpus="0,1", epochs=9,
         resume="x.params", start_epoch=3, lr=0.01, lr_decay=0.5, lr_decay_epoch="4,6", momentum=0.8, wd=0.1,
         log_interval=5, save_prefix="out/", save_interval=2, val_interval=4, seed=1, amp=True, horovod=True,
+        plugin="off", nvjpeg=NvjpegConfig(0.5, 9, 8),
     )  # fmt: skip
 
 
@@ -37,6 +40,17 @@ def test_defaults_are_gluoncvs() -> None:
     assert (config.lr, config.lr_decay, config.lr_decay_epoch) == (0.001, 0.1, "160,200")
     assert (config.momentum, config.wd, config.seed) == (0.9, 0.0005, 233)
     assert (config.log_interval, config.save_interval, config.val_interval) == (100, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [(TrainConfig, {}), (EvalConfig, {"params": "", "val": ()}), (DetectConfig, {"inputs": (), "params": ""})],
+)
+def test_how_a_gpu_works_is_by_default_as_in_loaders(make: Any, given: dict[str, Any]) -> None:
+    config = make(**given)
+    assert (config.plugin, config.nvjpeg) == (PipelineConfig().plugin, NvjpegConfig())
+    with pytest.raises(ConfigError, match=r"plugin must be auto, require or off, not 'no'"):
+        make(**given, plugin="no")
 
 
 @pytest.mark.parametrize(

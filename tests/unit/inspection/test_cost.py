@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dali_ssd.errors import DaliSsdError, RecordError, WorkerError
 from dali_ssd.inspection.cost import fitted_line, measure_decoding, predicted_ms
 from dali_ssd.inspection.report import DecodeCost
 from dali_ssd.records.dataset import open_dataset
@@ -67,6 +68,28 @@ def test_without_dali_it_says_so(
     cost = measure_decoding(open_dataset(shard), contents_of(shard))
     assert math.isnan(cost.mean_ms) and "DALI is not installed" in cost.note
     assert "cost of decoding was not measured" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (WorkerError("a worker process died"), "DALI crashed; `dali-ssd check --decode` finds the images"),
+        (DaliSsdError("no worker process could start; a script"), "no worker process could start; a script"),
+        (RecordError("damaged"), "damaged"),
+    ],
+)
+def test_the_reason_is_the_real_one(
+    write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: DaliSsdError, note: str
+) -> None:
+    pytest.importorskip("nvidia.dali")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dali_ssd.inspection.cost.ordered_map", fail)
+    shard = write([record()])
+    assert measure_decoding(open_dataset(shard), contents_of(shard)).note.startswith(note)
+    assert f"the cost of decoding was not measured: {note}" in caplog.text
 
 
 def test_without_images_there_is_nothing_to_time(write: Write, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from dali_ssd import loader
+from dali_ssd.errors import ConfigError
 from dali_ssd.jax import BoxBatch, EncodedBatch
 from tests.support.jax_loaders import boxes, encoded, val
 from tests.support.paths import ROOT
@@ -69,6 +70,15 @@ def test_the_numbers_are_those_of_other_frameworks(shard: Path, make: Any, optio
                 assert all(isinstance(array, jax.Array) for array in one if array is not None)
                 assert (one.images.shape, one.images.dtype) == (other.data[0].shape, other.data[0].dtype)
                 require_numbers(one, other)
+
+
+def test_an_iterator_of_validation_that_another_has_followed_is_refused(shard: Path) -> None:
+    with val(shard) as loader:
+        earlier = iter(loader)
+        next(earlier)
+        next(iter(loader))
+        with pytest.raises(ConfigError, match="a later one has begun"):
+            next(earlier)
 
 
 @makers

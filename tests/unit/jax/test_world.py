@@ -11,7 +11,9 @@ pytest.importorskip("jax")
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.jax.world import process_of
-from tests.support.jax_loaders import COUNT, val
+from dali_ssd.util.parallel import available_cores
+from tests.support.announced import torchrun
+from tests.support.jax_loaders import COUNT, encoded, val
 from tests.support.jax_rank import run_two
 
 
@@ -28,6 +30,14 @@ def test_what_is_given_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert process_of(3, 2) == (3, 2)
     with pytest.raises(ConfigError, match=r"environment announces 2 processes, and jax\.distributed is not"):
         process_of(None, None)
+
+
+def test_the_cores_of_a_host_are_shared(monkeypatch: pytest.MonkeyPatch, shard: Path) -> None:
+    for name, value in torchrun(1).items():
+        monkeypatch.setenv(name, value)
+    for make in (encoded, val):
+        with make(shard, num_threads="auto", world_size=2, rank=1) as loader:
+            assert loader.pipeline.num_threads == max(1, available_cores() // 2)
 
 
 def test_two_processes_have_every_record_once(shard: Path) -> None:

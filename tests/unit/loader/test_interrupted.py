@@ -143,10 +143,10 @@ def test_signals_while_a_validation_waits(shards: str, alarm: Any) -> None:
 def test_a_second_interruption_while_the_first_is_made_good(
     shards: str, make: Any, started: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(self: Loader, pipelines: list[Any]) -> None:
+    def start(self: Loader, pipelines: list[Any], part: Any) -> None:
         self._release()
         if started:
-            real(self, pipelines)
+            real(self, pipelines, part)
         raise KeyboardInterrupt
 
     with make(shards) as loader, make(shards) as other:

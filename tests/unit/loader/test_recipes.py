@@ -161,7 +161,8 @@ def test_equal_numbers_of_other_types_are_the_same_run(shard: Path) -> None:
 
 def test_code_that_nobody_can_read_is_refused_before_the_shards() -> None:
     scope: dict[str, Any] = {"pipeline_def": pipeline_def}
-    exec("@pipeline_def\ndef train(*args, **options): ...", scope)
+    code = "@pipeline_def\ndef train(*args, **options): ..."
+    exec(compile(code, "<typed>", "exec"), scope)  # a "<string>" has a source where `python -c` runs, as workers do
     recipe: Any = SimpleNamespace(**{**vars(OWN), "train": scope["train"]})
     with pytest.raises(ConfigError, match=r"the code of the recipe .* cannot be read"):
         train("none.rec", anchors=ANCHORS, recipe=recipe)
@@ -180,6 +181,34 @@ def test_a_pipeline_that_still_takes_a_device_is_told_of_where(part: str) -> Non
 
     with pytest.raises(ConfigError, match=rf"{part} of the recipe .* takes `device`, and must take `where`"):
         find_recipe(SimpleNamespace(**{**vars(OWN), part: old}))
+
+
+@pipeline_def
+def _train_nothing(
+    records: Any, anchors: Any, augment: Any, image: Any, targets: Any, *, initial_fill: int, upright: Any, unit: Any,
+    where: Any,
+) -> None: ...  # fmt: skip
+
+
+@pipeline_def
+def _val_nothing(records: Any, image: Any, *, upright: Any, unit: Any, where: Any) -> None: ...
+
+
+def _nothing(*_: Any, **__: Any) -> None: ...
+
+
+def _object(*_: Any, **__: Any) -> dict[str, int]:
+    return {}
+
+
+@pytest.mark.parametrize("make", [train, val], ids=["train", "val"])
+def test_a_recipe_that_returns_no_pipeline_is_named(shard: Path, make: Any) -> None:
+    part, options = ("train", {"anchors": ANCHORS}) if make is train else ("val", {})
+    empty = _train_nothing if make is train else _val_nothing
+    for definition, what in ((_nothing, "None"), (empty, "a pipeline without outputs"), (_object, "class dict")):
+        recipe = SimpleNamespace(name="mine", **{**vars(OWN), part: definition})
+        with pytest.raises(ConfigError, match=rf"{part} of the recipe mine returns .*{what}, and must return a DALI"):
+            make(shard, batch_size=2, recipe=recipe, **options)
 
 
 def test_what_a_recipe_lacks_is_named() -> None:

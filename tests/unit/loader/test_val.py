@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_ssd.errors import DatasetError
+from dali_ssd.errors import ConfigError, DatasetError
 from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.labels import parse_label
 from tests.support.loaders import COUNT, ONE, TWO, as_numpy, contexts, keys, same, val, values
@@ -61,6 +61,33 @@ def test_a_validation_that_was_broken_off_begins_anew(shards: str, ctx: list[Any
     next(iter(loader))
     for _ in range(2):
         assert sorted(key for batch in loader for key in keys(batch.records())) == list(range(COUNT))
+
+
+def test_an_iteration_ends_with_an_error_when_a_later_one_begins(shards: str) -> None:
+    """It could only miss records, and count those of the later one as its own."""
+    loader = val(shards)
+    earlier = iter(loader)
+    next(earlier)
+    later = iter(loader)
+    seen = keys(next(later).records())
+    with pytest.raises(ConfigError, match="a later one has begun, from the first record"):
+        next(earlier)
+    seen += [key for batch in later for key in keys(batch.records())]
+    assert sorted(seen) == list(range(COUNT))
+    ended = iter(loader)
+    next(ended)
+    list(loader)
+    with pytest.raises(ConfigError, match="a later one has begun"):
+        next(ended)
+
+
+def test_an_iteration_ends_with_an_error_when_the_loader_is_closed(shards: str) -> None:
+    loader = val(shards)
+    batches = iter(loader)
+    next(batches)
+    loader.close()
+    with pytest.raises(ConfigError, match="the loader is closed"):
+        next(batches)
 
 
 def of_ranks(shards: str, size: int, devices: int, batch_size: int) -> list[Any]:

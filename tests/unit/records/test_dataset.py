@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,6 +150,12 @@ def test_names_with_glob_characters_are_taken_as_they_are(tmp_path: Path) -> Non
 def test_paths_that_cannot_work(folder: Path, names: list[str], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         expand_paths([folder / name for name in names])
+
+
+@pytest.mark.parametrize("paths", [5, None, b"a.rec", ["a.rec", 5], [["a.rec"]]])
+def test_what_is_no_path_is_named(paths: Any) -> None:
+    with pytest.raises(ConfigError, match=r"shards must be a path or pattern such as .*, or many, not "):
+        expand_paths(paths)
 
 
 def test_same_shard_through_a_link_is_refused(folder: Path) -> None:

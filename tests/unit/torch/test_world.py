@@ -16,9 +16,9 @@ pytest.importorskip("torch")
 
 from dali_ssd.config import PipelineConfig
 from dali_ssd.errors import ConfigError
-from dali_ssd.torch.world import process_of, threads_of_process
+from dali_ssd.torch.world import process_of
 from dali_ssd.util.parallel import available_cores
-from tests.support.announced import by_hand, open_mpi, torchrun
+from tests.support.announced import open_mpi, torchrun
 from tests.support.paths import ROOT
 from tests.support.torch_loaders import COUNT, val
 
@@ -36,9 +36,8 @@ def announce(monkeypatch: pytest.MonkeyPatch, **variables: Any) -> None:
 TORCHRUN, MPIRUN = torchrun(1), open_mpi(1)
 
 
-def test_one_process_alone_has_all_records_and_cores() -> None:
+def test_one_process_alone_has_all_records() -> None:
     assert process_of(None, None) == (1, 0)
-    assert threads_of_process() == available_cores()
 
 
 def test_what_is_given_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,30 +64,9 @@ def test_the_number_of_processes_is_enough_to_refuse(monkeypatch: pytest.MonkeyP
         process_of(None, None)
 
 
-@pytest.mark.parametrize("variables", [TORCHRUN, MPIRUN], ids=["torchrun", "mpirun"])
-def test_a_process_that_is_bound_has_no_more_than_its_cores(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, Any]
-) -> None:
-    announce(monkeypatch, **variables)
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(cores)[:1])
-    try:
-        assert threads_of_process() == 1
-    finally:
-        os.sched_setaffinity(0, cores)
-    assert threads_of_process() == max(1, available_cores() // 2)
-
-
-def test_variables_that_do_not_tell_who_shares_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are all that `init_process_group` needs."""
-    announce(monkeypatch, **by_hand(1))
-    assert threads_of_process() == available_cores()
-
-
 def test_the_cores_of_a_host_are_shared(monkeypatch: pytest.MonkeyPatch, shard: Path) -> None:
     announce(monkeypatch, **TORCHRUN)
-    share = threads_of_process()
-    assert share == max(1, available_cores() // 2)
+    share = max(1, available_cores() // 2)
     world = {"world_size": 2, "rank": 1}
     for options, threads in (
         ({"num_threads": "auto"}, share),

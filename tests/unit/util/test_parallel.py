@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from dali_ssd.errors import AnnotationError, DaliSsdError
+from dali_ssd.errors import AnnotationError, WorkerError
 from dali_ssd.util.parallel import available_cores, ordered_map
+from tests.support.processes import said_without_guard
 
 ITEMS = list(range(200))
 
@@ -40,8 +42,14 @@ def test_exceptions_come_out(workers: int) -> None:
 
 
 def test_death_of_a_worker_is_our_error() -> None:
-    with pytest.raises(DaliSsdError, match="worker process died"):
+    with pytest.raises(WorkerError, match="worker process died"):
         list(ordered_map(die_at_150, ITEMS, 2))
+
+
+def test_a_script_that_starts_workers_when_it_is_imported_is_told_so(tmp_path: Path) -> None:
+    """Each worker imports it, and would start workers itself."""
+    said = said_without_guard(tmp_path)
+    assert said.startswith("no worker process could start; a script must begin its work below `if __name__")
 
 
 def test_stopping_early_and_nothing_to_do() -> None:

@@ -139,6 +139,8 @@ def test_show_returns_the_picture(tmp_path: Path) -> None:
     assert large.width == 3 * 430 + 10
     with pytest.raises(ConfigError, match="images must be greater than 0"):
         dali_ssd.show(shard, images=0)
+    with pytest.raises(ConfigError, match=r"shards must be a path or pattern .*, or many, not 5"):
+        dali_ssd.show(5)  # type: ignore[arg-type]
 
 
 def test_class_names_may_be_a_list(tmp_path: Path) -> None:

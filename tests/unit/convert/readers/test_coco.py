@@ -132,7 +132,14 @@ ANNOTATION = {"id": 4, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}
         (broken(categories=[3]), "no list 'categories'"),
         (broken(images=[{"file_name": "a"}]), "'id' is missing"),
         (broken(images=[{"id": 1}]), "'file_name' is missing"),
-        (broken(images=[{"id": 1, "file_name": "a"}] * 2), "two images have the id 1"),
+        (
+            broken(images=[{"id": 1, "file_name": "a"}, {"id": 1.0, "file_name": "b"}]),
+            "images number 0: id 1, 'a'",
+        ),
+        (
+            broken(categories=[{"id": 1, "name": "a"}, {"id": 2, "name": "b"}, {"id": "1", "name": "c"}]),
+            "categories number 0, 'a', and number 2, 'c', both have the id 1; give each its own",
+        ),
         (broken(categories=[{"id": 1, "name": 3}]), "'name' is 3"),
         (broken(categories=[{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]), "same name"),
         (broken(annotations=[{**ANNOTATION, "bbox": [1, 2, 3]}]), "annotation 4: 'bbox'"),
@@ -148,6 +155,35 @@ def test_broken_file_is_named(coco: Coco, out: Path, content: Any, message: str)
         convert(CocoConfig(coco.root, out))
     assert "instances.json" in str(caught.value)
     assert not out.exists() or os.listdir(out) == []
+
+
+def test_images_with_one_id_are_left_out_with_their_objects_and_named(coco: Coco, out: Path) -> None:
+    """Nobody can tell whose the objects are: pycocotools gives those of both to the last."""
+    for name in ("a", "b", "c"):
+        coco.image(name)
+    coco.content["images"][2]["id"] = "a"
+    coco.categories(cat=1)
+    for image in ("a", "b"):
+        coco.box(image, 1, [10, 5, 5, 20])
+    coco.save()
+    report = convert(CocoConfig(coco.root, out)).report
+    assert (report.images, report.objects, report.count("same-image-id"), report.count("unknown-image")) == (1, 1, 2, 0)
+    lines = "\n".join(report.lines())
+    assert "images number 0: id a, 'a.jpg'" in lines and "images number 2: id a, 'c.jpg'" in lines
+    with pytest.raises(AnnotationError, match=r"bad image or annotation.*number 0, others have the same id.*'a.jpg'"):
+        convert(CocoConfig(coco.root, out, on_bad="raise", overwrite=True))
+
+
+def test_an_image_listed_again_is_taken_once(coco: Coco, out: Path) -> None:
+    coco.image("a")
+    coco.content["images"] *= 3
+    coco.categories(cat=1)
+    for _ in range(2):
+        coco.box("a", 1, [10, 5, 5, 20], id=1)  # nothing refers to the ids of annotations
+    coco.save()
+    report = convert(CocoConfig(coco.root, out)).report
+    assert (report.images, report.objects, report.count("repeated-image")) == (1, 2, 2)
+    assert "images number 2: id a, 'a.jpg'" in "\n".join(report.lines())
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"images": [', "\x00", "[" * 100_000])

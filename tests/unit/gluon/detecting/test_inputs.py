@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").symlink_to("b")
     assert find_inputs([str(tmp_path)]).images == (tmp_path / "gone.jpg", tmp_path / "loop.jpg")
     assert find_inputs([str(tmp_path / "g*")]).images == (tmp_path / "gone.jpg",)
+
+
+def test_pipes_in_folders_are_found(tmp_path: Path) -> None:
+    """Likewise."""
+    for name in ("pipe.jpg", "pipe"):
+        os.mkfifo(tmp_path / name)
+    found = find_inputs([str(tmp_path)])
+    assert (found.images, found.passed_over) == ((tmp_path / "pipe.jpg",), 1)
 
 
 def test_results_are_left_alone_unless_a_path_names_them(folder: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,19 @@ def test_bytes_are_packed_unchanged(tmp_path: Path) -> None:
         assert [record.image for record in records] == [path.read_bytes() for path in given]
         assert [record.place.key for record in records] == list(some.files) == [0, 1, 2]
     assert not some.shard.exists()
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_or_a_device_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    """Nobody writes to the pipe, and the device has no end."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(tmp_path / "socket.jpg"))
+        odd = [tmp_path / "pipe.jpg", tmp_path / "socket.jpg", Path("/dev/zero")]
+        with packed([*odd, *files(tmp_path, good=encoded())]) as some:
+            assert list(some.files.values()) == [tmp_path / "good"]
+            assert [one.name for one in some.left_out] == [str(path) for path in odd]
+            assert {one.reason for one in some.left_out} == {"a device, a pipe or a socket; copy its content to a file"}
 
 
 @pytest.mark.parametrize("filled", [False, True])

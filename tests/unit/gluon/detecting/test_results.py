@@ -90,6 +90,22 @@ def test_lines_are_kept_after_an_error(tmp_path: Path, caplog: pytest.LogCapture
     assert [path.name for path in tmp_path.iterdir()] == [LINES]
 
 
+def test_what_is_left_of_an_earlier_run_is_said_after_an_interrupt(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier = [seen(file=Path(f"{name}.jpg")) for name in "abc"]
+    write(tmp_path, *earlier)
+    with pytest.raises(KeyboardInterrupt), Results(tmp_path, ["a", "b"], True) as results:
+        results.add(earlier[0])
+        results.add(seen(file=Path("new.jpg")))
+        raise KeyboardInterrupt
+    lines = tmp_path / LINES
+    assert caplog.messages == [
+        f"interrupted: 2 lines in {lines}.part; {lines} still has 3 lines of an earlier run, and 1 picture of this one"
+    ]
+    assert len(lines.read_text().splitlines()) == 3
+
+
 def test_nothing_is_left_of_a_run_without_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(KeyboardInterrupt), Results(tmp_path, ["a", "b"], False):
         raise KeyboardInterrupt

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("mxnet")
 
+from dali_ssd.config import NvjpegConfig
 from dali_ssd.errors import DatasetError, MissingDependencyError
 from dali_ssd.gluon.distributed.workers import OneWorker
 from dali_ssd.gluon.options import TrainConfig
@@ -36,6 +37,25 @@ def test_a_loader_that_cannot_score_is_closed(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DatasetError, match="nothing counts"):
         setup.val_loader()
     assert closed == [True]
+
+
+def test_options_for_gpus_reach_both_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    class Loader:
+        report = SimpleNamespace(require_countable=lambda: None)
+
+        def __init__(self, *_: object, **options: Any) -> None:
+            given.append((options["pipeline"].plugin, options["nvjpeg"]))
+
+    for name in ("TrainLoader", "ValLoader"):
+        monkeypatch.setattr(module, name, Loader)
+    nvjpeg = NvjpegConfig(hw_decoder_load=0.5)
+    config = TrainConfig(plugin="off", nvjpeg=nvjpeg)
+    setup = module.Setup(config, find_recipe(), OneWorker(), [], [], [Path("a.rec")], ("cat",), 1)
+    setup.train_loader(None)
+    setup.val_loader()
+    assert given == [("off", nvjpeg)] * 2
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,18 @@ def scalars(events: list[Any]) -> dict[tuple[int, str], float]:
     }
 
 
+def test_two_runs_that_begin_in_the_same_second_have_files_of_their_own(
+    tmp_path: Path, run: RunFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dali_ssd.reporting.views.tensorboard.time.time", lambda: 1e9)
+    for process in (1, 2):
+        monkeypatch.setattr("dali_ssd.reporting.views.tensorboard.os.getpid", lambda process=process: process)
+        view = TensorBoardView(tmp_path, run)
+        view.begin([], TrainProgress())
+        view.end([], Status("ended"))
+    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 2
+
+
 def test_what_is_written_comes_back(
     tmp_path: Path, run: RunFacts, gallery: Gallery, found: list[Detections], epoch: Callable[..., Entry]
 ) -> None:
