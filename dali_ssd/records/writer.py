@@ -12,9 +12,9 @@ from typing import BinaryIO
 from dali_ssd.errors import ConfigError, DaliSsdError
 from dali_ssd.records.format.index import index_path
 from dali_ssd.records.format.recordio import frame
-from dali_ssd.util.files import replace, sync_file, temporary_name
+from dali_ssd.util.files import not_utf8, replace, sync_file, temporary_name
 
-__all__ = ["ShardFile", "ShardWriter", "existing_files", "shard_names", "stem_of"]
+__all__ = ["ShardFile", "ShardWriter", "existing_files", "require_utf8", "shard_names", "stem_of"]
 
 MAX_SHARDS = 99_999
 _NUMBER = r"-\d{5}-of-\d{5}"
@@ -44,6 +44,15 @@ def existing_files(folder: Path, stem: str) -> list[Path]:
 def stem_of(shard: Path) -> str:
     """Return the stem that a shard has in common with the others of its set."""
     return re.sub(rf"{_NUMBER}$", "", shard.stem)
+
+
+def require_utf8(folder: Path, stem: str) -> None:
+    """Raise `DaliSsdError` if shards of this stem would have a name that DALI cannot open."""
+    odd = not_utf8(folder / stem)
+    if odd is not None:
+        raise DaliSsdError(
+            f"shards named {odd} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
+        )
 
 
 class ShardFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.format.index import Index, index_path, read_index
-from dali_ssd.records.format.recordio import Frame, map_shard
+from dali_ssd.records.format.recordio import Frame, map_shard, release
 from dali_ssd.records.lint.findings import Finding, finding
 from dali_ssd.records.lint.recover import recover
 
 __all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
 
+_STEP = 1 << 25
+"""Bytes that are read at a time."""
 _FOREIGN = 0.5
 """An index is taken for another file's if less than this share of its entries fit the shard."""
 
@@ -60,15 +62,24 @@ def read_left_out(shard: Path) -> set[int]:
     return {int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 19}
 
 
-def shard_structure(shard: Path) -> Structure:
-    """Read framing and index of a shard, with all findings. Raises `DatasetError` if the shard cannot be read."""
+def shard_structure(shard: Path, passed: Callable[[int], object] = lambda _: None) -> Structure:
+    """Read framing and index of a shard, with all findings. Raises `DatasetError` if the shard cannot be read.
+
+    `passed` is called now and then, and at the end, with the number of further bytes that have been read.
+    """
     structure = Structure(shard)
     with map_shard(shard) as buffer:
+        start = 0
         for item in recover(buffer, shard):
             if isinstance(item, Frame):
                 structure.frames.append(item)
+                if item.offset >= start + _STEP:
+                    release(buffer, start, item.offset)
+                    passed(item.offset - start)
+                    start = item.offset
             else:
                 structure.findings.append(item)
+        passed(len(buffer) - start)
     if not structure.frames and not structure.findings:
         structure.findings.append(finding("empty-shard", RecordLocation(shard), "no records"))
     indexed = _attach_index(structure)

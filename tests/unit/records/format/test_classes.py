@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.records.format.classes import find_classes, names_or_none, read_classes
+from dali_ssd.records.format.classes import find_classes, names_or_none, read_classes, require_same_classes
 
 
 def test_list_and_file(tmp_path: Path) -> None:
@@ -82,3 +82,13 @@ def test_names_that_nothing_gives(tmp_path: Path) -> None:
     (tmp_path / "b" / "classes.txt").write_text("dog\n", encoding="utf-8")
     with pytest.raises(DatasetError, match="the class names differ"):
         names_or_none("", shards)
+
+
+def test_names_in_the_folder_of_new_shards(tmp_path: Path) -> None:
+    path = tmp_path / "classes.txt"
+    require_same_classes(path, ["cat"])
+    path.write_text("cat\ndog\n", encoding="utf-8")
+    require_same_classes(path, ["cat", "dog"])
+    for other in (["dog", "cat"], ["cat"], []):
+        with pytest.raises(DatasetError, match=r"classes\.txt lists other classes"):
+            require_same_classes(path, other)
