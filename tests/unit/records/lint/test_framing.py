@@ -28,7 +28,9 @@ def test_intact(write: Write) -> None:
 
 
 def test_what_has_been_read_is_told_and_given_back(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    shard, told, released = write(RECORDS), [], []
+    told: list[int] = []
+    released: list[tuple[int, int]] = []
+    shard = write(RECORDS)
     monkeypatch.setattr(framing, "_STEP", STARTS[2])
     monkeypatch.setattr(framing, "release", lambda _, start, end: released.append((start, end)))
     assert len(shard_structure(shard, told.append).frames) == 5
