@@ -148,8 +148,9 @@ def _look_through(shards: Sequence[Path]) -> tuple[Dataset, list[Finding]]:
 
         for shard in shards:
             structure = shard_structure(shard, advance)
-            table = np.array([(key, frame.offset) for frame, key in structure.listed()], np.int64).reshape(-1, 2)
-            parts.append(Part(shard, shard.stat().st_size, table[:, 0], table[:, 1]))
+            keys = np.fromiter((key for _, key in structure.listed()), np.int64)
+            offsets = np.fromiter((offset for offset, _ in structure.listed()), np.int64)
+            parts.append(Part(shard, shard.stat().st_size, keys, offsets))
             findings += [found for found in structure.findings if found.kind not in _MENDED]
     return concatenate(parts), findings
 
