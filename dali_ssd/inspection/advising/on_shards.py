@@ -54,7 +54,7 @@ def advise_on_shards(grounds: Grounds) -> Iterator[Advice]:
             f"The largest shard has {size_in_words(max(sizes))}, the smallest {size_in_words(min(sizes))}.",
             "Training does not wait for it: records are divided, not files. Copies and checks by shard take as long "
             f"as the largest one, {max(sizes) * count / total:.1f} times as long as with even shards.",
-            f"Deal the records out in turn to {counted(wanted, 'shard')}.",
+            f"Deal the records out evenly to {counted(wanted, 'shard')}.",
             command,
         )
     part, batch = report.records // gpus, PipelineConfig.batch_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from dali_ssd.records.options import ReshardConfig
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.util.files import locked
 from tests.support.check import GOOD, snapshot
+from tests.support.nobody import as_nobody
 from tests.support.records import Write
-from tests.support.reshard import cut, deal
+from tests.support.reshard import cut, deal, records_of
 
 
 def test_existing_shards_are_kept_unless_told(write: Write, tmp_path: Path) -> None:
@@ -145,6 +147,26 @@ def test_place_for_the_result_is_looked_at_first(write: Write, tmp_path: Path) -
         deal(shard, out=tmp_path / "file")
     with pytest.raises(DaliSsdError, match=r"cannot create files in .*; choose another folder"):
         deal(shard, out=tmp_path / "file" / "inside")
+
+
+def test_folders_that_cannot_be_written_to() -> None:
+    """Not a byte is written beside the given shards, which may be read-only; but the new ones need a place."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are private
+        given_folder, closed = Path(name) / "given", Path(name) / "closed"
+        with ShardWriter(given_folder, "a") as writer:
+            for one in GOOD:
+                writer.write(one)
+        shard = writer.paths[0]
+        index_path(shard).unlink()
+        closed.mkdir()
+        for folder, mode in ((name, 0o777), (given_folder, 0o555), (closed, 0o555)):
+            os.chmod(folder, mode)
+        with as_nobody():
+            for place in (closed, closed / "new"):
+                with pytest.raises(DaliSsdError, match=r"cannot create files in .*: Permission denied; choose another"):
+                    deal(shard, out=place)
+            assert records_of(*deal(shard, out=Path(name) / "new").shards) == GOOD
+        assert [path.name for path in given_folder.iterdir()] == ["a.rec"] and not list(closed.iterdir())
 
 
 def test_two_runs_into_one_folder(write: Write, tmp_path: Path) -> None:
