@@ -33,6 +33,7 @@ _GUIDES = {
     "gpu-check": "gpu-check.md",
     "inspect": "inspect.md",
     "launch": "scaling.md",
+    "reshard": "convert.md",
     "show": "show.md",
     "train": "train.md",
 }

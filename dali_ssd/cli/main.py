@@ -48,6 +48,7 @@ COMMANDS = {
     "bench": Command("dali_ssd.cli.bench", "compare loaders on the same work"),
     "gpu-check": Command("dali_ssd.cli.gpu_check", "check and measure this package on NVIDIA GPUs, and write a report"),
     "convert": Command("dali_ssd.cli.convert", "turn Pascal VOC or COCO annotations into shards"),
+    "reshard": Command("dali_ssd.cli.reshard", "deal the records of shards out to more or fewer shards, or mix them"),
     "build-plugin": Command(
         "dali_ssd.cli.build_plugin", "build the DALI plugin, which renders and makes targets on a GPU"
     ),

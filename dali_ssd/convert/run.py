@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,10 @@ from dali_ssd.convert.readers.names import class_notes
 from dali_ssd.convert.report import Report, reason
 from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
-from dali_ssd.errors import AnnotationError, DaliSsdError, NothingLeftError
-from dali_ssd.records.format.classes import CLASSES_FILE, read_classes
-from dali_ssd.records.writer import ShardWriter
-from dali_ssd.util.files import atomic_open, make_folder, new_files, not_utf8
+from dali_ssd.errors import AnnotationError, NothingLeftError
+from dali_ssd.records.format.classes import CLASSES_FILE, read_classes, require_same_classes
+from dali_ssd.records.writer import ShardWriter, require_utf8
+from dali_ssd.util.files import atomic_open, make_folder, new_files
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track
 
@@ -49,11 +49,12 @@ def convert(config: ConvertConfig) -> Converted:
     """Convert the annotations that `config` names; the result does not depend on the number of workers.
 
     Raises `AnnotationError` if the annotations cannot be read, `NothingLeftError` if they leave nothing to write,
-    `DaliSsdError` if the output cannot be written. No files are left then.
+    `DatasetError` if there are other class names in the folder, `DaliSsdError` if the output cannot be written. No
+    files are left then.
     """
     forget()
     stem = config.stem or config.split or "data"
-    _require_utf8(config.out / stem)
+    require_utf8(config.out, stem)
     make_folder(config.out)  # first, since reading many annotations takes minutes
     samples, classes, notes = read_annotations(config, read_classes(config.classes) if config.classes else ())
     if config.on_bad == "raise":
@@ -64,7 +65,8 @@ def convert(config: ConvertConfig) -> Converted:
         report.add(note for sample in samples for note in sample.notes)
         problem = f"the annotations in {config.src} have no usable objects, so no classes; give --classes"
         raise NothingLeftError("\n".join([problem, *report.lines()]))
-    _check_classes_file(config.out / CLASSES_FILE, classes, config.overwrite)
+    if not config.overwrite:
+        require_same_classes(config.out / CLASSES_FILE, classes)
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
     fractions = has_fractions(samples)
     builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad, fractions)
@@ -91,14 +93,6 @@ def _shuffled(samples: list[Sample], seed: int) -> list[Sample]:
     return [samples[i] for i in np.random.default_rng(seed).permutation(len(samples))]
 
 
-def _check_classes_file(path: Path, classes: Sequence[str], overwrite: bool) -> None:
-    if path.exists() and not overwrite and read_classes(path) != tuple(classes):
-        raise AnnotationError(
-            f"{path} lists other classes than these annotations have ({', '.join(classes[:8])}), so class ids "
-            f"would not agree between the shards there; give --classes {path}, another folder, or --overwrite"
-        )
-
-
 def _raise_bad(notes: Iterable[Note]) -> None:
     for note in notes:
         if note.kind in _RAISED:
@@ -106,14 +100,6 @@ def _raise_bad(notes: Iterable[Note]) -> None:
                 f"bad image or annotation, so nothing was written (--on-bad skip goes on): {note.where}, "
                 f"{reason(note.kind)} ({note.detail})"
             )
-
-
-def _require_utf8(path: Path) -> None:
-    odd = not_utf8(path)
-    if odd is not None:
-        raise DaliSsdError(
-            f"shards named {odd} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
-        )
 
 
 def _take(built: Built, writer: ShardWriter, report: Report) -> None:

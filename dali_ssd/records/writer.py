@@ -12,11 +12,13 @@ from typing import BinaryIO
 from dali_ssd.errors import ConfigError, DaliSsdError
 from dali_ssd.records.format.index import index_path
 from dali_ssd.records.format.recordio import frame
-from dali_ssd.util.files import replace, sync_file, temporary_name
+from dali_ssd.util.files import not_utf8, replace, sync_file, temporary_name
 
-__all__ = ["ShardFile", "ShardWriter", "shard_names"]
+__all__ = ["ShardFile", "ShardWriter", "existing_files", "require_utf8", "shard_names", "stem_of"]
 
 MAX_SHARDS = 99_999
+_NUMBER = r"-\d{5}-of-\d{5}"
+"""What a set of several shards adds to its stem."""
 
 
 def shard_names(stem: str, num_shards: int) -> tuple[str, ...]:
@@ -28,6 +30,29 @@ def shard_names(stem: str, num_shards: int) -> tuple[str, ...]:
     if num_shards == 1:
         return (f"{stem}.rec",)
     return tuple(f"{stem}-{i:05d}-of-{num_shards:05d}.rec" for i in range(num_shards))
+
+
+def existing_files(folder: Path, stem: str) -> list[Path]:
+    """Return the shards and indexes of a stem in a folder, of sets of any number of shards.
+
+    `ShardWriter` refuses to write beside them, or replaces them all: those left over would be read with the new ones.
+    """
+    pattern = re.compile(rf"{re.escape(stem)}({_NUMBER})?\.(rec|idx)")
+    return sorted(path for path in folder.glob("*") if pattern.fullmatch(path.name))
+
+
+def stem_of(shard: Path) -> str:
+    """Return the stem that a shard has in common with the others of its set."""
+    return re.sub(rf"{_NUMBER}$", "", shard.stem)
+
+
+def require_utf8(folder: Path, stem: str) -> None:
+    """Raise `DaliSsdError` if shards of this stem would have a name that DALI cannot open."""
+    odd = not_utf8(folder / stem)
+    if odd is not None:
+        raise DaliSsdError(
+            f"shards named {odd} cannot be opened by DALI, since that is not UTF-8; choose another folder or name"
+        )
 
 
 class ShardFile:
@@ -75,8 +100,9 @@ class ShardFile:
 class ShardWriter:
     """Context manager that writes records into `num_shards` shards of a folder, record i into shard i % num_shards.
 
-    Files get their final names once the block ends without an exception; after an exception none are left.
-    Raises `DaliSsdError` if shards of this stem exist already (unless `overwrite`) or writing fails.
+    Files get their final names once the block ends without an exception; after an exception none of them are left, and
+    those that they were to replace are as they were. Raises `DaliSsdError` if shards of this stem exist already (unless
+    `overwrite`) or writing fails.
     """
 
     def __init__(self, folder: str | Path, stem: str, num_shards: int = 1, *, overwrite: bool = False) -> None:
@@ -91,15 +117,17 @@ class ShardWriter:
     def __enter__(self) -> ShardWriter:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            existing = _existing(self.folder, self.stem)
+            existing = existing_files(self.folder, self.stem)
             if existing and not self._overwrite:
                 raise DaliSsdError(f"{existing[0]} exists already; choose another name or folder, or add --overwrite")
             self._shards = [ShardFile(path) for path in self.paths]
             for shard in self._shards:
                 shard.open()
-        except OSError as error:
+        except BaseException as error:
             self._discard(committed=False)
-            raise self._failed(error) from error
+            if isinstance(error, OSError):
+                raise self._failed(error) from error
+            raise
         return self
 
     def write(self, record: bytes, key: int | None = None) -> None:
@@ -123,20 +151,25 @@ class ShardWriter:
             raise self._failed(failure) from failure
 
     def _commit(self) -> None:
-        """Rename the shards once all are whole on disk; if that fails half way, delete those already renamed."""
-        old = _existing(self.folder, self.stem)
+        """Rename the shards once all are whole on disk; after a failure half way, what was there is there again."""
+        old = {path: temporary_name(path) for path in existing_files(self.folder, self.stem)}
         renaming = False
         try:
             for shard in self._shards:
                 shard.close()
+            for path, aside in old.items():
+                path.rename(aside)
             renaming = True
             for shard in self._shards:
                 shard.commit()
         except BaseException:
             self._discard(committed=renaming)
+            for path, aside in old.items():
+                with suppress(FileNotFoundError):  # it was not set aside yet
+                    aside.rename(path)
             raise
-        for path in set(old) - {target for shard in self._shards for target in shard.targets}:
-            path.unlink(missing_ok=True)
+        for aside in old.values():
+            aside.unlink()
 
     def _discard(self, committed: bool) -> None:
         for shard in self._shards:
@@ -145,9 +178,3 @@ class ShardWriter:
     def _failed(self, error: OSError) -> DaliSsdError:
         reason = os.strerror(error.errno) if error.errno else str(error)
         return DaliSsdError(f"cannot write the shards {self.folder / self.stem}*.rec: {reason}")
-
-
-def _existing(folder: Path, stem: str) -> list[Path]:
-    """Return the shards and indexes of a stem, of any number of shards: leftovers would be read with the new ones."""
-    pattern = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.(rec|idx)")
-    return sorted(path for path in folder.glob("*") if pattern.fullmatch(path.name))

@@ -17,6 +17,7 @@ from tests.errors import (
     cases_loader,
     cases_plugin,
     cases_records,
+    cases_reshard,
     cases_tools,
 )
 from tests.errors.cases import Case
@@ -24,7 +25,16 @@ from tests.errors.table import NOT_SEEN, messages, pattern, rows, sites, templat
 
 MISSING = [name for name in ("mxnet", "gluoncv", "matplotlib") if find_spec(name) is None]
 """Packages that are not installed, without which some cases cannot raise their message."""
-AREAS = [cases_records, cases_convert, cases_launch, cases_loader, cases_frameworks, cases_plugin, cases_tools]
+AREAS = [
+    cases_records,
+    cases_convert,
+    cases_reshard,
+    cases_launch,
+    cases_loader,
+    cases_frameworks,
+    cases_plugin,
+    cases_tools,
+]
 if not MISSING:
     AREAS += [import_module(f"tests.errors.cases_{area}") for area in ("train", "detect")]
 

@@ -27,7 +27,7 @@ ORDER = (
     "records.lint records.summary synthetic",
     "records.decode",
     "records.inspect records.options",
-    "records.check records.diagnose records.repair",
+    "records.check records.diagnose records.repair records.reshard",
     "convert.sample convert.options",
     "convert.report convert.units convert.sizes convert.raster convert.look",
     "convert.readers convert.build",

@@ -28,7 +28,7 @@ TOPICS = (
 def advise(grounds: Grounds) -> tuple[Advice, ...]:
     """Return all advice there is, the urgent first."""
     found = [*_errors(grounds), *advise_on_anchors(grounds), *advise_on_labels(grounds), *advise_on_images(grounds)]
-    found += advise_on_shards(grounds.report, grounds.config.gpus)
+    found += advise_on_shards(grounds)
     return tuple(sorted(found, key=lambda advice: not advice.urgent))
 
 

@@ -6,7 +6,7 @@ import shlex
 
 from dali_ssd.inspection.options import InspectConfig
 
-__all__ = ["check_command", "milder_recipe", "show_command", "train_command"]
+__all__ = ["check_command", "milder_recipe", "reshard_command", "show_command", "train_command"]
 
 
 def check_command(config: InspectConfig, *options: str) -> str:
@@ -14,10 +14,14 @@ def check_command(config: InspectConfig, *options: str) -> str:
     return _typed("check", *config.shards, *_names_and_unit(config), *options)
 
 
+def reshard_command(config: InspectConfig, count: int) -> str:
+    """Return the command that deals the records of all shards out to so many new ones, in random order."""
+    return _typed("reshard", *config.shards, "--out", "resharded", "--shards", str(count), "--shuffle", *_names(config))
+
+
 def show_command(config: InspectConfig, shard: str, key: int) -> str:
     """Return the command that draws one record, by the key that it has in its shard."""
-    names = ["--classes", config.classes] if config.classes else []
-    return _typed("show", shard, "--record", str(key), *names)
+    return _typed("show", shard, "--record", str(key), *_names(config))
 
 
 def train_command(config: InspectConfig, network: str, data_shape: int) -> str:
@@ -46,6 +50,10 @@ def _typed(*words: str) -> str:
     return shlex.join(["dali-ssd", *words])
 
 
+def _names(config: InspectConfig) -> list[str]:
+    return ["--classes", config.classes] if config.classes else []
+
+
 def _names_and_unit(config: InspectConfig) -> list[str]:
-    words = ["--classes", config.classes] if config.classes else []
-    return words + (["--coordinates", config.coordinates] if config.coordinates != InspectConfig.coordinates else [])
+    unit = ["--coordinates", config.coordinates] if config.coordinates != InspectConfig.coordinates else []
+    return [*_names(config), *unit]

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from dali_ssd.config import PipelineConfig
+from dali_ssd.inspection.advising.commands import reshard_command
 from dali_ssd.inspection.advising.grounds import Grounds
+from dali_ssd.inspection.advising.on_shards import wanted_shards
 from dali_ssd.inspection.contents import CLASS, Contents
 from dali_ssd.inspection.cost import predicted_ms
 from dali_ssd.inspection.numbers import percent
 from dali_ssd.inspection.report import Advice
+from dali_ssd.util.words import counted
 
 __all__ = ["advise_on_images"]
 
@@ -92,12 +95,14 @@ def _order(grounds: Grounds) -> Iterator[Advice]:
         return  # the shuffle's window holds all of them
     same, chance = float((main[1:] == main[:-1]).mean()), float(((np.bincount(main) / len(main)) ** 2).sum())
     if same >= chance + _SORTED:
+        wanted = wanted_shards(grounds)
         yield Advice(
             "Records in order",
             f"Two records in a row have the same main class in {percent(same)} of the cases; by chance it would be "
             f"{percent(chance)}.",
             f"The shuffle draws from a window of {PipelineConfig.initial_fill:,} records, so batches are one-sided.",
-            "Convert the annotations again with `--shuffle`.",
+            f"Write the records in random order, to {counted(wanted, 'shard')}.",
+            reshard_command(grounds.config, wanted),
             urgent=True,
         )
 

@@ -17,6 +17,7 @@ __all__ = [
     "is_background",
     "names_or_none",
     "read_classes",
+    "require_same_classes",
     "similar_names",
 ]
 
@@ -73,6 +74,15 @@ def find_classes(shards: Sequence[Path]) -> tuple[str, ...]:
     if len(set(found.values())) > 1:
         raise DatasetError(f"the class names differ between {' and '.join(map(str, found))}; give them by --classes")
     return next(iter(found.values()))
+
+
+def require_same_classes(path: Path, classes: Sequence[str]) -> None:
+    """Raise `DatasetError` if a `classes.txt` in the folder of new shards has other names than they have."""
+    if path.exists() and read_classes(path) != tuple(classes):
+        raise DatasetError(
+            f"{path} lists other classes than the new shards have ({', '.join(classes[:8])}), so class ids would not "
+            f"agree between the shards there; give --classes {path}, another folder, or --overwrite"
+        )
 
 
 @cache  # once per process: a training run reads the names several times

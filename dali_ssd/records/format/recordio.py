@@ -40,6 +40,7 @@ __all__ = [
     "map_shard",
     "pack",
     "read_record",
+    "release",
     "resync",
     "scan",
     "unpack",
@@ -198,6 +199,17 @@ def map_shard(path: Path) -> Iterator[Buffer]:
         raise DatasetError(f"cannot read {path}: {error.strerror}") from error
     # Not closed here: an array made from the buffer may outlive the block; the mapping is freed with its last user.
     yield b"" if mapped is None else mapped
+
+
+def release(buffer: Buffer, start: int, end: int) -> None:
+    """Give the memory of bytes that have been looked at back to the system, which reads them again if they are needed.
+
+    Otherwise a process that goes through a mapped shard seems to need as much memory as that has bytes.
+    """
+    if isinstance(buffer, mmap.mmap):
+        page = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        if page < end:
+            buffer.madvise(mmap.MADV_DONTNEED, page, end - page)
 
 
 def read_record(source: Buffer | Path, offset: int) -> bytes:

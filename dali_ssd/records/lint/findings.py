@@ -211,12 +211,17 @@ def worst_first(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return {name: some for name, some in by_kind.items() if some}
 
 
-def summary(findings: Iterable[Finding], show: int) -> Iterator[str]:
-    """Yield lines of text: the worst kinds first, each with count, advice and its first `show` findings (0: all)."""
+def summary(
+    findings: Iterable[Finding], show: int, rest: str = "--show 0 prints all, --json FILE writes all"
+) -> Iterator[str]:
+    """Yield lines of text: the worst kinds first, each with count, advice and its first `show` findings (0: all).
+
+    `rest`: where the others are to be found.
+    """
     for name, some in worst_first(findings).items():
         kind = KINDS[name]
         yield f"{kind.severity}: {name}, {len(some)}: {kind.title}; {kind.advice}"
         shown = some[: show or None]
         yield from (f"    {one}" for one in shown)
         if len(some) > len(shown):
-            yield f"    ... and {len(some) - len(shown)} more (--show 0 prints all, --json FILE writes all)"
+            yield f"    ... and {len(some) - len(shown)} more ({rest})"

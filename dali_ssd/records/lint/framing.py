@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 
 from dali_ssd.errors import DatasetError, RecordLocation
 from dali_ssd.records.format.index import Index, index_path, read_index
-from dali_ssd.records.format.recordio import Frame, map_shard
+from dali_ssd.records.format.recordio import Frame, map_shard, release
 from dali_ssd.records.lint.findings import Finding, finding
 from dali_ssd.records.lint.recover import recover
 
 __all__ = ["Structure", "left_out_path", "read_left_out", "shard_structure"]
 
+_STEP = 1 << 25
+"""Bytes that are read at a time."""
 _FOREIGN = 0.5
 """An index is taken for another file's if less than this share of its entries fit the shard."""
 
@@ -26,23 +29,25 @@ class Structure:
     """The records of a shard, with their keys, and findings on its structure."""
 
     shard: Path
-    frames: list[Frame] = field(default_factory=list)
-    """Whole records, in file order."""
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    """Byte offsets of the whole records, ascending."""
+    lengths: array[int] = field(default_factory=lambda: array("q"))
+    """Bytes of each record."""
     keys: list[int | None] = field(default_factory=list)
     """Their keys; None if the index does not list the record. Without an index: numbers from 0."""
     findings: list[Finding] = field(default_factory=list)
 
-    def listed(self) -> Iterator[tuple[Frame, int]]:
-        """Yield the records that the index lists, with their keys."""
-        return ((frame, key) for frame, key in zip(self.frames, self.keys, strict=True) if key is not None)
+    def listed(self) -> Iterator[tuple[int, int]]:
+        """Yield byte offset and key of the records that the index lists."""
+        return ((offset, key) for offset, key in zip(self.offsets, self.keys, strict=True) if key is not None)
 
     def index_unlisted(self) -> None:
         """Give keys to the records that the index does not list, except those left out on purpose."""
         meant, free = read_left_out(self.shard), 1 + max((key for key in self.keys if key is not None), default=-1)
-        for number, frame in enumerate(self.frames):
-            if self.keys[number] is None and frame.offset not in meant:
+        for number, offset in enumerate(self.offsets):
+            if self.keys[number] is None and offset not in meant:
                 self.keys[number], free = free, free + 1
-                self.findings += _misaligned(self.shard, frame, self.keys[number])
+                self.findings += _misaligned(self.shard, offset, self.keys[number])
 
 
 def left_out_path(shard: Path) -> Path:
@@ -60,20 +65,30 @@ def read_left_out(shard: Path) -> set[int]:
     return {int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 19}
 
 
-def shard_structure(shard: Path) -> Structure:
-    """Read framing and index of a shard, with all findings. Raises `DatasetError` if the shard cannot be read."""
+def shard_structure(shard: Path, passed: Callable[[int], object] = lambda _: None) -> Structure:
+    """Read framing and index of a shard, with all findings. Raises `DatasetError` if the shard cannot be read.
+
+    `passed` is called now and then, and at the end, with the number of further bytes that have been read.
+    """
     structure = Structure(shard)
     with map_shard(shard) as buffer:
+        start = 0
         for item in recover(buffer, shard):
             if isinstance(item, Frame):
-                structure.frames.append(item)
+                structure.offsets.append(item.offset)
+                structure.lengths.append(item.length)
+                if item.offset >= start + _STEP:
+                    release(buffer, start, item.offset)
+                    passed(item.offset - start)
+                    start = item.offset
             else:
                 structure.findings.append(item)
-    if not structure.frames and not structure.findings:
+        passed(len(buffer) - start)
+    if not structure.offsets and not structure.findings:
         structure.findings.append(finding("empty-shard", RecordLocation(shard), "no records"))
     indexed = _attach_index(structure)
-    for frame, key in zip(structure.frames, structure.keys, strict=True):
-        structure.findings += _misaligned(shard, frame, key)
+    for offset, key in zip(structure.offsets, structure.keys, strict=True):
+        structure.findings += _misaligned(shard, offset, key)
     if indexed:
         _left_out(structure)
     _tell_once(structure)
@@ -96,16 +111,16 @@ def _is_damage(found: Finding) -> bool:
     return found.meaning.repair == "drop bytes"
 
 
-def _misaligned(shard: Path, frame: Frame, key: int | None) -> Iterator[Finding]:
+def _misaligned(shard: Path, offset: int, key: int | None) -> Iterator[Finding]:
     """Yield a finding if a record with a key, which is read, begins where none should."""
-    if frame.offset % 4 and key is not None:
-        yield finding("misaligned", RecordLocation(shard, key, frame.offset), "the record begins at no multiple of 4")
+    if offset % 4 and key is not None:
+        yield finding("misaligned", RecordLocation(shard, key, offset), "the record begins at no multiple of 4")
 
 
 def _attach_index(structure: Structure) -> bool:
     """Take the keys from the index; return whether it could be used."""
     path = index_path(structure.shard)
-    structure.keys = list(range(len(structure.frames)))
+    structure.keys = list(range(len(structure.offsets)))
     if not path.exists():
         structure.findings.append(finding("index-missing", RecordLocation(structure.shard), f"there is no {path.name}"))
         return False
@@ -114,8 +129,7 @@ def _attach_index(structure: Structure) -> bool:
     except DatasetError as error:
         structure.findings.append(finding("index-unreadable", RecordLocation(structure.shard), str(error)))
         return False
-    offsets = np.array([frame.offset for frame in structure.frames], np.int64)
-    fits = np.isin(index.offsets, offsets)
+    fits = np.isin(index.offsets, np.array(structure.offsets, np.int64))
     if len(index) and fits.mean() < _FOREIGN:
         misfits = len(index) - int(fits.sum())
         message = f"entries of {path.name} that fit no record of the shard: {misfits:,} of {len(index):,}"
@@ -124,7 +138,7 @@ def _attach_index(structure: Structure) -> bool:
     structure.findings += _misfits(structure.shard, index, fits)
     structure.findings += _duplicates(structure.shard, index)
     keys = dict(zip(index.offsets[fits].tolist(), index.keys[fits].tolist(), strict=True))
-    structure.keys = [keys.get(frame.offset) for frame in structure.frames]
+    structure.keys = [keys.get(offset) for offset in structure.offsets]
     return True
 
 
@@ -145,11 +159,11 @@ def _duplicates(shard: Path, index: Index) -> Iterator[Finding]:
 def _left_out(structure: Structure) -> None:
     """Add findings on records that the index does not list; turn damage left out on purpose into notes."""
     meant = read_left_out(structure.shard)
-    for frame, key in zip(structure.frames, structure.keys, strict=True):
+    for offset, length, key in zip(structure.offsets, structure.lengths, structure.keys, strict=True):
         if key is None:
-            kind = "left-out" if frame.offset in meant else "unindexed"
-            place = RecordLocation(structure.shard, offset=frame.offset)
-            structure.findings.append(finding(kind, place, f"a record of {frame.length} bytes is not in the index"))
+            kind = "left-out" if offset in meant else "unindexed"
+            place = RecordLocation(structure.shard, offset=offset)
+            structure.findings.append(finding(kind, place, f"a record of {length} bytes is not in the index"))
     structure.findings = [
         finding("left-out", found.place, found.message) if _is_damage(found) and found.place.offset in meant else found
         for found in structure.findings

@@ -100,7 +100,7 @@ def tasks_of(shard: Path, records: Sequence[tuple[int, int]], size: int = _TASK)
 
 def inspect_records(structures: Sequence[Structure], workers: int = 1) -> Iterator[ShardReport]:
     """Check the records of shards whose framing is known. Raises `DatasetError` if a shard cannot be read."""
-    tasks = [tasks_of(one.shard, [(frame.offset, key) for frame, key in one.listed()]) for one in structures]
+    tasks = [tasks_of(one.shard, list(one.listed())) for one in structures]
     count = sum(map(len, tasks))
     # Starting a process takes as long as checking about 8,000 records.
     looked = _progress(ordered_map(_look_into, [task for some in tasks for task in some], workers, worth=32), count)

@@ -10,7 +10,7 @@ import pytest
 from dali_ssd.convert import run as module
 from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import convert
-from dali_ssd.errors import AnnotationError, ConfigError, DaliSsdError
+from dali_ssd.errors import ConfigError, DaliSsdError, DatasetError
 from dali_ssd.records.dataset import open_dataset
 from tests.support.annotations import Voc, jpeg
 
@@ -73,7 +73,7 @@ def test_existing_shards_and_other_classes(voc: Voc, out: Path) -> None:
     convert(VocConfig(voc.root, out))
     with pytest.raises(DaliSsdError, match="--overwrite"):
         convert(VocConfig(voc.root, out))
-    with pytest.raises(AnnotationError, match="other classes"):
+    with pytest.raises(DatasetError, match="other classes"):
         convert(VocConfig(voc.root, out, stem="more", classes="dog"))
     convert(VocConfig(voc.root, out, stem="more"))
     convert(VocConfig(voc.root, out, classes="dog,cat", overwrite=True))

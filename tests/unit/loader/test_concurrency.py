@@ -17,11 +17,10 @@ from dali_ssd.errors import ConfigError, DatasetError
 from dali_ssd.loader import fork_guard as forks
 from dali_ssd.records.format.index import index_path
 from tests.support.loaders import FRAMEWORK, as_numpy
+from tests.support.nobody import NOBODY
 from tests.support.pipes import ANCHORS
 from tests.support.processes import Method, in_processes
 from tests.support.shards import write_random
-
-NOBODY = 65534
 
 
 def train(shards: Any) -> TrainLoader:

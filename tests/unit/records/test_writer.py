@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from dali_ssd.errors import ConfigError, DaliSsdError
 from dali_ssd.records import writer as module
 from dali_ssd.records.format.index import build_index, read_index
 from dali_ssd.records.format.recordio import read_record
-from dali_ssd.records.writer import ShardWriter, shard_names
+from dali_ssd.records.writer import ShardWriter, shard_names, stem_of
 
 
 def test_names() -> None:
@@ -61,15 +62,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 def test_failure_while_renaming_takes_the_first_names_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def third_fails(source: Path, target: Path) -> None:
-        calls.append(target)
-        if len(calls) == 3:
-            raise OSError(5, "Input/output error")
-        os.replace(source, target)
-
-    monkeypatch.setattr(module, "replace", third_fails)
+    monkeypatch.setattr(module, "replace", third_rename(OSError(5, "Input/output error")))
     with pytest.raises(DaliSsdError, match="Input/output"), ShardWriter(tmp_path, "t", 2) as writer:
         writer.write(b"x")
     assert os.listdir(tmp_path) == []
@@ -87,6 +80,59 @@ def test_existing_shards_are_kept_unless_told(tmp_path: Path) -> None:
         writer.write(b"new")
     assert sorted(os.listdir(tmp_path)) == ["t-other.rec", "t.idx", "t.rec"]
     assert read_record(tmp_path / "t.rec", 0) == b"new"
+
+
+def third_rename(error: BaseException) -> Callable[[Path, Path], None]:
+    """What puts new files into place, but for the third: there it raises."""
+    calls: list[Path] = []
+
+    def rename(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == 3:
+            raise error
+        os.replace(source, target)
+
+    return rename
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_failure_while_renaming_leaves_the_old_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    for count in (1, 2):
+        with ShardWriter(tmp_path, "t", count, overwrite=True) as writer:
+            writer.write(b"old")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(module, "replace", third_rename(error))
+    with pytest.raises((DaliSsdError, KeyboardInterrupt)), ShardWriter(tmp_path, "t", 2, overwrite=True) as writer:
+        writer.write(b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_failure_while_old_shards_are_set_aside_leaves_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    with ShardWriter(tmp_path, "t") as writer:
+        writer.write(b"old")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "t.rec":
+            raise error
+        return rename(path, target)
+
+    with pytest.raises((DaliSsdError, KeyboardInterrupt)), ShardWriter(tmp_path, "t", overwrite=True) as writer:
+        writer.write(b"new")
+        monkeypatch.setattr(Path, "rename", refuse)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_stem_is_what_names_have_in_common() -> None:
+    for count in (1, 3):
+        assert {stem_of(Path("some", name)) for name in shard_names("a-1", count)} == {"a-1"}
+    assert stem_of(Path("train-00000.rec")) == "train-00000"
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from dali_ssd.convert.readers.voc import VocConfig
 from dali_ssd.convert.run import Converted, convert
 from dali_ssd.errors import AnnotationError, DaliSsdError
 from tests.support.annotations import CAT, Coco, Voc, by_coco, by_voc, jpeg
+from tests.support.nobody import as_nobody
 
-NOBODY = 65534
 COMPOSED, APART = (unicodedata.normalize(form, "Caf\N{LATIN SMALL LETTER E WITH ACUTE}") for form in ("NFC", "NFD"))
 
 
@@ -47,15 +47,11 @@ def common() -> Iterator[Path]:
 @contextmanager
 def closed(folder: Path) -> Iterator[None]:
     """Make a folder unreadable. Root ignores modes, so it becomes the user nobody meanwhile."""
-    root = os.geteuid() == 0
     folder.chmod(0)
     try:
-        if root:
-            os.seteuid(NOBODY)
-        yield
+        with as_nobody():
+            yield
     finally:
-        if root:
-            os.seteuid(0)
         folder.chmod(0o755)
 
 

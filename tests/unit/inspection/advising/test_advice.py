@@ -19,6 +19,7 @@ from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Advice, Alternative, DecodeCost, FindingFacts, Milder, ShardFacts, Timed
 from dali_ssd.loader.recipes import asked_recipe
 from dali_ssd.records.lint.findings import KINDS
+from dali_ssd.records.options import ReshardConfig
 from tests.support.commands import parsed
 from tests.support.inspection import contents_of
 from tests.support.records import encoded
@@ -174,7 +175,7 @@ def test_what_smaller_images_save_is_what_the_line_says(plain: Grounds) -> None:
 def test_commands_name_what_is_to_be_done(plain: Grounds) -> None:
     assert command_of(plain, "Anchor sizes").command == "sizes=[10, 20],\nratios=[[1, 2, 1 / 3]],"
     assert "--network vgg16_atrous --data-shape 512 " in command_of(plain, "Larger input").command
-    assert "`--shards 9 --shuffle`" in command_of(plain, "Large shards").do
+    assert "9 shards of about 1.1 GB" in command_of(plain, "Large shards").do
     assert "21.00 ms of a core" in command_of(plain, "Progressive JPEGs").costs
 
 
@@ -197,11 +198,39 @@ def test_commands_can_be_typed_as_they_are(plain: Grounds, name: str) -> None:
             if advice.command.startswith("dali-ssd "):
                 options = parsed(advice.command)
                 typed.add(advice.topic)
+                if isinstance(options, ReshardConfig):
+                    assert (options.src, options.classes) == (config.shards, config.classes)
+                    assert options.shuffle and not options.overwrite
+                    continue
                 larger = advice.topic == "Larger input"
                 shards, unit = (options.train, options.records) if larger else (options.shards, options)
                 assert (shards, options.classes) == (config.shards, config.classes)
                 assert unit.coordinates == config.coordinates
-    assert typed == {"Damage", "Larger input"}
+    assert typed == {"Damage", "Larger input", "Records in order", "Large shards", "Small shards", "Uneven shards"}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "gpus", "wanted"),
+    [
+        ((9 << 30,), 1, 9),
+        ((9 << 30, 9 << 30), 1, 18),
+        ((1 << 20,) * 100, 1, 1),
+        ((1 << 20,) * 100, 4, 4),
+        ((1 << 20, 1 << 24), 1, 2),
+        ((1 << 20, 1 << 24), 4, 4),
+        ((90 << 30, 1 << 20), 1, 60),  # there are no more records
+    ],
+)
+def test_all_advice_on_shards_is_one_command(plain: Grounds, sizes: tuple[int, ...], gpus: int, wanted: int) -> None:
+    found = [parsed(one.command) for one in advise(with_shards(*sizes, gpus=gpus)(plain)) if "reshard" in one.command]
+    assert found and {options.shards for options in found} == {wanted}
+
+
+def test_a_shuffle_keeps_the_number_of_shards(plain: Grounds) -> None:
+    grounds = with_shards(1 << 28, 1 << 28, 1 << 28)(plain)
+    [found] = [one for one in advise(with_order(grounds)) if one.topic == "Records in order"]
+    options = parsed(found.command)
+    assert (options.shards, options.shuffle) == (3, True)
 
 
 def test_the_milder_recipe_is_the_one_that_was_inspected(plain: Grounds) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DatasetError
-from dali_ssd.records.format.classes import find_classes, names_or_none, read_classes
+from dali_ssd.records.format.classes import find_classes, names_or_none, read_classes, require_same_classes
 
 
 def test_list_and_file(tmp_path: Path) -> None:
@@ -88,3 +88,13 @@ def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").mkdir()
     with pytest.raises(DatasetError, match=r"classes\.txt: .*Is a directory"):
         names_or_none("", [tmp_path / "a.rec"])
+
+
+def test_names_in_the_folder_of_new_shards(tmp_path: Path) -> None:
+    path = tmp_path / "classes.txt"
+    require_same_classes(path, ["cat"])
+    path.write_text("cat\ndog\n", encoding="utf-8")
+    require_same_classes(path, ["cat", "dog"])
+    for other in (["dog", "cat"], ["cat"], []):
+        with pytest.raises(DatasetError, match=r"classes\.txt lists other classes"):
+            require_same_classes(path, other)

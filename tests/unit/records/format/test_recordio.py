@@ -18,6 +18,7 @@ from dali_ssd.records.format.recordio import (
     map_shard,
     pack,
     read_record,
+    release,
     resync,
     scan,
     unpack,
@@ -171,3 +172,19 @@ def test_files(tmp_path: Path) -> None:
         assert list(scan(buffer)) == [] and resync(buffer, 0) is None
     with pytest.raises(DatasetError, match=r"cannot read .*none\.rec"):
         read_record(tmp_path / "none.rec", 0)
+
+
+def test_bytes_that_are_released_are_no_longer_in_memory(tmp_path: Path) -> None:
+    def mapped_mb() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssFile")) >> 10
+
+    content = np.random.default_rng(0).bytes(1 << 26)
+    (tmp_path / "a.rec").write_bytes(content)
+    with map_shard(tmp_path / "a.rec") as buffer:
+        before = mapped_mb()
+        assert buffer[:] == content and mapped_mb() > before + 60
+        release(buffer, 1 << 20, 1 << 26)
+        assert mapped_mb() < before + 4
+        assert buffer[:] == content
+    release(b"bytes that are not mapped", 0, 9)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dali_ssd.errors import DatasetError
+from dali_ssd.records.lint import framing
 from dali_ssd.records.lint.framing import left_out_path, shard_structure
 from tests.support.records import Write, encoded, record, starts
 
@@ -23,7 +24,18 @@ def index(shard: Path, *pairs: tuple[int, int]) -> None:
 def test_intact(write: Write) -> None:
     structure = shard_structure(write(RECORDS))
     assert structure.findings == []
-    assert [(frame.offset, key) for frame, key in structure.listed()] == list(zip(STARTS, range(5), strict=False))
+    assert list(structure.listed()) == list(zip(STARTS, range(5), strict=False))
+
+
+def test_what_has_been_read_is_told_and_given_back(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    released: list[tuple[int, int]] = []
+    shard = write(RECORDS)
+    monkeypatch.setattr(framing, "_STEP", STARTS[2])
+    monkeypatch.setattr(framing, "release", lambda _, start, end: released.append((start, end)))
+    assert len(shard_structure(shard, told.append).offsets) == 5
+    assert told == [STARTS[2], STARTS[4] - STARTS[2], shard.stat().st_size - STARTS[4]]
+    assert released == [(0, STARTS[2]), (STARTS[2], STARTS[4])]
 
 
 def test_missing_index(write: Write) -> None:
