@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,10 @@ from PIL import Image
 from dali_ssd.errors import DatasetError
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.pages.elements import Picture
+from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.writer import ShardWriter
 from dali_ssd.reporting.views.gallery import Gallery, Seen
+from tests.support.records import encoded, record
 
 
 def pixels(picture: Picture) -> tuple[int, int]:
@@ -41,6 +46,24 @@ def test_no_objects_no_samples(gallery: Gallery, found: list[Detections]) -> Non
     none = [replace(one, true_boxes=one.true_boxes[:0], true_ids=one.true_ids[:0], difficult=np.zeros(0, bool))
             for one in found]  # fmt: skip
     assert Seen(gallery, none).samples == {}
+
+
+def test_an_image_that_cannot_be_decoded_is_an_empty_square(
+    found: list[Detections], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        for number in range(9):
+            writer.write(record(image=b"no image" if number in (0, 3) else encoded()))
+    gallery = Gallery(open_dataset(tmp_path / "a.rec"), 100, ("a", "b"))
+    for _ in range(2):  # it is not decoded in a later epoch either
+        seen = Seen(gallery, found)
+        samples, (best, worst) = seen.samples, seen.extremes
+        assert len(samples) == 6 and len(best) == len(worst) == 4
+        note = "a.rec record 0: 1 of 2 found, 0 wrong; the image cannot be drawn"
+        assert samples["a.rec record 0"].caption == note and pixels(samples["a.rec record 0"]) == (224, 224)
+        assert note in [picture.caption for picture in best]
+        assert "cannot" not in samples["a.rec record 2"].caption
+    assert len(caplog.messages) == 1 and re.search(r"a\.rec, record 0, .*cannot be decoded", caplog.messages[0])
 
 
 def test_other_images_are_refused(gallery: Gallery, found: list[Detections]) -> None:
