@@ -122,7 +122,7 @@ def test_what_tells_network_size_and_classes(run: Path, tmp_path: Path) -> None:
     (data / "classes.txt").write_text("\n".join(beside) + "\n")
     (tmp_path / "a.jpg").write_bytes(next(iter(open_dataset(run / "val.rec"))).image)
 
-    def seen(params: Path, path: Path, *options: str) -> list[dict[str, Any]]:
+    def seen(params: str | Path, path: Path, *options: str) -> list[dict[str, Any]]:
         command = [
             "detect",
             str(path),

@@ -66,10 +66,11 @@ def test_a_root_logger_shows_no_line_twice(caplog: pytest.LogCaptureFixture) -> 
 
 def test_the_package_is_left_as_it_was_after_an_error(tmp_path: Path) -> None:
     handlers = list(PACKAGE.handlers)
-    with pytest.raises(KeyError), TrainLog(tmp_path / "train.log"):
+    log = TrainLog(tmp_path / "train.log")
+    with pytest.raises(KeyError), log:
         raise KeyError
     assert PACKAGE.handlers == handlers and PACKAGE.propagate
-    with TrainLog(tmp_path / "train.log"):  # nor is the file locked any more
+    with TrainLog(tmp_path / "train.log"):  # the file is not locked any more, though the first log is still there
         pass
 
 
