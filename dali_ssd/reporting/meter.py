@@ -55,12 +55,8 @@ class TimeShare:
     """Where the time of some steps went, in seconds."""
 
     total: float = 0.0
-    first_waits: float = 0.0
-    """Waits for the first batch of an epoch."""
-    sampled_waits: float = 0.0
-    """Waits for other batches while the network had nothing to compute; measured for some steps only."""
-    samples: int = 0
-    """Number of waits measured in `sampled_waits`."""
+    waits: float = 0.0
+    """For batches while the network had nothing to compute; some are measured, and stand for those after them."""
     steps: int = 0
     images: int = 0
 
@@ -71,9 +67,8 @@ class TimeShare:
 
     @property
     def data(self) -> float:
-        """Seconds that the network waited for data, estimated from the samples."""
-        each = self.sampled_waits / self.samples if self.samples else 0.0
-        return min(self.first_waits + each * self.steps, self.total)
+        """Seconds that the network waited for data; not more than there were, if a long wait stood for shorter ones."""
+        return min(self.waits, self.total)
 
     @property
     def data_share(self) -> float:
@@ -93,7 +88,9 @@ class StepClock:
     """Measures how training steps spend their time; `pause` it around scoring and saving.
 
     MXNet computes asynchronously: while the loop waits for a batch, the network may still be busy, so no time is lost.
-    To measure what is lost, every `SAMPLE`th step lets the network finish (`settle`) before it waits for its batch.
+    To measure what is lost, the network has to finish (`settle`) before the wait, which costs some time itself. So only
+    the first `SAMPLE` waits of an epoch are measured, which may be all, and then every `SAMPLE`th: it stands for those
+    up to the next.
     """
 
     SAMPLE = 8
@@ -106,17 +103,19 @@ class StepClock:
 
     def batches(self, batches: Iterable[T]) -> Iterator[T]:
         """Yield the batches of one epoch and measure the waits for them."""
-        iterator = iter(batches)
+        iterator, wait = iter(batches), 0.0
         for number in itertools.count():
-            sampled = number % self.SAMPLE == self.SAMPLE - 1
-            if sampled:
+            measured = number < self.SAMPLE or number % self.SAMPLE == 0
+            if measured:
                 self._settle()
             before = self._clock()
             try:
                 batch = next(iterator)
             except StopIteration:
                 return
-            self._count_wait(self._clock() - before, first=number == 0, sampled=sampled)
+            if measured:
+                wait = self._clock() - before
+            self._share = replace(self._share, waits=self._share.waits + wait)
             yield batch
 
     def count(self, images: int) -> None:
@@ -136,10 +135,3 @@ class StepClock:
         """Return the time share so far."""
         running = self._clock() - self._started if self._started is not None else 0.0
         return replace(self._share, total=self._share.total + running)
-
-    def _count_wait(self, seconds: float, *, first: bool, sampled: bool) -> None:
-        share = self._share
-        if first:
-            self._share = replace(share, first_waits=share.first_waits + seconds)
-        elif sampled:
-            self._share = replace(share, sampled_waits=share.sampled_waits + seconds, samples=share.samples + 1)

@@ -20,12 +20,14 @@ from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Outlines, Tile, pixels_of
 from dali_ssd.visualize.stored import caption_of, stored_tile
 
-__all__ = ["box_tile", "box_tiles", "detection_tiles", "drawable_tiles", "stored_tiles", "with_anchors"]
+__all__ = ["EMPTY", "box_tile", "box_tiles", "detection_tiles", "drawable_tiles", "stored_tiles", "with_anchors"]
 
 
 _log = logging.getLogger(__name__)
 
-_NOTHING = np.full((240, 240, 3), 225, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
+EMPTY = np.full((240, 240, 3), 225, np.uint8)
+"""What stands for the image of a record that cannot be read."""
+_NOTHING = EMPTY, np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
 """Image, boxes and class ids of a tile of a record that cannot be read."""
 
 

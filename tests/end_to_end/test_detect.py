@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,57 @@ def test_image_files_give_what_their_records_give(run: Path, tmp_path: Path) -> 
     for number, line in zip(numbers, of_files, strict=True):
         assert line["detections"] == of_shard[number]["detections"]
     assert len(list((tmp_path / "files").glob("*.jpg"))) == 10 and not list((tmp_path / "shard").glob("*.jpg"))
+
+
+def test_what_tells_network_size_and_classes(run: Path, tmp_path: Path) -> None:
+    """Options before a checkpoint, that before its name; names of classes beside shards before those of the file."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for name in ("val.rec", "val.idx"):
+        shutil.copy(run / name, data)
+    beside = ("w", "x", "y", "z")
+    (data / "classes.txt").write_text("\n".join(beside) + "\n")
+    (tmp_path / "a.jpg").write_bytes(next(iter(open_dataset(run / "val.rec"))).image)
+
+    def seen(params: str | Path, path: Path, *options: str) -> list[dict[str, Any]]:
+        command = [
+            "detect",
+            str(path),
+            "--params",
+            str(params),
+            *ALL,
+            "--out",
+            str(out),
+            "--no-pictures",
+            "--overwrite",
+        ]
+        assert main([*command, *options]) == 0
+        return [one for line in lines(out) for one in line["detections"]]
+
+    def named(found: list[dict[str, Any]], classes: Sequence[str]) -> list[dict[str, Any]]:
+        return [one | {"class": classes[one["class_id"]]} for one in found]
+
+    params, checkpoint = run / f"{NAME}_best.params", run / "last.ckpt"
+    image, shard = seen(checkpoint, tmp_path / "a.jpg"), seen(checkpoint, data / "val.rec")
+    assert {one["class"] for one in image + shard} <= {*SHAPES} and len(image) > 4 and len(shard) > len(image)
+    assert seen(checkpoint, data / "val.rec", "--classes", "a,b,c,d") == named(shard, "abcd")
+    assert seen(params, data / "val.rec", "--classes", "a,b,c,d") == named(shard, "abcd")
+    assert seen(params, data / "val.rec") == named(shard, beside)
+    assert seen(params, tmp_path / "a.jpg") == image
+    misnamed = "ssd_512_vgg16_atrous_custom"
+    assert seen(shutil.copy(checkpoint, tmp_path / f"{misnamed}.ckpt"), tmp_path / "a.jpg") == image
+    options = ("--network", "mobilenet0.25", "--data-shape", str(SIDE), "--classes", ",".join(SHAPES))
+    assert seen(shutil.copy(params, tmp_path / f"{misnamed}.params"), tmp_path / "a.jpg", *options) == image
+
+
+def test_labels_of_shards_are_read_by_their_unit(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write(record(boxes=[(4, 6, 20, 18)]))
+    command = ["detect", str(tmp_path / "a.rec"), "--params", str(run / "last.ckpt"), *ALL, "--out"]
+    assert main([*command, str(tmp_path / "auto")]) == 0
+    assert main([*command, str(tmp_path / "pixel"), "--coordinates", "pixel"]) == 0
+    assert lines(tmp_path / "pixel") == lines(tmp_path / "auto")
+    fails([*command, str(tmp_path / "fraction"), "--coordinates", "fraction"], capfd, "every record is bad")
 
 
 def test_images_of_all_kinds(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

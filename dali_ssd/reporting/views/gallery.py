@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -9,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dali_ssd.errors import DatasetError
+from dali_ssd.errors import DatasetError, RecordError
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.per_image import best_and_worst, score_images
 from dali_ssd.pages.elements import Picture
 from dali_ssd.pages.pictures import picture
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.words import counted
-from dali_ssd.visualize.tiles import stored_tiles
+from dali_ssd.visualize.tiles import EMPTY, stored_tiles
 from dali_ssd.visualize.verdicts import verdict_picture
 
 __all__ = ["Gallery", "Seen"]
+
+_log = logging.getLogger(__name__)
 
 SAMPLES = 6
 """Images that are drawn after every epoch."""
@@ -41,6 +44,7 @@ class Gallery:
     def __init__(self, dataset: Dataset, data_shape: int, classes: Sequence[str]) -> None:
         self._dataset, self._data_shape, self._classes = dataset, data_shape, classes
         self._samples: dict[int, NDArray[np.uint8]] = {}
+        self._warned = False
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -53,16 +57,26 @@ class Gallery:
     def draw(self, number: int, found: Detections, *, sample: bool = False) -> Picture:
         """Draw an image with its detections; that of a `sample` is kept, small, for the next time.
 
-        Raises RecordError if the record cannot be read.
+        An image that cannot be read, as DALI may decode what OpenCV cannot, is an empty square that says so, and the
+        first of them is logged as a warning.
         """
+        text = f"{self.name(number)}: {score_images([found])[0]}"
         image = self._samples.get(number)
         if image is None:
-            image = self._thumbnail(number)
+            try:
+                image = self._thumbnail(number)
+            except RecordError as error:
+                self._warn(error)
+                return picture(EMPTY, text, f"{text}; the image cannot be drawn", most=_SIDE)
         if sample:
             self._samples[number] = image
         drawn = verdict_picture(image, found, self._data_shape, self._classes, side=_SIDE)
-        text = f"{self.name(number)}: {score_images([found])[0]}"
         return picture(drawn, text, text)
+
+    def _warn(self, error: RecordError) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.warning("validation images are left out of the pictures, this one first: %s", error)
 
     def _thumbnail(self, number: int) -> NDArray[np.uint8]:
         image = Image.fromarray(stored_tiles(self._dataset, [number])[0].image)

@@ -91,9 +91,9 @@ class PageView:
     def _write(self, entries: Sequence[Entry], status: Status) -> None:
         began = self._clock()
         if self._seen is not None:
-            self._kept.judged_epoch, seen = self._seen
+            (epoch, seen), self._seen = self._seen, None  # an error, if there is one, must not come again each time
             self._kept.best, self._kept.worst = seen.extremes
-            self._seen = None
+            self._kept.judged_epoch = epoch
         self._kept.running, self._kept.written = status.kind == "running", time.time()
         self._kept.write(self._side, self._events)
         epochs = [entry for entry in entries if entry.get("kind") == "epoch"]

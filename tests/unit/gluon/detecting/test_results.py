@@ -13,6 +13,7 @@ pytest.importorskip("gluoncv")
 from dali_ssd.errors import ConfigError, DaliSsdError, RecordLocation
 from dali_ssd.gluon.detecting.results import LINES, Results, _turned, require_place
 from dali_ssd.gluon.detecting.run import Seen
+from dali_ssd.visualize.grid import Tile, tile_picture
 from tests.support.records import encoded
 
 
@@ -64,9 +65,37 @@ def test_pictures_may_be_left_out(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [LINES]
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_has_boxes_in_its_own_pixels_and_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int
+) -> None:
+    """Of an image that is decoded at half its size, since a picture needs no more."""
+    tiles: list[Tile] = []
+
+    def keeping(tile: Tile, *args: Any, **options: Any) -> Image.Image:
+        tiles.append(tile)
+        return tile_picture(tile, *args, **options)
+
+    monkeypatch.setattr("dali_ssd.gluon.detecting.results.tile_picture", keeping)
+    size = (2600, 40) if orientation == 1 else (40, 2600)
+    boxes = np.array([[2, 4, 20, 30], [10, 20, 30, 40.5]])
+    found = {"boxes": boxes, "class_ids": np.array([1, 0], np.int32), "scores": np.array([0.75, 0.25], np.float32)}
+    write(tmp_path, seen(image=encoded(size=(2600, 40)), size=size, orientation=orientation, **found))
+    [tile] = tiles
+    assert (tile.image.shape[1], tile.image.shape[0]) == (size[0] // 2, size[1] // 2)
+    np.testing.assert_array_equal(tile.boxes, boxes / 2)
+    assert tile.class_ids.tolist() == [1, 0]
+    assert tile.scores is not None and tile.scores.tolist() == [0.75, 0.25]
+
+
 def test_an_image_that_cannot_be_drawn_has_a_line(tmp_path: Path) -> None:
-    [line] = write(tmp_path, seen(image=b"no image"))
-    assert line["picture"] is None and line["detections"]
+    with Results(tmp_path, ["a", "b"], True) as results:
+        for image in (encoded(), b"no image", encoded(), b"none either"):
+            results.add(seen(image=image))
+        assert (results.images, results.undrawn, results.objects) == (4, 2, 4)
+    lines = [json.loads(line) for line in (tmp_path / LINES).read_text().splitlines()]
+    assert [line["picture"] for line in lines] == ["a-7.jpg", None, "a-7-2.jpg", None]
+    assert all(line["detections"] for line in lines)
 
 
 def test_a_name_that_is_no_text_is_written(tmp_path: Path) -> None:

@@ -37,6 +37,15 @@ def rate_line(drawn: list[Any]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in rate.lines[0].get_xydata()]
 
 
+def rows_of(drawn: list[Any]) -> dict[str, list[float]]:
+    """The rows of the chart of many classes from the top, which is where the axis begins, and their values."""
+    [axes] = drawn
+    low, high = axes.get_ylim()
+    assert low > high
+    values = axes.collections[0].get_array().reshape(len(axes.get_yticks()), -1)
+    return {label.get_text(): list(row) for label, row in zip(axes.get_yticklabels(), values, strict=True)}
+
+
 def test_the_rate_of_the_first_epoch_is_drawn(drawn: list[Any], epoch: Callable[..., Entry]) -> None:
     curves([epoch(0)])
     assert rate_line(drawn) == [(0, 0.1), (1, 0.1)]
@@ -72,6 +81,37 @@ def test_the_line_at_which_data_is_short_is_explained(drawn: list[Any], epoch: C
     (waiting,) = (axes for axes in drawn if axes.get_title(loc="left").startswith("Waiting"))
     low, high = waiting.get_ylim()
     assert low == 0 and high > 10  # though the run waited for 2 %
+
+
+@pytest.mark.parametrize(("rates", "scale"), [((1.0, 0.5, 0.25), "linear"), ((1.0, 0.5, 0.125), "log")])
+def test_a_rate_that_falls_far_has_a_logarithmic_axis(
+    drawn: list[Any], epoch: Callable[..., Entry], rates: tuple[float, ...], scale: str
+) -> None:
+    """Other numbers have a linear one from 0 on, however far they fall."""
+    curves([epoch(number, lr=rate, cross_entropy=100 * rate**4) for number, rate in enumerate(rates)])
+    scales = {axes.get_title(loc="left").partition(",")[0]: axes.get_yscale() for axes in drawn}
+    assert scales.pop("Learning rate") == scale and set(scales.values()) == {"linear"}
+
+
+def test_classes_are_sorted_by_their_last_score(drawn: list[Any], epoch: Callable[..., Entry]) -> None:
+    """Each row has the colors of its own class; one without a score is the last."""
+    names = [f"class {number}" for number in range(9)]
+    first = dict(zip(names, (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1), strict=True))
+    last = dict(zip(names, (0.1, 0.9, 0.0, None, 0.3, 0.8, 0.2, 0.6, 0.5), strict=True))
+    class_chart([epoch(0, ap=first), epoch(1, ap=last)], names)
+    rows = rows_of(drawn)
+    assert list(rows) == [f"class {number}" for number in (1, 5, 7, 8, 4, 6, 0, 2, 3)]
+    assert {name: values[0] for name, values in rows.items()} == first
+    assert {name: values[1] for name, values in rows.items() if name != "class 3"} == {
+        name: value for name, value in last.items() if name != "class 3"
+    }
+
+
+def test_of_many_classes_both_ends_are_shown(drawn: list[Any], epoch: Callable[..., Entry]) -> None:
+    names = [f"class {number}" for number in range(100)]
+    scores = {name: number / 100 for number, name in enumerate(names)}
+    class_chart([epoch(0, ap=scores)], names)
+    assert list(rows_of(drawn)) == [*names[:59:-1], *names[39::-1]]
 
 
 def test_charts_say_what_they_show(epoch: Callable[..., Entry]) -> None:

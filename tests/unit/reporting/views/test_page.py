@@ -187,6 +187,32 @@ def test_a_page_of_many_epochs_and_classes_is_small(
     assert "epoch 240: " in page_of(prefix) and "epoch 1: " in page_of(prefix)
 
 
+def test_pictures_that_fail_are_lost_and_the_page_is_not(
+    prefix: str, run: RunFacts, gallery: Gallery, found: list[Detections], epoch: Callable[..., Entry],
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Whatever the error: those of records that cannot be read are the gallery's."""
+
+    def fail(seen: Seen) -> None:
+        raise MemoryError
+
+    view = PageView(prefix, run, [])
+    views = Views([view], gallery)
+    views.begin([], TrainProgress())
+    with monkeypatch.context() as broken:
+        broken.setattr(Seen, "extremes", property(fail))
+        view._next = 0.0
+        views.epoch([epoch(0)], found)
+        view._next = 0.0
+        views.epoch([epoch(0), epoch(1)], ())
+        assert "Running: 2 of 5 epochs done" in page_of(prefix)
+    views.epoch([epoch(number) for number in range(3)], found)
+    views.end([epoch(number) for number in range(3)], Status("ended"))
+    page = page_of(prefix)
+    assert "Ended: 3 of 5 epochs done" in page and "After epoch 3, by F1 score" in page
+    assert len(caplog.messages) == 1
+
+
 def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path, run: RunFacts) -> None:
     with pytest.raises(DaliSsdError, match="cannot write"):
         PageView(str(tmp_path / "no" / "ssd"), run, []).begin([], TrainProgress())
