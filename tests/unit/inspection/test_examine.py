@@ -14,7 +14,7 @@ from dali_ssd.inspection.advising.grounds import Grounds
 from dali_ssd.inspection.examine import Gathered, gather, report_on
 from dali_ssd.inspection.matching import Matches, Views, best_iou
 from dali_ssd.inspection.options import InspectConfig
-from dali_ssd.inspection.report import Report
+from dali_ssd.inspection.report import Advice, Report
 from tests.support.inspection import random_objects, varied_shard
 
 Objects = npt.NDArray[np.float32]
@@ -60,7 +60,12 @@ def test_however_many_boxes_there_are_a_network_has_one_coverage(
     config: InspectConfig, gathered: Gathered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grounds: list[Grounds] = []
-    monkeypatch.setattr(examine, "advise", lambda one: grounds.append(one) or ())
+
+    def advise(one: Grounds) -> tuple[Advice, ...]:
+        grounds.append(one)
+        return ()
+
+    monkeypatch.setattr(examine, "advise", advise)
     rng = np.random.default_rng(0)
     before, after = random_objects(rng, 20_500, 128), random_objects(rng, 22_500, 128)
     after[:, 2:4] = after[:, :2] + 0.7 * (after[:, 2:4] - after[:, :2])
