@@ -14,13 +14,14 @@ from rich.table import Table
 
 from dali_ssd.inspection.numbers import cost_in_words, percent, spread_in_words
 from dali_ssd.inspection.options import InspectConfig
+from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
 from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.format.image_header import Raster, read_raster
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.inspect import whole_records
 from dali_ssd.util.files import atomic_open, require_folder_of
-from dali_ssd.util.optional import import_module, require
+from dali_ssd.util.optional import import_module
 from dali_ssd.util.words import counted
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def run(argv: list[str]) -> int:
         if path is not None:
             require_folder_of(option, path)
     if config.html is not None:  # before the work, which may take minutes
-        for name in ("jinja2", "matplotlib"):
-            require(name)
+        require_pages()
     inspected = import_module("dali_ssd.inspection.examine").examine(config)
     command = shlex.join(["dali-ssd", "inspect", *argv])
     if config.json is not None:

@@ -17,10 +17,10 @@ from dali_ssd.inspection.network import Network
 from dali_ssd.inspection.report import Alternative
 from dali_ssd.util.progress import track
 
-__all__ = ["BOXES", "Fitting", "fitted_anchors", "other_networks"]
+__all__ = ["Fitting", "fitted_anchors", "other_networks"]
 
-BOXES, _QUICK = 20_000, 2_000
-"""Boxes of each kind that results are from, and on which candidates are tried."""
+_QUICK = 2_000
+"""Boxes of each kind on which candidates are tried. Results are from all, as those of the network itself are."""
 _EQUAL = 0.005
 """Difference in coverage for which more anchors are not worth their work."""
 _SCALES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.25, 1.5)

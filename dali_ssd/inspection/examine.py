@@ -13,23 +13,23 @@ from dali_ssd.config import AugmentConfig, RenderConfig, TargetConfig
 from dali_ssd.errors import MissingDependencyError
 from dali_ssd.inspection.advising.advice import advise
 from dali_ssd.inspection.advising.grounds import Grounds
-from dali_ssd.inspection.alternatives import BOXES, Fitting, fitted_anchors, other_networks
-from dali_ssd.inspection.contents import read_contents
+from dali_ssd.inspection.alternatives import Fitting, fitted_anchors, other_networks
+from dali_ssd.inspection.contents import Contents, read_contents
 from dali_ssd.inspection.cost import measure_decoding
 from dali_ssd.inspection.groups import box_facts, class_facts, image_facts, layer_facts, size_groups
-from dali_ssd.inspection.matching import Views, augmented_views, match, stored_views
+from dali_ssd.inspection.matching import Matches, Views, augmented_views, match, stored_views
 from dali_ssd.inspection.network import Network, find_network
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Alternative, DecodeCost, FindingFacts, Milder, Report, Sample, ShardFacts
 from dali_ssd.inspection.strange import find_exhibits
-from dali_ssd.loader.recipes import asked_recipe
+from dali_ssd.loader.recipes import Recipe, asked_recipe
 from dali_ssd.records.dataset import Dataset, expand_paths
 from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.inspect import inspect_shards
 from dali_ssd.records.lint.dataset_report import DatasetReport
 from dali_ssd.records.lint.findings import KINDS, worst_first
 
-__all__ = ["Inspected", "examine"]
+__all__ = ["Gathered", "Inspected", "examine", "gather", "report_on"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +51,26 @@ class Inspected:
     """Class names; none if nothing names them."""
 
 
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What a report is made of: all that takes the kernels of training."""
+
+    checked: DatasetReport
+    names: Sequence[str]
+    """Class names; none if nothing names them."""
+    recipe: Recipe
+    network: Network
+    contents: Contents
+    sample: int
+    """Records whose objects are matched."""
+    before: Matches
+    """Their objects as stored."""
+    after: Matches
+    """Their objects in augmented views."""
+    augmented: Callable[[AugmentConfig], Views]
+    """Makes views of the same records with another augmentation."""
+
+
 def examine(config: InspectConfig) -> Inspected:
     """Inspect the shards; the decoder is only timed for a report in a file.
 
@@ -58,85 +78,92 @@ def examine(config: InspectConfig) -> Inspected:
         DatasetError: a path matches no shard, no shard can be read, or class names are wrong.
         ConfigError: there is no such network or recipe.
     """
+    return report_on(config, gather(config))
+
+
+def gather(config: InspectConfig) -> Gathered:
+    """Read the shards, and match the objects of a sample with the anchors; raises as `examine` does."""
     shards = expand_paths(config.shards)
     names = names_or_none(config.classes, shards)
-    recipe, augment, image, targets = _recipe(config)
-    network = find_network(config.network, image.data_shape)
+    recipe = _recipe(config)
+    network = find_network(config.network, recipe.image.data_shape)
     checked = inspect_shards(
         shards, coordinates=config.coordinates, num_classes=len(names) or None, workers=config.workers
     )
     if not len(checked.dataset):
         checked.require_readable()
-    contents = read_contents(checked.dataset, checked.bad, image, checked.unit, config.workers)
+    contents = read_contents(checked.dataset, checked.bad, recipe.image, checked.unit, config.workers)
     chosen = _sample(len(contents), config.sample, config.seed)
-    stored = stored_views(contents, chosen)
 
     def augmented(augment: AugmentConfig) -> Views:
-        return augmented_views(contents, chosen, config.views, augment, image, checked.unit, config.seed)
+        return augmented_views(contents, chosen, config.views, augment, recipe.image, checked.unit, config.seed)
 
-    before = match(stored, network.anchors, targets, "stored boxes")
-    after = match(augmented(augment), network.anchors, targets, "augmented boxes")
-    fitting = Fitting(before.objects, after.objects, targets.iou_threshold).part(BOXES, config.seed)
-    own = Alternative((network.name,), network.data_shape, len(network.anchors), *fitting.coverage(network.anchors))
-    oddities, exhibits, pairs = find_exhibits(checked.dataset, contents, image.data_shape)
+    stored = stored_views(contents, chosen)
+    before = match(stored, network.anchors, recipe.targets, "stored boxes")
+    after = match(augmented(recipe.augment), network.anchors, recipe.targets, "augmented boxes")
+    return Gathered(checked, names, recipe, network, contents, len(chosen), before, after, augmented)
+
+
+def report_on(config: InspectConfig, gathered: Gathered) -> Inspected:
+    """Count what was gathered, try other anchors on the same objects, and give advice."""
+    checked, contents, recipe, network = gathered.checked, gathered.contents, gathered.recipe, gathered.network
+    before, after, data_shape = gathered.before, gathered.after, recipe.image.data_shape
+    fitting = Fitting(before.objects, after.objects, recipe.targets.iou_threshold)
+    oddities, exhibits, pairs = find_exhibits(checked.dataset, contents, data_shape)
     report = Report(
         network=network.name,
-        data_shape=image.data_shape,
-        threshold=targets.iou_threshold,
-        recipe=recipe,
-        augment=augment,
-        image=image,
-        targets=targets,
+        data_shape=data_shape,
+        threshold=recipe.targets.iou_threshold,
+        recipe=recipe.name,
+        augment=recipe.augment,
+        image=recipe.image,
+        targets=recipe.targets,
         shards=_shards(checked),
         unreadable=len(checked.shards) - len(checked.reports),
         records=len(contents),
         bad=len(checked.bad) + checked.lost,
         unit=checked.unit,
-        classes=class_facts(contents, names, before, after),
+        classes=class_facts(contents, gathered.names, before, after),
         images=image_facts(contents),
-        boxes=box_facts(contents, image.data_shape, before, config.seed),
-        sample=Sample(len(chosen), len(before.objects), config.views, len(after.objects), config.seed),
+        boxes=box_facts(contents, data_shape, before, config.seed),
+        sample=Sample(gathered.sample, len(before.objects), config.views, len(after.objects), config.seed),
         sizes=size_groups(before, after),
         layers=layer_facts(network, before, after),
         alternatives=other_networks(network, fitting),
         fitted=fitted_anchors(network, fitting, config.seed),
-        milder=_milder(fitting, network, augment, augmented, config.views),
+        milder=_milder(gathered, fitting, config.views),
         cost=measure_decoding(checked.dataset, contents) if config.html or config.json else DecodeCost(),
         findings=_findings(checked),
         oddities=oddities,
         exhibits=exhibits,
     )
+    own = Alternative((network.name,), data_shape, len(network.anchors), *fitting.coverage(network.anchors))
     advice = advise(Grounds(config, report, contents, own, pairs))
-    return Inspected(config, replace(report, advice=advice), checked.dataset, names)
+    return Inspected(config, replace(report, advice=advice), checked.dataset, gathered.names)
 
 
-def _milder(
-    fitting: Fitting,
-    network: Network,
-    augment: AugmentConfig,
-    augmented: Callable[[AugmentConfig], Views],
-    views: int,
-) -> Milder | None:
+def _milder(gathered: Gathered, fitting: Fitting, views: int) -> Milder | None:
     """Return what the anchors cover if canvases are at most twice as wide as images; None if coverage loses little."""
-    stored, shrunk = fitting.by_class(network.anchors)
+    anchors, augment = gathered.network.anchors, gathered.recipe.augment
+    stored, shrunk = fitting.by_class(anchors)
     if stored - shrunk < _LOSS or augment.expand_ratio[1] <= _MILD or not augment.expand_probability:
         return None
     mild = replace(augment, expand_ratio=(min(augment.expand_ratio[0], _MILD), _MILD))
-    objects = augmented(mild).objects
-    _, after, class_mean = replace(fitting, after=objects).coverage(network.anchors)
+    objects = gathered.augmented(mild).objects
+    _, after, class_mean = replace(fitting, after=objects).coverage(anchors)
     return Milder(mild.expand_ratio, views, len(objects), after, class_mean)
 
 
-def _recipe(config: InspectConfig) -> tuple[str, AugmentConfig, RenderConfig, TargetConfig]:
-    """Return name, augmentation, input and targets of the recipe; without DALI, which recipes need, the usual ones."""
+def _recipe(config: InspectConfig) -> Recipe:
+    """Return the recipe; without DALI, which recipes need, one of the usual numbers and without pipelines."""
     try:
-        recipe = asked_recipe(config.input)
+        return asked_recipe(config.input)
     except MissingDependencyError:
         if config.input.recipe:
             raise
         _log.warning("NVIDIA DALI is not installed: the augmentation is that of GluonCV, and decoding is not timed")
-        return "", AugmentConfig(), RenderConfig(data_shape=config.input.data_shape or 300), TargetConfig()
-    return recipe.name, recipe.augment, recipe.image, recipe.targets
+        image = RenderConfig(data_shape=config.input.data_shape or 300)
+        return Recipe("", None, None, AugmentConfig(), image, TargetConfig())
 
 
 def _sample(count: int, most: int, seed: int) -> NDArray[np.int64]:
