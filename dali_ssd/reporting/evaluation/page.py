@@ -32,8 +32,8 @@ _MUCH_LESS = 0.9
 def write_evaluation(path: str | Path, evaluation: Evaluation) -> None:
     """Write the page of an evaluation.
 
-    Raises MissingDependencyError if Jinja2 or Matplotlib is missing, RecordError if a record that is shown cannot be
-    read, DaliSsdError if the file cannot be written.
+    A picture of a record that cannot be read is left out, and a note says so. Raises MissingDependencyError if Jinja2
+    or Matplotlib is missing, DaliSsdError if the file cannot be written.
     """
     write_page(path, evaluation_page(evaluation))
 
