@@ -13,6 +13,7 @@ from dali_ssd.metrics.voc import RECALLS
 from dali_ssd.pages.charts import COLORS, chart
 from dali_ssd.pages.elements import Chart
 from dali_ssd.util.words import shortened
+from dali_ssd.visualize.lettering import labels_for_matplotlib
 
 __all__ = ["LABELS", "calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
 
@@ -51,8 +52,8 @@ def kinds_chart(analysis: Analysis, most: int = 12) -> Chart:
             widths = np.array([counts[number] for _, counts in shown], float)
             axes.barh(range(len(shown)), widths, left=from_left, color=tone, label=label, height=0.7)
             from_left += widths
-        # Names are data: what is between two dollar signs would be a formula.
-        axes.set_yticks(range(len(shown)), [_plain(shortened(name, 24)) for name, _ in shown])
+        labels, properties = labels_for_matplotlib(shortened(name, 24) for name, _ in shown)
+        axes.set_yticks(range(len(shown)), labels, **properties)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("detections, and objects missed")
@@ -100,7 +101,3 @@ _TONES = (_GREEN, _BLUE, _PURPLE, _BROWN, _ORANGE, _GRAY)
 def _counts(analysis: Analysis, class_id: int) -> list[int]:
     kinds = analysis.kinds(class_id)
     return [*(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)]
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")
