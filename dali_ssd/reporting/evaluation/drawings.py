@@ -8,17 +8,15 @@ import numpy as np
 
 from dali_ssd.metrics.analysis import Analysis
 from dali_ssd.metrics.curves import Calibration, Curve
-from dali_ssd.metrics.verdicts import WRONG, Kind
 from dali_ssd.metrics.voc import RECALLS
 from dali_ssd.pages.charts import COLORS, chart
 from dali_ssd.pages.elements import Chart
+from dali_ssd.reporting.evaluation.kinds import LABELS, counts_of
 from dali_ssd.util.words import shortened
 from dali_ssd.visualize.lettering import labels_for_matplotlib
 
-__all__ = ["LABELS", "calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
+__all__ = ["calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
 
-LABELS = ("right", "badly placed", "another class", "duplicate", "background", "missed")
-"""Of detections by kind, and of objects that none finds."""
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GRAY = COLORS
 
 
@@ -43,7 +41,7 @@ def kinds_chart(analysis: Analysis, most: int = 12) -> Chart:
 
     Of many classes, those with the most wrong detections and missed objects are shown.
     """
-    bars = [(name, _counts(analysis, class_id)) for class_id, name in enumerate(analysis.classes)]
+    bars = [(name, counts_of(analysis, class_id)) for class_id, name in enumerate(analysis.classes)]
     shown = sorted(bars, key=lambda bar: -sum(bar[1][1:]))[:most]
 
     def paint(axes: Any) -> None:
@@ -96,8 +94,3 @@ def scores_chart(one: Calibration) -> Chart:
 
 
 _TONES = (_GREEN, _BLUE, _PURPLE, _BROWN, _ORANGE, _GRAY)
-
-
-def _counts(analysis: Analysis, class_id: int) -> list[int]:
-    kinds = analysis.kinds(class_id)
-    return [*(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)]

@@ -14,23 +14,17 @@ from dali_ssd.pages.elements import Element, Gallery, Note, Picture
 from dali_ssd.pages.page import Section
 from dali_ssd.pages.pictures import picture
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
+from dali_ssd.reporting.evaluation.kinds import MISSED, title_of
 from dali_ssd.util.words import counted, first_few
 from dali_ssd.visualize.crops import cut_around
 from dali_ssd.visualize.grid import Tile, tile_picture
 from dali_ssd.visualize.stored import caption_of
 from dali_ssd.visualize.tiles import stored_tiles
 
-__all__ = ["TITLES", "error_section", "missed_section"]
+__all__ = ["error_section", "missed_section"]
 
 _log = logging.getLogger(__name__)
 
-TITLES = {
-    Kind.LOCALIZATION: "Badly placed",
-    Kind.CONFUSION: "Another class",
-    Kind.DUPLICATE: "Duplicates",
-    Kind.BACKGROUND: "Background",
-}
-"""Of the kinds of errors."""
 _LEADS = {
     Kind.LOCALIZATION: "The object that the box overlaps most is of its class, but the overlap is too small.",
     Kind.CONFUSION: "The object that the box overlaps most is of another class.",
@@ -50,7 +44,7 @@ def error_section(evaluation: Evaluation, kind: Kind) -> Section:
     surest = analysis.verdicts.surest(kind, _EXAMPLES, analysis.thresholds.min_score)
     which = f" The surest {len(surest)}:" if total > len(surest) else ""
     return Section(
-        TITLES[kind], _gallery(_wrong, evaluation, surest), f"{counted(total, 'detection')}. {_LEADS[kind]}{which}"
+        title_of(kind), _gallery(_wrong, evaluation, surest), f"{counted(total, 'detection')}. {_LEADS[kind]}{which}"
     )
 
 
@@ -61,7 +55,7 @@ def missed_section(evaluation: Evaluation) -> Section:
     largest = analysis.verdicts.largest_missed(_EXAMPLES, analysis.thresholds.min_score)
     lead = f"{counted(total, 'object')} that no detection of their class finds; white boxes are what was found."
     which = f" The largest {len(largest)}:" if total > len(largest) else ""
-    return Section("Missed", _gallery(_missed, evaluation, largest), lead + which)
+    return Section(MISSED.capitalize(), _gallery(_missed, evaluation, largest), lead + which)
 
 
 def _gallery(

@@ -15,7 +15,8 @@ from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.reporting.evaluation.confusion import confusion_elements
 from dali_ssd.reporting.evaluation.drawings import calibration_chart, curve_chart, kinds_chart, scores_chart
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
-from dali_ssd.reporting.evaluation.examples import TITLES, error_section, missed_section
+from dali_ssd.reporting.evaluation.examples import error_section, missed_section
+from dali_ssd.reporting.evaluation.kinds import LABELS, counts_of
 from dali_ssd.reporting.machine import machine_section
 from dali_ssd.util.words import counted
 
@@ -161,12 +162,13 @@ def _errors(analysis: Analysis) -> list[Element]:
     ids = [*([None] if len(analysis.classes) > 1 else []), *range(len(analysis.classes))]
     rows: list[list[Cell]] = []
     for class_id in ids:
-        kinds = analysis.kinds(class_id)
-        counts = [*(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)]
+        counts = counts_of(analysis, class_id)
         if class_id is None or any(counts):
             rows.append(["all" if class_id is None else analysis.classes[class_id], *counts])
-    head = ["class", "right", *(TITLES[kind].lower() for kind in WRONG), "missed"]
-    return [Charts([kinds_chart(analysis)]), *_folded(head, rows, "Detections by kind, and missed objects")]
+    return [
+        Charts([kinds_chart(analysis)]),
+        *_folded(["class", *LABELS], rows, "Detections by kind, and missed objects"),
+    ]
 
 
 def _certainty(analysis: Analysis) -> list[Element]:

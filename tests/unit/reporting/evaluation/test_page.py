@@ -19,7 +19,7 @@ from dali_ssd.pages.page import page_html
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
-from dali_ssd.reporting.evaluation.examples import TITLES
+from dali_ssd.reporting.evaluation.kinds import title_of
 from dali_ssd.reporting.evaluation.page import evaluation_page, write_evaluation
 from dali_ssd.synthetic import write_shapes
 from tests.support.detected import detected
@@ -44,6 +44,7 @@ def test_the_numbers_are_those_of_the_analysis(evaluation: Evaluation) -> None:
     page, analysis = evaluation_page(evaluation), evaluation.analysis
     table = only(Table, elements(page, "Errors"))
     kinds = analysis.kinds()
+    assert table.head == ["class", "right", "badly placed", "another class", "duplicate", "background", "missed"]
     assert list(table.rows[0]) == ["all", *(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed()]
     assert [row[0] for row in table.rows[1:]] == list(NAMES)
     rows = only(Table, elements(page, "Scores")).rows
@@ -56,7 +57,7 @@ def test_the_numbers_are_those_of_the_analysis(evaluation: Evaluation) -> None:
 def test_errors_are_shown_with_their_record(evaluation: Evaluation, kind: Kind) -> None:
     total = evaluation.analysis.kinds()[kind]
     assert total, "of each kind there are some"
-    pictures = only(Gallery, elements(evaluation_page(evaluation), TITLES[kind])).pictures
+    pictures = only(Gallery, elements(evaluation_page(evaluation), title_of(kind))).pictures
     assert len(pictures) == min(total, 8)
     scores = [float(picture.caption.split()[1].rstrip(".,")) for picture in pictures]
     assert scores == sorted(scores, reverse=True) and scores[-1] >= 0.4
@@ -80,7 +81,10 @@ def test_only_the_records_that_are_shown_are_read(shard: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Dataset, "read", counting)
     page = evaluation_page(evaluation)
-    shown = [only(Gallery, elements(page, title)).pictures for title in [*TITLES.values(), "Missed"]]
+    shown = [
+        only(Gallery, elements(page, title)).pictures
+        for title in ["Badly placed", "Another class", "Duplicate", "Background", "Missed"]
+    ]
     assert len(read) == sum(map(len, shown))
 
 
