@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,13 +15,15 @@ from dali_ssd.metrics.voc import best_precisions, running
 __all__ = ["Best", "Calibration", "Curve", "calibration", "curve"]
 
 _BINS = 10
+_DECIMALS = 20
+"""A score that needs as many is not rounded."""
 
 
 class Best(NamedTuple):
     """The threshold of the best F1, the harmonic mean of precision and recall."""
 
     score: float
-    """Detections from it on are kept."""
+    """Detections from it on are kept. Of the numbers that keep the same ones, it has few decimals, two or more."""
     f1: float
     precision: float
     recall: float
@@ -102,4 +105,19 @@ def _best(scores: NDArray[np.float32], precision: NDArray[np.float64], recall: N
     precision, recall = precision[last], recall[last]
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     at = int(f1.argmax())
-    return Best(float(scores[last[at]]), float(f1[at]), float(precision[at]), float(recall[at]))
+    next_one = float(scores[last[at] + 1]) if last[at] + 1 < len(scores) else 0.0
+    score = _rounded_down(float(scores[last[at]]), above=next_one)
+    return Best(score, float(f1[at]), float(precision[at]), float(recall[at]))
+
+
+def _rounded_down(score: float, above: float) -> float:
+    """Return a score with as few decimals as leave it above another one, but two or more.
+
+    It is between them in float32, which scores are, and in float64, in which others may compare them.
+    """
+    for decimals in range(2, _DECIMALS):
+        steps = 10.0**decimals
+        rounded = math.floor(score * steps) / steps
+        if above < float(np.float32(rounded)) and rounded <= score:
+            return rounded
+    return score

@@ -31,7 +31,7 @@ def curve_chart(name: str, curve: Curve) -> Chart:
             axes.plot(curve.best.recall, curve.best.precision, "o", color=_RED, markersize=9, fillstyle="none")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
 
-    best = f"; best F1 {curve.best.f1:.2f} at score {curve.best.score:.2f}" if curve.best else "; nothing found"
+    best = f"; best F1 {curve.best.f1:.2f} at score {curve.best.score}" if curve.best else "; nothing found"
     alt = f"Precision over recall of {name}: average precision {ap:.3f}{best}"
     return chart(paint, alt, f"{shortened(name, 60)}: AP {ap:.3f}{best}", size=(408, 250))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from pathlib import Path
 
 from dali_ssd.metrics.analysis import Analysis
@@ -113,12 +114,11 @@ def _summary(evaluation: Evaluation) -> list[Element]:
 def _other_threshold(best: Best, analysis: Analysis) -> Note:
     """Return the advice to look at the errors of another threshold."""
     now = f"{analysis.f1:.2f} at {analysis.thresholds.min_score:g}"
-    score = math.floor(best.score * 100) / 100
     text = (
-        f"F1 of all classes together is {now}, and {best.f1:.2f} at {score:g}. Errors, confusion and sizes below are "
-        "those at the former; the best threshold of each class is in the first table."
+        f"F1 of all classes together is {now}, and {best.f1:.2f} at {best.score}. Errors, confusion and sizes below "
+        "are those at the former; the best threshold of each class is in the first table."
     )
-    return Note("advice", f"This network is better used at score {score:g}", text, f"--min-score {score:g}")
+    return Note("advice", f"This network is better used at score {best.score}", text, f"--min-score {best.score}")
 
 
 _WHY_NOTHING = (
@@ -134,7 +134,8 @@ def _scores(evaluation: Evaluation) -> list[Element]:
         curve = analysis.curves[class_id]
         best = curve.best if curve else None
         count = scores.truth.objects[class_id] - scores.truth.difficult[class_id]
-        numbers = (best.f1, best.score, best.precision, best.recall) if best else (math.nan,) * 4
+        # A score that is rounded up would lose the detection that makes it the best.
+        numbers = (best.f1, Decimal(str(best.score)), best.precision, best.recall) if best else (math.nan,) * 4
         if reason:
             without.append(f"{name} ({reason})")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-from dali_ssd.metrics.analysis import Thresholds
+from dali_ssd.metrics.analysis import Thresholds, analyze
 from dali_ssd.metrics.verdicts import WRONG, Kind
 from dali_ssd.pages.elements import Charts, Fold, Gallery, Matrix, Note, Table
 from dali_ssd.pages.page import page_html
@@ -146,6 +147,20 @@ def test_another_threshold_is_advised_if_it_is_much_better(shard: Path) -> None:
     assert note.command == "--min-score 0.29" and "0.00 at 0.4, and 1.00 at 0.29" in note.text
     at_best = evaluated(shard, NAMES, unsure, Thresholds(min_score=0.29))
     assert notes(evaluation_page(at_best).summary) == []
+
+
+@pytest.mark.parametrize(("right", "wrong", "command"), [(0.299, 0.291, "0.298"), (0.0099, 0.009, "0.0098")])
+def test_what_is_advised_holds(shard: Path, right: float, wrong: float, command: str) -> None:
+    """Rounded to two digits, the threshold would let in all of the wrong detections."""
+    box = (10.0, 10.0, 90.0, 90.0)
+    unsure = [detected([(box, 0, right), *[((200, 200, 230, 230), 0, wrong)] * 10], [(box, 0)]) for _ in range(24)]
+    evaluation = evaluated(shard, NAMES, unsure)
+    page = evaluation_page(evaluation)
+    note = only(Note, page.summary)
+    assert note.command == f"--min-score {command}" and f"1.00 at {command}." in note.text
+    assert analyze(unsure, NAMES, Thresholds(min_score=float(command))).f1 == 1
+    assert only(Table, elements(page, "Scores")).rows[0][4] == Decimal(command)
+    assert f"score {command}" in only(Charts, elements(page, "Precision and recall")).charts[0].caption
 
 
 def test_doubtful_labels_are_told(shard: Path) -> None:
