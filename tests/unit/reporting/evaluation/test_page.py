@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 
 from dali_ssd.metrics.analysis import Thresholds, analyze
 from dali_ssd.metrics.verdicts import WRONG, Kind
-from dali_ssd.pages.elements import Charts, Fold, Gallery, Matrix, Note, Table
+from dali_ssd.pages.elements import Charts, Fold, Gallery, Matrix, Note, Share, Stats, Table
 from dali_ssd.pages.page import page_html
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import build_label
@@ -26,7 +26,9 @@ from dali_ssd.synthetic import write_shapes
 from tests.support.detected import detected
 from tests.support.elements import elements, notes, only
 from tests.support.evaluated import evaluated
-from tests.support.shards import random_boxes, random_record, write
+from tests.support.shards import random_boxes, random_record, write, write_random
+from tests.support.worked import IMAGES
+from tests.support.worked import NAMES as WORKED
 
 NAMES = ("circle", "square", "triangle", "star")
 
@@ -41,6 +43,16 @@ def evaluation(shard: Path) -> Evaluation:
     return evaluated(shard, NAMES)
 
 
+@pytest.fixture(scope="module")
+def worked_shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random(tmp_path_factory.mktemp("worked"), len(IMAGES))[0]
+
+
+@pytest.fixture(scope="module")
+def worked(worked_shard: Path) -> Evaluation:
+    return evaluated(worked_shard, WORKED, IMAGES)
+
+
 def test_the_numbers_are_those_of_the_analysis(evaluation: Evaluation) -> None:
     page, analysis = evaluation_page(evaluation), evaluation.analysis
     table = only(Table, elements(page, "Errors"))
@@ -52,6 +64,38 @@ def test_the_numbers_are_those_of_the_analysis(evaluation: Evaluation) -> None:
     assert [row[2] for row in rows] == list(evaluation.scores.ap)
     assert len(only(Charts, elements(page, "Precision and recall")).charts) == len(NAMES)
     assert only(Matrix, elements(page, "Confusion of classes")).counts == analysis.confusion.tolist()
+
+
+def test_the_numbers_are_those_by_hand(worked: Evaluation) -> None:
+    page = evaluation_page(worked)
+    stats = only(Stats, page.summary).numbers
+    assert stats[-3:] == [
+        ("57%", "of the objects are found", "from score 0.4 on"),  # 4 of 7
+        ("29%", "of the detections are right", "from score 0.4 on"),  # 4 of 14
+        ("7", "objects", "in 4 images"),
+    ]
+    assert only(Table, elements(page, "Errors")).rows == [
+        ["all", 4, 1, 2, 1, 6, 3],
+        ["a", 3, 1, 2, 0, 1, 2],
+        ["b", 1, 0, 0, 1, 5, 1],
+    ]
+    table = only(Table, elements(page, "Scores"))
+    assert table.head == ["class", "objects", "AP@0.5", "best F1", "at score", "precision", "recall"]
+    assert [[*row[:2], *row[3:]] for row in table.rows] == [
+        ["a", 5, pytest.approx(6 / 8), Decimal("0.72"), 3 / 3, 3 / 5],  # and a difficult one
+        ["b", 2, pytest.approx(2 / 3), Decimal("0.97"), 1 / 1, 1 / 2],
+    ]
+    assert only(Table, elements(page, "Sizes")).rows == [["32 to 64", 7, Share(4 / 7), Share(5 / 7)]]
+    [fold] = [element for element in elements(page, "Scores and certainty") if isinstance(element, Fold)]
+    assert only(Table, fold.elements).rows[3:] == [
+        ["0.3 to 0.4", 1, 0, Share(1)],
+        ["0.4 to 0.5", 0, 3, Share(0)],
+        ["0.5 to 0.6", 0, 3, Share(0)],
+        ["0.6 to 0.7", 0, 2, Share(0)],
+        ["0.7 to 0.8", 1, 1, Share(0.5)],
+        ["0.8 to 0.9", 1, 1, Share(0.5)],
+        ["0.9 to 1.0", 2, 0, Share(1)],
+    ]
 
 
 @pytest.mark.parametrize("kind", WRONG)
@@ -147,6 +191,13 @@ def test_another_threshold_is_advised_if_it_is_much_better(shard: Path) -> None:
     assert note.command == "--min-score 0.29" and "0.00 at 0.4, and 1.00 at 0.29" in note.text
     at_best = evaluated(shard, NAMES, unsure, Thresholds(min_score=0.29))
     assert notes(evaluation_page(at_best).summary) == []
+
+
+@pytest.mark.parametrize(("min_score", "advised"), [(0.4, 1), (0.62, 1), (0.65, 0), (0.72, 0)])
+def test_a_threshold_that_is_nearly_as_good_is_left_alone(worked_shard: Path, min_score: float, advised: int) -> None:
+    """The best F1 is 8/13; from 0.62 on it is 8/15, which is 87 % of it, and from 0.65 on 8/14, which is 93 %."""
+    evaluation = evaluated(worked_shard, WORKED, IMAGES, Thresholds(min_score=min_score))
+    assert notes(evaluation_page(evaluation).summary) == ["This network is better used at score 0.72"] * advised
 
 
 @pytest.mark.parametrize(("right", "wrong", "command"), [(0.299, 0.291, "0.298"), (0.0099, 0.009, "0.0098")])
