@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.metrics.verdicts import Kind, Verdicts
-from dali_ssd.metrics.voc import best_precisions, running
+from dali_ssd.metrics.voc import Judged, best_precisions, running
 
 __all__ = ["Best", "Calibration", "Curve", "calibration", "curve"]
 
@@ -77,7 +77,10 @@ def curve(verdicts: Verdicts, class_id: int | None = None, points: int = 200) ->
     judged = verdicts.judged(class_id)
     if not judged.objects:
         return None
-    scores, precision, recall = running(judged)
+    # Where the surest detections find difficult objects, the curve would begin with a precision of 0.
+    scores, precision, recall = running(
+        Judged(judged.scores[judged.counts], judged.right[judged.counts], judged.counts[judged.counts], judged.objects)
+    )
     kept = np.arange(len(recall))
     if len(recall) > points:
         kept = np.unique(np.searchsorted(recall, np.linspace(0, recall[-1], points)))

@@ -126,6 +126,14 @@ def test_a_score_of_one_is_in_the_last_bin() -> None:
     assert calibration(find_verdicts([detected([(BOX, 0, 1.0)], [(BOX, 0)])])).right.tolist() == [0] * 9 + [1]
 
 
+def test_what_finds_a_difficult_object_is_no_point_of_a_curve() -> None:
+    image = detected([(FAR, 0, 0.9), (BOX, 0, 0.5)], [(BOX, 0), (FAR, 0)], [False, True])
+    one = curve(find_verdicts([image]), 0)
+    assert one is not None and (one.recall.tolist(), one.precision.tolist()) == ([1], [1])
+    none = curve(find_verdicts([detected([(FAR, 0, 0.9)], [(BOX, 0), (FAR, 0)], [False, True])]), 0)
+    assert none is not None and none.best is None and not len(none.recall)
+
+
 def test_nothing_found_has_no_best_threshold() -> None:
     one = curve(find_verdicts([detected([], [(BOX, 0)])]), 0)
     assert one is not None and one.best is None and one.marks == [0.0] * 11 and not len(one.recall)
