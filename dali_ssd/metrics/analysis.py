@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dali_ssd.metrics.confusion import confusion
 from dali_ssd.metrics.curves import Best, Calibration, Curve, calibration, curve
-from dali_ssd.metrics.detections import Detections
+from dali_ssd.metrics.detections import SURE, Detections
 from dali_ssd.metrics.sizes import OfSize, recall_by_size
 from dali_ssd.metrics.verdicts import WRONG, Kind, Verdicts, find_verdicts
 from dali_ssd.metrics.voc import MIN_IOU
@@ -24,7 +24,7 @@ __all__ = ["Analysis", "Thresholds", "analyze"]
 class Thresholds:
     """Which detections are judged, and when one has found an object."""
 
-    min_score: float = 0.4
+    min_score: float = SURE
     """Lowest score of a detection that counts as said; curves and calibration take all."""
     min_iou: float = MIN_IOU
     """Overlap with an object."""

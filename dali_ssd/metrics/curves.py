@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,18 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.metrics.verdicts import Kind, Verdicts
-from dali_ssd.metrics.voc import best_precisions, running
+from dali_ssd.metrics.voc import Judged, best_precisions, running
 
 __all__ = ["Best", "Calibration", "Curve", "calibration", "curve"]
 
 _BINS = 10
+_DECIMALS = 20
+"""A score that needs as many is not rounded."""
 
 
 class Best(NamedTuple):
     """The threshold of the best F1, the harmonic mean of precision and recall."""
 
     score: float
-    """Detections from it on are kept."""
+    """Detections from it on are kept. Of the numbers that keep the same ones, it has few decimals, two or more."""
     f1: float
     precision: float
     recall: float
@@ -74,7 +77,10 @@ def curve(verdicts: Verdicts, class_id: int | None = None, points: int = 200) ->
     judged = verdicts.judged(class_id)
     if not judged.objects:
         return None
-    scores, precision, recall = running(judged)
+    # Where the surest detections find difficult objects, the curve would begin with a precision of 0.
+    scores, precision, recall = running(
+        Judged(judged.scores[judged.counts], judged.right[judged.counts], judged.counts[judged.counts], judged.objects)
+    )
     kept = np.arange(len(recall))
     if len(recall) > points:
         kept = np.unique(np.searchsorted(recall, np.linspace(0, recall[-1], points)))
@@ -102,4 +108,19 @@ def _best(scores: NDArray[np.float32], precision: NDArray[np.float64], recall: N
     precision, recall = precision[last], recall[last]
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     at = int(f1.argmax())
-    return Best(float(scores[last[at]]), float(f1[at]), float(precision[at]), float(recall[at]))
+    next_one = float(scores[last[at] + 1]) if last[at] + 1 < len(scores) else 0.0
+    score = _rounded_down(float(scores[last[at]]), above=next_one)
+    return Best(score, float(f1[at]), float(precision[at]), float(recall[at]))
+
+
+def _rounded_down(score: float, above: float) -> float:
+    """Return a score with as few decimals as leave it above another one, but two or more.
+
+    It is between them in float32, which scores are, and in float64, in which others may compare them.
+    """
+    for decimals in range(2, _DECIMALS):
+        steps = 10.0**decimals
+        rounded = math.floor(score * steps) / steps
+        if above < float(np.float32(rounded)) and rounded <= score:
+            return rounded
+    return score

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Detections", "detections_from_bytes", "detections_to_bytes"]
+__all__ = ["SURE", "Detections", "detections_from_bytes", "detections_to_bytes"]
+
+SURE = 0.4
+"""Lowest score of a detection that is shown and counted as said, by default; average precision weighs all of them."""
 
 
 @dataclass(frozen=True)

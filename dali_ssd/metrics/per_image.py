@@ -8,13 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dali_ssd.metrics.detections import Detections
+from dali_ssd.metrics.detections import SURE, Detections
 from dali_ssd.metrics.verdicts import WRONG, Kind, find_verdicts
 
-__all__ = ["SURE", "ImageScore", "best_and_worst", "score_images", "sure_ones"]
-
-SURE = 0.4
-"""Lowest score of a detection that counts here: average precision weighs all of them, a picture shows the sure ones."""
+__all__ = ["ImageScore", "best_and_worst", "score_images", "sure_ones"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar, Literal, TypeAlias
 
 __all__ = [
@@ -70,7 +71,8 @@ class Share:
         return self.value == self.value
 
 
-Cell: TypeAlias = "str | int | float | Share | datetime"
+Cell: TypeAlias = "str | int | float | Decimal | Share | datetime"
+"""A `Decimal` is written with all of its digits, a float with three or more."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,11 @@ def _breakable(text: str) -> Any:
 
 
 def _cell(value: Cell) -> str:
-    """Write a cell: integers with commas, other numbers with three digits or more, zeros at the end included."""
+    """Write a cell: integers with commas, floats with three digits or more, zeros at the end included."""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, float):
         if math.isnan(value):
             return "-"
@@ -114,7 +117,7 @@ def _cell(value: Cell) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _anchor(title: str) -> str:

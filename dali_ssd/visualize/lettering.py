@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from PIL import ImageDraw, ImageFont
 
 from dali_ssd.util.optional import require
 
-__all__ = ["Lettering", "for_matplotlib"]
+__all__ = ["Lettering", "for_matplotlib", "labels_for_matplotlib"]
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +83,19 @@ def for_matplotlib(text: str) -> tuple[str, list[str]]:
     paths, missing = _fonts_for(frozenset(_spelled(text)))
     writable = "".join("?" if letter in missing else letter for letter in _spelled(text))
     return writable, [_family(path) for path in paths]
+
+
+def labels_for_matplotlib(names: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
+    """Return names as labels, and the properties of their texts: fonts that have their letters, and no formulas.
+
+    A label that begins with a line would be hidden by Matplotlib.
+    """
+    labels, fonts = [], dict[str, None]()
+    for name in names:
+        label, families = for_matplotlib(name)
+        labels.append(f" {label}" if label.startswith("_") else label)
+        fonts |= dict.fromkeys(families)
+    return labels, {"fontfamily": list(fonts), "parse_math": False}
 
 
 def _font_of_pillow(size: int) -> ImageFont.FreeTypeFont:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dali_ssd.metrics.detections import Detections
-from dali_ssd.metrics.per_image import SURE, sure_ones
+from dali_ssd.metrics.detections import SURE, Detections
+from dali_ssd.metrics.per_image import sure_ones
 from dali_ssd.metrics.verdicts import WRONG, Kind, find_verdicts
 from dali_ssd.visualize.grid import draw_label, label_lettering, label_text
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dali_ssd.metrics.detections import Detections
 
-__all__ = ["CLASSES", "detected", "image_lists", "overlap"]
+__all__ = ["CLASSES", "Box", "detected", "image_lists", "overlap"]
 
 CLASSES = 3
 Box = tuple[float, float, float, float]

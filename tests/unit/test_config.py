@@ -29,12 +29,13 @@ from dali_ssd.convert.options import ConvertConfig
 from dali_ssd.convert.readers import READERS
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.options import TrainConfig
-from dali_ssd.records.options import CheckConfig
+from dali_ssd.records.options import CheckConfig, ReshardConfig
 
 PATHS: dict[str, Any] = {"src": Path("in"), "out": Path("out")}
 REQUIRED: dict[type, dict[str, Any]] = {
     CheckConfig: {"shards": ("a.rec",)},
     ConvertConfig: PATHS,
+    ReshardConfig: {"src": ("a.rec",), "out": Path("out")},
     **{reader.config: PATHS for reader in READERS.values()},
 }
 NAN = math.nan
@@ -99,6 +100,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         **repeat(("momentum", "wd"), [-0.1, NAN]),
     },
     ConvertConfig: {"shards": [0, -1], "workers": [-1], "seed": [-1], "exif": ["up", ""]},
+    ReshardConfig: {"shards": [0, -1], "seed": [-1], "on_bad": ["keep", ""], "out": [Path("a.rec"), Path("a.idx")]},
     **{reader.config: {} for reader in READERS.values()},
 }
 CASES = [(kind, name, value) for kind, bad in BAD.items() for name, values in bad.items() for value in values]

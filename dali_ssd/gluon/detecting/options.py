@@ -9,6 +9,7 @@ from tyro.conf import OmitArgPrefixes
 
 from dali_ssd.config import AnyUnit, InputConfig, NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.gluon.options import Gpus, Plugin, Workers
+from dali_ssd.metrics.detections import SURE
 from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import (
     check_choices,
@@ -36,7 +37,7 @@ class DetectConfig:
     """Write into a folder that has files already, over those of the same name."""
     pictures: bool = True
     """Draw the boxes on each image."""
-    min_score: float = 0.4
+    min_score: float = SURE
     """Lowest score of a detection."""
     top_k: int = 100
     """Most detections of an image, the best ones."""

@@ -12,7 +12,7 @@ from dali_ssd.inspection.numbers import Histogram, percent
 from dali_ssd.inspection.report import ClassFacts, Coverage, Report
 from dali_ssd.pages.charts import chart, color
 from dali_ssd.pages.elements import Chart
-from dali_ssd.visualize.lettering import for_matplotlib
+from dali_ssd.visualize.lettering import labels_for_matplotlib
 
 __all__ = ["box_chart", "class_chart", "cost_chart", "histogram_chart", "layer_chart", "size_chart"]
 
@@ -138,10 +138,8 @@ def _paired_bars(axes: Any, names: Sequence[str], before: Sequence[float], after
         axes.barh(rows[known] + shift, np.array(values)[known], 0.36, color=color(number), label=name)
         for row in rows[~known]:  # a bar of no length would say 0%
             axes.annotate("no objects", (0, row + shift), (3, 0), textcoords="offset points", va="center")
-    axes.set_yticks(rows, names)
-    for label, name in zip(axes.get_yticklabels(), names, strict=True):
-        text, families = for_matplotlib(name)
-        label.set(text=text, parse_math=False, fontfamily=families)
+    labels, properties = labels_for_matplotlib(names)
+    axes.set_yticks(rows, labels, **properties)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=False, axis="y")

@@ -8,16 +8,15 @@ import numpy as np
 
 from dali_ssd.metrics.analysis import Analysis
 from dali_ssd.metrics.curves import Calibration, Curve
-from dali_ssd.metrics.verdicts import WRONG, Kind
 from dali_ssd.metrics.voc import RECALLS
 from dali_ssd.pages.charts import COLORS, chart
 from dali_ssd.pages.elements import Chart
+from dali_ssd.reporting.evaluation.kinds import LABELS, counts_of
 from dali_ssd.util.words import shortened
+from dali_ssd.visualize.lettering import labels_for_matplotlib
 
-__all__ = ["LABELS", "calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
+__all__ = ["calibration_chart", "curve_chart", "kinds_chart", "scores_chart"]
 
-LABELS = ("right", "badly placed", "another class", "duplicate", "background", "missed")
-"""Of detections by kind, and of objects that none finds."""
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GRAY = COLORS
 
 
@@ -32,7 +31,7 @@ def curve_chart(name: str, curve: Curve) -> Chart:
             axes.plot(curve.best.recall, curve.best.precision, "o", color=_RED, markersize=9, fillstyle="none")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
 
-    best = f"; best F1 {curve.best.f1:.2f} at score {curve.best.score:.2f}" if curve.best else "; nothing found"
+    best = f"; best F1 {curve.best.f1:.2f} at score {curve.best.score}" if curve.best else "; nothing found"
     alt = f"Precision over recall of {name}: average precision {ap:.3f}{best}"
     return chart(paint, alt, f"{shortened(name, 60)}: AP {ap:.3f}{best}", size=(408, 250))
 
@@ -42,7 +41,7 @@ def kinds_chart(analysis: Analysis, most: int = 12) -> Chart:
 
     Of many classes, those with the most wrong detections and missed objects are shown.
     """
-    bars = [(name, _counts(analysis, class_id)) for class_id, name in enumerate(analysis.classes)]
+    bars = [(name, counts_of(analysis, class_id)) for class_id, name in enumerate(analysis.classes)]
     shown = sorted(bars, key=lambda bar: -sum(bar[1][1:]))[:most]
 
     def paint(axes: Any) -> None:
@@ -51,8 +50,8 @@ def kinds_chart(analysis: Analysis, most: int = 12) -> Chart:
             widths = np.array([counts[number] for _, counts in shown], float)
             axes.barh(range(len(shown)), widths, left=from_left, color=tone, label=label, height=0.7)
             from_left += widths
-        # Names are data: what is between two dollar signs would be a formula.
-        axes.set_yticks(range(len(shown)), [_plain(shortened(name, 24)) for name, _ in shown])
+        labels, properties = labels_for_matplotlib(shortened(name, 24) for name, _ in shown)
+        axes.set_yticks(range(len(shown)), labels, **properties)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("detections, and objects missed")
@@ -95,12 +94,3 @@ def scores_chart(one: Calibration) -> Chart:
 
 
 _TONES = (_GREEN, _BLUE, _PURPLE, _BROWN, _ORANGE, _GRAY)
-
-
-def _counts(analysis: Analysis, class_id: int) -> list[int]:
-    kinds = analysis.kinds(class_id)
-    return [*(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)]
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dali_ssd.errors import RecordError
 from dali_ssd.metrics.verdicts import Kind
 from dali_ssd.pages.elements import Element, Gallery, Note, Picture
 from dali_ssd.pages.page import Section
 from dali_ssd.pages.pictures import picture
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
-from dali_ssd.util.words import counted
+from dali_ssd.reporting.evaluation.kinds import MISSED, title_of
+from dali_ssd.util.words import counted, first_few
 from dali_ssd.visualize.crops import cut_around
 from dali_ssd.visualize.grid import Tile, tile_picture
+from dali_ssd.visualize.stored import caption_of
 from dali_ssd.visualize.tiles import stored_tiles
 
-__all__ = ["TITLES", "error_section", "missed_section"]
+__all__ = ["error_section", "missed_section"]
 
-TITLES = {
-    Kind.LOCALIZATION: "Badly placed",
-    Kind.CONFUSION: "Another class",
-    Kind.DUPLICATE: "Duplicates",
-    Kind.BACKGROUND: "Background",
-}
-"""Of the kinds of errors."""
+_log = logging.getLogger(__name__)
+
 _LEADS = {
     Kind.LOCALIZATION: "The object that the box overlaps most is of its class, but the overlap is too small.",
     Kind.CONFUSION: "The object that the box overlaps most is of another class.",
@@ -39,28 +38,45 @@ _SIDE = 280
 
 
 def error_section(evaluation: Evaluation, kind: Kind) -> Section:
-    """Return the section of a kind of wrong detections, with its surest. Raises RecordError if one cannot be read."""
+    """Return the section of a kind of wrong detections, with its surest."""
     analysis = evaluation.analysis
     total = analysis.kinds()[kind]
     surest = analysis.verdicts.surest(kind, _EXAMPLES, analysis.thresholds.min_score)
-    pictures = [_wrong(evaluation, number) for number in surest]
-    which = f" The surest {len(pictures)}:" if total > len(pictures) else ""
-    return Section(TITLES[kind], _gallery(pictures), f"{counted(total, 'detection')}. {_LEADS[kind]}{which}")
+    which = f" The surest {len(surest)}:" if total > len(surest) else ""
+    return Section(
+        title_of(kind), _gallery(_wrong, evaluation, surest), f"{counted(total, 'detection')}. {_LEADS[kind]}{which}"
+    )
 
 
 def missed_section(evaluation: Evaluation) -> Section:
-    """Return the section of objects that are missed, with the largest. Raises RecordError if one cannot be read."""
+    """Return the section of objects that are missed, with the largest."""
     analysis = evaluation.analysis
     total = analysis.missed()
     largest = analysis.verdicts.largest_missed(_EXAMPLES, analysis.thresholds.min_score)
-    pictures = [_missed(evaluation, number) for number in largest]
     lead = f"{counted(total, 'object')} that no detection of their class finds; white boxes are what was found."
-    which = f" The largest {len(pictures)}:" if total > len(pictures) else ""
-    return Section("Missed", _gallery(pictures), lead + which)
+    which = f" The largest {len(largest)}:" if total > len(largest) else ""
+    return Section(MISSED.capitalize(), _gallery(_missed, evaluation, largest), lead + which)
 
 
-def _gallery(pictures: Sequence[Picture]) -> list[Element]:
-    return [Gallery(pictures, 148)] if pictures else [Note("good", "There are none")]
+def _gallery(
+    draw: Callable[[Evaluation, int], Picture], evaluation: Evaluation, numbers: Sequence[int]
+) -> list[Element]:
+    """Return the pictures, and a note on those of records that cannot be read, which a warning in the log names too."""
+    if not numbers:
+        return [Note("good", "There are none")]
+    pictures, faults = [], dict[str, None]()
+    for number in numbers:
+        try:
+            pictures.append(draw(evaluation, number))
+        except RecordError as error:
+            faults[str(error)] = None
+    elements: list[Element] = [Gallery(pictures, 148)] if pictures else []
+    for fault in faults:  # fewer than pictures, if several are of one record
+        _log.warning("not drawn: %s", fault)
+    if faults:
+        title = f"{counted(len(numbers) - len(pictures), 'picture')} could not be drawn"
+        elements.append(Note("warning", title, "\n\n".join(first_few(list(faults), "record"))))
+    return elements
 
 
 def _wrong(evaluation: Evaluation, number: int) -> Picture:
@@ -105,7 +121,6 @@ def _picture(
     image = stored_tiles(evaluation.dataset, [record])[0].image
     scale = np.array([image.shape[1], image.shape[0]] * 2, np.float32) / np.float32(evaluation.data_shape)
     tile = cut_around(Tile(image, boxes * scale, class_ids, scores, faint_boxes=faint * scale), boxes[0] * scale)
-    place = evaluation.dataset.place(record)
-    name = f"{place.shard.name if place.shard else ''} record {place.key}"
+    name = caption_of(evaluation.dataset.place(record))
     drawn = tile_picture(tile, evaluation.scores.classes, least=_SIDE, most=_SIDE)
     return picture(drawn, f"{name}: {what}", f"{what}. {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from pathlib import Path
 
 from dali_ssd.metrics.analysis import Analysis
@@ -15,7 +16,8 @@ from dali_ssd.pages.page import Page, Section, write_page
 from dali_ssd.reporting.evaluation.confusion import confusion_elements
 from dali_ssd.reporting.evaluation.drawings import calibration_chart, curve_chart, kinds_chart, scores_chart
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
-from dali_ssd.reporting.evaluation.examples import TITLES, error_section, missed_section
+from dali_ssd.reporting.evaluation.examples import error_section, missed_section
+from dali_ssd.reporting.evaluation.kinds import LABELS, counts_of
 from dali_ssd.reporting.machine import machine_section
 from dali_ssd.util.words import counted
 
@@ -32,8 +34,8 @@ _MUCH_LESS = 0.9
 def write_evaluation(path: str | Path, evaluation: Evaluation) -> None:
     """Write the page of an evaluation.
 
-    Raises MissingDependencyError if Jinja2 or Matplotlib is missing, RecordError if a record that is shown cannot be
-    read, DaliSsdError if the file cannot be written.
+    A picture of a record that cannot be read is left out, and a note says so. Raises MissingDependencyError if Jinja2
+    or Matplotlib is missing, DaliSsdError if the file cannot be written.
     """
     write_page(path, evaluation_page(evaluation))
 
@@ -112,12 +114,11 @@ def _summary(evaluation: Evaluation) -> list[Element]:
 def _other_threshold(best: Best, analysis: Analysis) -> Note:
     """Return the advice to look at the errors of another threshold."""
     now = f"{analysis.f1:.2f} at {analysis.thresholds.min_score:g}"
-    score = math.floor(best.score * 100) / 100
     text = (
-        f"F1 of all classes together is {now}, and {best.f1:.2f} at {score:g}. Errors, confusion and sizes below are "
-        "those at the former; the best threshold of each class is in the first table."
+        f"F1 of all classes together is {now}, and {best.f1:.2f} at {best.score}. Errors, confusion and sizes below "
+        "are those at the former; the best threshold of each class is in the first table."
     )
-    return Note("advice", f"This network is better used at score {score:g}", text, f"--min-score {score:g}")
+    return Note("advice", f"This network is better used at score {best.score}", text, f"--min-score {best.score}")
 
 
 _WHY_NOTHING = (
@@ -133,7 +134,8 @@ def _scores(evaluation: Evaluation) -> list[Element]:
         curve = analysis.curves[class_id]
         best = curve.best if curve else None
         count = scores.truth.objects[class_id] - scores.truth.difficult[class_id]
-        numbers = (best.f1, best.score, best.precision, best.recall) if best else (math.nan,) * 4
+        # A score that is rounded up would lose the detection that makes it the best.
+        numbers = (best.f1, Decimal(str(best.score)), best.precision, best.recall) if best else (math.nan,) * 4
         if reason:
             without.append(f"{name} ({reason})")
         else:
@@ -161,12 +163,13 @@ def _errors(analysis: Analysis) -> list[Element]:
     ids = [*([None] if len(analysis.classes) > 1 else []), *range(len(analysis.classes))]
     rows: list[list[Cell]] = []
     for class_id in ids:
-        kinds = analysis.kinds(class_id)
-        counts = [*(kinds[kind] for kind in (Kind.RIGHT, *WRONG)), analysis.missed(class_id)]
+        counts = counts_of(analysis, class_id)
         if class_id is None or any(counts):
             rows.append(["all" if class_id is None else analysis.classes[class_id], *counts])
-    head = ["class", "right", *(TITLES[kind].lower() for kind in WRONG), "missed"]
-    return [Charts([kinds_chart(analysis)]), *_folded(head, rows, "Detections by kind, and missed objects")]
+    return [
+        Charts([kinds_chart(analysis)]),
+        *_folded(["class", *LABELS], rows, "Detections by kind, and missed objects"),
+    ]
 
 
 def _certainty(analysis: Analysis) -> list[Element]:

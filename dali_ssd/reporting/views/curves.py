@@ -14,12 +14,14 @@ from dali_ssd.pages.elements import Chart
 from dali_ssd.reporting.history import Entry
 from dali_ssd.reporting.meter import STARVED
 from dali_ssd.util.words import shortened
-from dali_ssd.visualize.lettering import for_matplotlib
+from dali_ssd.visualize.lettering import labels_for_matplotlib
 
 __all__ = ["class_chart", "curves", "value_of"]
 
 _LINES = 8
 """Most classes that have a line each; more of them have a row of colors each."""
+_NAME = 24
+"""Letters of a class name."""
 _ROWS = 80
 """Most rows of colors."""
 
@@ -102,7 +104,7 @@ class _Plot:
 
 
 def _class_lines(x: Sequence[int], span: tuple[int, int], values: NDArray[np.float64], classes: Sequence[str]) -> Chart:
-    labels, properties = _labels(classes)
+    labels, properties = labels_for_matplotlib(shortened(name, _NAME) for name in classes)
 
     def paint(axes: Any) -> None:
         for number, (label, line) in enumerate(zip(labels, values, strict=True)):
@@ -120,7 +122,7 @@ def _class_lines(x: Sequence[int], span: tuple[int, int], values: NDArray[np.flo
 def _class_rows(
     x: Sequence[int], span: tuple[int, int], values: NDArray[np.float64], classes: Sequence[str], *, cut: bool
 ) -> Chart:
-    labels, properties = _labels(classes)
+    labels, properties = labels_for_matplotlib(shortened(name, _NAME) for name in classes)
 
     def paint(axes: Any) -> None:
         # Columns end at their epochs, and begin where the ones before end.
@@ -173,16 +175,3 @@ def _measured(x: Sequence[int], line: Sequence[float] | NDArray[np.float64]) -> 
 def _last(line: Sequence[float] | NDArray[np.float64]) -> str:
     known = [value for value in line if math.isfinite(value)]
     return f"{known[-1]:.3g}" if known else "not known"
-
-
-def _labels(names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """Return class names as labels, and the properties of their texts: fonts that have their letters, and no formulas.
-
-    A label that begins with a line would be hidden by Matplotlib.
-    """
-    labels, fonts = [], dict[str, None]()
-    for name in names:
-        label, families = for_matplotlib(shortened(name, 24))
-        labels.append(f" {label}" if label.startswith("_") else label)
-        fonts |= dict.fromkeys(families)
-    return labels, {"fontfamily": list(fonts), "parse_math": False}

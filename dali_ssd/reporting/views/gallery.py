@@ -17,6 +17,7 @@ from dali_ssd.pages.elements import Picture
 from dali_ssd.pages.pictures import picture
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.words import counted
+from dali_ssd.visualize.stored import caption_of
 from dali_ssd.visualize.tiles import EMPTY, stored_tiles
 from dali_ssd.visualize.verdicts import verdict_picture
 
@@ -51,8 +52,7 @@ class Gallery:
 
     def name(self, number: int) -> str:
         """Return the name of an image by which it is found: that of its shard, and its key."""
-        place = self._dataset.place(number)
-        return f"{place.shard.name if place.shard else ''} record {place.key}"
+        return caption_of(self._dataset.place(number))
 
     def draw(self, number: int, found: Detections, *, sample: bool = False) -> Picture:
         """Draw an image with its detections; that of a `sample` is kept, small, for the next time.

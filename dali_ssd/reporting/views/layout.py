@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from dali_ssd.metrics.per_image import SURE
+from dali_ssd.metrics.detections import SURE
 from dali_ssd.pages.elements import Charts, Element, Facts, Fold, Gallery, Note, Picture, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section
 from dali_ssd.reporting.history import Entry

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 
+import pytest
 from hypothesis import given, settings
 
 from dali_ssd.metrics.analysis import Thresholds, analyze
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.verdicts import Kind
 from tests.support.detected import CLASSES, detected, image_lists
+from tests.support.worked import IMAGES
+from tests.support.worked import NAMES as WORKED
 
 BOX, FAR = (10, 10, 59, 59), (200, 200, 220, 220)
 NAMES = tuple("abc")
@@ -26,6 +30,29 @@ def test_counts_agree_with_each_other(images: list[Detections]) -> None:
     assert analysis.kinds()[Kind.RIGHT] + analysis.missed() == objects
     assert sum(size.objects for size in analysis.sizes) == objects
     assert sum(size.found for size in analysis.sizes) == analysis.kinds()[Kind.RIGHT]
+
+
+def test_f1_and_the_best_threshold_are_of_all_classes() -> None:
+    analysis = analyze(IMAGES, WORKED, Thresholds())
+    assert analysis.f1 == pytest.approx(2 * 4 / (2 * 4 + 10 + 3))
+    assert analysis.best == pytest.approx((0.72, 2 * 4 / (6 + 7), 4 / 6, 4 / 7))
+    assert math.isnan(analyze([], WORKED, Thresholds()).f1)
+
+
+def test_the_smallest_score_is_that_of_all_counts() -> None:
+    for min_score, found in ((0.3, 5), (0.4, 4), (0.8, 3)):
+        analysis = analyze(IMAGES, WORKED, Thresholds(min_score=min_score))
+        assert (analysis.kinds()[Kind.RIGHT], analysis.missed()) == (found, 7 - found)
+        assert [(one.objects, one.found, one.at_all) for one in analysis.sizes] == [(7, found, 5)]
+    assert analysis.confusion.tolist() == [[2, 0, 3], [0, 1, 1], [0, 1, 0]]
+
+
+def test_the_overlap_is_that_of_all_counts() -> None:
+    """A box that overlaps its object by 30 of 70 columns is enough for 0.4, and not for 0.5."""
+    for min_iou, found in ((0.4, 4), (0.5, 3)):
+        analysis = analyze(IMAGES, WORKED, Thresholds(min_iou=min_iou))
+        assert analysis.kinds(0)[Kind.RIGHT] == found
+        assert analysis.confusion[0].tolist() == [found, 0, 5 - found]
 
 
 @settings(max_examples=50)

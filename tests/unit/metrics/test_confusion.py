@@ -69,6 +69,14 @@ def test_what_is_mistaken_most_often_comes_first() -> None:
     assert [one.times for one in mistakes(counts, 9)] == [4, 3, 1]
 
 
+def test_of_equal_mistakes_the_first_come_first() -> None:
+    counts = np.array([[0, 2, 3, 0], [2, 0, 2, 0], [2, 3, 0, 0], [0, 0, 0, 0]])
+    pairs = [(one.true_id, one.found_id) for one in mistakes(counts, 5)]
+    assert pairs == [(0, 2), (2, 1), (0, 1), (1, 0), (1, 2)]
+    many = mistakes(np.ones((9, 9), np.int64), 20)
+    assert [(one.true_id, one.found_id) for one in many] == [(i, j) for i in range(8) for j in range(8) if i != j][:20]
+
+
 @pytest.mark.parametrize("classes", [1, 80])
 def test_without_images_all_is_zero(classes: int) -> None:
     counts = confusion([], classes, 0.5)

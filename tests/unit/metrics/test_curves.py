@@ -14,7 +14,7 @@ from dali_ssd.metrics.verdicts import Kind, find_verdicts
 from dali_ssd.metrics.voc import voc07_scores
 from tests.support.detected import CLASSES, detected, image_lists
 
-BOX, FAR = (10, 10, 59, 59), (200, 200, 220, 220)
+BOX, BESIDE, FAR = (10, 10, 59, 59), (70, 10, 119, 59), (200, 200, 220, 220)
 
 
 @settings(max_examples=200)
@@ -39,7 +39,7 @@ def test_the_best_threshold_is_that_of_trying_all(images: list[Detections]) -> N
         else:
             assert one.best is not None
             assert one.best.f1 == pytest.approx(best[0])
-            at = next(each for each in tried if each[1] == one.best.score)
+            at = [each for each in tried if each[1] >= one.best.score][-1]
             assert (one.best.f1, one.best.precision, one.best.recall) == pytest.approx((at[0], at[2], at[3]))
 
 
@@ -57,6 +57,37 @@ def test_detections_of_one_score_are_kept_or_left_together() -> None:
     image = detected([(BOX, 0, 0.5), (FAR, 0, 0.5)], [(BOX, 0)])
     one = curve(find_verdicts([image]), 0)
     assert one is not None and one.best == pytest.approx((0.5, 2 / 3, 0.5, 1))
+
+
+@pytest.mark.parametrize(
+    ("found", "below", "score"),
+    [
+        (0.75, None, 0.75),
+        (0.6996, 0.5, 0.69),
+        (0.299, 0.291, 0.298),  # in float32, 0.299 is a little less
+        (0.299, 0.2985, 0.2989),
+        (0.0099, 0.009, 0.0098),  # in float32, 0.009 is no more than the score below
+        (0.0099, None, 0.009),  # 0.00 would be no threshold
+        (1e-25, None, 1e-25),
+    ],
+)
+def test_the_best_threshold_has_few_decimals_and_is_not_rounded_up(
+    found: float, below: float | None, score: float
+) -> None:
+    """Hits and false alarms are kept as they are by the score of the last hit, whether in float32 or in float64."""
+    more = [] if below is None else [(FAR, 0, below)] * 10
+    one = curve(find_verdicts([detected([(BOX, 0, found), *more], [(BOX, 0)])]), 0)
+    assert one is not None and one.best is not None
+    assert one.best.f1 == 1
+    assert one.best.score == pytest.approx(score) and one.best.score <= np.float32(found)
+    assert below is None or one.best.score > np.float32(below)
+
+
+def test_of_equal_thresholds_the_highest_is_best() -> None:
+    """F1 is 2/3 with the first detection alone, and again with the last."""
+    found = [(BOX, 0, 0.75), (FAR, 0, 0.5), (FAR, 0, 0.25), (BESIDE, 0, 0.125)]
+    one = curve(find_verdicts([detected(found, [(BOX, 0), (BESIDE, 0)])]), 0)
+    assert one is not None and one.best == pytest.approx((0.75, 2 / 3, 1, 1 / 2))
 
 
 def test_long_curves_are_thinned_to_where_recalls_are_first_reached() -> None:
@@ -93,6 +124,14 @@ def test_calibration_is_that_of_plain_loops(images: list[Detections]) -> None:
 
 def test_a_score_of_one_is_in_the_last_bin() -> None:
     assert calibration(find_verdicts([detected([(BOX, 0, 1.0)], [(BOX, 0)])])).right.tolist() == [0] * 9 + [1]
+
+
+def test_what_finds_a_difficult_object_is_no_point_of_a_curve() -> None:
+    image = detected([(FAR, 0, 0.9), (BOX, 0, 0.5)], [(BOX, 0), (FAR, 0)], [False, True])
+    one = curve(find_verdicts([image]), 0)
+    assert one is not None and (one.recall.tolist(), one.precision.tolist()) == ([1], [1])
+    none = curve(find_verdicts([detected([(FAR, 0, 0.9)], [(BOX, 0), (FAR, 0)], [False, True])]), 0)
+    assert none is not None and none.best is None and not len(none.recall)
 
 
 def test_nothing_found_has_no_best_threshold() -> None:

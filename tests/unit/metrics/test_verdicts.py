@@ -126,6 +126,14 @@ def test_the_surest_errors_and_the_largest_misses_come_first() -> None:
     assert len(verdicts.largest_missed(9, 0.3)) == 2
 
 
+def test_of_equal_ones_the_first_come_first() -> None:
+    images = [detected([(FAR, 0, 0.5)], [(BOX, 1)]) for _ in range(50)]
+    images[30] = detected([(FAR, 0, 0.75)], [((0, 0, 90, 90), 1)])
+    verdicts = find_verdicts(images)
+    first = [30, *range(30), *range(31, 50)]
+    assert verdicts.surest(Kind.BACKGROUND, 40, 0.4) == verdicts.largest_missed(40, 0.4) == first[:40]
+
+
 @pytest.mark.parametrize("images", [[], [detected([], [])], [detected([], []), detected([], [])]])
 def test_nothing_has_no_verdict(images: list[Detections]) -> None:
     verdicts = find_verdicts(images)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -101,12 +102,14 @@ def test_backquotes_mark_code_and_empty_lines_paragraphs() -> None:
         (999.6, "1,000"),
         (12345.6, "12,346"),
         (math.nan, "-"),
+        (Decimal("0.69961"), "0.69961"),
+        (Decimal("1e-7"), "0.0000001"),
         ("1e9", "1e9"),
         (True, "True"),
         (datetime(2026, 1, 2, 3, 4, 5), "2026-01-02 03:04:05"),
     ],
 )
-def test_cells_are_written_for_reading(value: float | str | datetime, text: str) -> None:
+def test_cells_are_written_for_reading(value: float | Decimal | str | datetime, text: str) -> None:
     assert text in page_of(Table(["head"], [[value]])).texts
 
 

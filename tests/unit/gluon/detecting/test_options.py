@@ -6,6 +6,8 @@ import pytest
 
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.detecting.options import DetectConfig
+from dali_ssd.gluon.options import EvalConfig
+from dali_ssd.metrics.detections import SURE
 
 
 @pytest.mark.parametrize(
@@ -20,3 +22,7 @@ from dali_ssd.gluon.detecting.options import DetectConfig
 def test_faults_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DetectConfig(("a.jpg",), "a.params", **options)
+
+
+def test_by_default_detect_and_eval_show_the_detections_that_pictures_of_training_show() -> None:
+    assert DetectConfig.min_score == EvalConfig.min_score == SURE

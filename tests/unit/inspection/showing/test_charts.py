@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ from dali_ssd.inspection.examine import examine
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import ClassFacts, Coverage, Report
 from dali_ssd.inspection.showing.charts import box_chart, class_chart
+from dali_ssd.visualize import lettering
+from tests.support.charts import axes_of
 from tests.support.inspection import varied_shard
 
 pytest.importorskip("matplotlib")
@@ -33,3 +36,13 @@ def test_a_share_that_is_not_known_has_no_bar() -> None:
         class_chart([ClassFacts(0, "a", 1, 10, 0, half, after)]).svg for after in (UNKNOWN, replace(half, covered=0.0))
     )
     assert none.count("no objects") == 1 and "no objects" not in zero and ">nan" not in none
+
+
+def test_a_name_that_no_font_has_is_written_with_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = axes_of("dali_ssd.inspection.showing.charts", monkeypatch)
+    monkeypatch.setattr(lettering, "_system_fonts", list)
+    half = Coverage(10, 0.5, 0.1, 0.0, 3.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Matplotlib's, of a letter that its font lacks
+        class_chart([ClassFacts(0, "a \N{HANGUL SYLLABLE GA} $x$", 1, 10, 0, half, half)])
+    assert [label.get_text() for label in drawn[0].get_yticklabels()] == ["a ? $x$"]

@@ -13,7 +13,7 @@ import pytest
 from dali_ssd.gluon.options import EvalConfig
 from dali_ssd.loader.recipes import find_recipe
 from dali_ssd.records.dataset import open_dataset
-from dali_ssd.reporting.evaluation.drawings import LABELS
+from dali_ssd.reporting.evaluation.kinds import LABELS
 from dali_ssd.synthetic import write_shapes
 from tests.support.evaluated import SIDE, seen
 from tests.support.paths import ROOT

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from dali_ssd.pages.charts import chart
-from dali_ssd.pages.elements import Chart
 from dali_ssd.reporting.history import Entry
 from dali_ssd.reporting.views.curves import class_chart, curves, value_of
+from tests.support.charts import axes_of
 
 
 def alts(epochs: list[Entry]) -> list[str]:
@@ -19,17 +18,7 @@ def alts(epochs: list[Entry]) -> list[str]:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The axes of the charts that a test draws."""
-    axes: list[Any] = []
-
-    def keeping(paint: Callable[[Any], None], *args: Any, **options: Any) -> Chart:
-        def paint_and_keep(one: Any) -> None:
-            paint(one)
-            axes.append(one)
-
-        return chart(paint_and_keep, *args, **options)
-
-    monkeypatch.setattr("dali_ssd.reporting.views.curves.chart", keeping)
-    return axes
+    return axes_of("dali_ssd.reporting.views.curves", monkeypatch)
 
 
 def rate_line(drawn: list[Any]) -> list[tuple[float, float]]:
