@@ -100,7 +100,7 @@ BAD: dict[type, dict[str, list[Any]]] = {
         **repeat(("momentum", "wd"), [-0.1, NAN]),
     },
     ConvertConfig: {"shards": [0, -1], "workers": [-1], "seed": [-1], "exif": ["up", ""]},
-    ReshardConfig: {"shards": [0, -1], "seed": [-1], "on_bad": ["keep", ""], "out": [Path("a.rec"), Path("a.idx")]},
+    ReshardConfig: {"shards": [0, -1], "seed": [-1], "on_bad": ["keep", ""]},
     **{reader.config: {} for reader in READERS.values()},
 }
 CASES = [(kind, name, value) for kind, bad in BAD.items() for name, values in bad.items() for value in values]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dali_ssd.config import PipelineConfig
 from dali_ssd.inspection.advising.on_shards import advise_on_shards
 from dali_ssd.inspection.report import Advice, ShardFacts
@@ -12,7 +14,9 @@ MEBI, GIBI = 1 << 20, 1 << 30
 
 def advice(*sizes: int, records: int = 6000, gpus: int = 1) -> dict[str, Advice]:
     shards = tuple(ShardFacts(f"{number}.rec", size, 10) for number, size in enumerate(sizes))
-    return {one.topic: one for one in advise_on_shards(changed(shards=shards, records=records).report, gpus)}
+    grounds = changed(shards=shards, records=records)
+    grounds = replace(grounds, config=replace(grounds.config, gpus=gpus))
+    return {one.topic: one for one in advise_on_shards(grounds)}
 
 
 def test_a_shard_of_more_than_four_gibibytes_is_large() -> None:
