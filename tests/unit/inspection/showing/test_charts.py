@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -63,7 +63,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Draw:
     return draw
 
 
-def bars(axes: Any) -> dict[str, tuple[str, Sequence[float]]]:
+def bars(axes: Any) -> dict[str, tuple[str, Any]]:
     """Color and lengths of the bars, from above, by what the legend calls them."""
     from matplotlib.colors import to_hex
 
@@ -113,7 +113,11 @@ def points(axes: Any) -> dict[str, tuple[str, list[list[float]]]]:
 
 def test_boxes_are_points_of_width_and_height(drawn: Draw) -> None:
     found = points(drawn(lambda: box_chart(REPORT)))
-    assert found["covered (50.0%)"] == (color(0), [[60, 40]]) and found["not covered (50.0%)"] == (color(3), [[90, 90]])
+    assert found["covered (50.0%)"] == (color(0), [[60.0, 40.0]])
+    assert found["not covered (50.0%)"] == (
+        color(3),
+        [[90.0, 90.0]],
+    )
     assert [45.0, 45.0] in found["anchor"][1]
 
 
@@ -122,6 +126,10 @@ def test_the_line_of_costs_is_that_of_the_report(drawn: Draw) -> None:
     cost = replace(REPORT.cost, images=some, base_ms=1.5, ms_per_megapixel=9.0)
     axes = drawn(lambda: cost_chart(replace(REPORT, cost=cost)))
     found = points(axes)
-    assert found["baseline or other"] == (color(0), [[1, 8]]) and found["progressive JPEG"] == (color(1), [[2, 30]])
+    assert found["baseline or other"] == (color(0), [[1.0, 8.0]])
+    assert found["progressive JPEG"] == (
+        color(1),
+        [[2.0, 30.0]],
+    )
     (line,) = axes.lines
     assert line.get_xydata().ravel().tolist() == pytest.approx([0, 1.5, 2.1, 1.5 + 9 * 2.1])
