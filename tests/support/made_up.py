@@ -34,8 +34,6 @@ __all__ = ["BETTER", "GROUNDS", "NETWORK", "REPORT", "changed", "class_of", "mad
 NETWORK = Alternative(("vgg16_atrous",), 300, 8732, 0.91, 0.82, 0.85)
 BETTER = replace(NETWORK, anchors=9000, before=0.99, after=0.95, class_mean=0.97)
 
-_SOME = Histogram((0.0, 1.0, 2.0), (3, 4))
-
 
 def made_up_contents(
     records: Sequence[Sequence[Sequence[float]]],
@@ -68,6 +66,10 @@ def class_of(number: int, objects: int, before: float = 0.9, after: float = 0.8,
     return replace(facts, **changes)
 
 
+def _histogram(count: int) -> Histogram:
+    return Histogram((1.0, 2.0, 4.0), (count, 2 * count))
+
+
 def _spread(unit: float) -> Spread:
     return Spread(unit, 2 * unit, 3 * unit, 4 * unit, 5 * unit)
 
@@ -87,10 +89,10 @@ REPORT = Report(
     unit="fraction",
     classes=(class_of(0, 40), class_of(1, 50)),
     images=ImageFacts(
-        _spread(320), _spread(240), _spread(230), _spread(5000), {"JPEG RGB": 60}, 0.0, _SOME, Histogram((0, 9), (5,))
+        _spread(320), _spread(240), _spread(230), _spread(5000), {"JPEG RGB": 60}, 0.0, _histogram(1), _histogram(2)
     ),
     boxes=BoxFacts(
-        90, 0, _spread(1), 0, _SOME, _spread(50), _SOME, _spread(1.1), _SOME,
+        90, 0, _spread(1), 0, _histogram(3), _spread(50), _histogram(4), _spread(1.1), _histogram(5),
         ((60.0, 40.0, True), (90.0, 90.0, False)),
     ),
     sample=Sample(50, 80, 4, 300, 233),
@@ -101,8 +103,8 @@ REPORT = Report(
         Group("all", Coverage(80, 0.91, 0.07, 0.01, 8.0), Coverage(300, 0.82, 0.16, 0.02, 5.0)),
     ),
     layers=tuple(
-        LayerFacts(layer, layer.cells**2 * len(layer.shapes), 0.2 + 0.01 * number, 0.1 + 0.01 * number,
-                   0.7 + 0.02 * number)
+        LayerFacts(layer, layer.cells**2 * len(layer.shapes), (20 + number) / 100, (10 + number) / 100,
+                   (70 + 2 * number) / 100)
         for number, layer in enumerate(FEATURE_MAPS["vgg16_atrous", 300])
     ),
     alternatives=(),

@@ -5,6 +5,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
+import pytest
 
 from dali_ssd.anchors import lay_out
 from dali_ssd.boxes import center_to_corner, iou
@@ -68,4 +70,34 @@ def test_a_part_is_drawn_by_the_seed() -> None:
     part = BOTH.part(50, 3)
     assert len(part.before) == len(part.after) == 50
     np.testing.assert_array_equal(part.after, BOTH.part(50, 3).after)
+    other = BOTH.part(50, 4)
+    assert part.before.tolist() != other.before.tolist() and part.after.tolist() != other.after.tolist()
     assert len(BOTH.part(1000, 3).before) == 200
+
+
+@pytest.mark.parametrize(("gained", "many"), [(0.0049, False), (0.0051, True)])
+def test_more_anchors_must_cover_half_a_percent_more(
+    monkeypatch: pytest.MonkeyPatch, gained: float, many: bool
+) -> None:
+    """The network has few ratios on its last map: all of them on all maps are more anchors."""
+    usual = len(NETWORK.anchors)
+
+    def coverage(_: Fitting, anchors: npt.NDArray[np.float32], scale: float = 1.0) -> tuple[float, float, float]:
+        return 0.7, 0.6, 0.8 + gained * (len(anchors) > usual)
+
+    monkeypatch.setattr(Fitting, "coverage", coverage)
+    found = fitted_anchors(NETWORK, BOTH, 0)
+    assert found is not None and (found.anchors > usual) == many == all(len(ratios) == 5 for ratios in found.ratios)
+    assert (found.before, found.after, found.class_mean) == (0.7, 0.6, 0.8 + gained * many)
+
+
+def test_candidates_are_tried_on_the_boxes_that_the_seed_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, int]] = []
+
+    def part(fitting: Fitting, most: int, seed: int) -> Fitting:
+        drawn.append((most, seed))
+        return fitting
+
+    monkeypatch.setattr(Fitting, "part", part)
+    fitted_anchors(NETWORK, Fitting(BOTH.before[:20], BOTH.after[:20], 0.5), 7)
+    assert drawn == [(2000, 7)]

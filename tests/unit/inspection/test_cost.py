@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from dali_ssd.errors import DaliSsdError, RecordError, WorkerError
-from dali_ssd.inspection.cost import fitted_line, measure_decoding, predicted_ms
+from dali_ssd.inspection.cost import _fastest, fitted_line, measure_decoding, predicted_ms
 from dali_ssd.inspection.report import DecodeCost
 from dali_ssd.records.dataset import open_dataset
 from tests.support.inspection import contents_of
@@ -58,6 +60,18 @@ def test_images_of_one_size_have_a_mean_alone(write: Write) -> None:
     cost = measure_decoding(open_dataset(shard), contents_of(shard))
     assert math.isnan(cost.base_ms) and math.isnan(cost.ms_per_megapixel)
     np.testing.assert_allclose(cost.mean_ms, np.mean([one.ms for one in cost.images]))
+
+
+def test_an_image_costs_a_copys_share_of_the_fastest_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of four take 90, 50, 20, 60 and 70 ms."""
+    clock = iter([0.0, 0.09, 1.0, 1.05, 2.0, 2.02, 3.0, 3.06, 4.0, 4.07])
+    monkeypatch.setattr(time, "process_time", lambda: next(clock))
+    pipeline = mock.Mock()
+    np.testing.assert_allclose(_fastest(pipeline, b"image", (48, 60)), 20 / 4)
+    fed = dict(call.args for call in pipeline.feed_input.call_args_list)
+    assert [one.tobytes() for one in fed["encoded"]] == [b"image"] * 4
+    assert [one.tolist() for one in fed["regions"]] == [[0, 0, 48, 60]] * 4
+    assert pipeline.run.call_count == 5
 
 
 def test_without_dali_it_says_so(

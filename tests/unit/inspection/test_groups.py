@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -8,10 +9,21 @@ import pytest
 from dali_ssd.boxes import center_to_corner, iou
 from dali_ssd.config import TargetConfig
 from dali_ssd.inspection.contents import BOX, CLASS
-from dali_ssd.inspection.groups import LARGE, SMALL, class_facts, layer_facts, size_groups
+from dali_ssd.inspection.groups import (
+    LARGE,
+    SMALL,
+    box_facts,
+    class_facts,
+    coverage,
+    image_facts,
+    layer_facts,
+    size_groups,
+)
 from dali_ssd.inspection.matching import Matches, Views, match
 from dali_ssd.inspection.network import find_network
+from dali_ssd.inspection.report import Coverage
 from tests.support.inspection import contents_of, random_objects
+from tests.support.made_up import made_up_contents
 from tests.support.records import Write, record, write
 
 __all__ = ["write"]
@@ -63,3 +75,91 @@ def test_ids_far_apart_take_no_memory(write: Write) -> None:
     found = match(Views(contents.objects, contents.starts), NETWORK.anchors, TargetConfig(), "boxes")
     assert [one.id for one in class_facts(contents, (), found, found)] == [0, 2**24]
     assert found.objects[:, CLASS].tolist() == [2**24, 0]
+
+
+def made_up(objects: Sequence[Sequence[float]], iou: Sequence[float], positives: Sequence[int],
+            anchor: Sequence[int] | None = None) -> Matches:  # fmt: skip
+    """Matches of objects, each with the IoU and the number of its anchors."""
+    anchors = np.zeros(len(iou)) if anchor is None else anchor
+    return Matches(
+        np.array(objects, np.float32).reshape(-1, 5), np.array(iou, np.float32), np.array(anchors, np.int32),
+        np.array(positives, np.int64), 0.5,
+    )  # fmt: skip
+
+
+SQUARE = (0, 0, 50, 50)
+BEFORE = made_up([(*SQUARE, 0)] * 5, [0.5, 0.9, 0.4, 0.3, 0.2], [3, 40, 2, 1, 0])
+"""Of five objects two are covered, one has two anchors that fit badly, one a single one, and one none."""
+AFTER = made_up([(*SQUARE, 0)] * 4, [0.6, 0.1, 0.2, 0.3], [7, 1, 1, 0])
+
+
+def test_coverage_counts_each_kind_of_object() -> None:
+    found = coverage(BEFORE, np.ones(5, bool))
+    assert found == Coverage(5, covered=2 / 5, forced=2 / 5, untrained=1 / 5, positives=2)
+    assert coverage(BEFORE, np.array([1, 1, 1, 0, 0], bool)) == Coverage(3, 2 / 3, 0, 0, 3)
+    assert coverage(AFTER, np.ones(4, bool)) == Coverage(4, covered=1 / 4, forced=3 / 4, untrained=1 / 4, positives=1)
+
+
+def test_a_group_has_what_is_stored_before_what_is_augmented() -> None:
+    every = size_groups(BEFORE, AFTER)[-1]
+    assert (every.before, every.after) == (coverage(BEFORE, np.ones(5, bool)), coverage(AFTER, np.ones(4, bool)))
+
+
+def test_the_limits_of_sizes_belong_to_the_larger() -> None:
+    boxes = [(0, 0, side, side, 0) for side in (31, 32, 95, 96, 97, 200)]
+    found = size_groups(made_up(boxes, [1] * 6, [1] * 6), AFTER)
+    assert [one.before.objects for one in found] == [1, 2, 3, 6]
+    long = made_up([(0, 0, 8, 100, 0), (0, 0, 100, 40, 0)], [1, 1], [1, 1])  # sides of 28 and 63
+    assert [one.before.objects for one in size_groups(long, AFTER)] == [1, 1, 0, 2]
+
+
+def test_the_facts_of_a_class_are_of_its_own_objects() -> None:
+    box = (10, 20, 60, 90)
+    contents = made_up_contents([[(*box, 2, 1), (*box, 2), (*box, 0, 1)], [(*box, 2, 1)], []])
+    before = made_up([(*SQUARE, one) for one in (2, 2, 2, 0)], [0.9, 0.9, 0.1, 0.2], [5, 9, 1, 1])
+    after = made_up([(*SQUARE, one) for one in (0, 2, 0)], [0.9, 0.1, 0.1], [4, 0, 1])
+    first, second = class_facts(contents, (), before, after)
+    assert (first.id, first.images, first.objects, first.difficult) == (0, 1, 1, 1)
+    assert (second.id, second.images, second.objects, second.difficult) == (2, 2, 3, 2)
+    assert first.before == Coverage(1, 0, 1, 0, 1) and first.after == Coverage(2, 0.5, 0.5, 0, 2.5)
+    assert second.before == Coverage(3, 2 / 3, 1 / 3, 0, 5)
+    assert second.after == Coverage(1, 0, 1, 1, 0)
+
+
+def test_a_layer_has_shares_of_stored_and_of_augmented_objects() -> None:
+    first, last = 0, len(NETWORK.anchors) - 1
+    before = made_up([(*SQUARE, 0)] * 4, [0.9, 0.1, 0.2, 0.3], [1] * 4, [first, first, first, last])
+    after = made_up([(*SQUARE, 0)] * 5, [0.9, 0.9, 0.9, 0.1, 0], [1] * 5, [last, last, last, first, -1])
+    found = layer_facts(NETWORK, before, after)
+    assert (found[0].before, found[0].after, found[0].covered) == (3 / 4, 1 / 5, 1 / 3)
+    assert (found[-1].before, found[-1].after, found[-1].covered) == (1 / 4, 3 / 5, 0)
+    assert found[1].before == found[1].after == 0 and math.isnan(found[1].covered)
+
+
+def test_boxes_are_counted_by_shape() -> None:
+    contents = made_up_contents([[(0, 0, 40, 10, 0, 1), (0, 0, 90, 30, 1)], [], [(0, 0, 30, 15, 0)], [], []])
+    before = made_up([(0, 0, 40, 10, 0), (0, 0, 90, 30, 1), (0, 0, 30, 15, 0)], [0.9, 0.1, 0.2], [1] * 3)
+    found = box_facts(contents, 300, before, 0)
+    assert (found.objects, found.difficult, found.empty) == (3, 1, 3)
+    assert (found.ratio.least, found.ratio.median, found.ratio.most) == (2, 3, 4)
+    assert (found.side.least, found.side.most) == (20, math.sqrt(2700))
+    assert (found.per_image.median, found.per_image.most) == (0, 2)
+    assert sorted(found.points) == [(30, 15, False), (40, 10, True), (90, 30, False)]
+    assert sum(found.ratios.counts[:15]) == 0 and sum(found.ratios.counts) == 3
+    assert found.objects_per_image.counts == (3, 1, 1) and found.objects_per_image.edges == (-0.5, 0.5, 1.5, 2.5)
+
+
+def test_images_are_counted_by_size_and_format() -> None:
+    kinds = ["JPEG RGB", "JPEG RGB progressive", "PNG RGB", "JPEG RGB progressive"]
+    contents = made_up_contents(
+        [[]] * 4, [(300, 200), (100, 400), (500, 250), (120, 130)], kinds, [False, True, False, True]
+    )
+    contents.progressive[3] = False
+    found = image_facts(contents)
+    assert found.progressive == 1 / 4
+    assert (found.short_side.least, found.short_side.median, found.short_side.most) == (100, 160, 250)
+    assert (found.width.least, found.width.most, found.height.least, found.height.most) == (100, 500, 130, 400)
+    assert found.kinds == {"JPEG RGB progressive": 2, "JPEG RGB": 1, "PNG RGB": 1}
+    assert (found.file_bytes.least, found.file_bytes.most) == (5000, 5003)
+    assert sum(found.megapixels.counts) == sum(found.kilobytes.counts) == 4
+    assert found.megapixels.edges[0] == pytest.approx(0.0156) and found.kilobytes.edges[0] == 5

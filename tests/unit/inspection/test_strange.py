@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from dali_ssd.inspection.contents import Contents
+from dali_ssd.inspection.report import Exhibit
 from dali_ssd.inspection.strange import duplicates, find_exhibits
 from dali_ssd.records.dataset import open_dataset
 from tests.support.inspection import JPEGS, contents_of
+from tests.support.made_up import made_up_contents
 from tests.support.records import BOX, Write, encoded, record, write
 
 __all__ = ["write"]
@@ -50,3 +55,64 @@ def test_nothing_is_strange_in_nothing(write: Write) -> None:
     shard = write([record([])])
     oddities, exhibits, pairs = find_exhibits(open_dataset(shard), contents_of(shard), 300)
     assert not exhibits and not pairs and not any(one.count for one in oddities)
+
+
+LONG, TINY, FILLING, _, PANORAMA, PIXELS, FORMAT = range(7)
+"""Places of what is strange among the oddities."""
+
+
+def shown(write: Write, contents: Contents) -> tuple[list[list[int]], Sequence[Exhibit]]:
+    """The keys of what has each oddity, and the exhibits, of made-up contents."""
+    dataset = open_dataset(write([record() for _ in range(len(contents))]))
+    oddities, exhibits, _ = find_exhibits(dataset, contents, 300)
+    for one in oddities:
+        assert one.count == len(one.places)
+    return [[place.key for place in one.places] for one in oddities], exhibits
+
+
+def square(side: float) -> tuple[float, ...]:
+    return (10, 20, 10 + side, 20 + side, 0)
+
+
+def test_the_most_crowded_come_first_and_then_the_smallest_objects(write: Write) -> None:
+    """Images are 600 x 150 pixels: in them, boxes are twice as wide as in the network, and half as high."""
+    crowds, sides = (4, 9, 3, 5, 11, 6), (30, 7, 12, 40, 5, 9, 50)
+    records = [[square(60 + 12 * number) for number in range(count)] for count in crowds]
+    records += [[square(side)] for side in sides]
+    _, exhibits = shown(write, made_up_contents([*records, []], sizes=[(600, 150)] * 14))
+    crowded, smallest = ([one for one in exhibits if one.group == group] for group in ("crowded", "smallest"))
+    assert [(one.number, one.why) for one in crowded] == [
+        (number, f"{crowds[number]} objects") for number in (4, 1, 5, 3, 0, 2)
+    ]
+    assert [one.number for one in smallest] == [10, 7, 11, 8, 6, 9]
+    assert smallest[0].why == "smallest box 10 x 2 px, 5.0 px in the network"
+    assert smallest[1].why == "smallest box 14 x 4 px, 7.0 px in the network"
+    assert [one.key for one in exhibits] == [one.number for one in exhibits]
+
+
+def of_boxes(write: Write, boxes: Sequence[tuple[float, float]], sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """What is strange about boxes of a width and a height in the network, in images of a size."""
+    return shown(write, made_up_contents([[(0, 0, *box, 0)] for box in boxes], sizes))[0]
+
+
+def test_a_box_is_long_by_the_pixels_of_its_image(write: Write) -> None:
+    """An image of 600 x 150 makes boxes four times as wide for their height, and one of 150 x 600 as high."""
+    wide, high = (600, 150), (150, 600)
+    found = of_boxes(write, [(20, 20), (42, 20), (39, 20), (10, 44), (80, 10)], [wide, wide, wide, high, high])
+    assert found[LONG] == [3, 1] and not found[TINY]
+
+
+def test_a_box_is_tiny_or_filling_by_the_pixels_of_the_network(write: Write) -> None:
+    found = of_boxes(write, [(2, 2), (2.1, 2), (1, 3), (300, 295), (300, 293), (300, 300)], [(900, 400)] * 6)
+    assert (found[TINY], found[FILLING]) == ([2, 0], [5, 3])
+
+
+def test_images_are_strange_by_shape_by_pixels_and_by_format(write: Write) -> None:
+    """Of 42 images, whose median is 400 x 300, two are less than a twentieth and three more."""
+    sizes = [(400, 300)] * 36 + [(899, 300), (900, 300), (1200, 801), (1200, 799), (150, 101), (150, 99)]
+    kinds = ["PNG RGB"] * 2 + ["JPEG gray"] * 3 + ["JPEG RGB"] * 37
+    found, exhibits = shown(write, made_up_contents([[]] * 42, sizes, kinds))
+    assert (found[PANORAMA], found[PIXELS], found[FORMAT]) == ([37], [41, 38], [0, 1])
+    assert [one.why for one in exhibits] == [
+        "image of 900 x 300 px", "image of 150 x 99 px", "image of 1200 x 801 px", "PNG RGB", "PNG RGB"
+    ]  # fmt: skip

@@ -5,6 +5,7 @@ import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Advice, Timed
 from dali_ssd.inspection.showing.page import report_page, write_report
 from dali_ssd.inspection.showing.thumbnails import pictures_of
-from dali_ssd.pages.elements import Chart, Charts, Element, Fold, Gallery, Note, Table
+from dali_ssd.pages.elements import Chart, Charts, Element, Fold, Gallery, Note, Stats, Table
 from dali_ssd.pages.page import Page
-from dali_ssd.records.dataset import open_dataset
+from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.format.labels import build_label
 from tests.support.commands import parsed
+from tests.support.made_up import GROUNDS, REPORT, class_of
 from tests.support.records import encoded
 from tests.support.shards import write
 
@@ -142,3 +144,17 @@ def test_a_page_without_objects_or_images(tmp_path: Path) -> None:
         assert math.isnan(found.report.all.before.covered)
         text = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         assert "no objects to compare with anchors" in text and "nan" not in text.lower().replace("nanosec", "")
+
+
+def test_the_headline_has_the_numbers_of_the_report() -> None:
+    cost = replace(REPORT.cost, mean_ms=2.5)
+    report = replace(REPORT, cost=cost, classes=(class_of(0, 40), class_of(1, 50), class_of(2, 0)))
+    made_up = Inspected(GROUNDS.config, report, cast(Dataset, None), ())
+    (stats,) = report_page(made_up, {}, "").summary
+    assert isinstance(stats, Stats)
+    found = {label: (value, note) for value, label, note in stats.numbers}
+    assert found["images"] == ("60", "0 without an object") and found["objects"] == ("90", "3 per image in the median")
+    assert found["classes"] == ("2", "1 more name without an object")
+    assert found["covered, as stored"] == ("91.0%", "by an anchor at IoU 0.5")
+    assert found["covered, augmented"] == ("82.0%", "4 views of each image")
+    assert found["to decode an image"] == ("2.5 ms", "400 images/s of one core")
