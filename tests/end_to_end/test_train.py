@@ -188,7 +188,7 @@ def test_eval_scores_parameters_and_checkpoints_alike(
         json_file, picture, page = (tmp_path / name for name in ("scores.json", "found.png", "report.html"))
         options = ["--json", str(json_file), "--draw", str(picture), "--batch-size", "4", "--min-score", "0.01"]
         options += ["--report", str(page)]
-        assert main(["eval", "--params", str(file), "--val", str(shards / "val.rec"), *SMALL, *options]) == 0
+        assert main(["eval", "--params", str(file), "--val", str(shards / "val.rec"), "--gpus", "", *options]) == 0
         out = capfd.readouterr().out
         assert out.startswith("10 images\n")
         assert all(re.search(rf"^{name} +\d\.\d{{3}}$", out, re.MULTILINE) for name in (*SHAPES, "AP50"))
@@ -271,7 +271,7 @@ def test_train_says_what_is_wrong(
         (["--params", "GARBAGE"], "garbage.params is no parameter file of MXNet"),
         (["--params", "PARAMS", "--val", "none.rec"], "none.rec"),
         (["--params", "PARAMS", "--val", "EMPTY"], "no objects"),
-        (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "does not fit this network"),
+        (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "belongs to another network"),
         (["--params", "PARAMS", "--json", "no/folder/x.json"], "--json no/folder/x.json: there is no folder"),
     ],
 )

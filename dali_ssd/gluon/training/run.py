@@ -22,8 +22,9 @@ from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.scoring import evaluate_together
 from dali_ssd.gluon.distributed.start import own_device, require_same_options, start_workers
 from dali_ssd.gluon.distributed.workers import Workers
+from dali_ssd.gluon.networks.naming import network_name
 from dali_ssd.gluon.networks.pretrained import build_with_base
-from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
+from dali_ssd.gluon.networks.zoo import anchors_of, initialize, require_network
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.heartbeat import Heartbeat
