@@ -53,7 +53,8 @@ def test_a_training_leaves_what_it_promises(trained: Path) -> None:
     assert any(re.fullmatch(rf"{NAME}_0001_\d\.\d{{4}}\.params", name) for name in names)
     log = (trained / f"{NAME}_train.log").read_text()
     assert re.search(r"\[Epoch 1\]\[Batch 3\], Speed: [\d.]+ samples/sec, CrossEntropy=[\d.]+, SmoothL1=[\d.]+\n", log)
-    assert re.search(r"\[Epoch 1\] Validation: \ncircle=.*\nsquare=.*\ntriangle=.*\nstar=.*\nmAP=", log)
+    assert re.search(r"\[Epoch 1\] Validation: \ncircle=.*\nsquare=.*\ntriangle=.*\nstar=.*\nmAP=\d\.\d{3}\n", log)
+    assert log.startswith("Options: --train ") and "; --network mobilenet0.25; --data-shape 128; " in log
     epochs = [entry for entry in read_history(trained / f"{NAME}_metrics.jsonl") if entry["kind"] == "epoch"]
     assert [entry["step"] for entry in epochs] == [4, 8]
     with Image.open(trained / f"{NAME}_curve.png") as curve:

@@ -40,6 +40,7 @@ from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.report import Scored
 from dali_ssd.reporting.views.build import views_of
+from dali_ssd.reporting.views.facts import changed_options
 from dali_ssd.reporting.views.view import Views
 from dali_ssd.util.files import remove_leftovers
 from dali_ssd.util.optional import require
@@ -208,7 +209,7 @@ def _train(config: TrainConfig, workers: Workers) -> FitResult:
     # One sign of life a machine: all processes stand still if one does.
     stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()
     with meetings.jointly(lambda: _open_log(setup)) as log:
-        log.logger.info("%s", config)
+        log.logger.info("Options: %s", changed_options(config))
         log.logger.info("%s", _where(setup, bound))
         for fault in faults:
             log.logger.warning("%s", fault)
