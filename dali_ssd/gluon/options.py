@@ -101,11 +101,12 @@ class TrainConfig:
     wd: float = 0.0005
     """Weight decay."""
     log_interval: int = 100
-    """Steps between two log lines; 0: none."""
+    """Steps between two log lines; 0: none. A shorter epoch has one at its end."""
     save_prefix: str = ""
     """Prefix of the names of saved files, such as a folder with a slash at its end; the network's name follows."""
     save_interval: int = 10
-    """Epochs between two parameter files; 0: none. With --val, the best parameters are always saved."""
+    """Epochs between two parameter files, from epoch 0 on; the last epoch has one too. 0: none. With --val, the best
+    parameters are always saved."""
     val_interval: int = 1
     """Epochs between two validations."""
     checkpoint_every: int = 0
