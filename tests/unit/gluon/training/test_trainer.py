@@ -36,6 +36,25 @@ def names(prefix: str) -> set[str]:
     return {path.name for path in Path(prefix).parent.iterdir()}
 
 
+def test_an_epoch_shorter_than_the_interval_has_a_line_at_its_end(
+    make_net: Any, make_loader: Any, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def steps(interval: int) -> list[tuple[int, int]]:
+        with TrainLog() as log:
+            Trainer(
+                make_net(), make_loader(3), replace(CONFIG, epochs=2, log_interval=interval), prefix=prefix, log=log
+            ).run()
+        entries = [entry for entry in read_history(Path(f"{prefix}_metrics.jsonl")) if entry["kind"] == "step"]
+        lines = re.findall(r"^\[Epoch (\d)\]\[Batch (\d)\], Speed: [1-9]", capsys.readouterr().err, re.MULTILINE)
+        assert lines == [(str(entry["epoch"]), str(entry["batch"] - 1)) for entry in entries]
+        return [(entry["epoch"], entry["batch"]) for entry in entries]
+
+    assert steps(100) == [(0, 3), (1, 3)]
+    assert steps(3) == [(0, 3), (1, 3)]
+    assert steps(2) == [(0, 2), (1, 2)]
+    assert steps(0) == []
+
+
 def test_files_log_and_metrics(
     make_net: Any, make_loader: Any, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
