@@ -262,7 +262,7 @@ class Trainer:
         at.decayed_at = at.epoch
         if due:
             self._now.rate *= self.config.lr_decay**due
-            self._report.say("[Epoch %d] Set learning rate to %s", at.epoch, self._now.rate)
+            self._report.say("[Epoch %d] Set learning rate to %g", at.epoch, self._now.rate)
 
     def _log_if_due(self, monitor: LossMonitor, last: TimeShare) -> TimeShare:
         at, interval = self._now.progress, self.config.log_interval
