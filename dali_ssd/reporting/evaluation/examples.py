@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +57,12 @@ def missed_section(evaluation: Evaluation) -> Section:
     pictures = [_missed(evaluation, number) for number in largest]
     lead = f"{counted(total, 'object')} that no detection of their class finds; white boxes are what was found."
     which = f" The largest {len(pictures)}:" if total > len(pictures) else ""
-    return Section("Missed", _gallery(pictures), lead + which)
+    # Praise is for a network that has found something.
+    return Section("Missed", _gallery(pictures, "good" if analysis.detects else "info"), lead + which)
 
 
-def _gallery(pictures: Sequence[Picture]) -> list[Element]:
-    return [Gallery(pictures, 148)] if pictures else [Note("good", "There are none")]
+def _gallery(pictures: Sequence[Picture], if_none: Literal["good", "info"] = "good") -> list[Element]:
+    return [Gallery(pictures, 148)] if pictures else [Note(if_none, "There are none")]
 
 
 def _wrong(evaluation: Evaluation, number: int) -> Picture:
@@ -71,11 +73,17 @@ def _wrong(evaluation: Evaluation, number: int) -> Picture:
     if kind == Kind.CONFUSION:
         what += f", over {_name(evaluation, int(found.true_ids[verdicts.nearest[number]]))}"
     if kind != Kind.BACKGROUND:
-        what += f", IoU {verdicts.iou[number]:.2f}"
+        what += f", IoU {_rounded(verdicts.iou[number], evaluation.analysis.thresholds.min_iou)}"
     one = slice(row, row + 1)
     return _picture(
         evaluation, record, found.boxes[one], found.class_ids[one], found.scores[one], found.true_boxes, what
     )
+
+
+def _rounded(value: np.float32, limit: float) -> str:
+    """Write a number with two digits, or with the more that it takes to be on its side of a limit."""
+    texts = (f"{value:.{digits}f}" for digits in range(2, 10))
+    return next(text for text in texts if (np.float32(text) >= np.float32(limit)) == (value >= np.float32(limit)))
 
 
 def _missed(evaluation: Evaluation, number: int) -> Picture:
