@@ -26,15 +26,28 @@ def test_samples_are_the_same_images_with_objects(gallery: Gallery, found: list[
     assert "val.rec record 1" not in first  # it has no object
     assert all(pixels(picture) == (picture.width, picture.height) for picture in first.values())
     caption = first["val.rec record 0"].caption
-    assert caption == "val.rec record 0: 1 of 2 found, 0 wrong"
-    assert later.samples["val.rec record 0"].caption == "val.rec record 0: 0 of 2 found, 0 wrong"
+    assert caption == "val.rec record 0: 1 of 2 found, 0 wrong, from score 0.89 on"
+    assert later.samples["val.rec record 0"].caption == "val.rec record 0: 0 of 2 found, 0 wrong, from score 0.01 on"
 
 
 def test_best_and_worst(gallery: Gallery, found: list[Detections]) -> None:
     best, worst = Seen(gallery, found).extremes
-    assert best[0].caption == "val.rec record 2: 2 of 2 found, 0 wrong"
-    assert worst[0].caption == "val.rec record 1: 0 of 0 found, 1 wrong"
+    assert best[0].caption == "val.rec record 2: 2 of 2 found, 0 wrong, from score 0.89 on"
+    assert worst[0].caption == "val.rec record 1: 0 of 0 found, 1 wrong, from score 0.89 on"
     assert len(best) == len(worst) == 4
+
+
+def test_a_network_that_is_not_sure_yet_has_found_what_it_has_found(gallery: Gallery, found: list[Detections]) -> None:
+    """Its detections count from the score on with the best F1, at which they would be worth to be used."""
+    unsure = [replace(one, scores=one.scores / 4) for one in found]
+    unsure[0] = replace(
+        unsure[0], scores=unsure[0].scores * 0 + 0.05, boxes=unsure[0].boxes + 40
+    )  # wrong, and far below
+    seen = Seen(gallery, unsure)
+    assert seen.min_score == 0.22
+    assert seen.samples["val.rec record 2"].caption == "val.rec record 2: 2 of 2 found, 0 wrong, from score 0.22 on"
+    assert seen.samples["val.rec record 0"].caption == "val.rec record 0: 0 of 2 found, 0 wrong, from score 0.22 on"
+    assert Seen(gallery, [replace(one, class_ids=one.class_ids + 2) for one in found]).min_score == 0.4  # none is right
 
 
 def test_no_objects_no_samples(gallery: Gallery, found: list[Detections]) -> None:
