@@ -135,8 +135,6 @@ def test_rounding_contradicts_nothing(shard: Path) -> None:
     page = evaluation_page(evaluated(shard, NAMES, images))
     [picture] = only(Gallery, elements(page, "Badly placed")).pictures
     assert ", IoU 0.497." in picture.caption
-    [many] = evaluation_page(evaluated(shard, NAMES, images)).summary[:1]
-    assert many.numbers[1][0] == "96%"
 
 
 def test_only_all_is_100_percent() -> None:

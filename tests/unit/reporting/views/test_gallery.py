@@ -39,9 +39,9 @@ def test_best_and_worst(gallery: Gallery, found: list[Detections]) -> None:
 
 def test_a_network_that_is_not_sure_yet_has_found_what_it_has_found(gallery: Gallery, found: list[Detections]) -> None:
     """Its detections count from the score on with the best F1, at which they would be worth to be used."""
-    unsure = [replace(one, scores=one.scores / 4) for one in found]
+    unsure = [replace(one, scores=(one.scores / 4).astype(np.float32)) for one in found]
     unsure[0] = replace(
-        unsure[0], scores=unsure[0].scores * 0 + 0.05, boxes=unsure[0].boxes + 40
+        unsure[0], scores=np.full_like(unsure[0].scores, 0.05), boxes=unsure[0].boxes + 40
     )  # wrong, and far below
     seen = Seen(gallery, unsure)
     assert seen.min_score == 0.22
