@@ -21,13 +21,15 @@ def run(argv: list[str]) -> int:
     Returns 0 if all were read, 1 if some were not, 2 if none was.
     """
     config = tyro.cli(DetectConfig, args=argv, prog="dali-ssd detect")
-    results_of, running = (import_module(f"dali_ssd.gluon.detecting.{name}") for name in ("results", "run"))
     out = Path(config.out)
     inputs = import_module("dali_ssd.gluon.detecting.inputs").find_inputs(config.inputs, out)
-    detector = running.Detector(config, inputs.shards)
+    choice = import_module("dali_ssd.gluon.trained.choice").choose(config, inputs.shards)
+    # Only now, when all is known: to load MXNet takes seconds.
+    results_of, running = (import_module(f"dali_ssd.gluon.detecting.{name}") for name in ("results", "run"))
+    detector = running.Detector(config, choice)
     results_of.require_place(out, (*inputs.images, *inputs.shards, *inputs.folders), overwrite=config.overwrite)
     left_out = 0
-    with closing(detector.run(inputs)) as found, results_of.Results(out, detector.classes, config.pictures) as results:
+    with closing(detector.run(inputs)) as found, results_of.Results(out, choice.classes, config.pictures) as results:
         for one in found:
             if isinstance(one, running.Seen):
                 results.add(one)

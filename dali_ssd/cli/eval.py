@@ -24,7 +24,9 @@ def run(argv: list[str]) -> int:
     """Score, print a table, and write the files asked for; return 0 when done."""
     config = tyro.cli(EvalConfig, args=argv, prog="dali-ssd eval")
     _check_outputs(config)
-    scoring = import_module("dali_ssd.gluon.scoring").score_file(config)
+    choice = import_module("dali_ssd.gluon.trained.choice").choose_to_score(config)
+    # Only now, when all is known: to load MXNet takes seconds.
+    scoring = import_module("dali_ssd.gluon.scoring").score_file(config, choice)
     print(_table(scoring.scores))
     if config.json:
         with atomic_open(config.json, "w") as file:

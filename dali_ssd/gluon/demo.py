@@ -11,9 +11,10 @@ from dali_ssd.anchors import network_anchors
 from dali_ssd.config import InputConfig
 from dali_ssd.gluon.checkpoint.file import find_checkpoints
 from dali_ssd.gluon.checkpoint.parameters import best_path, periodic_path
-from dali_ssd.gluon.networks.zoo import network_name
+from dali_ssd.gluon.networks.naming import network_name
 from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig
 from dali_ssd.gluon.scoring import score_file
+from dali_ssd.gluon.trained.choice import choose_to_score
 from dali_ssd.gluon.training.run import train
 from dali_ssd.gluon.training.trainer import FitResult
 from dali_ssd.loader import TrainLoader
@@ -115,16 +116,9 @@ def _loader_speed(config: DemoConfig, shards: Sequence[Path]) -> float:
 
 
 def _score(val_shards: Sequence[Path], parameters: Path, picture: Path) -> Scores:
-    scoring = score_file(
-        EvalConfig(
-            params=str(parameters),
-            val=tuple(map(str, val_shards)),
-            network=NETWORK,
-            input=InputConfig(data_shape=DATA_SHAPE),
-            gpus="",
-            draw=str(picture),
-            images=_PICTURES,
-        )
+    config = EvalConfig(
+        params=str(parameters), val=tuple(map(str, val_shards)), gpus="", draw=str(picture), images=_PICTURES
     )
+    scoring = score_file(config, choose_to_score(config))
     save_grid(scoring.tiles, scoring.scores.classes, picture)
     return scoring.scores

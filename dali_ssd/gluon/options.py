@@ -27,7 +27,18 @@ from dali_ssd.util.validation import (
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.options import PICTURES
 
-__all__ = ["DemoConfig", "EvalConfig", "Gpus", "Plugin", "TrainConfig", "Workers", "network_recipe", "rendering_recipe"]
+__all__ = [
+    "DemoConfig",
+    "EvalConfig",
+    "Gpus",
+    "Plugin",
+    "TrainConfig",
+    "TrainedClasses",
+    "TrainedNetwork",
+    "Workers",
+    "network_recipe",
+    "rendering_recipe",
+]
 
 Gpus = Annotated[
     str,
@@ -41,6 +52,19 @@ Plugin = Annotated[
     ),
 ]
 Workers = Annotated[int, tyro.conf.arg(aliases=["-j"])]
+TrainedClasses = Annotated[
+    str,
+    tyro.conf.arg(
+        help="A file with one class name per line, or names separated by commas; default: those in the checkpoint, or "
+        "classes.txt beside the shards or the parameter file"
+    ),
+]
+TrainedNetwork = Annotated[
+    str,
+    tyro.conf.arg(
+        help="Backbone of the trained network; by default what the checkpoint or the parameter file's name tells."
+    ),
+]
 KVStore = Literal["device", "local", "nccl", "dist_sync", "dist_device_sync"]
 GlobalBatchSize = Annotated[int, tyro.conf.arg(name="batch-size")]
 
@@ -88,11 +112,12 @@ class TrainConfig:
     wd: float = 0.0005
     """Weight decay."""
     log_interval: int = 100
-    """Steps between two log lines; 0: none."""
+    """Steps between two log lines; 0: none. A shorter epoch has one at its end."""
     save_prefix: str = ""
     """Prefix of the names of saved files, such as a folder with a slash at its end; the network's name follows."""
     save_interval: int = 10
-    """Epochs between two parameter files; 0: none. With --val, the best parameters are always saved."""
+    """Epochs between two parameter files, from epoch 0 on; the last epoch has one too. 0: none. With --val, the best
+    parameters are always saved."""
     val_interval: int = 1
     """Epochs between two validations."""
     checkpoint_every: int = 0
@@ -157,11 +182,10 @@ class EvalConfig:
     """Parameter file (.params), or a checkpoint of `dali-ssd train`."""
     val: tuple[str, ...]
     """Shards to score on: paths or globs."""
-    classes: ClassNames = ""
-    network: str = "vgg16_atrous"
-    """Backbone of the trained network."""
+    classes: TrainedClasses = ""
+    network: TrainedNetwork = ""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
-    """As in the training run."""
+    """As in the training run; the size by default likewise."""
     records: OmitArgPrefixes[RecordsConfig] = field(default_factory=RecordsConfig)
     batch_size: int = PipelineConfig.batch_size
     """Images per batch, over all devices."""
@@ -204,18 +228,17 @@ def rendering_recipe(config: InputConfig) -> Recipe:
     return recipe
 
 
-def network_recipe(config: TrainConfig | EvalConfig) -> Recipe:
-    """Return the recipe of the options. Raises ConfigError if no network takes what it makes."""
+def network_recipe(config: TrainConfig) -> Recipe:
+    """Return the recipe to train by. Raises ConfigError if no network takes what it makes."""
     recipe = rendering_recipe(config.input)
-    image = recipe.image
-    if isinstance(config, TrainConfig) and recipe.targets.targets == "boxes":
+    if recipe.targets.targets == "boxes":
         raise ConfigError(
             f"recipe {recipe.name} gives boxes, and the networks learn from targets for their anchors; such a recipe "
             "is for loops of your own"
         )
-    if isinstance(config, TrainConfig) and config.amp:
+    if config.amp:
         # The network's first operator would cast it; so the loader has half to write, and the bus half to carry.
-        return replace(recipe, image=replace(image, dtype="float16"))
+        return replace(recipe, image=replace(recipe.image, dtype="float16"))
     return recipe
 
 

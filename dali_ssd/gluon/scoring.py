@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from dali_ssd.config import PipelineConfig, RenderConfig
-from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.evaluate import detect, evaluate
-from dali_ssd.gluon.options import EvalConfig, network_recipe
-from dali_ssd.gluon.trained import load_network, read_trained
+from dali_ssd.gluon.options import EvalConfig, rendering_recipe
+from dali_ssd.gluon.trained.choice import Choice
+from dali_ssd.gluon.trained.network import load_network
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.loader import ValLoader
 from dali_ssd.loader.recipes import Recipe
@@ -21,7 +21,6 @@ from dali_ssd.metrics.analysis import Thresholds, analyze
 from dali_ssd.metrics.scores import Scores, require_metrics
 from dali_ssd.pages.page import require_pages
 from dali_ssd.records.dataset import expand_paths
-from dali_ssd.records.format.classes import class_names
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted
@@ -41,24 +40,20 @@ class Scoring:
     """What the report and the JSON file tell beside the scores, if they are asked for."""
 
 
-def score_file(config: EvalConfig) -> Scoring:
-    """Score the parameters that the options name.
+def score_file(config: EvalConfig, choice: Choice) -> Scoring:
+    """Score the network that the options name.
 
     Raises CheckpointError if the parameters do not fit, DatasetError if there is no object to find.
     """
-    if not config.val:
-        raise ConfigError("no shards to score on; give them with --val")
     require_metrics()
     if config.report:
         require_pages()
-    recipe = network_recipe(config)
-    size = recipe.image.data_shape
-    shards = expand_paths(config.val)
-    classes = class_names(config.classes, shards)
+    recipe = rendering_recipe(choice.input)
+    size, classes = recipe.image.data_shape, choice.classes
     devices = devices_of(config.gpus)
-    net = load_network(read_trained(Path(config.params)), config.network, classes, devices, recipe)
+    net = load_network(choice, devices, recipe)
     with ValLoader(
-        shards,
+        expand_paths(config.val),
         recipe=recipe,
         ctx=devices,
         num_classes=len(classes),
@@ -73,7 +68,7 @@ def score_file(config: EvalConfig) -> Scoring:
         flat = sum(found.kind == "zero-area-box" for found in loader.findings)
         scores = replace(scores, truth=replace(scores.truth, flat=flat))
         tiles = tiles_of(net, loader, recipe.image, config.images, config.min_score) if config.draw else []
-        told = _evaluation(config, recipe, loader, scores) if config.report or config.json else None
+        told = _evaluation(config, choice.network, recipe, loader, scores) if config.report or config.json else None
     return Scoring(scores, tiles, told)
 
 
@@ -90,7 +85,7 @@ def tiles_of(net: Any, batches: Iterable[Any], rendered: RenderConfig, count: in
     return tiles[:count]
 
 
-def _evaluation(config: EvalConfig, recipe: Recipe, loader: ValLoader, scores: Scores) -> Evaluation:
+def _evaluation(config: EvalConfig, network: str, recipe: Recipe, loader: ValLoader, scores: Scores) -> Evaluation:
     thresholds = Thresholds(config.min_score, config.min_iou)
     analysis = analyze(scores.found, scores.classes, thresholds)
     params = Path(config.params)
@@ -101,7 +96,7 @@ def _evaluation(config: EvalConfig, recipe: Recipe, loader: ValLoader, scores: S
             "Parameters",
             f"`{params}`, of {written:%Y-%m-%d %H:%M}, SHA-256 {hashlib.sha256(params.read_bytes()).hexdigest()[:16]}",
         ),
-        ("Network", f"{config.network}, {counted(recipe.image.data_shape, 'pixel')}, recipe {recipe.name}"),
+        ("Network", f"{network}, {counted(recipe.image.data_shape, 'pixel')}, recipe {recipe.name}"),
         ("Shards", ", ".join(f"`{shard}`" for shard in loader.dataset.shards)),
         ("Records", f"{loader.num_records:,}" + (f"; {left_out:,} bad ones left out" if left_out else "")),
         ("Difficult objects", f"{sum(scores.truth.difficult):,}, which count for nothing"),

@@ -60,6 +60,11 @@ class Analysis:
         return int((missed if class_id is None else missed & (self.verdicts.true_ids == class_id)).sum())
 
     @property
+    def detects(self) -> bool:
+        """Whether any detection has the smallest score."""
+        return bool((self.verdicts.scores >= self.thresholds.min_score).any())
+
+    @property
     def f1(self) -> float:
         """The F1 of all classes together at the smallest score; NaN if there is neither object nor detection."""
         kinds, missed = self.kinds(), self.missed()

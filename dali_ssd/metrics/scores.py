@@ -102,10 +102,13 @@ class Scores:
         return self.tables.get("COCO", {})
 
     def lines(self) -> list[str]:
-        """Return lines for the log, `name=value`, in the order of GluonCV's script; a NaN has its reason beside it."""
+        """Return lines for the log, `name=value`, in the order of GluonCV's script; a NaN has its reason beside it.
+
+        They are rounded for people; `numbers` are not.
+        """
         named = [*self.rows(), ("mAP", self.mean_ap, self._reason(self.mean_ap))]
         named += [(f"{title} {name}", value, self._reason(value)) for title, name, value in self._first_numbers()]
-        return [f"{name}={value}{f' ({reason})' if reason else ''}" for name, value, reason in named]
+        return [f"{name}={value:.3f}{f' ({reason})' if reason else ''}" for name, value, reason in named]
 
     def rows(self) -> list[tuple[str, float, str]]:
         """Return name and average precision of each class, and why it has none, empty if it has one."""

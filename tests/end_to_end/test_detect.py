@@ -302,7 +302,7 @@ def test_detect_says_what_is_wrong(run: Path, tmp_path: Path, capfd: pytest.Capt
     fails(["detect", str(image), "--params", str(alone), "--classes", "a,b", *out], capfd, "which network")
     named = shutil.copy(params, tmp_path / params.name)
     fails(["detect", str(image), "--params", str(named), *out], capfd, "no class names")
-    fails(["detect", str(image), "--params", str(named), "--classes", "a,b", *out], capfd, "does not fit this network")
+    fails(["detect", str(image), "--params", str(named), "--classes", "a,b", *out], capfd, "belongs to another network")
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()

@@ -53,7 +53,8 @@ def test_a_training_leaves_what_it_promises(trained: Path) -> None:
     assert any(re.fullmatch(rf"{NAME}_0001_\d\.\d{{4}}\.params", name) for name in names)
     log = (trained / f"{NAME}_train.log").read_text()
     assert re.search(r"\[Epoch 1\]\[Batch 3\], Speed: [\d.]+ samples/sec, CrossEntropy=[\d.]+, SmoothL1=[\d.]+\n", log)
-    assert re.search(r"\[Epoch 1\] Validation: \ncircle=.*\nsquare=.*\ntriangle=.*\nstar=.*\nmAP=", log)
+    assert re.search(r"\[Epoch 1\] Validation: \ncircle=.*\nsquare=.*\ntriangle=.*\nstar=.*\nmAP=\d\.\d{3}\n", log)
+    assert log.startswith("Options: --train ") and "; --network mobilenet0.25; --data-shape 128; " in log
     epochs = [entry for entry in read_history(trained / f"{NAME}_metrics.jsonl") if entry["kind"] == "epoch"]
     assert [entry["step"] for entry in epochs] == [4, 8]
     with Image.open(trained / f"{NAME}_curve.png") as curve:
@@ -188,7 +189,7 @@ def test_eval_scores_parameters_and_checkpoints_alike(
         json_file, picture, page = (tmp_path / name for name in ("scores.json", "found.png", "report.html"))
         options = ["--json", str(json_file), "--draw", str(picture), "--batch-size", "4", "--min-score", "0.01"]
         options += ["--report", str(page)]
-        assert main(["eval", "--params", str(file), "--val", str(shards / "val.rec"), *SMALL, *options]) == 0
+        assert main(["eval", "--params", str(file), "--val", str(shards / "val.rec"), "--gpus", "", *options]) == 0
         out = capfd.readouterr().out
         assert out.startswith("10 images\n")
         assert all(re.search(rf"^{name} +\d\.\d{{3}}$", out, re.MULTILINE) for name in (*SHAPES, "AP50"))
@@ -271,7 +272,7 @@ def test_train_says_what_is_wrong(
         (["--params", "GARBAGE"], "garbage.params is no parameter file of MXNet"),
         (["--params", "PARAMS", "--val", "none.rec"], "none.rec"),
         (["--params", "PARAMS", "--val", "EMPTY"], "no objects"),
-        (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "does not fit this network"),
+        (["--params", "PARAMS", "--classes", "a,b,c,d,e"], "belongs to another network"),
         (["--params", "PARAMS", "--json", "no/folder/x.json"], "--json no/folder/x.json: there is no folder"),
     ],
 )

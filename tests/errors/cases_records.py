@@ -49,6 +49,11 @@ def without_index(folder: Path, content: bytes) -> Path:
     return shard
 
 
+def binary(path: Path) -> Path:
+    path.write_bytes(b"\xff\x00\x80")
+    return path
+
+
 def label(*words: float) -> object:
     return parse_label(np.array(words, np.float32))
 
@@ -187,7 +192,8 @@ CASES: dict[str, Case] = {
     "before it began": dead_decoder,
     "no class names in": lambda *_: read_classes(","),
     "class names more than once": lambda *_: read_classes("cat, dog, cat"),
-    "cannot read class names from": lambda folder, _: find_classes([folder / "a.rec"]),
+    "there is no {path}: write the class names into it": lambda folder, _: find_classes([folder / "a.rec"]),
+    "cannot read class names from": lambda folder, _: find_classes([binary(folder / "classes.txt")]),
     "there is no file {path} with class names": lambda folder, _: read_classes(str(folder / "none.txt")),
     "the class names differ": lambda folder, _: find_classes(
         [file_of(folder / name / "classes.txt", name).with_name("a.rec") for name in ("one", "two")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from dali_ssd.gluon.networks.mobilenet import SMALL_NETWORKS
 from dali_ssd.gluon.networks.zoo import build_network, initialize
 from dali_ssd.gluon.options import EvalConfig, TrainConfig
 from dali_ssd.gluon.scoring import score_file
+from dali_ssd.gluon.trained.choice import choose_to_score
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.failure import lost
 from dali_ssd.gluon.training.heartbeat import Heartbeat
@@ -150,12 +150,20 @@ def unknown_class(folder: Path, _: object) -> object:
 def score(folder: Path, records: list[bytes]) -> object:
     shard = write(folder, records)
     save_parameters(network(), folder / "a.params")
-    return score_file(
-        replace(
-            EvalConfig(params=str(folder / "a.params"), val=(str(shard),), classes="a"),
-            **{name: value for name, value in SMALL.items() if name != "pretrained_base"},
-        )
-    )
+    options = {name: value for name, value in SMALL.items() if name != "pretrained_base"}
+    return scored(params=str(folder / "a.params"), val=(str(shard),), classes="a", **options)
+
+
+def scored(**options: Any) -> object:
+    config = EvalConfig(**options)
+    return score_file(config, choose_to_score(config))
+
+
+def labels_of_others(folder: Path, _: object) -> object:
+    shard = write(folder / "data")
+    text_file(folder / "data" / "classes.txt", "a")
+    told = {"network": "mobilenet0.25", "classes": ["b"]}
+    return scored(params=str(checkpoint(folder, identity=told)), val=(str(shard),))
 
 
 def no_server(folder: Path, patch: pytest.MonkeyPatch) -> object:
@@ -173,21 +181,20 @@ def other_anchors(_: object, patch: pytest.MonkeyPatch) -> object:
 CASES: dict[str, Case] = {
     "the anchors of {network} {size} are not laid out": other_anchors,
     "no training shards": lambda *_: train(TrainConfig()),
-    "no shards to score on": lambda *_: score_file(EvalConfig(params="a.params", val=())),
+    "no shards to score on": lambda *_: scored(params="a.params", val=()),
     "the classes beside the validation shards": other_names,
     "checkpoints of an earlier training": lambda folder, _: train(
         config(text_file(folder / "ssd_128_mobilenet0.25_custom_00000007.ckpt", "").parent)
     ),
-    "was trained with": lambda folder, _: score_file(
-        EvalConfig(
-            params=str(checkpoint(folder, identity={"stds": [0.3, 0.3, 0.3, 0.3]})),
-            val=(str(write(folder / "data")),),
-            classes="a",
-            network="mobilenet0.25",
-            input=InputConfig(data_shape=128),
-            gpus="",
-        )
+    "was trained with": lambda folder, _: scored(
+        params=str(checkpoint(folder, identity={"stds": [0.3, 0.3, 0.3, 0.3]})),
+        val=(str(write(folder / "data")),),
+        classes="a",
+        network="mobilenet0.25",
+        input=InputConfig(data_shape=128),
+        gpus="",
     ),
+    "the classes beside the shards": labels_of_others,
     "no SSD of": lambda *_: build_network("resnet18", 300, ["a"]),
     "a network needs at least one class name": lambda *_: build_network("mobilenet0.25", 128, []),
     "no pretrained base": no_server,
@@ -219,7 +226,7 @@ CASES: dict[str, Case] = {
         None, text_file(folder / "a.params", "PK\3\4"), None
     ),
     "is cut short or damaged": lambda folder, _: load_parameters(None, text_file(folder / "a.params", "\x12\1"), None),
-    "does not fit this network": other_parameters,
+    "{path} belongs to another network: {differences}; are": other_parameters,
     "class id {id} at step": lambda *_: watched(1, 1, 9),
     "the loss is not finite": lambda *_: watched(np.nan, 1, 1),
     "start all with the same options": lambda *_: require_same_options(TrainConfig(lr=0.1), Other()),

@@ -9,6 +9,8 @@ import mxnet as mx
 from mxnet.base import MXNetError
 
 from dali_ssd.errors import CheckpointError, DaliSsdError
+from dali_ssd.gluon.checkpoint.header import require_parameter_file
+from dali_ssd.gluon.checkpoint.shapes import difference
 from dali_ssd.util.files import atomic_path
 from dali_ssd.util.words import counted, first_line
 
@@ -16,13 +18,9 @@ __all__ = [
     "best_path",
     "load_parameters",
     "periodic_path",
-    "require_parameter_file",
     "save_best",
     "save_parameters",
 ]
-
-_MAGIC = (0x112).to_bytes(8, "little")
-"""First bytes of every file of `mx.nd.save`."""
 
 
 def best_path(prefix: str) -> Path:
@@ -57,41 +55,30 @@ def save_best(net: Any, prefix: str, epoch: int, mean_ap: float) -> Path:
 def load_parameters(net: Any, path: Path, ctx: Any) -> None:
     """Load parameters into a network. Raises CheckpointError if the file is damaged or belongs to another network."""
     require_parameter_file(path)
-    _require_whole(path)
+    stored = _read_whole(path)
     try:
         net.load_parameters(str(path), ctx=ctx)
-    except (MXNetError, AssertionError, ValueError, KeyError, UnicodeDecodeError) as error:
+    # The last two are of names that are not there, and of a file without names.
+    except (MXNetError, AssertionError, ValueError, UnicodeDecodeError, KeyError, AttributeError) as error:
+        here = {name: tuple(one.shape) for name, one in net._collect_params_with_prefix().items()}
         raise CheckpointError(
-            f"{path} does not fit this network: {first_line(error)}; "
+            f"{path} belongs to another network: {difference(stored, here) or first_line(error)}; "
             "are --network, --data-shape and --classes those of the training run?"
         ) from error
 
 
-def require_parameter_file(path: Path) -> None:
-    """Raise CheckpointError if a file is not there, is empty, or does not begin as a parameter file does."""
-    if not path.is_file():
-        raise CheckpointError(f"there is no parameter file {path}")
-    try:
-        with open(path, "rb") as file:
-            begin = file.read(len(_MAGIC))
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
-    if not begin:
-        raise CheckpointError(f"{path} is empty; copy it again, or take another .params file of the training run")
-    if not _MAGIC.startswith(begin):
-        raise CheckpointError(
-            f"{path} is no parameter file of MXNet, its content is of another kind; "
-            "give a .params file that a training run has saved"
-        )
+def _read_whole(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes in a file by name.
 
-
-def _require_whole(path: Path) -> None:
-    """Raise CheckpointError if no network could read the file; MXNet's error names a line of its own sources."""
+    Raises CheckpointError if no network could read the file; MXNet's error names a line of its own sources.
+    """
     try:
         # A second read, but an error here can only come from the file.
-        mx.nd.load(str(path))
+        stored = mx.nd.load(str(path))
     except (MXNetError, ValueError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"{path} is cut short or damaged, its {counted(path.stat().st_size, 'byte')} make no whole parameter file; "
             "copy it again, or take another .params file of the training run"
         ) from error
+    # A list: arrays without names, as no network has saved them.
+    return {name: array.shape for name, array in stored.items()} if isinstance(stored, dict) else {}

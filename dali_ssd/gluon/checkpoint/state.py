@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.errors import CheckpointError
-from dali_ssd.util.words import counted
+from dali_ssd.gluon.checkpoint.shapes import difference
 
 __all__ = [
     "optimizer_arrays",
@@ -140,12 +140,12 @@ def _state_on(arrays: Mapping[str, NDArray[Any]], name: str, device: Any) -> Any
 
 
 def _check_names(net: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
-    expected = {_PARAMETER + name: tuple(parameter.shape) for name, parameter in _named(net)}
-    stored = {name: array.shape for name, array in arrays.items() if name.startswith(_PARAMETER)}
-    differ = sorted(name for name in expected.keys() | stored.keys() if expected.get(name) != stored.get(name))
-    if differ:
-        name = differ[0]
+    expected = {name: tuple(parameter.shape) for name, parameter in _named(net)}
+    stored = {
+        name.removeprefix(_PARAMETER): array.shape for name, array in arrays.items() if name.startswith(_PARAMETER)
+    }
+    if differ := difference(stored, expected):
         raise CheckpointError(
-            f"the checkpoint belongs to another network: {counted(len(differ), 'parameter')} of another kind, "
-            f"the first {name.removeprefix(_PARAMETER)} with shape {stored.get(name)}, here {expected.get(name)}"
+            f"the checkpoint belongs to another network: {differ}; "
+            "are --network, --data-shape and --classes those of the training run?"
         )

@@ -8,9 +8,8 @@ import tyro
 from tyro.conf import OmitArgPrefixes
 
 from dali_ssd.config import AnyUnit, InputConfig, NvjpegConfig, PipelineConfig, RecordsConfig
-from dali_ssd.gluon.options import Gpus, Plugin, Workers
+from dali_ssd.gluon.options import Gpus, Plugin, TrainedClasses, TrainedNetwork, Workers
 from dali_ssd.metrics.detections import SURE
-from dali_ssd.records.options import ClassNames
 from dali_ssd.util.validation import (
     check_choices,
     check_not_negative,
@@ -41,12 +40,10 @@ class DetectConfig:
     """Lowest score of a detection."""
     top_k: int = 100
     """Most detections of an image, the best ones."""
-    network: str = ""
-    """Backbone of the trained network; by default what the checkpoint or the parameter file's name tells."""
+    network: TrainedNetwork = ""
     input: OmitArgPrefixes[InputConfig] = field(default_factory=InputConfig)
     """As in the training run; the size by default likewise."""
-    classes: ClassNames = ""
-    """By default those in the checkpoint, or classes.txt beside the shards or the parameter file."""
+    classes: TrainedClasses = ""
     stored: bool = False
     """Take image files as they are stored, without turning them by their EXIF orientation; shards always are."""
     coordinates: AnyUnit = RecordsConfig.coordinates

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dali_ssd.config import InputConfig, PipelineConfig, RecordsConfig
-from dali_ssd.errors import ConfigError, RecordLocation
+from dali_ssd.config import PipelineConfig, RecordsConfig
+from dali_ssd.errors import RecordLocation
 from dali_ssd.gluon.detecting.inputs import Inputs
 from dali_ssd.gluon.detecting.options import DetectConfig
 from dali_ssd.gluon.detecting.packing import LeftOut, groups, packed
 from dali_ssd.gluon.evaluate import detect
 from dali_ssd.gluon.options import rendering_recipe
-from dali_ssd.gluon.trained import Trained, load_network, read_trained
+from dali_ssd.gluon.trained.choice import Choice
+from dali_ssd.gluon.trained.network import load_network
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.loader import ValLoader
 from dali_ssd.metrics.detections import Detections
-from dali_ssd.records.format.classes import CLASSES_FILE, names_or_none, read_classes
 from dali_ssd.records.format.image_header import read_raster
 from dali_ssd.records.format.recordio import read_record, unpack
 from dali_ssd.util.progress import track
@@ -52,19 +52,16 @@ class Seen:
 
 
 class Detector:
-    """A trained network with its classes and devices, which finds objects.
+    """A trained network with its devices, which finds objects.
 
-    Raises ConfigError if network, size or classes are neither given nor told by the file; CheckpointError if the
-    parameters do not fit.
+    Raises ConfigError if there is no such network, CheckpointError if the parameters do not fit.
     """
 
-    def __init__(self, config: DetectConfig, shards: Sequence[Path]) -> None:
+    def __init__(self, config: DetectConfig, choice: Choice) -> None:
         self._config = config
-        trained = read_trained(Path(config.params))
-        self.recipe = rendering_recipe(_input_of(trained, config.input))
-        self.classes = _classes_of(trained, config.classes, shards)
+        self.recipe = rendering_recipe(choice.input)
         self._devices = devices_of(config.gpus)
-        self._net = load_network(trained, _network_of(trained, config), self.classes, self._devices, self.recipe)
+        self._net = load_network(choice, self._devices, self.recipe)
 
     def run(self, inputs: Inputs) -> Iterator[Seen | LeftOut]:
         """Yield what is found in each image, and which images cannot be read.
@@ -126,32 +123,3 @@ class Detector:
             found.class_ids[kept],
             found.scores[kept],
         )
-
-
-def _network_of(trained: Trained, config: DetectConfig) -> str:
-    network = config.network or trained.network
-    if not network:
-        raise ConfigError(f"{trained.path} does not tell which network it is for; give --network and --data-shape")
-    return network
-
-
-def _input_of(trained: Trained, given: InputConfig) -> InputConfig:
-    """Return the options of the input, with the size of the training run unless one is given."""
-    if given.recipe or given.data_shape or not trained.data_shape:
-        return given
-    return InputConfig(data_shape=trained.data_shape)
-
-
-def _classes_of(trained: Trained, option: str, shards: Sequence[Path]) -> tuple[str, ...]:
-    if option:
-        return read_classes(option)
-    if trained.classes:
-        return trained.classes
-    beside = trained.path.parent / CLASSES_FILE
-    if shards and (names := names_or_none("", shards)):
-        return names
-    if beside.is_file():
-        return read_classes(beside)
-    raise ConfigError(
-        f"a parameter file has no class names, and there is no {beside}; give those of the training run by --classes"
-    )

@@ -19,6 +19,7 @@ from dali_ssd.config import TargetConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.networks.concat_fix import join_without_leak
 from dali_ssd.gluon.networks.mobilenet import SMALL_NETWORKS
+from dali_ssd.gluon.networks.naming import ZOO_NAME
 
 __all__ = [
     "OWN_NETWORKS",
@@ -28,8 +29,6 @@ __all__ = [
     "for_scoring",
     "for_training",
     "initialize",
-    "named_network",
-    "network_name",
     "require_network",
 ]
 
@@ -45,7 +44,6 @@ Each takes `classes`, a list of names, and GluonCV's keyword arguments: `pretrai
 """
 _GRAPH = ("_cached_graph", "_cached_op", "_cached_op_args", "_in_format", "_out_format")
 """Attributes that hold the compiled graph of a block in MXNet 1.9.1, the last release."""
-_ZOO_NAME = re.compile(r"ssd_(\d+)_(.+)_(custom|voc|coco)")
 _PREFERENCE = ("custom", "voc", "coco")
 
 
@@ -66,7 +64,7 @@ def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
     """Return builders by (backbone, data shape); each takes `classes` and GluonCV's keyword arguments."""
     found: dict[tuple[str, int], dict[str, str]] = {}
     for function in presets.__all__:
-        match = _ZOO_NAME.fullmatch(function)
+        match = ZOO_NAME.fullmatch(function)
         if match:
             # Functions cannot be called mobilenet0.25, so they are called mobilenet0_25.
             backbone = re.sub(r"(?<=mobilenet\d)_", ".", match[2])
@@ -77,17 +75,6 @@ def available_networks() -> dict[tuple[str, int], Callable[..., Any]]:
         preset = getattr(presets, functions[kind])
         networks[key] = preset if kind == "custom" else functools.partial(_with_classes, preset)
     return dict(sorted((networks | OWN_NETWORKS).items()))
-
-
-def network_name(network: str, data_shape: int) -> str:
-    """Return GluonCV's name of a network with custom classes; names of parameter files begin with it."""
-    return f"ssd_{data_shape}_{network}_custom"
-
-
-def named_network(file: str) -> tuple[str, int] | None:
-    """Return backbone and data shape if the name of a file has that of `network_name` in it; None if not."""
-    match = re.search(r"ssd_(\d+)_(.+?)_custom", file)
-    return (match[2], int(match[1])) if match else None
 
 
 def require_network(network: str, data_shape: int) -> Callable[..., Any]:

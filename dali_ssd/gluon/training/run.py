@@ -22,8 +22,9 @@ from dali_ssd.gluon.distributed.messages import gather
 from dali_ssd.gluon.distributed.scoring import evaluate_together
 from dali_ssd.gluon.distributed.start import own_device, require_same_options, start_workers
 from dali_ssd.gluon.distributed.workers import Workers
+from dali_ssd.gluon.networks.naming import network_name
 from dali_ssd.gluon.networks.pretrained import build_with_base
-from dali_ssd.gluon.networks.zoo import anchors_of, initialize, network_name, require_network
+from dali_ssd.gluon.networks.zoo import anchors_of, initialize, require_network
 from dali_ssd.gluon.options import TrainConfig, network_recipe
 from dali_ssd.gluon.training.devices import devices_of
 from dali_ssd.gluon.training.heartbeat import Heartbeat
@@ -39,6 +40,7 @@ from dali_ssd.records.format.classes import class_names, find_classes
 from dali_ssd.reporting.log import TrainLog
 from dali_ssd.reporting.report import Scored
 from dali_ssd.reporting.views.build import views_of
+from dali_ssd.reporting.views.facts import changed_options
 from dali_ssd.reporting.views.view import Views
 from dali_ssd.util.files import remove_leftovers
 from dali_ssd.util.optional import require
@@ -211,7 +213,7 @@ def _train(config: TrainConfig, workers: Workers) -> FitResult:
     # One sign of life a machine: all processes stand still if one does.
     stop, heartbeat = StopSignal(), Heartbeat.from_environment() if workers.local_rank == 0 else Heartbeat()
     with meetings.jointly(lambda: _open_log(setup)) as log:
-        log.logger.info("%s", config)
+        log.logger.info("Options: %s", changed_options(config))
         log.logger.info("%s", _where(setup, bound))
         for fault in faults:
             log.logger.warning("%s", fault)

@@ -202,6 +202,8 @@ class Trainer:
                         return False
                     self._save_if_due(monitor)
                 monitor.flush()
+                if 0 < at.batch < self.config.log_interval:  # otherwise nothing is heard of short epochs
+                    self._log_step(last)
                 # Scoring must not begin before the last step's running means are written; see `checkpoint.state`.
                 mx.nd.waitall()
         finally:
@@ -260,15 +262,19 @@ class Trainer:
         at.decayed_at = at.epoch
         if due:
             self._now.rate *= self.config.lr_decay**due
-            self._report.say("[Epoch %d] Set learning rate to %s", at.epoch, self._now.rate)
+            self._report.say("[Epoch %d] Set learning rate to %g", at.epoch, self._now.rate)
 
     def _log_if_due(self, monitor: LossMonitor, last: TimeShare) -> TimeShare:
         at, interval = self._now.progress, self.config.log_interval
         if not interval or at.batch % interval:
             return last
         monitor.flush()
+        return self._log_step(last)
+
+    def _log_step(self, last: TimeShare) -> TimeShare:
+        """Report the steps since `last`, whose losses are all read; return the time until now."""
         now = self._clock.read()
-        self._report.step(at, self._lr, self._all_losses(), now - last, self._now.history)
+        self._report.step(self._now.progress, self._lr, self._all_losses(), now - last, self._now.history)
         return now
 
     def _all_losses(self) -> LossMeter:

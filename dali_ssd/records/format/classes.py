@@ -114,6 +114,11 @@ def _is_file(spec: str) -> bool:
 def _from_file(path: Path) -> tuple[str, ...]:
     try:
         lines = read_text(path).splitlines()
+    except FileNotFoundError:
+        raise DatasetError(
+            f"there is no {path}: write the class names into it, one a line in the order of the ids, or give --classes "
+            "a,b,c"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read class names from {path}: {error}") from error
     return _checked([line.strip() for line in lines if line.strip()], str(path))

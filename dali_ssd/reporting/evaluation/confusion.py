@@ -37,6 +37,8 @@ def confusion_elements(analysis: Analysis) -> list[Element]:
         caption or "Objects and what is found in their place",
     )
     pairs = mistakes(analysis.confusion, _PAIRS)
+    if not pairs and not analysis.detects:
+        return [matrix]  # nothing is taken for anything
     if not pairs:
         return [matrix, Note("good", "No object is taken for one of another class")]
     rows: list[list[Cell]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,15 +56,20 @@ def missed_section(evaluation: Evaluation) -> Section:
     largest = analysis.verdicts.largest_missed(_EXAMPLES, analysis.thresholds.min_score)
     lead = f"{counted(total, 'object')} that no detection of their class finds; white boxes are what was found."
     which = f" The largest {len(largest)}:" if total > len(largest) else ""
-    return Section(MISSED.capitalize(), _gallery(_missed, evaluation, largest), lead + which)
+    # Praise is for a network that has found something.
+    none: Literal["good", "info"] = "good" if analysis.detects else "info"
+    return Section(MISSED.capitalize(), _gallery(_missed, evaluation, largest, none), lead + which)
 
 
 def _gallery(
-    draw: Callable[[Evaluation, int], Picture], evaluation: Evaluation, numbers: Sequence[int]
+    draw: Callable[[Evaluation, int], Picture],
+    evaluation: Evaluation,
+    numbers: Sequence[int],
+    if_none: Literal["good", "info"] = "good",
 ) -> list[Element]:
     """Return the pictures, and a note on those of records that cannot be read, which a warning in the log names too."""
     if not numbers:
-        return [Note("good", "There are none")]
+        return [Note(if_none, "There are none")]
     pictures, faults = [], dict[str, None]()
     for number in numbers:
         try:
@@ -87,11 +93,17 @@ def _wrong(evaluation: Evaluation, number: int) -> Picture:
     if kind == Kind.CONFUSION:
         what += f", over {_name(evaluation, int(found.true_ids[verdicts.nearest[number]]))}"
     if kind != Kind.BACKGROUND:
-        what += f", IoU {verdicts.iou[number]:.2f}"
+        what += f", IoU {_rounded(verdicts.iou[number], evaluation.analysis.thresholds.min_iou)}"
     one = slice(row, row + 1)
     return _picture(
         evaluation, record, found.boxes[one], found.class_ids[one], found.scores[one], found.true_boxes, what
     )
+
+
+def _rounded(value: np.float32, limit: float) -> str:
+    """Write a number with two digits, or with the more that it takes to be on its side of a limit."""
+    texts = (f"{value:.{digits}f}" for digits in range(2, 10))
+    return next(text for text in texts if (np.float32(text) >= np.float32(limit)) == (value >= np.float32(limit)))
 
 
 def _missed(evaluation: Evaluation, number: int) -> Picture:

@@ -52,7 +52,7 @@ def evaluation_page(evaluation: Evaluation) -> Page:
                 "Precision and recall", _curves(evaluation.analysis), f"At IoU {threshold.min_iou:g}. {_ON_CURVES}"
             ),
             Section("Errors", _errors(evaluation.analysis), f"{said} {_ON_ERRORS}"),
-            *(error_section(evaluation, kind) for kind in WRONG),
+            *(error_section(evaluation, kind) for kind in WRONG if evaluation.analysis.detects),
             missed_section(evaluation),
             Section("Confusion of classes", confusion_elements(evaluation.analysis), f"{said} {_ON_CONFUSION}"),
             Section("Scores and certainty", _certainty(evaluation.analysis), _ON_CERTAINTY),
@@ -125,6 +125,11 @@ _WHY_NOTHING = (
     "Check that the parameters belong to this network, input size and recipe, and that training went on long."
 )
 
+_WHY_NO_ERRORS = (
+    "So none is wrong, and every object is missed. A lower `--min-score` shows what is found below it, and the page of "
+    "the training whether it went on long enough."
+)
+
 
 def _scores(evaluation: Evaluation) -> list[Element]:
     scores, analysis = evaluation.scores, evaluation.analysis
@@ -166,10 +171,11 @@ def _errors(analysis: Analysis) -> list[Element]:
         counts = counts_of(analysis, class_id)
         if class_id is None or any(counts):
             rows.append(["all" if class_id is None else analysis.classes[class_id], *counts])
-    return [
-        Charts([kinds_chart(analysis)]),
-        *_folded(["class", *LABELS], rows, "Detections by kind, and missed objects"),
-    ]
+    head = ["class", *LABELS]
+    if not analysis.detects:
+        none = f"No detection reaches score {analysis.thresholds.min_score:g}"
+        return [Note("info", none, _WHY_NO_ERRORS), *_folded(head, rows, "Missed objects")]
+    return [Charts([kinds_chart(analysis)]), *_folded(head, rows, "Detections by kind, and missed objects")]
 
 
 def _certainty(analysis: Analysis) -> list[Element]:
@@ -217,4 +223,9 @@ def _number(value: float) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}" if whole else "-"
+    """Return a share in words; only nothing is 0%, and only all is 100%."""
+    if not whole:
+        return "-"
+    if 0 < part < whole:
+        return "below 1%" if part / whole < 0.01 else f"{min(part / whole, 0.99):.0%}"
+    return f"{part / whole:.0%}"

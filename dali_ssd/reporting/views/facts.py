@@ -9,7 +9,9 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-__all__ = ["Option", "RunFacts", "command_line", "options_of"]
+from dali_ssd.util.words import shortened
+
+__all__ = ["Option", "RunFacts", "changed_options", "command_line", "options_of"]
 
 
 class Option(NamedTuple):
@@ -51,6 +53,12 @@ def options_of(config: Any) -> Iterator[Option]:
         name = "--" + (named[0] if named else one.name).replace("_", "-")
         needed = one.default is MISSING and one.default_factory is MISSING
         yield Option(name, _written(value), "" if needed else _written(default), needed or value != default)
+
+
+def changed_options(config: Any) -> str:
+    """Return in a line the options that are not the defaults."""
+    changed = [f"{one.name} {shortened(one.value)}" for one in options_of(config) if one.changed]
+    return "; ".join([*changed, "all others as by default" if changed else "all as by default"])
 
 
 def command_line() -> str:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dali_ssd.errors import DatasetError, RecordError
-from dali_ssd.metrics.detections import Detections
+from dali_ssd.metrics.curves import curve
+from dali_ssd.metrics.detections import SURE, Detections
 from dali_ssd.metrics.per_image import best_and_worst, score_images
+from dali_ssd.metrics.verdicts import find_verdicts
 from dali_ssd.pages.elements import Picture
 from dali_ssd.pages.pictures import picture
 from dali_ssd.records.dataset import Dataset
@@ -54,13 +56,13 @@ class Gallery:
         """Return the name of an image by which it is found: that of its shard, and its key."""
         return caption_of(self._dataset.place(number))
 
-    def draw(self, number: int, found: Detections, *, sample: bool = False) -> Picture:
-        """Draw an image with its detections; that of a `sample` is kept, small, for the next time.
+    def draw(self, number: int, found: Detections, min_score: float, *, sample: bool = False) -> Picture:
+        """Draw an image with its detections from `min_score` on; that of a `sample` is kept, small, for the next time.
 
         An image that cannot be read, as DALI may decode what OpenCV cannot, is an empty square that says so, and the
         first of them is logged as a warning.
         """
-        text = f"{self.name(number)}: {score_images([found])[0]}"
+        text = f"{self.name(number)}: {score_images([found], min_score)[0]}, from score {min_score:g} on"
         image = self._samples.get(number)
         if image is None:
             try:
@@ -70,7 +72,7 @@ class Gallery:
                 return picture(EMPTY, text, f"{text}; the image cannot be drawn", most=_SIDE)
         if sample:
             self._samples[number] = image
-        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=_SIDE)
+        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=_SIDE, min_score=min_score)
         return picture(drawn, text, text)
 
     def _warn(self, error: RecordError) -> None:
@@ -101,6 +103,17 @@ class Seen:
         self._gallery, self._found = gallery, found
 
     @cached_property
+    def min_score(self) -> float:
+        """Lowest score of a detection that counts: the one with the best F1 of all classes together.
+
+        At a fixed one, a network that is not sure yet would look as if it had learned nothing.
+        """
+        together = curve(find_verdicts(self._found))
+        if together is None or together.best is None:
+            return SURE
+        return together.best.score
+
+    @cached_property
     def samples(self) -> dict[str, Picture]:
         """The same few images after every epoch, by their names: they lie evenly among those with objects."""
         with_objects = [number for number, image in enumerate(self._found) if not image.difficult.all()]
@@ -110,8 +123,8 @@ class Seen:
     @cached_property
     def extremes(self) -> tuple[list[Picture], list[Picture]]:
         """The best and the worst images; see `metrics.per_image.best_and_worst`."""
-        best, worst = best_and_worst(score_images(self._found), EXTREMES)
+        best, worst = best_and_worst(score_images(self._found, self.min_score), EXTREMES)
         return [self._draw(number) for number in best], [self._draw(number) for number in worst]
 
     def _draw(self, number: int, *, sample: bool = False) -> Picture:
-        return self._gallery.draw(number, self._found[number], sample=sample)
+        return self._gallery.draw(number, self._found[number], self.min_score, sample=sample)

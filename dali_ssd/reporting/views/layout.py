@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from dali_ssd.metrics.detections import SURE
 from dali_ssd.pages.elements import Charts, Element, Facts, Fold, Gallery, Note, Picture, Share, Stats, Table, Text
 from dali_ssd.pages.page import Page, Section
 from dali_ssd.reporting.history import Entry
@@ -38,6 +37,7 @@ _STATES: dict[str, tuple[str, Literal["info", "good", "warning", "error"], str]]
 }  # fmt: skip
 """Word, look and text of each state."""
 _COUNTING = "Epochs count from 1 here; in the log, in Events and in file names from 0."
+_FROM = "Detections count from the score on at which F1 over all images was the best after the epoch."
 _LEVELS = {"info": "", "warning": "warning", "error": "error", "critical": "error"}
 
 
@@ -143,7 +143,7 @@ def _samples(content: Content) -> Iterator[Section]:
     elements: list[Element] = []
     for name, pictures in by_image.items():
         elements += [Text(name), Gallery(pictures, side=170)]
-    lead = f"The same images after some of the epochs, detections of a score from {SURE} on. {LEGEND}"
+    lead = f"The same images after some of the epochs. {_FROM} {LEGEND}"
     yield Section("Samples", elements, lead)
 
 
@@ -152,8 +152,8 @@ def _extremes(content: Content) -> Iterator[Section]:
     if kept.judged_epoch is None or not (kept.best or kept.worst):
         return
     lead = (
-        f"After epoch {kept.judged_epoch + 1}, by F1 score at IoU 0.5 of the detections with a score from {SURE} on: "
-        f"2 x found / (2 x found + wrong + missed). Among equals, the most objects and the most errors. {LEGEND}"
+        f"After epoch {kept.judged_epoch + 1}, by F1 score at IoU 0.5: 2 x found / (2 x found + wrong + missed). "
+        f"Among equals, the most objects and the most errors. {_FROM} {LEGEND}"
     )
     parts = (("Best", kept.best), ("Worst", kept.worst))
     elements = [element for title, some in parts if some for element in (Text(title), Gallery(some, side=220))]

@@ -66,7 +66,7 @@ def test_perfect_detections() -> None:
     assert scores.ap == pytest.approx((1, 1))
     assert scores.mean_ap == pytest.approx(1)
     assert scores.coco["AP"] == pytest.approx(1)
-    assert scores.lines()[2:4] == [f"mAP={scores.mean_ap}", f"COCO AP={scores.coco['AP']}"]
+    assert scores.lines()[2:4] == ["mAP=1.000", "COCO AP=1.000"]
     assert {"map": scores.mean_ap, "coco_ap": scores.coco["AP"]}.items() <= scores.numbers().items()
     assert sorted(net.calls) == ["hybridize", "nms 0.45 400"]
 

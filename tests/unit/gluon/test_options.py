@@ -8,7 +8,7 @@ import tyro
 from dali_ssd.config import InputConfig, NvjpegConfig, PipelineConfig, RecordsConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.gluon.detecting.options import DetectConfig
-from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig, network_recipe
+from dali_ssd.gluon.options import DemoConfig, EvalConfig, TrainConfig, network_recipe, rendering_recipe
 
 
 def test_gluoncvs_command_line_is_understood() -> None:
@@ -74,10 +74,8 @@ def test_all_faults_are_told_at_once(make: Any, options: dict[str, Any], message
 @pytest.mark.parametrize(
     "options", [{"data_shape": 512}, {"recipe": "ssd512"}, {"recipe": "ssd512", "data_shape": 512}]
 )
-@pytest.mark.parametrize("kind", [TrainConfig, EvalConfig])
-def test_size_and_recipe_follow_from_each_other(kind: Any, options: dict[str, Any]) -> None:
-    needed = {"params": "x", "val": ()} if kind is EvalConfig else {}
-    recipe = network_recipe(kind(**needed, input=InputConfig(**options)))
+def test_size_and_recipe_follow_from_each_other(options: dict[str, Any]) -> None:
+    recipe = network_recipe(TrainConfig(input=InputConfig(**options)))
     assert (recipe.name, recipe.image.data_shape) == ("ssd512", 512)
 
 
@@ -90,7 +88,7 @@ def test_a_recipe_without_targets_for_anchors_is_for_scoring_alone() -> None:
     recipe = InputConfig("tests.support.recipe:BOXES")
     with pytest.raises(ConfigError, match="BOXES gives boxes, and the networks learn from targets for their anchors"):
         network_recipe(TrainConfig(input=recipe))
-    assert network_recipe(EvalConfig("x", (), input=recipe)).targets.targets == "boxes"
+    assert rendering_recipe(recipe).targets.targets == "boxes"
 
 
 @pytest.mark.parametrize(

@@ -79,5 +79,14 @@ def test_parameters_of_other_classes(tmp_path: Path, make_net: Any) -> None:
     save_parameters(make_net(), tmp_path / "x.params")
     net = build_network("mobilenet0.25", 128, ["a", "b", "c"])
     initialize(net, [mx.cpu()], 128)
-    with pytest.raises(CheckpointError, match="--classes"):
+    with pytest.raises(CheckpointError, match=r"x\.params belongs to another network: .*--classes") as caught:
         load_parameters(net, tmp_path / "x.params", [mx.cpu()])
+    message = str(caught.value)
+    assert "of another kind, such as class_predictors.0.predictor.bias: stored (12,), here (16,); are" in message
+    assert "allow_missing" not in message  # MXNet's advice is for those who call it
+
+
+def test_arrays_without_names(tmp_path: Path, make_net: Any) -> None:
+    mx.nd.save(str(tmp_path / "x.params"), [mx.nd.zeros(1)])
+    with pytest.raises(CheckpointError, match=r"belongs to another network: .*: stored missing, here"):
+        load_parameters(make_net(), tmp_path / "x.params", [mx.cpu()])

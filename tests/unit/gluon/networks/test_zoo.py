@@ -17,7 +17,6 @@ from dali_ssd.gluon.networks.zoo import (
     for_scoring,
     for_training,
     initialize,
-    network_name,
 )
 from dali_ssd.graph.targets import encode_targets
 
@@ -129,7 +128,3 @@ def test_scoring_sees_what_training_has_changed() -> None:
     net.hybridize(active=False)
     np.testing.assert_array_equal(after, net(image)[1].asnumpy())
     assert (before != after).any()
-
-
-def test_names_are_gluoncvs() -> None:
-    assert network_name("vgg16_atrous", 512) == "ssd_512_vgg16_atrous_custom"

@@ -36,6 +36,24 @@ def names(prefix: str) -> set[str]:
     return {path.name for path in Path(prefix).parent.iterdir()}
 
 
+def test_an_epoch_shorter_than_the_interval_has_a_line_at_its_end(
+    make_net: Any, make_loader: Any, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def steps(interval: int) -> list[tuple[int, int]]:
+        config = replace(CONFIG, epochs=2, log_interval=interval)
+        with TrainLog() as log:
+            Trainer(make_net(), make_loader(3), config, prefix=prefix, log=log).run()
+        entries = [entry for entry in read_history(Path(f"{prefix}_metrics.jsonl")) if entry["kind"] == "step"]
+        lines = re.findall(r"^\[Epoch (\d)\]\[Batch (\d)\], Speed: [1-9]", capsys.readouterr().err, re.MULTILINE)
+        assert lines == [(str(entry["epoch"]), str(entry["batch"] - 1)) for entry in entries]
+        return [(entry["epoch"], entry["batch"]) for entry in entries]
+
+    assert steps(100) == [(0, 3), (1, 3)]
+    assert steps(3) == [(0, 3), (1, 3)]
+    assert steps(2) == [(0, 2), (1, 2)]
+    assert steps(0) == []
+
+
 def test_files_log_and_metrics(
     make_net: Any, make_loader: Any, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,7 +246,7 @@ def test_inside_an_epoch_a_loader_must_know_how_to_go_on(make_net: Any, make_loa
 def test_parameters_with_a_start_epoch_decay_as_in_gluoncv(make_net: Any, make_loader: Any, prefix: str) -> None:
     config = replace(CONFIG, start_epoch=2, lr_decay_epoch="1,2")
     Trainer(make_net(), make_loader(1), config, prefix=prefix).run()
-    [entry] = [json.loads(line) for line in Path(f"{prefix}_metrics.jsonl").read_text().splitlines()]
+    *_, entry = [json.loads(line) for line in Path(f"{prefix}_metrics.jsonl").read_text().splitlines()]
     assert entry["epoch"] == 2
     assert entry["lr"] == pytest.approx(0.0001)
 

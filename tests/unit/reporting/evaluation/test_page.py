@@ -21,7 +21,7 @@ from dali_ssd.records.dataset import Dataset
 from dali_ssd.records.format.labels import build_label
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
 from dali_ssd.reporting.evaluation.kinds import title_of
-from dali_ssd.reporting.evaluation.page import evaluation_page, write_evaluation
+from dali_ssd.reporting.evaluation.page import _share, evaluation_page, write_evaluation
 from dali_ssd.synthetic import write_shapes
 from tests.support.detected import detected
 from tests.support.elements import elements, notes, only
@@ -143,10 +143,39 @@ def test_without_detections(shard: Path) -> None:
     empty = [detected([], [((10, 10, 90, 90), 1)]) for _ in range(24)]
     page = evaluation_page(evaluated(shard, NAMES, empty))
     assert notes(page.summary) == ["Nothing was found at all"]
-    assert notes(elements(page, "Background")) == ["There are none"]
+    assert notes(elements(page, "Errors")) == ["No detection reaches score 0.4"]
+    assert not {title_of(kind) for kind in WRONG} & {section.title for section in page.sections}
     assert notes(elements(page, "Scores and certainty")) == ["There are no detections"]
     assert len(only(Gallery, elements(page, "Missed")).pictures) == 8
     assert page_html(page)
+
+
+def test_nothing_is_praised_where_nothing_is_found(shard: Path) -> None:
+    """Without an error that is shown, all there is to say is that the score is too high."""
+    unsure = [detected([((10, 10, 90, 90), 1, 0.3)], [((10, 10, 90, 90), 1)]) for _ in range(24)]
+    for images in (unsure, [detected([], [])] * 24):
+        sections = evaluation_page(evaluated(shard, NAMES, images)).sections
+        said = [one for section in sections for one in section.elements if isinstance(one, Note)]
+        assert [note.title for note in said if note.level == "good"] == []
+        assert [note.title for note in said if "score 0.4" in note.title] == ["No detection reaches score 0.4"]
+    page = evaluation_page(evaluated(shard, NAMES, unsure, Thresholds(min_score=0.3)))
+    assert notes(elements(page, "Background")) == notes(elements(page, "Missed")) == ["There are none"]
+    assert notes(elements(page, "Confusion of classes")) == ["No object is taken for one of another class"]
+
+
+def test_rounding_contradicts_nothing(shard: Path) -> None:
+    """An overlap of 0.497 is too small, and would be enough if it were the 0.50 that two digits make of it."""
+    true = (0.0, 0.0, 100.0, 100.0)
+    images = [detected([((0, 0, 49.2, 100), 0, 0.9)], [(true, 0)])] + [detected([(true, 0, 0.9)], [(true, 0)])] * 23
+    page = evaluation_page(evaluated(shard, NAMES, images))
+    [picture] = only(Gallery, elements(page, "Badly placed")).pictures
+    assert ", IoU 0.497." in picture.caption
+
+
+def test_only_all_is_100_percent() -> None:
+    assert [_share(*one) for one in ((0, 0), (0, 9), (1, 999), (5, 10), (998, 999), (9, 9))] == [
+        "-", "0%", "below 1%", "50%", "99%", "100%",
+    ]  # fmt: skip
 
 
 def test_without_objects(shard: Path) -> None:

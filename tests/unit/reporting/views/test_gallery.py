@@ -41,8 +41,8 @@ def test_samples_are_the_same_images_with_objects(gallery: Gallery, found: list[
     assert "val.rec record 1" not in first  # it has no object
     assert all(pixels(picture) == (picture.width, picture.height) for picture in first.values())
     caption = first["val.rec record 0"].caption
-    assert caption == "val.rec record 0: 1 of 2 found, 0 wrong"
-    assert later.samples["val.rec record 0"].caption == "val.rec record 0: 0 of 2 found, 0 wrong"
+    assert caption == "val.rec record 0: 1 of 2 found, 0 wrong, from score 0.89 on"
+    assert later.samples["val.rec record 0"].caption == "val.rec record 0: 1 of 2 found, 0 wrong, from score 0 on"
 
 
 def test_samples_lie_evenly_among_images_with_objects_that_count(gallery: Gallery, found: list[Detections]) -> None:
@@ -83,7 +83,7 @@ def test_boxes_are_drawn_where_they_are(tmp_path: Path) -> None:
         writer.write(record(image=stream.getvalue()))
     box = (100.0, 200.0, 300.0, 350.0)
     image = detected([(box, 0, 0.9)], [(box, 0)])
-    drawn = opened(Gallery(open_dataset(tmp_path / "a.rec"), 400, ("a",)).draw(0, image))
+    drawn = opened(Gallery(open_dataset(tmp_path / "a.rec"), 400, ("a",)).draw(0, image, 0.4))
     assert drawn.size == (224, 112)
     green = np.asarray(drawn).astype(int)[..., 1] > 140
     left, top, right, bottom = 224 // 4, 112 // 2, 224 * 3 // 4, 112 * 7 // 8
@@ -96,9 +96,22 @@ def test_boxes_are_drawn_where_they_are(tmp_path: Path) -> None:
 
 def test_best_and_worst(gallery: Gallery, found: list[Detections]) -> None:
     best, worst = Seen(gallery, found).extremes
-    assert best[0].caption == "val.rec record 2: 2 of 2 found, 0 wrong"
-    assert worst[0].caption == "val.rec record 1: 0 of 0 found, 1 wrong"
+    assert best[0].caption == "val.rec record 2: 2 of 2 found, 0 wrong, from score 0.89 on"
+    assert worst[0].caption == "val.rec record 1: 0 of 0 found, 1 wrong, from score 0.89 on"
     assert len(best) == len(worst) == 4
+
+
+def test_a_network_that_is_not_sure_yet_has_found_what_it_has_found(gallery: Gallery, found: list[Detections]) -> None:
+    """Its detections count from the score on with the best F1, at which they would be worth to be used."""
+    unsure = [replace(one, scores=(one.scores / 4).astype(np.float32)) for one in found]
+    unsure[0] = replace(
+        unsure[0], scores=np.full_like(unsure[0].scores, 0.05), boxes=unsure[0].boxes + 40
+    )  # wrong, and far below
+    seen = Seen(gallery, unsure)
+    assert seen.min_score == 0.22
+    assert seen.samples["val.rec record 2"].caption == "val.rec record 2: 2 of 2 found, 0 wrong, from score 0.22 on"
+    assert seen.samples["val.rec record 0"].caption == "val.rec record 0: 0 of 2 found, 0 wrong, from score 0.22 on"
+    assert Seen(gallery, [replace(one, class_ids=one.class_ids + 2) for one in found]).min_score == 0.4  # none is right
 
 
 def test_no_objects_no_samples(gallery: Gallery, found: list[Detections]) -> None:
@@ -118,7 +131,7 @@ def test_an_image_that_cannot_be_decoded_is_an_empty_square(
         seen = Seen(gallery, found)
         samples, (best, worst) = seen.samples, seen.extremes
         assert len(samples) == 6 and len(best) == len(worst) == 4
-        note = "a.rec record 0: 1 of 2 found, 0 wrong; the image cannot be drawn"
+        note = f"a.rec record 0: 1 of 2 found, 0 wrong, from score {seen.min_score:g} on; the image cannot be drawn"
         assert samples["a.rec record 0"].caption == note and pixels(samples["a.rec record 0"]) == (224, 224)
         assert note in [picture.caption for picture in best]
         assert "cannot" not in samples["a.rec record 2"].caption

@@ -1,21 +1,17 @@
-"""A trained network from its file: a checkpoint tells more of itself than parameters do."""
+"""The file of a trained network, without MXNet: a checkpoint tells more of itself than parameters do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dali_ssd.errors import CheckpointError
 from dali_ssd.gluon.checkpoint.file import SUFFIX, Arrays, read_checkpoint
-from dali_ssd.gluon.checkpoint.parameters import load_parameters, require_parameter_file
-from dali_ssd.gluon.checkpoint.state import restore_parameters
-from dali_ssd.gluon.networks.zoo import build_network, initialize, named_network
-from dali_ssd.gluon.training.run import learned_by
-from dali_ssd.loader.recipes import Recipe
+from dali_ssd.gluon.checkpoint.header import require_parameter_file
+from dali_ssd.gluon.networks.naming import named_network
 
-__all__ = ["Trained", "load_network", "read_trained"]
+__all__ = ["Trained", "read_trained"]
 
 
 @dataclass(frozen=True)
@@ -52,33 +48,10 @@ def read_trained(path: Path) -> Trained:
     """Read what a file tells.
 
     Raises CheckpointError if it is a checkpoint that cannot be read, or no parameter file; whether that is whole, and
-    fits a network, is seen by `load_network`.
+    fits a network, is seen when the network is loaded.
     """
     if path.suffix != SUFFIX:
         require_parameter_file(path)
         return Trained(path)
     arrays, meta = read_checkpoint(path)
     return Trained(path, arrays, meta["identity"])
-
-
-def load_network(trained: Trained, network: str, classes: Sequence[str], devices: Sequence[Any], recipe: Recipe) -> Any:
-    """Return the network with its trained parameters on the devices.
-
-    Raises ConfigError if there is no such network, CheckpointError if the parameters are not its own or were trained
-    with other numbers than the recipe's.
-    """
-    size = recipe.image.data_shape
-    net = build_network(network, size, classes, stds=recipe.targets.stds)
-    initialize(net, devices, size)
-    if trained.arrays is None:
-        load_parameters(net, trained.path, list(devices))
-        return net
-    here = learned_by(recipe)
-    theirs = {name: trained.identity[name] for name in here if name in trained.identity}
-    differ = [f"{name} {value} and not {here[name]}" for name, value in theirs.items() if value != here[name]]
-    if differ:
-        raise CheckpointError(
-            f"{trained.path} was trained with {', '.join(differ)}; give the --recipe of its training run"
-        )
-    restore_parameters(net, trained.arrays)
-    return net

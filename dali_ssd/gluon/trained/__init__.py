@@ -1,0 +1,1 @@
+"""Trained networks: what their files tell, which network is meant, and the network itself."""
