@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dali_ssd.util.files import atomic_path
-from dali_ssd.visualize.grid import class_color
+from dali_ssd.visualize.names import class_color
 
 __all__ = ["INK", "hexadecimal", "outline", "save", "sheet", "show"]
 
