@@ -10,18 +10,13 @@ from dali_ssd.inspection.examine import Inspected
 from dali_ssd.inspection.options import InspectConfig
 from dali_ssd.inspection.report import Exhibit
 from dali_ssd.pages.elements import Element, Gallery, Note, Picture
-from dali_ssd.pages.pictures import picture
+from dali_ssd.pages.pictures import IN_GALLERY, picture
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted, first_few
 from dali_ssd.visualize.grid import tile_picture
 from dali_ssd.visualize.tiles import stored_tiles
 
 __all__ = ["gallery", "pictures_of"]
-
-_SIDE = 320
-"""Pixels of a picture's longer side."""
-_CELL = 196
-"""Least width of a picture on the page: six fit in a row of a wide one."""
 
 
 def pictures_of(inspected: Inspected) -> dict[int, Picture | None]:
@@ -33,9 +28,9 @@ def pictures_of(inspected: Inspected) -> dict[int, Picture | None]:
         except RecordError:
             found[one.number] = None
             continue
-        drawn = tile_picture(tile, inspected.classes, least=_SIDE, most=_SIDE)
+        drawn = tile_picture(tile, inspected.classes, least=IN_GALLERY, most=IN_GALLERY)
         caption = f"{one.why}. `{show_command(inspected.config, one.shard, one.key)}`"
-        found[one.number] = picture(drawn, f"Record {one.key} with its boxes: {one.why}", caption, most=_SIDE)
+        found[one.number] = picture(drawn, f"Record {one.key} with its boxes: {one.why}", caption)
     return found
 
 
@@ -43,7 +38,7 @@ def gallery(config: InspectConfig, exhibits: Sequence[Exhibit], pictures: dict[i
     """Return the pictures of some exhibits, and a note on those that there are none of."""
     shown = [drawn for one in exhibits if (drawn := pictures[one.number]) is not None]
     lost = [f"{one.shard} record {one.key}" for one in exhibits if pictures[one.number] is None]
-    elements: list[Element] = [Gallery(shown, side=_CELL)] if shown else []
+    elements: list[Element] = [Gallery(shown)] if shown else []
     if lost:
         what = f"{counted(len(lost), 'image')} could not be decoded"
         elements.append(Note("warning", what, ", ".join(first_few(lost, "record")), check_command(config, "--decode")))

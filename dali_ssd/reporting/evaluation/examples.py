@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dali_ssd.metrics.verdicts import Kind
 from dali_ssd.pages.elements import Element, Gallery, Note, Picture
 from dali_ssd.pages.page import Section
-from dali_ssd.pages.pictures import picture
+from dali_ssd.pages.pictures import IN_GALLERY, picture
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.crops import cut_around
@@ -34,8 +34,6 @@ _LEADS = {
 }
 _EXAMPLES = 8
 """Pictures of each kind."""
-_SIDE = 280
-"""Longer side of a picture in pixels."""
 
 
 def error_section(evaluation: Evaluation, kind: Kind) -> Section:
@@ -60,7 +58,7 @@ def missed_section(evaluation: Evaluation) -> Section:
 
 
 def _gallery(pictures: Sequence[Picture]) -> list[Element]:
-    return [Gallery(pictures, 148)] if pictures else [Note("good", "There are none")]
+    return [Gallery(pictures)] if pictures else [Note("good", "There are none")]
 
 
 def _wrong(evaluation: Evaluation, number: int) -> Picture:
@@ -107,5 +105,5 @@ def _picture(
     tile = cut_around(Tile(image, boxes * scale, class_ids, scores, faint_boxes=faint * scale), boxes[0] * scale)
     place = evaluation.dataset.place(record)
     name = f"{place.shard.name if place.shard else ''} record {place.key}"
-    drawn = tile_picture(tile, evaluation.scores.classes, least=_SIDE, most=_SIDE)
+    drawn = tile_picture(tile, evaluation.scores.classes, least=IN_GALLERY, most=IN_GALLERY)
     return picture(drawn, f"{name}: {what}", f"{what}. {name}")

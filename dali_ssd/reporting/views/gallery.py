@@ -13,7 +13,7 @@ from dali_ssd.errors import DatasetError
 from dali_ssd.metrics.detections import Detections
 from dali_ssd.metrics.per_image import best_and_worst, score_images
 from dali_ssd.pages.elements import Picture
-from dali_ssd.pages.pictures import picture
+from dali_ssd.pages.pictures import IN_GALLERY, picture
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.tiles import stored_tiles
@@ -25,8 +25,6 @@ SAMPLES = 6
 """Images that are drawn after every epoch."""
 EXTREMES = 4
 """Best images that are drawn, and worst ones."""
-_SIDE = 224
-"""Longer side of a picture in pixels."""
 
 
 class Gallery:
@@ -60,13 +58,13 @@ class Gallery:
             image = self._thumbnail(number)
         if sample:
             self._samples[number] = image
-        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=_SIDE)
+        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=IN_GALLERY)
         text = f"{self.name(number)}: {score_images([found])[0]}"
         return picture(drawn, text, text)
 
     def _thumbnail(self, number: int) -> NDArray[np.uint8]:
         image = Image.fromarray(stored_tiles(self._dataset, [number])[0].image)
-        image.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+        image.thumbnail((2 * IN_GALLERY, 2 * IN_GALLERY), Image.Resampling.LANCZOS)
         return np.asarray(image)
 
 
