@@ -137,7 +137,7 @@ def tile_picture(tile: Tile, classes: Sequence[str], *, least: int = 320, most: 
 def own_side(tile: Tile, least: int = 320, most: int = 1280) -> int:
     """Return the longer side of an image in pixels, or the limit that it is beyond."""
     height, width = tile.image.shape[:2]
-    return min(max(height, width, least), most)
+    return min(max(int(height), int(width), least), most)
 
 
 def pixels_of(data: NDArray[Any], rendered: RenderConfig) -> NDArray[np.uint8]:

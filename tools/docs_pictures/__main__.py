@@ -6,6 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from matplotlib.figure import Figure
+from PIL import Image
+
 from dali_ssd.errors import DaliSsdError
 from dali_ssd.util.files import require_folder_of
 from tools.docs_pictures import anchors, record, reports
@@ -27,7 +30,7 @@ def main(folder: Path) -> None:
         one = write_scenes(Path(temporary), "one", map(Scene, _ONE))
         many = write_scenes(Path(temporary), "many", map(Scene, _MANY))
         twice = write_scenes(Path(temporary), "twice", [*map(Scene, _MANY), Scene(*_ONE).labeled_again(0)])
-        made = {
+        made: dict[str, Figure | Image.Image] = {
             "record": record.boxes(one),
             "windows": record.windows(one),
             "decoded": record.decoded(one),

@@ -57,7 +57,8 @@ class Scene:
 
     def labeled_again(self, number: int) -> Scene:
         """Return the scene with a second box for an object, a pixel aside: a fault that real annotations have."""
-        self._boxes.append(tuple(side + 1 for side in self._boxes[number]))
+        x0, y0, x1, y1 = self._boxes[number]
+        self._boxes.append((x0 + 1, y0 + 1, x1 + 1, y1 + 1))
         self.class_ids.append(self.class_ids[number])
         return self
 
