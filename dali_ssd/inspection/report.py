@@ -26,6 +26,7 @@ __all__ = [
     "Group",
     "ImageFacts",
     "LayerFacts",
+    "Marked",
     "Milder",
     "Oddity",
     "Place",
@@ -140,6 +141,15 @@ class Oddity:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """An object of a record that stands out in its picture."""
+
+    class_id: int
+    box: tuple[float, float, float, float]
+    """xmin ymin xmax ymax, fractions of the image."""
+
+
+@dataclass(frozen=True)
 class Exhibit:
     """A record that is shown as a picture."""
 
@@ -149,6 +159,8 @@ class Exhibit:
     key: int
     number: int
     """Its number over all shards, from 0: `open_dataset(shards)[number]`."""
+    marked: tuple[Marked, ...] = ()
+    """The objects that `why` is about; none if it is about the whole record."""
 
 
 @dataclass(frozen=True)

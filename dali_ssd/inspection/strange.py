@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dali_ssd.boxes import iou
-from dali_ssd.inspection.contents import BOX, Contents, rows_of
+from dali_ssd.inspection.contents import BOX, CLASS, Contents, rows_of
 from dali_ssd.inspection.matching import side_of
-from dali_ssd.inspection.report import Exhibit, ExhibitGroup, Oddity, Place
+from dali_ssd.inspection.report import Exhibit, ExhibitGroup, Marked, Oddity, Place
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.progress import track
 from dali_ssd.util.words import counted
@@ -34,8 +34,8 @@ _PANORAMA, _TIMES = 3.0, 8.0
 _RARE = 0.05
 """Largest share of the images that a format or color may have to be strange."""
 
-_Worth = list[tuple[int, str]]
-"""Positions of records and what is strange about them, the strangest first."""
+_Worth = list[tuple[int, str, Sequence[int]]]
+"""Positions of records, what is strange about them, and the objects that it is about; the strangest first."""
 
 
 def find_exhibits(
@@ -46,17 +46,23 @@ def find_exhibits(
     seen: set[int] = set()
 
     def add(group: ExhibitGroup, worth: _Worth, most: int) -> None:
-        new = [(row, why) for row, why in worth if row not in seen and not contents.repeats[row]][:most]
-        seen.update(row for row, _ in new)
-        for row, why in new:
-            place = dataset.place(int(contents.numbers[row]))
-            exhibits.append(Exhibit(group, why, str(place.shard), int(place.key or 0), int(contents.numbers[row])))
+        new = [one for one in worth if one[0] not in seen and not contents.repeats[one[0]]][:most]
+        seen.update(row for row, _, _ in new)
+        for row, why, objects in new:
+            number = int(contents.numbers[row])
+            place = dataset.place(number)
+            marked = tuple(_marked(contents.objects[at], data_shape) for at in objects)
+            exhibits.append(Exhibit(group, why, str(place.shard), int(place.key or 0), number, marked))
 
     pairs = duplicates(contents)
     add("crowded", _crowded(contents), _FEW)
     add("smallest", _smallest(contents, data_shape), _FEW)
-    for what, count, worth in (*_strange_boxes(contents, data_shape), _twice(pairs), *_strange_images(contents)):
-        places = [dataset.place(int(contents.numbers[row])) for row, _ in worth[:_PLACES]]
+    for what, count, worth in (
+        *_strange_boxes(contents, data_shape),
+        _twice(contents, pairs),
+        *_strange_images(contents),
+    ):
+        places = [dataset.place(int(contents.numbers[row])) for row, _, _ in worth[:_PLACES]]
         oddities.append(Oddity(what, count, tuple(Place(str(place.shard), int(place.key or 0)) for place in places)))
         add("strange", worth, _EACH)
     return tuple(oddities), tuple(exhibits), sum(pairs.values())
@@ -66,28 +72,29 @@ def duplicates(contents: Contents) -> dict[int, int]:
     """Return how many pairs of boxes with an IoU of `DUPLICATE_IOU` each record has, by position, without zeros."""
     found = {}
     for row, rows in enumerate(track(list(rows_of(contents.starts)), "comparing boxes")):
-        boxes = contents.objects[rows, BOX]
-        if len(boxes) < 2:
-            continue
-        pairs = sum(
-            int((np.triu(iou(boxes[at : at + _BLOCK], boxes), at + 1) >= DUPLICATE_IOU).sum())
-            for at in range(0, len(boxes), _BLOCK)
-        )
+        pairs = sum(len(first) for first, _ in _pairs(contents.objects[rows, BOX]))
         if pairs:
             found[row] = pairs
     return found
 
 
+def _pairs(boxes: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the rows of boxes that are duplicates of later ones, and the rows of these, block by block."""
+    for at in range(0, len(boxes) if len(boxes) > 1 else 0, _BLOCK):
+        first, second = np.nonzero(np.triu(iou(boxes[at : at + _BLOCK], boxes), at + 1) >= DUPLICATE_IOU)
+        yield first + at, second
+
+
 def _crowded(contents: Contents) -> _Worth:
     order = np.argsort(-contents.counts, kind="stable").tolist()
-    return [(row, counted(int(contents.counts[row]), "object")) for row in order if contents.counts[row]]
+    return [(row, counted(int(contents.counts[row]), "object"), ()) for row in order if contents.counts[row]]
 
 
 def _smallest(contents: Contents, data_shape: int) -> _Worth:
     sides = side_of(contents.objects)
     own = contents.sides(data_shape)
     return [
-        (row, f"smallest box {own[at, 0]:.0f} x {own[at, 1]:.0f} px, {sides[at]:.1f} px in the network")
+        (row, f"smallest box {own[at, 0]:.0f} x {own[at, 1]:.0f} px, {sides[at]:.1f} px in the network", (at,))
         for row, at in _first_of_each(contents, np.argsort(sides, kind="stable"))
     ]
 
@@ -110,13 +117,22 @@ def _strange_boxes(contents: Contents, data_shape: int) -> Iterator[tuple[str, i
     for what, values, least, why in objects:
         found = np.flatnonzero(values >= least)
         order = found[np.argsort(-values[found], kind="stable")]
-        yield what, len(found), [(row, why(at)) for row, at in _first_of_each(contents, order)]
+        yield what, len(found), [(row, why(at), (at,)) for row, at in _first_of_each(contents, order)]
 
 
-def _twice(pairs: dict[int, int]) -> tuple[str, int, _Worth]:
-    most = sorted(pairs, key=lambda row: -pairs[row])
+def _twice(contents: Contents, pairs: dict[int, int]) -> tuple[str, int, _Worth]:
+    most = sorted(pairs, key=lambda row: -pairs[row])[:_PLACES]
     what = f"pairs of boxes that overlap by IoU {DUPLICATE_IOU:g} or more"
-    return what, sum(pairs.values()), [(row, f"{counted(pairs[row], 'pair')} of overlapping boxes") for row in most]
+    worth = [(row, f"{counted(pairs[row], 'pair')} of overlapping boxes", _paired(contents, row)) for row in most]
+    return what, sum(pairs.values()), worth
+
+
+def _paired(contents: Contents, row: int) -> Sequence[int]:
+    """Return the objects of a record that are duplicates of each other."""
+    begin, end = (int(at) for at in contents.starts[row : row + 2])
+    paired = [both for pair in _pairs(contents.objects[begin:end, BOX]) for both in pair]
+    objects: list[int] = (begin + np.unique(np.concatenate(paired))).tolist()
+    return objects
 
 
 def _strange_images(contents: Contents) -> Iterator[tuple[str, int, _Worth]]:
@@ -128,11 +144,11 @@ def _strange_images(contents: Contents) -> Iterator[tuple[str, int, _Worth]]:
         (f"images of {_TIMES:g} times more or fewer pixels than the median", away, np.log(_TIMES)),
     ):
         order = [row for row in np.argsort(-values, kind="stable").tolist() if values[row] >= least]
-        yield what, len(order), [(row, f"image of {sizes[row, 0]} x {sizes[row, 1]} px") for row in order]
+        yield what, len(order), [(row, f"image of {sizes[row, 0]} x {sizes[row, 1]} px", ()) for row in order]
     kinds = Counter(contents.kinds)
     rare = {kind for kind, count in kinds.items() if count <= _RARE * len(contents)}
     order = [row for row, kind in enumerate(contents.kinds) if kind in rare]
-    yield "images of an unusual format or color", len(order), [(row, contents.kinds[row]) for row in order]
+    yield "images of an unusual format or color", len(order), [(row, contents.kinds[row], ()) for row in order]
 
 
 def _first_of_each(contents: Contents, order: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -143,6 +159,12 @@ def _first_of_each(contents: Contents, order: NDArray[np.int64]) -> Iterator[tup
         if row not in seen:
             seen.add(row)
             yield row, at
+
+
+def _marked(row: NDArray[np.float32], data_shape: int) -> Marked:
+    """Return an object of `Contents` as a picture marks it."""
+    xmin, ymin, xmax, ymax = (float(side) / data_shape for side in row[BOX])
+    return Marked(int(row[CLASS]), (xmin, ymin, xmax, ymax))
 
 
 def _ratio(sides: NDArray[np.float64]) -> str:

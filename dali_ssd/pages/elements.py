@@ -128,11 +128,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures side by side, as many as fit in a row."""
+    """Pictures side by side, as many as fit in a row: four in a wide window, one on a telephone."""
 
     pictures: Sequence[Picture]
-    side: int = 240
-    """Least width of a picture in CSS pixels."""
+    """None is enlarged, so they should be about as wide as a column; see `pictures.IN_GALLERY`."""
     kind: ClassVar[str] = "gallery"
 
 

@@ -12,8 +12,10 @@ from PIL import Image
 
 from dali_ssd.pages.elements import Picture
 
-__all__ = ["picture"]
+__all__ = ["IN_GALLERY", "picture"]
 
+IN_GALLERY = 320
+"""Pixels of the longer side of a picture in a gallery, which is as wide as a column at most."""
 _QUALITY = 85
 
 

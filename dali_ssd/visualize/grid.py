@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,14 @@ from PIL import Image, ImageDraw
 from dali_ssd.config import RenderConfig
 from dali_ssd.errors import ConfigError
 from dali_ssd.util.files import atomic_path
+from dali_ssd.visualize.legend import INK, PAPER, Legend, legend_picture, merged, with_legend
 from dali_ssd.visualize.lettering import Lettering
+from dali_ssd.visualize.names import Color, Name, class_color, label_lettering, label_text, write_names
 
 __all__ = [
     "Outlines",
     "Tile",
-    "class_color",
-    "draw_label",
-    "label_lettering",
-    "label_text",
+    "own_side",
     "pixels_of",
     "save_grid",
     "save_picture",
@@ -31,16 +29,9 @@ __all__ = [
     "tile_picture",
 ]
 
-_MARGIN, _CAPTION, _FONT_SIZE = 10, 22, 13
-_PAPER, _INK = (250, 250, 249), (64, 64, 68)
+_MARGIN, _FONT_SIZE = 10, 13
 _DARK = (20, 20, 24)
 _AROUND = np.array([-1, -1, 1, 1])
-_ALWAYS = "class…0123456789."
-"""Letters that may be written besides the names."""
-_HUES = (0.0, 0.58, 0.33, 0.12, 0.78, 0.48, 0.92, 0.67, 0.22, 0.05)
-"""Hues of the first classes, far apart for neighbors; later classes take others."""
-
-
 _DASH, _GAP = 6, 4
 """Pixels of a dashed line."""
 
@@ -98,87 +89,55 @@ def tile_grid(tiles: Sequence[Tile], classes: Sequence[str], *, columns: int = 4
     """Draw images with their boxes in rows, each scaled to fit a square of `side` pixels.
 
     A class id beyond `classes` is written as a number, and so is a class whose name no font of this machine can write,
-    which a warning in the log says. Raises ConfigError if there is nothing to draw.
+    which a warning in the log says. Where an image has no room for a name, a legend has the colors: that of classes
+    below the grid, that of a tile with `colors` of its own below the tile. Raises ConfigError if there is nothing to
+    draw.
     """
     if not tiles:
         raise ConfigError("there are no images to draw")
     columns = min(columns, len(tiles))
-    rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
-    heights = [max(_scaled(tile, side)[1] for tile in row) for row in rows]
-    captions = _CAPTION if any(tile.caption for tile in tiles) else 0
-    below = [height + captions + _MARGIN for height in heights]
-    picture = Image.new("RGB", (columns * (side + _MARGIN) + _MARGIN, sum(below) + _MARGIN), _PAPER)
-    lettering = Lettering([_ALWAYS, *classes, *(tile.caption for tile in tiles)], _FONT_SIZE)
+    lettering = label_lettering(classes, _letters(side), [tile.caption for tile in tiles])
+    drawn = [_draw(tile, classes, side, lettering) for tile in tiles]
+    feet = [
+        legend_picture(legend, side, lettering) if legend and tile.colors is not None else None
+        for tile, (_, legend) in zip(tiles, drawn, strict=True)
+    ]
+    rows = [range(first, min(first + columns, len(tiles))) for first in range(0, len(tiles), columns)]
+    heights = [max(drawn[number][0].height for number in row) for row in rows]
+    captions = lettering.size + 9 if any(tile.caption for tile in tiles) else 0
+    steps = [
+        height + captions + max(0 if (foot := feet[number]) is None else foot.height for number in row) + _MARGIN
+        for row, height in zip(rows, heights, strict=True)
+    ]
+    picture = Image.new("RGB", (columns * (side + _MARGIN) + _MARGIN, sum(steps) + _MARGIN), PAPER)
     top = _MARGIN
-    for row, height, step in zip(rows, heights, below, strict=True):
-        for column, tile in enumerate(row):
-            left = _MARGIN + column * (side + _MARGIN)
-            drawn = _draw(tile, classes, side, lettering)
-            picture.paste(drawn, (left + (side - drawn.width) // 2, top + (height - drawn.height) // 2))
-            text = _shortened(tile.caption, side, lettering)
-            lettering.write(ImageDraw.Draw(picture), (left, top + height + 3), text, _INK)
+    for row, height, step in zip(rows, heights, steps, strict=True):
+        for column, number in enumerate(row):
+            left, (image, _) = _MARGIN + column * (side + _MARGIN), drawn[number]
+            picture.paste(image, (left + (side - image.width) // 2, top + (height - image.height) // 2))
+            text = lettering.shortened(tiles[number].caption, side)
+            lettering.write(ImageDraw.Draw(picture), (left, top + height + 3), text, INK)
+            if (foot := feet[number]) is not None:
+                picture.paste(foot, (left, top + height + captions))
         top += step
-    return picture
+    shared = merged(legend for tile, (_, legend) in zip(tiles, drawn, strict=True) if tile.colors is None)
+    return with_legend(picture, shared, lettering, margin=_MARGIN)
 
 
 def tile_picture(tile: Tile, classes: Sequence[str], *, least: int = 320, most: int = 1280) -> Image.Image:
-    """Draw one image with its boxes, without its caption.
+    """Draw one image with its boxes, without its caption; below it is a legend if not all names have room in it.
 
-    It keeps its size, unless its longer side has fewer than `least` pixels or more than `most`.
+    The image keeps its size, unless its longer side has fewer than `least` pixels or more than `most`.
     """
-    side = min(max(*tile.image.shape[:2], least), most)
-    return _draw(tile, classes, side, label_lettering(classes, max(_FONT_SIZE, side // 50)))
+    side = own_side(tile, least, most)
+    lettering = label_lettering(classes, _letters(side))
+    return with_legend(*_draw(tile, classes, side, lettering), lettering)
 
 
-def class_color(class_id: int) -> tuple[int, int, int]:
-    """Return the color of a class, RGB, the same in every picture."""
-    if class_id < len(_HUES):
-        hue, saturation, value = _HUES[class_id], 0.85, 0.95
-    else:
-        # Steps of the golden ratio never come back to a hue.
-        hue, saturation, value = class_id * 0.61803 % 1, 0.65, 0.9 if class_id % 2 else 0.75
-    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-    return int(red * 255), int(green * 255), int(blue * 255)
-
-
-def label_lettering(classes: Sequence[str], size: int) -> Lettering:
-    """Return what writes labels of these classes, in letters of `size` pixels."""
-    return Lettering([_ALWAYS, *classes], size)
-
-
-def label_text(class_id: int, score: float | None, classes: Sequence[str], lettering: Lettering) -> str:
-    """Return the class of a box, and its score if it has one; a class by its number if it cannot be written."""
-    known = 0 <= class_id < len(classes) and lettering.has(classes[class_id])
-    name = classes[class_id] if known else f"class {class_id}"
-    return name if score is None else f"{name} {score:.2f}"
-
-
-def draw_label(
-    canvas: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    box: NDArray[np.float64],
-    text: str,
-    color: tuple[int, int, int],
-    lettering: Lettering,
-) -> None:
-    """Write a name on a plate above the upper left corner of a box, or inside of it if there is no room.
-
-    Args:
-        canvas: of the picture.
-        size: its width and height in pixels.
-        box: (4,) xmin ymin xmax ymax in its pixels; none is drawn if one is NaN.
-        text: see `label_text`.
-        color: of the plate, RGB.
-        lettering: writes the text.
-    """
-    if np.isnan(box).any():
-        return
-    width = int(lettering.width(text)) + 6
-    height = lettering.size + 4
-    left = min(max(float(box[0]), 0), max(size[0] - width, 0))
-    top = float(box[1]) - height if box[1] >= height else min(max(float(box[1]), 0), size[1] - height)
-    canvas.rectangle((left, top, left + width, top + height), fill=color)
-    lettering.write(canvas, (left + 3, top + 1), text, _ink_on(color))
+def own_side(tile: Tile, least: int = 320, most: int = 1280) -> int:
+    """Return the longer side of an image in pixels, or the limit that it is beyond."""
+    height, width = tile.image.shape[:2]
+    return min(max(int(height), int(width), least), most)
 
 
 def pixels_of(data: NDArray[Any], rendered: RenderConfig) -> NDArray[np.uint8]:
@@ -198,12 +157,19 @@ def _scaled(tile: Tile, side: int) -> tuple[int, int]:
     return max(round(width * scale), 1), max(round(height * scale), 1)
 
 
-def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -> Image.Image:
+def _letters(side: int) -> int:
+    """Return the size of letters in a picture whose longer side has so many pixels."""
+    return max(_FONT_SIZE, side // 50)
+
+
+def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -> tuple[Image.Image, Legend]:
+    """Draw an image with its boxes, and return it with a legend, which is empty if all boxes have their names."""
     size, scale = _scaled(tile, side), side / max(tile.image.shape[:2])
     filtering = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
     image = Image.fromarray(tile.image).resize(size, filtering)
     canvas = ImageDraw.Draw(image)
-    for box in _drawable(tile.faint_boxes, scale, side) if tile.faint_boxes is not None else ():
+    faint = None if tile.faint_boxes is None else _drawable(tile.faint_boxes, scale, side)
+    for box in () if faint is None else faint:
         _rectangle(canvas, box + _AROUND, _DARK, width=1)  # white alone is lost on white
         _rectangle(canvas, box, (255, 255, 255), width=2)
     if tile.outlines is not None:
@@ -212,12 +178,19 @@ def _draw(tile: Tile, classes: Sequence[str], side: int, lettering: Lettering) -
     colors = [class_color(int(number)) for number in (tile.class_ids if tile.colors is None else tile.colors)]
     for box, color in zip(boxes, colors, strict=True):
         _rectangle(canvas, box, color, width=lettering.size // 6 + (tile.outlines is not None))
-    # Names come after the boxes, so that no box crosses one, and the first one is on top.
-    for number, (box, class_id) in reversed(list(enumerate(zip(boxes, tile.class_ids, strict=True)))):
-        score = None if tile.scores is None else float(tile.scores[number])
-        text = label_text(int(class_id), score, classes, lettering)
-        draw_label(canvas, image.size, box, text, colors[number], lettering)
-    return image
+    # Names come after the boxes, so that no box crosses one.
+    scores = [None] * len(boxes) if tile.scores is None else map(float, tile.scores)
+    texts = [label_text(int(one), score, classes, lettering) for one, score in zip(tile.class_ids, scores, strict=True)]
+    names = [Name(*one) for one in zip(boxes, texts, colors, strict=True)]
+    left_out = write_names(canvas, image.size, names, lettering, faint)
+    return image, _legend(tile, colors, classes, lettering) if left_out else {}
+
+
+def _legend(tile: Tile, colors: Sequence[Color], classes: Sequence[str], lettering: Lettering) -> Legend:
+    """Return the names of all classes of a tile with the colors of their boxes."""
+    order = np.argsort(tile.class_ids, kind="stable")
+    names = [label_text(int(class_id), None, classes, lettering) for class_id in tile.class_ids]
+    return merged({names[number]: [colors[number]]} for number in order)
 
 
 def _draw_outlines(canvas: ImageDraw.ImageDraw, outlines: Outlines, scale: float, side: int) -> None:
@@ -250,19 +223,3 @@ def _dashed_rectangle(
     for start in np.arange(top, bottom, _DASH + _GAP):
         for x in (left, right):
             canvas.line((x, start, x, min(start + _DASH, bottom)), fill=color, width=width)
-
-
-def _ink_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return black or white, whichever is readable on `color`."""
-    luminance = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
-    # At this gray, both have the same contrast (WCAG 2.1, 1.4.3).
-    return (20, 20, 20) if luminance > 117 else (255, 255, 255)
-
-
-def _shortened(text: str, width: int, lettering: Lettering) -> str:
-    """Cut the beginning of a text that is too wide: the end of a path tells more."""
-    if lettering.width(text) <= width:
-        return text
-    while text and lettering.width("…" + text) > width:
-        text = text[1:]
-    return "…" + text

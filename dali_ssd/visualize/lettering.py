@@ -61,6 +61,14 @@ class Lettering:
         """Return the width of a text in pixels."""
         return sum(font.getlength(part) for font, part in self._parts(text))
 
+    def shortened(self, text: str, width: float) -> str:
+        """Return a text that fits; the beginning of a longer one is cut, since the end of a path tells more."""
+        if self.width(text) <= width:
+            return text
+        while text and self.width("…" + text) > width:
+            text = text[1:]
+        return "…" + text
+
     def write(self, canvas: ImageDraw.ImageDraw, at: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
         """Write a text, its upper left corner at `at`."""
         x, baseline = at[0], at[1] + self._fonts[0][0].getmetrics()[0]

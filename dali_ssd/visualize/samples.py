@@ -20,7 +20,7 @@ from dali_ssd.records.dataset import Dataset, Paths, expand_paths, list_paths
 from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.inspect import whole_records
-from dali_ssd.visualize.grid import Tile, tile_grid
+from dali_ssd.visualize.grid import Tile, own_side, tile_grid
 from dali_ssd.visualize.options import ShowConfig
 from dali_ssd.visualize.stored import unit_of_boxes
 from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, stored_tiles, with_anchors
@@ -28,7 +28,7 @@ from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, stored
 __all__ = ["augmented_images", "exhibit", "picture", "show"]
 
 _SIDE, _LARGE = 300, 420
-"""Pixels of the longer side of an image, and where there is more to see on it."""
+"""Pixels of the longer side of an image, and where there is more to see on it. A record alone has its own size."""
 
 
 def show(
@@ -74,7 +74,10 @@ def show(
 def picture(config: ShowConfig) -> Image.Image:
     """Return the picture that the options ask for. Raises as `exhibit` does."""
     classes, tiles = exhibit(config)
-    side = _LARGE if config.targets or config.record is not None else _SIDE
+    if config.record is not None and not config.views:
+        side = own_side(tiles[0], _LARGE)
+    else:
+        side = _LARGE if config.targets or config.record is not None else _SIDE
     return tile_grid(tiles, classes, columns=config.columns, side=side)
 
 

@@ -12,17 +12,19 @@ from PIL import Image, ImageDraw
 from dali_ssd.metrics.detections import SURE, Detections
 from dali_ssd.metrics.per_image import sure_ones
 from dali_ssd.metrics.verdicts import WRONG, Kind, find_verdicts
-from dali_ssd.visualize.grid import draw_label, label_lettering, label_text
+from dali_ssd.visualize.names import Name, label_lettering, label_text, write_names
 
 __all__ = ["LEGEND", "verdict_picture"]
 
 _RIGHT, _WRONG, _MISSED = (0, 200, 120), (255, 80, 0), (250, 225, 60)
 _DARK = (20, 20, 24)
-LEGEND = "Green: found. Orange: a wrong detection. Thin, yellow and black: missed."
+LEGEND = (
+    "Green: found. Orange: a wrong detection. Thin, yellow and black: missed. Names stand where they hide no other box."
+)
 """What the colors mean. They differ in brightness too, for those who see no colors."""
 _DASH = 3
 """Pixels."""
-_LETTERS = 9
+_LETTERS = 11
 """Height in pixels."""
 
 
@@ -58,12 +60,17 @@ def verdict_picture(
     ]
     for row, color in colored:
         _outline(canvas, sure.boxes[row] * to_picture, size, color)
-    # Names come after the boxes, so that no box crosses one, and the surest on top.
+    # Names come after the boxes, so that no box crosses one; errors have the first choice of room, then the surest.
     lettering = label_lettering(classes, _LETTERS)
-    for row, color in sorted(colored, key=lambda one: float(sure.scores[one[0]])):
-        box = _inside(sure.boxes[row] * to_picture, size)
-        text = label_text(int(sure.class_ids[row]), float(sure.scores[row]), classes, lettering)
-        draw_label(canvas, size, box, text, color, lettering)
+    names = [
+        Name(
+            _inside(sure.boxes[row] * to_picture, size),
+            label_text(int(sure.class_ids[row]), float(sure.scores[row]), classes, lettering),
+            color,
+        )
+        for row, color in sorted(colored, key=lambda one: (one[1] == _RIGHT, -float(sure.scores[one[0]])))
+    ]
+    write_names(canvas, size, names, lettering, np.array([_inside(box, size) for box in missed]).reshape(-1, 4))
     return picture
 
 

@@ -121,6 +121,10 @@ function checkPictures() {
     if (!one.complete || !one.naturalWidth) fault("picture", one, `${one.src.slice(0, 60)} is not there`);
     if (!one.hasAttribute("alt")) fault("picture", one, `${one.src.slice(0, 60)} has no alt`);
     else if (limits.alt && !one.alt.trim()) fault("picture", one, `${one.src.slice(0, 60)} has an empty alt`);
+    if (!one.closest(".gallery")) continue;
+    const {width, height} = one.getBoundingClientRect();
+    if (innerWidth > 1000 && Math.max(width, height) < limits.gallery) fault("gallery", one, `a picture of ${width.toFixed(0)} x ${height.toFixed(0)} pixels`);
+    if (width > one.naturalWidth + 1) fault("gallery", one, "a picture is enlarged");
   }
   for (const svg of document.querySelectorAll("svg")) {
     if (!visible(svg) || svg.parentElement.closest("svg")) continue;

@@ -40,6 +40,8 @@ def test_a_sound_page_has_no_fault(browser: Browser, tmp_path: Path) -> None:
         ("<img alt='cut' src='data:image/png;base64,AAAA'>", "picture: data:image/png;base64,AAAA is not there"),
         (f"<img src='{PIXEL}'>", "picture: .* has no alt"),
         (f"<img src='{PIXEL}' alt=''>", "picture: .* has an empty alt"),
+        (f"<div class='gallery'><img src='{PIXEL}' alt='x'></div>", "1400 px, light: gallery: a picture of 1 x 1"),
+        (f"<div class='gallery'><img src='{PIXEL}' alt='x' width='300'></div>", "gallery: a picture is enlarged"),
         ("<svg aria-hidden='true' width='0' height='0'></svg>", "drawing: it is 0 x 0"),
         (SVG.format("").replace("aria-hidden", "data-x"), "drawing: it has no name"),
         (SVG.format('<rect width="9" height="9" fill="#808080" opacity="0.2"/>'), "contrast: a shape has 1"),

@@ -15,7 +15,7 @@ from dali_ssd.records.format.labels import build_label
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.synthetic import SHAPES, write_shapes
-from dali_ssd.visualize.grid import class_color
+from dali_ssd.visualize.names import class_color
 from tests.end_to_end.training import fails
 
 ALONE = """

@@ -49,6 +49,8 @@ class Limits:
     """CSS pixels of the smallest letters."""
     letters: float = 10
     """Likewise in drawings, which shrink with a narrow window."""
+    gallery: float = 240
+    """Pixels of the longer side of a picture in a gallery, in a wide window."""
     contrast: float = 4.5
     """Of a text and what is behind it."""
     shapes: float = 3

@@ -72,6 +72,20 @@ def options_in(section: str) -> dict[str, str]:
     return {name.replace("-", "_"): default for name, default in rows}
 
 
+def test_commands_are_not_wider_than_a_page_shows() -> None:
+    """A line that scrolls out of sight looks as if it were all: commands go on in the next line."""
+    begins = re.compile(r"\s*(dali-ssd|python|torchrun|docker|srun) ")
+    wide = [
+        f"{path.name}: {line}"
+        for path in DOCUMENTS
+        for block in blocks_of(path)
+        if block.language == "sh"
+        for line in block.text.splitlines()
+        if len(line) > 90 and (begins.match(line) or line.endswith("\\"))
+    ]
+    assert not wide, "\n".join(wide)
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len(read(ROOT / "README.md").splitlines()) <= 110
 

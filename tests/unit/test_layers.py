@@ -21,6 +21,8 @@ ORDER = (
     "config",
     "records.format",
     "visualize.lettering pages",
+    "visualize.names",
+    "visualize.legend",
     "visualize.grid",
     "visualize.stored visualize.card",
     "records.dataset records.writer",

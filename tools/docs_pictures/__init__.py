@@ -3,5 +3,5 @@
     python -m tools.docs_pictures docs/pictures
 
 `scene` draws images and writes them as records; `record` and `anchors` make pictures of what the package does with
-them; `paper` is how all of them look.
+them, and `reports` of what reports show; `paper` is how all of them look.
 """

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dali_ssd.util.files import atomic_path
-from dali_ssd.visualize.grid import class_color
+from dali_ssd.visualize.names import class_color
 
 __all__ = ["INK", "hexadecimal", "outline", "save", "sheet", "show"]
 
@@ -61,10 +61,12 @@ def hexadecimal(class_id: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(drawn: Figure | Image.Image, path: Path) -> None:
     """Write a PNG of at most 256 colors, which takes a third of the bytes."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", facecolor=figure.get_facecolor())
-    picture = Image.open(stream).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    if isinstance(drawn, Figure):
+        stream = io.BytesIO()
+        drawn.savefig(stream, format="png", facecolor=drawn.get_facecolor())
+        drawn = Image.open(stream)
+    picture = drawn.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     with atomic_path(path) as temporary:
         picture.save(temporary, "PNG", optimize=True)

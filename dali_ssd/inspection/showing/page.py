@@ -17,6 +17,7 @@ from dali_ssd.util.words import counted
 __all__ = ["report_page", "write_report"]
 
 _RECORD_LEAD = (
+    "Where a record is shown for some of its objects, these have color and name, and the others are thin and white. "
     "The command below a picture draws the record large. `dali-ssd inspect` prints its label, with the same shard and "
     "the same `--record`."
 )

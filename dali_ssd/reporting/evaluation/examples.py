@@ -13,7 +13,7 @@ from dali_ssd.errors import RecordError
 from dali_ssd.metrics.verdicts import Kind
 from dali_ssd.pages.elements import Element, Gallery, Note, Picture
 from dali_ssd.pages.page import Section
-from dali_ssd.pages.pictures import picture
+from dali_ssd.pages.pictures import IN_GALLERY, picture
 from dali_ssd.reporting.evaluation.evaluation import Evaluation
 from dali_ssd.reporting.evaluation.kinds import MISSED, title_of
 from dali_ssd.util.words import counted, first_few
@@ -34,8 +34,6 @@ _LEADS = {
 }
 _EXAMPLES = 8
 """Pictures of each kind."""
-_SIDE = 280
-"""Longer side of a picture in pixels."""
 
 
 def error_section(evaluation: Evaluation, kind: Kind) -> Section:
@@ -76,7 +74,7 @@ def _gallery(
             pictures.append(draw(evaluation, number))
         except RecordError as error:
             faults[str(error)] = None
-    elements: list[Element] = [Gallery(pictures, 148)] if pictures else []
+    elements: list[Element] = [Gallery(pictures)] if pictures else []
     for fault in faults:  # fewer than pictures, if several are of one record
         _log.warning("not drawn: %s", fault)
     if faults:
@@ -134,5 +132,5 @@ def _picture(
     scale = np.array([image.shape[1], image.shape[0]] * 2, np.float32) / np.float32(evaluation.data_shape)
     tile = cut_around(Tile(image, boxes * scale, class_ids, scores, faint_boxes=faint * scale), boxes[0] * scale)
     name = caption_of(evaluation.dataset.place(record))
-    drawn = tile_picture(tile, evaluation.scores.classes, least=_SIDE, most=_SIDE)
+    drawn = tile_picture(tile, evaluation.scores.classes, least=IN_GALLERY, most=IN_GALLERY)
     return picture(drawn, f"{name}: {what}", f"{what}. {name}")

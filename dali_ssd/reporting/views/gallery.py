@@ -16,7 +16,7 @@ from dali_ssd.metrics.detections import SURE, Detections
 from dali_ssd.metrics.per_image import best_and_worst, score_images
 from dali_ssd.metrics.verdicts import find_verdicts
 from dali_ssd.pages.elements import Picture
-from dali_ssd.pages.pictures import picture
+from dali_ssd.pages.pictures import IN_GALLERY, picture
 from dali_ssd.records.dataset import Dataset
 from dali_ssd.util.words import counted
 from dali_ssd.visualize.stored import caption_of
@@ -31,8 +31,6 @@ SAMPLES = 6
 """Images that are drawn after every epoch."""
 EXTREMES = 4
 """Best images that are drawn, and worst ones."""
-_SIDE = 224
-"""Longer side of a picture in pixels."""
 
 
 class Gallery:
@@ -69,10 +67,10 @@ class Gallery:
                 image = self._thumbnail(number)
             except RecordError as error:
                 self._warn(error)
-                return picture(EMPTY, text, f"{text}; the image cannot be drawn", most=_SIDE)
+                return picture(EMPTY, text, f"{text}; the image cannot be drawn", most=IN_GALLERY)
         if sample:
             self._samples[number] = image
-        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=_SIDE, min_score=min_score)
+        drawn = verdict_picture(image, found, self._data_shape, self._classes, side=IN_GALLERY, min_score=min_score)
         return picture(drawn, text, text)
 
     def _warn(self, error: RecordError) -> None:
@@ -82,7 +80,7 @@ class Gallery:
 
     def _thumbnail(self, number: int) -> NDArray[np.uint8]:
         image = Image.fromarray(stored_tiles(self._dataset, [number])[0].image)
-        image.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+        image.thumbnail((2 * IN_GALLERY, 2 * IN_GALLERY), Image.Resampling.LANCZOS)
         return np.asarray(image)
 
 

@@ -142,7 +142,7 @@ def _samples(content: Content) -> Iterator[Section]:
         return
     elements: list[Element] = []
     for name, pictures in by_image.items():
-        elements += [Text(name), Gallery(pictures, side=170)]
+        elements += [Text(name), Gallery(pictures)]
     lead = f"The same images after some of the epochs. {_FROM} {LEGEND}"
     yield Section("Samples", elements, lead)
 
@@ -156,7 +156,7 @@ def _extremes(content: Content) -> Iterator[Section]:
         f"Among equals, the most objects and the most errors. {_FROM} {LEGEND}"
     )
     parts = (("Best", kept.best), ("Worst", kept.worst))
-    elements = [element for title, some in parts if some for element in (Text(title), Gallery(some, side=220))]
+    elements = [element for title, some in parts if some for element in (Text(title), Gallery(some))]
     yield Section("Best and worst images", elements, lead)
 
 

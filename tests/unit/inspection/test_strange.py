@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from dali_ssd.inspection.contents import Contents
 from dali_ssd.inspection.report import Exhibit
@@ -35,9 +36,24 @@ def test_each_kind_is_found_and_shown_once(write: Write) -> None:
     assert {place.shard for one in oddities for place in one.places} == {str(shard)}
     assert len({one.number for one in exhibits}) == len(exhibits)
     assert {one.number for one in exhibits} >= set(range(7))
+    marked = {one.number: [(mark.class_id, *mark.box) for mark in one.marked] for one in exhibits}
+    assert len(marked[0]) == 1 and marked[0][0] == pytest.approx((0, 0.1, 0.1, 0.9, 0.11), abs=1e-6)
     assert [one.group for one in exhibits] == sorted(
         (one.group for one in exhibits), key=["crowded", "smallest", "strange"].index
     )
+
+
+def test_the_objects_that_a_record_is_shown_for_are_marked(write: Write) -> None:
+    crowd = [(0.01 * n, 0.5, 0.01 * n + 0.3, 0.9) for n in range(1, 60, 5)]
+    full = [record(crowd, [0] * len(crowd), image=encoded(size=(200 + n, 100))) for n in range(12)]
+    twice = [(0.5, 0.1, 0.95, 0.7), (0, 0, 0.4, 0.6), (0.5, 0.1, 0.95, 0.701)]
+    shard = write([*full, record(twice, [2, 1, 0], image=encoded(size=(300, 100)))])
+    _, exhibits, _ = find_exhibits(open_dataset(shard), contents_of(shard), 300)
+    (pair,) = [one for one in exhibits if "overlapping" in one.why]
+    assert [one.class_id for one in pair.marked] == [2, 0]
+    for mark, box in zip(pair.marked, (twice[0], twice[2]), strict=True):
+        assert mark.box == pytest.approx(box, abs=1e-5)
+    assert not any(one.marked for one in exhibits if one.group == "crowded")
 
 
 def test_a_repeated_image_is_shown_once(write: Write) -> None:

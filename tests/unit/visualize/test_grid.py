@@ -15,13 +15,14 @@ from dali_ssd.errors import ConfigError, DaliSsdError
 from dali_ssd.visualize.grid import (
     Outlines,
     Tile,
-    class_color,
+    own_side,
     pixels_of,
     save_grid,
     save_picture,
     tile_grid,
     tile_picture,
 )
+from dali_ssd.visualize.names import class_color
 
 GRAY = np.full((100, 200, 3), 128, np.uint8)
 
@@ -49,10 +50,6 @@ def test_boxes_have_the_color_of_their_class() -> None:
     assert has_color(picture, class_color(0))
     assert has_color(picture, class_color(1))
     assert not has_color(picture, class_color(2))
-
-
-def test_first_colors_differ() -> None:
-    assert len({class_color(number) for number in range(80)}) == 80
 
 
 def test_true_boxes_are_white_and_thin() -> None:
@@ -123,6 +120,45 @@ def test_a_picture_alone_keeps_its_size_within_limits() -> None:
     assert tile_picture(tile(), [], least=1).size == (200, 100)
     assert tile_picture(tile(), []).size == (320, 160)
     assert tile_picture(tile(), [], least=1, most=50).size == (50, 25)
+
+
+CROWD = [(60 + 9 * x, 40 + 9 * y, 66 + 9 * x, 46 + 9 * y) for x in range(4) for y in range(4)]
+
+
+def crowded(**more: object) -> Tile:
+    """Small boxes in a heap, one half of one class and one half of another."""
+    ids = np.repeat(np.array([1, 0], np.int32), len(CROWD) // 2)
+    return Tile(GRAY, np.array(CROWD, np.float32), ids, **more)  # type: ignore[arg-type]
+
+
+def test_names_without_room_are_in_a_legend_below() -> None:
+    alone, grid = tile_picture(crowded(), ["a", "b"]), tile_grid([crowded()] * 3, ["a", "b"], columns=2, side=200)
+    assert alone.size == (320, 160 + 22)
+    assert grid.size == (2 * 210 + 10, 2 * 110 + 10 + 22 + 10)
+    for picture, high in ((alone, 22), (grid, 32)):
+        band = picture.crop((0, picture.height - high, *picture.size))
+        assert has_color(band, class_color(0)) and has_color(band, class_color(1))
+        assert not has_color(band, class_color(2))
+    sparse = tile((20, 20, 80, 80), (120, 20, 180, 80))
+    assert tile_picture(sparse, ["a", "b"]).size == (320, 160)
+    assert tile_grid([sparse, crowded()], ["a", "b"], side=200).height == 110 + 10 + 22 + 10
+
+
+def test_a_tile_with_colors_of_its_own_has_a_legend_of_its_own() -> None:
+    own = crowded(colors=np.arange(len(CROWD), dtype=np.int32), caption="x")
+    grid = tile_grid([own, tile(caption="y")], ["a", "b"], side=300)
+    assert grid.height == 150 + 22 + 22 + 20
+    left, right = grid.crop((10, 182, 310, grid.height)), grid.crop((320, 182, 620, grid.height))
+    assert all(has_color(left, class_color(number)) for number in range(len(CROWD)))
+    assert not has_color(right, class_color(0))
+
+
+def test_letters_grow_with_large_pictures() -> None:
+    assert tile_grid([tile(caption="x")], [], side=1300).height == 650 + (26 + 9) + 20
+
+
+def test_the_side_of_an_image_is_kept_within_limits() -> None:
+    assert [own_side(tile(), least, most) for least, most in ((1, 500), (320, 500), (1, 150))] == [200, 320, 150]
 
 
 def test_saving(tmp_path: Path) -> None:

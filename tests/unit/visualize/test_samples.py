@@ -143,6 +143,17 @@ def test_show_returns_the_picture(tmp_path: Path) -> None:
         dali_ssd.show(5)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("size", "longer"), [((40, 30), 420), ((640, 480), 640), ((1600, 1200), 1280)])
+def test_a_record_alone_is_drawn_at_its_own_size_within_limits(
+    tmp_path: Path, size: tuple[int, int], longer: int
+) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write(record(image=encoded(size=size)))
+    picture = dali_ssd.show(tmp_path / "a.rec", record=0)
+    letters = max(13, longer // 50)
+    assert picture.size == (longer + 20, longer * 3 // 4 + letters + 9 + 20)
+
+
 def test_class_names_may_be_a_list(tmp_path: Path) -> None:
     (shard,) = write_random(tmp_path, 2)
     (tmp_path / "names.txt").write_text("a\nb c\nd\n")

@@ -55,3 +55,11 @@ def test_detections_have_class_and_score_and_missed_objects_none() -> None:
     # A missed object has its outline alone.
     missed = np.asarray(verdict_picture(PAPER, detected([], [((20, 50, 90, 90), 0)]), 100, NAMES))
     assert (missed[:59] == 128).all()
+
+
+def test_errors_have_the_first_choice_of_room() -> None:
+    right, wrong = (20, 50, 60, 90), (22, 52, 62, 88)
+    found = detected([(right, 0, 0.9), (wrong, 1, 0.5)], [(right, 0)])
+    pictures = [np.asarray(verdict_picture(PAPER, one, 100, NAMES)) for one in (found, detected([(right, 0, 0.9)], []))]
+    above = pictures[0][44:58, 55:100]
+    assert (above == ORANGE).all(axis=2).mean() > 0.3 and not (above == GREEN).all(axis=2).any()

@@ -5,21 +5,23 @@ import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dali_ssd.cli.main import main
 from dali_ssd.inspection.examine import Inspected, examine
 from dali_ssd.inspection.options import InspectConfig
-from dali_ssd.inspection.report import Advice, Timed
+from dali_ssd.inspection.report import Advice, Marked, Timed
 from dali_ssd.inspection.showing.page import report_page, write_report
 from dali_ssd.inspection.showing.thumbnails import pictures_of
 from dali_ssd.pages.elements import Chart, Charts, Element, Fold, Gallery, Note, Stats, Table
 from dali_ssd.pages.page import Page
 from dali_ssd.records.dataset import Dataset, open_dataset
 from dali_ssd.records.format.labels import build_label
+from dali_ssd.visualize.grid import Tile, tile_picture
 from tests.support.commands import parsed
 from tests.support.made_up import GROUNDS, REPORT, class_of
 from tests.support.records import encoded
@@ -95,6 +97,26 @@ def test_pictures_are_those_that_can_be_decoded(inspected: Inspected) -> None:
     notes = [one for one in of_kind(none, Note) if isinstance(one, Note) and "could not be decoded" in one.title]
     config = parsed(notes[0].command)
     assert config.decode and config.shards == inspected.config.shards
+
+
+def test_marked_objects_are_in_front_and_the_others_are_white(
+    inspected: Inspected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Tile] = []
+
+    def keep(tile: Tile, *args: Any, **options: Any) -> Image.Image:
+        drawn.append(tile)
+        return tile_picture(tile, *args, **options)
+
+    monkeypatch.setattr("dali_ssd.inspection.showing.thumbnails.tile_picture", keep)
+    exhibits = [replace(one, marked=()) for one in inspected.report.exhibits[:2]]
+    exhibits[1] = replace(exhibits[1], marked=(Marked(1, (0.25, 0.5, 0.5, 1.0)),))
+    pictures_of(replace(inspected, report=replace(inspected.report, exhibits=tuple(exhibits))))
+    whole, some = drawn
+    assert whole.faint_boxes is None
+    height, width = some.image.shape[:2]
+    np.testing.assert_allclose(some.boxes, [[width / 4, height / 2, width / 2, height]])
+    assert some.class_ids.tolist() == [1] and some.faint_boxes is not None and len(some.faint_boxes)
 
 
 def test_the_command_below_a_picture_draws_it(
