@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,15 @@ from dali_ssd.records.dataset import Dataset, Paths, expand_paths, list_paths
 from dali_ssd.records.format.classes import names_or_none
 from dali_ssd.records.format.labels import parse_label
 from dali_ssd.records.inspect import whole_records
+from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile, own_side, tile_grid
 from dali_ssd.visualize.options import ShowConfig
 from dali_ssd.visualize.stored import unit_of_boxes
 from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, stored_tiles, with_anchors
 
 __all__ = ["augmented_images", "exhibit", "picture", "show"]
+
+_log = logging.getLogger(__name__)
 
 _SIDE, _LARGE = 300, 420
 """Pixels of the longer side of an image, and where there is more to see on it. A record alone has its own size."""
@@ -74,6 +78,7 @@ def show(
 def picture(config: ShowConfig) -> Image.Image:
     """Return the picture that the options ask for. Raises as `exhibit` does."""
     classes, tiles = exhibit(config)
+    _warn_of_missing_names(classes, tiles)
     if config.record is not None and not config.views:
         side = own_side(tiles[0], _LARGE)
     else:
@@ -115,6 +120,16 @@ def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: i
                 if len(tiles) == count:
                     break
     return tiles
+
+
+def _warn_of_missing_names(classes: tuple[str, ...], tiles: Sequence[Tile]) -> None:
+    most = max((int(tile.class_ids.max()) for tile in tiles if len(tile.class_ids)), default=-1)
+    if classes and most >= len(classes):
+        _log.warning(
+            "there are %s, so objects up to class id %d have numbers in place of names; give the names of all ids",
+            counted(len(classes), "class name"),
+            most,
+        )
 
 
 def _option(classes: str | Path | Sequence[str]) -> str:

@@ -70,7 +70,7 @@ _ON_CURVES = (
     "the average precision. The ring is the threshold with the best F1."
 )
 _ON_ERRORS = (
-    "The object that a wrong detection overlaps most decides of what kind it is. Pictures are cut from the records as "
+    "A wrong detection is judged by the object that it overlaps most. Pictures are cut from the records as "
     "they are stored: the colored box was found, white boxes are objects. `dali-ssd show SHARD --record KEY` shows the "
     "whole record."
 )
@@ -115,8 +115,9 @@ def _other_threshold(best: Best, analysis: Analysis) -> Note:
     """Return the advice to look at the errors of another threshold."""
     now = f"{analysis.f1:.2f} at {analysis.thresholds.min_score:g}"
     text = (
-        f"F1 of all classes together is {now}, and {best.f1:.2f} at {best.score}. Errors, confusion and sizes below "
-        "are those at the former; the best threshold of each class is in the first table."
+        f"F1 of all classes together is {now}, and {best.f1:.2f} at {best.score}. The errors, confusion and sizes "
+        f"below are at {analysis.thresholds.min_score:g}; the first table has the best threshold of each class. `eval` "
+        "and `detect` take this option:"
     )
     return Note("advice", f"This network is better used at score {best.score}", text, f"--min-score {best.score}")
 

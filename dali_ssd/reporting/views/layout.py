@@ -28,8 +28,8 @@ _FEW_ROWS = 12
 _STATES: dict[str, tuple[str, Literal["info", "good", "warning", "error"], str]] = {
     "running": (
         "Running", "info",
-        f"A browser shows this page anew every {_RELOAD_S} seconds. If it is much older than an epoch takes, the run "
-        "was killed: `--resume auto` goes on with it.",
+        f"A browser reloads this page every {_RELOAD_S} seconds. If the time at its end is older than an epoch takes, "
+        "the run was killed; continue it with `--resume auto`.",
     ),
     "ended": ("Ended", "good", ""),
     "stopped": ("Stopped by a signal", "warning", ""),

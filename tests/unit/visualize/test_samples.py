@@ -20,7 +20,7 @@ from dali_ssd.records.dataset import open_dataset
 from dali_ssd.records.format.recordio import Header, pack
 from dali_ssd.records.writer import ShardWriter
 from dali_ssd.visualize.options import ShowConfig
-from dali_ssd.visualize.samples import exhibit
+from dali_ssd.visualize.samples import exhibit, picture
 from dali_ssd.visualize.views import views_of
 from tests.support.records import BOX, encoded, record
 from tests.support.shards import write_random
@@ -70,6 +70,17 @@ def test_targets_are_drawn_on_views_not_on_the_original(tmp_path: Path) -> None:
     assert [tile.outlines is not None for tile in tiles] == [False, True, True]
     _, tiles = exhibit(replace(config, record=None, augmented=None, images=3))
     assert len(tiles) == 3 and all("positive anchor" in tile.caption for tile in tiles)
+
+
+def test_class_names_that_are_too_few_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write(record([BOX], [3]))
+    config = ShowConfig((str(tmp_path / "a.rec"),))
+    for classes in ("", "a,b,c,d"):
+        picture(replace(config, classes=classes))
+    assert not caplog.messages
+    picture(replace(config, classes="a,b,c"))
+    assert ["there are 3 class names" in text and "class id 3" in text for text in caplog.messages] == [True]
 
 
 def test_damage_of_other_records_is_no_obstacle(tmp_path: Path) -> None:
