@@ -18,8 +18,10 @@ __all__ = ["LEGEND", "verdict_picture"]
 
 _RIGHT, _WRONG, _MISSED = (0, 200, 120), (255, 80, 0), (250, 225, 60)
 _DARK = (20, 20, 24)
+_FEW = 5
 LEGEND = (
-    "Green: found. Orange: a wrong detection. Thin, yellow and black: missed. Names stand where they hide no other box."
+    f"Green: found. Orange: a wrong detection; of many, the surest, as many as there are objects, and at least {_FEW}. "
+    "Thin, yellow and black: missed. Names stand where they hide no other box."
 )
 """What the colors mean. They differ in brightness too, for those who see no colors."""
 _DASH = 3
@@ -53,11 +55,10 @@ def verdict_picture(
     missed = found.true_boxes[verdicts.true_row[verdicts.missed(min_score)]] * to_picture
     for box in missed:
         _outline(canvas, box, size, _MISSED, dashed=True)
-    colored = [
-        (row, color)
-        for kinds, color in (((Kind.RIGHT,), _RIGHT), (WRONG, _WRONG))
-        for row in verdicts.row[np.isin(verdicts.kind, kinds)]
-    ]
+    right, wrong = (verdicts.row[np.isin(verdicts.kind, kinds)] for kinds in ((Kind.RIGHT,), WRONG))
+    # A network that has hardly learned takes everything for an object, and its boxes would hide the image.
+    wrong = wrong[np.argsort(-sure.scores[wrong], kind="stable")][: max(len(found.true_boxes), _FEW)]
+    colored = [(row, color) for rows, color in ((right, _RIGHT), (wrong, _WRONG)) for row in rows]
     for row, color in colored:
         _outline(canvas, sure.boxes[row] * to_picture, size, color)
     # Names come after the boxes, so that no box crosses one; errors have the first choice of room, then the surest.

@@ -63,3 +63,17 @@ def test_errors_have_the_first_choice_of_room() -> None:
     pictures = [np.asarray(verdict_picture(PAPER, one, 100, NAMES)) for one in (found, detected([(right, 0, 0.9)], []))]
     above = pictures[0][44:58, 55:100]
     assert (above == ORANGE).all(axis=2).mean() > 0.3 and not (above == GREEN).all(axis=2).any()
+
+
+@pytest.mark.parametrize(("objects", "drawn"), [(0, 5), (7, 7)])
+def test_of_many_wrong_detections_the_surest_are_drawn(objects: int, drawn: int) -> None:
+    """As many as there are objects, and five at least; all that are right are drawn."""
+    wrong = [((5 + 9 * number, 5, 10 + 9 * number, 40), 0, 0.5 + 0.04 * number) for number in range(10)]
+    true = [((5 + 9 * number, 60, 10 + 9 * number, 95), 1) for number in range(objects)]
+    right = [(box, class_id, 0.41) for box, class_id in true]
+    picture = np.asarray(verdict_picture(PAPER, detected([*wrong, *right], true), 100, ()))
+    shown = [
+        number for number in range(10) if (picture[30, 12 + 22 * number : 26 + 22 * number] == ORANGE).all(1).any()
+    ]
+    assert shown == list(range(10 - drawn, 10))
+    assert (picture[90] == GREEN).all(axis=1).sum() >= 2 * objects
