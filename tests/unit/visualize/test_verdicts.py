@@ -72,8 +72,7 @@ def test_of_many_wrong_detections_the_surest_are_drawn(objects: int, drawn: int)
     true = [((5 + 9 * number, 60, 10 + 9 * number, 95), 1) for number in range(objects)]
     right = [(box, class_id, 0.41) for box, class_id in true]
     picture = np.asarray(verdict_picture(PAPER, detected([*wrong, *right], true), 100, ()))
-    shown = [
-        number for number in range(10) if (picture[30, 12 + 22 * number : 26 + 22 * number] == ORANGE).all(1).any()
-    ]
+    orange = (picture[30] == ORANGE).all(axis=1)
+    shown = [number for number in range(10) if orange[12 + 22 * number : 26 + 22 * number].any()]
     assert shown == list(range(10 - drawn, 10))
     assert (picture[90] == GREEN).all(axis=1).sum() >= 2 * objects
