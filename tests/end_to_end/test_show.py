@@ -113,10 +113,13 @@ def test_works_without_extras(shards: Path, tmp_path: Path, argv: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", ["train --train a.rec", "eval --params a.params --val a.rec", "detect a.jpg --params a.params", "demo"]
+    "argv",
+    ["train --train {shard}", "eval --params {params} --val {shard}", "detect {shard} --params {params}", "demo"],
 )
-def test_says_in_one_line_what_to_install(argv: str) -> None:
-    done = alone(*argv.split())
+def test_says_in_one_line_what_to_install(shards: Path, tmp_path: Path, argv: str) -> None:
+    params = tmp_path / "ssd_128_mobilenet0.25_custom_best.params"
+    params.write_bytes((0x112).to_bytes(8, "little") * 8)  # how such a file begins; only MXNet reads on
+    done = alone(*argv.format(params=params, shard=shards / "val.rec").split())
     assert done.returncode == 2
     assert done.stderr.startswith("dali-ssd: error: MXNet is not installed; run: pip install 'dali-ssd[mxnet]'")
     assert done.stderr.count("\n") == 1

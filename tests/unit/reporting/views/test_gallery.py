@@ -84,9 +84,9 @@ def test_boxes_are_drawn_where_they_are(tmp_path: Path) -> None:
     box = (100.0, 200.0, 300.0, 350.0)
     image = detected([(box, 0, 0.9)], [(box, 0)])
     drawn = opened(Gallery(open_dataset(tmp_path / "a.rec"), 400, ("a",)).draw(0, image, 0.4))
-    assert drawn.size == (224, 112)
+    assert drawn.size == (320, 160)
     green = np.asarray(drawn).astype(int)[..., 1] > 140
-    left, top, right, bottom = 224 // 4, 112 // 2, 224 * 3 // 4, 112 * 7 // 8
+    left, top, right, bottom = 320 // 4, 160 // 2, 320 * 3 // 4, 160 * 7 // 8
     # The label is at the upper left corner.
     assert green[bottom - 2 : bottom + 1, left + 40 : right - 5].any(axis=0).all()
     assert green[top + 30 : bottom - 5, right - 2 : right + 1].any(axis=1).all()
@@ -132,7 +132,7 @@ def test_an_image_that_cannot_be_decoded_is_an_empty_square(
         samples, (best, worst) = seen.samples, seen.extremes
         assert len(samples) == 6 and len(best) == len(worst) == 4
         note = f"a.rec record 0: 1 of 2 found, 0 wrong, from score {seen.min_score:g} on; the image cannot be drawn"
-        assert samples["a.rec record 0"].caption == note and pixels(samples["a.rec record 0"]) == (224, 224)
+        assert samples["a.rec record 0"].caption == note and pixels(samples["a.rec record 0"]) == (240, 240)
         assert note in [picture.caption for picture in best]
         assert "cannot" not in samples["a.rec record 2"].caption
     assert len(caplog.messages) == 1 and re.search(r"a\.rec, record 0, .*cannot be decoded", caplog.messages[0])
