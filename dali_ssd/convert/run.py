@@ -18,8 +18,8 @@ from dali_ssd.convert.sample import Note, Sample
 from dali_ssd.convert.units import WRONG_UNITS, has_fractions
 from dali_ssd.errors import AnnotationError, NothingLeftError
 from dali_ssd.records.format.classes import CLASSES_FILE, read_classes, require_same_classes
-from dali_ssd.records.writer import ShardWriter, require_utf8
-from dali_ssd.util.files import atomic_open, make_folder, new_files
+from dali_ssd.records.writer import ShardWriter, require_utf8_names
+from dali_ssd.util.files import make_folder
 from dali_ssd.util.parallel import ordered_map
 from dali_ssd.util.progress import track
 
@@ -54,7 +54,7 @@ def convert(config: ConvertConfig) -> Converted:
     """
     forget()
     stem = config.stem or config.split or "data"
-    require_utf8(config.out, stem)
+    require_utf8_names(config.out, stem)
     make_folder(config.out)  # first, since reading many annotations takes minutes
     samples, classes, notes = read_annotations(config, read_classes(config.classes) if config.classes else ())
     if config.on_bad == "raise":
@@ -70,8 +70,8 @@ def convert(config: ConvertConfig) -> Converted:
     samples = _shuffled(samples, config.seed) if config.shuffle else samples
     fractions = has_fractions(samples)
     builder = Builder(classes, config.exif, config.drop_empty, config.coordinates, config.on_bad, fractions)
-    texts = (config.out / CLASSES_FILE, config.out / f"{stem}.report.txt")
-    with new_files(texts), ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
+    report_file = config.out / f"{stem}.report.txt"
+    with ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer:
         built = ordered_map(builder, samples, config.workers)
         for result in track(built, f"writing {stem}", len(samples)):
             if config.on_bad == "raise":
@@ -79,14 +79,9 @@ def convert(config: ConvertConfig) -> Converted:
             _take(result, writer, report)
         if not report.images:
             raise NothingLeftError("\n".join([f"nothing to write from {config.src}:", *report.lines()]))
-        _write_lines(texts[0], classes)
-        _write_lines(texts[1], report.lines(examples=None))
-    return Converted(writer.paths, classes, report, texts[1])
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    with atomic_open(path, "w") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        writer.beside(CLASSES_FILE, classes)
+        writer.beside(report_file.name, report.lines(examples=None))
+    return Converted(writer.paths, classes, report, report_file)
 
 
 def _shuffled(samples: list[Sample], seed: int) -> list[Sample]:

@@ -47,8 +47,8 @@ Gpus = Annotated[
 Plugin = Annotated[
     PluginUse,
     tyro.conf.arg(
-        help="What renders on a GPU, and makes targets. auto: the plugin for DALI, or without it DALI's operators and "
-        "the host, with a warning; require: the plugin, or an error; off: never the plugin."
+        help="What renders on a GPU, and in training makes targets. auto: the plugin for DALI, or without it DALI's "
+        "operators and the host, with a warning; require: the plugin, or an error; off: never the plugin."
     ),
 ]
 Workers = Annotated[int, tyro.conf.arg(aliases=["-j"])]

@@ -49,7 +49,7 @@ def threads_of_process(world_size: int) -> int:
 def _warn_of_sharing(processes: int, cores: int) -> None:
     _log.warning(
         "no launcher tells how many of %d processes are on this host: num_threads='auto' takes all %d cores; give "
-        "num_threads, or set LOCAL_RANK and LOCAL_WORLD_SIZE as torchrun does",
+        "num_threads, or start them by a launcher that tells, such as torchrun",
         processes,
         cores,
     )

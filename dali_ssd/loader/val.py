@@ -106,12 +106,18 @@ class ValLoader(Loader):
         return self._batches
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield every record once, in batches of `loader.batch.ValBatch`."""
+        """Return an iterator over every record once, in batches of `loader.batch.ValBatch`.
+
+        Earlier ones raise `ConfigError` from then on: all read from the same pipelines.
+        """
         self._require_running()
         self._newest = this = object()
         if not self._at_begin:
             self._build()
         self.stats = LoaderStats()
+        return self._from_begin(this)
+
+    def _from_begin(self, this: object) -> Iterator[Any]:
         begin = time.perf_counter()
         for number in range(len(self)):
             if self._newest is not this:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +16,8 @@ from dali_ssd.records.format.recordio import read_record, unpack
 from dali_ssd.records.lint.findings import Finding, finding, summary
 from dali_ssd.records.lint.framing import shard_structure
 from dali_ssd.records.options import ReshardConfig
-from dali_ssd.records.writer import ShardWriter, existing_files, require_utf8, stem_of
-from dali_ssd.util.files import atomic_open, locked, make_folder, require_folder
+from dali_ssd.records.writer import ShardWriter, existing_files, require_utf8_names, shard_names, stem_of
+from dali_ssd.util.files import locked, make_folder, require_folder
 from dali_ssd.util.progress import Progress, track
 from dali_ssd.util.words import counted, first_few
 
@@ -57,23 +56,26 @@ def reshard(config: ReshardConfig) -> Resharded:
     shards = expand_paths(config.src)
     stem = config.stem or _common_stem(shards)
     require_folder("--out", config.out)
-    require_utf8(config.out, stem)
+    require_utf8_names(config.out, stem)
+    shard_names(stem, config.shards)  # refuses what cannot be, before a folder is made
     _require_others(shards, config.out, stem)
     classes = _class_names(config, shards)
     make_folder(config.out)
     with (
         locked(config.out),
-        _class_file(config.out / CLASSES_FILE, classes, config.overwrite),
         ShardWriter(config.out, stem, config.shards, overwrite=config.overwrite) as writer,
     ):
         dataset, left_out = _look_through(shards)
         if config.on_bad == "raise":
             _require_none(left_out)
+        _require_enough(len(dataset), config, shards, left_out)
         for found in _copy(dataset, writer, config):
             if config.on_bad == "raise":
                 _require_none([found])
             left_out.append(found)
-        _require_enough(writer, shards, left_out)
+        _require_enough(writer.count, config, shards, left_out)
+        if classes:
+            writer.beside(CLASSES_FILE, classes)
     return Resharded(writer.paths, writer.count, classes, tuple(left_out))
 
 
@@ -105,7 +107,8 @@ def _class_names(config: ReshardConfig, shards: Sequence[Path]) -> tuple[str, ..
     Raises `DatasetError` if they are unclear, or there are others in the folder.
     """
     folders = sorted({shard.parent for shard in shards})
-    without = [folder for folder in folders if not (folder / CLASSES_FILE).is_file()]
+    named = [folder for folder in folders if (folder / CLASSES_FILE).exists()]
+    without = [folder for folder in folders if folder not in named]
     if not config.classes and 0 < len(without) < len(folders):
         raise DatasetError(
             f"there are class names beside some of the shards, and none in {without[0]}; if the class ids of all mean "
@@ -117,21 +120,9 @@ def _class_names(config: ReshardConfig, shards: Sequence[Path]) -> tuple[str, ..
             f"{path} would name the classes of the new shards, and the given ones have no names; give theirs by "
             "--classes, or choose another folder"
         )
-    if not config.overwrite:
-        require_same_classes(path, classes)
+    if not config.overwrite or any(path.exists() and path.samefile(given / CLASSES_FILE) for given in named):
+        require_same_classes(path, classes)  # other names would be the given shards' names, too
     return classes
-
-
-@contextmanager
-def _class_file(path: Path, classes: Sequence[str], overwrite: bool) -> Iterator[None]:
-    """Write class names to a file that gets its name after the block, if that succeeds; none if it is there already."""
-    if not classes or (path.exists() and not overwrite):
-        yield
-        return
-    with atomic_open(path, "w") as file:
-        file.writelines(f"{name}\n" for name in classes)
-        file.flush()
-        yield
 
 
 def _look_through(shards: Sequence[Path]) -> tuple[Dataset, list[Finding]]:
@@ -171,15 +162,14 @@ def _copy(dataset: Dataset, writer: ShardWriter, config: ReshardConfig) -> Itera
             writer.write(record)
 
 
-def _require_enough(writer: ShardWriter, shards: Sequence[Path], left_out: Sequence[Finding]) -> None:
+def _require_enough(count: int, config: ReshardConfig, shards: Sequence[Path], left_out: Sequence[Finding]) -> None:
     """Raise an error if there is not a record for each new shard."""
-    if not writer.count:
+    if not count:
         names = ", ".join(first_few(shards, "shard"))
         raise DatasetError("\n".join([f"no records in {names}", *summary(left_out, _SHOWN, CHECK_LISTS)]))
-    if writer.count < len(writer.paths):
+    if count < config.shards:
         raise ConfigError(
-            f"{counted(writer.count, 'record')} cannot fill {counted(len(writer.paths), 'shard')}; give --shards "
-            f"{writer.count} or fewer"
+            f"{counted(count, 'record')} cannot fill {counted(config.shards, 'shard')}; give --shards {count} or fewer"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from dali_ssd.records.format.index import index_path
 from dali_ssd.records.format.recordio import frame
 from dali_ssd.util.files import not_utf8, replace, sync_file, temporary_name
 
-__all__ = ["ShardFile", "ShardWriter", "existing_files", "require_utf8", "shard_names", "stem_of"]
+__all__ = ["NewFiles", "ShardFile", "ShardWriter", "existing_files", "require_utf8_names", "shard_names", "stem_of"]
 
 MAX_SHARDS = 99_999
 _NUMBER = r"-\d{5}-of-\d{5}"
@@ -46,7 +47,7 @@ def stem_of(shard: Path) -> str:
     return re.sub(rf"{_NUMBER}$", "", shard.stem)
 
 
-def require_utf8(folder: Path, stem: str) -> None:
+def require_utf8_names(folder: Path, stem: str) -> None:
     """Raise `DaliSsdError` if shards of this stem would have a name that DALI cannot open."""
     odd = not_utf8(folder / stem)
     if odd is not None:
@@ -55,40 +56,33 @@ def require_utf8(folder: Path, stem: str) -> None:
         )
 
 
-class ShardFile:
-    """One `.rec` and its `.idx`, under temporary names until `commit`."""
+class NewFiles:
+    """Files that belong together, under temporary names until `commit`."""
 
-    def __init__(self, path: Path) -> None:
-        self.targets = (path, index_path(path))
-        self.temporaries = tuple(temporary_name(target) for target in self.targets)
+    def __init__(self, *targets: Path) -> None:
+        self.targets = targets
+        self.temporaries = tuple(temporary_name(target) for target in targets)
         self.files: list[BinaryIO] = []
-        self.size = 0
 
     def open(self) -> None:
-        """Create both files under their temporary names."""
+        """Create the files under their temporary names."""
         for temporary in self.temporaries:
             self.files.append(open(temporary, "xb"))  # noqa: SIM115 - `close` and `discard` close it
 
-    def write(self, key: int, framed: bytes) -> None:
-        """Append a framed record (see `recordio.frame`)."""
-        self.files[0].write(framed)
-        self.files[1].write(f"{key}\t{self.size}\n".encode())
-        self.size += len(framed)
-
     def close(self) -> None:
-        """Flush both files to disk."""
+        """Flush the files to disk."""
         for file in self.files:
             file.close()
         for temporary in self.temporaries:
             sync_file(temporary)
 
     def commit(self) -> None:
-        """Rename both files to their final names."""
+        """Rename the files to their final names."""
         for temporary, target in zip(self.temporaries, self.targets, strict=True):
             replace(temporary, target)
 
     def discard(self, committed: bool) -> None:
-        """Delete both files, under their final names too if `committed`."""
+        """Delete the files, under their final names too if `committed`."""
         for file in self.files:
             with suppress(OSError):  # closing flushes, which fails again on a full disk
                 file.close()
@@ -97,12 +91,26 @@ class ShardFile:
                 path.unlink(missing_ok=True)
 
 
+class ShardFile(NewFiles):
+    """One `.rec` and its `.idx`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, index_path(path))
+        self.size = 0
+
+    def write(self, key: int, framed: bytes) -> None:
+        """Append a framed record (see `recordio.frame`)."""
+        self.files[0].write(framed)
+        self.files[1].write(f"{key}\t{self.size}\n".encode())
+        self.size += len(framed)
+
+
 class ShardWriter:
     """Context manager that writes records into `num_shards` shards of a folder, record i into shard i % num_shards.
 
-    Files get their final names once the block ends without an exception; after an exception none of them are left, and
-    those that they were to replace are as they were. Raises `DaliSsdError` if shards of this stem exist already (unless
-    `overwrite`) or writing fails.
+    Files, those of `beside` too, get their final names once the block ends without an exception; after an exception
+    none of them are left, and those that they were to replace are as they were. Raises `DaliSsdError` if shards of this
+    stem exist already (unless `overwrite`) or writing fails.
     """
 
     def __init__(self, folder: str | Path, stem: str, num_shards: int = 1, *, overwrite: bool = False) -> None:
@@ -113,6 +121,7 @@ class ShardWriter:
         """Records written so far; also the key of the next."""
         self._overwrite = overwrite
         self._shards: list[ShardFile] = []
+        self._texts: list[NewFiles] = []
 
     def __enter__(self) -> ShardWriter:
         try:
@@ -139,6 +148,16 @@ class ShardWriter:
             raise self._failed(error) from error
         self.count += 1
 
+    def beside(self, name: str, lines: Iterable[str]) -> None:
+        """Write a text file into the folder, in place of one that is there."""
+        text = NewFiles(self.folder / name)
+        self._texts.append(text)
+        try:
+            text.open()
+            text.files[0].writelines(f"{line}\n".encode() for line in lines)
+        except OSError as error:
+            raise self._failed(error) from error
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -151,17 +170,18 @@ class ShardWriter:
             raise self._failed(failure) from failure
 
     def _commit(self) -> None:
-        """Rename the shards once all are whole on disk; after a failure half way, what was there is there again."""
-        old = {path: temporary_name(path) for path in existing_files(self.folder, self.stem)}
+        """Rename all files once they are whole on disk; after a failure half way, what was there is there again."""
+        texts = [path for text in self._texts for path in text.targets if path.exists()]
+        old = {path: temporary_name(path) for path in [*existing_files(self.folder, self.stem), *texts]}
         renaming = False
         try:
-            for shard in self._shards:
-                shard.close()
+            for new in self._new:
+                new.close()
             for path, aside in old.items():
                 path.rename(aside)
             renaming = True
-            for shard in self._shards:
-                shard.commit()
+            for new in self._new:
+                new.commit()
         except BaseException:
             self._discard(committed=renaming)
             for path, aside in old.items():
@@ -169,11 +189,16 @@ class ShardWriter:
                     aside.rename(path)
             raise
         for aside in old.values():
-            aside.unlink()
+            with suppress(OSError):  # the new files are there, and that counts
+                aside.unlink()
+
+    @property
+    def _new(self) -> list[NewFiles]:
+        return [*self._shards, *self._texts]
 
     def _discard(self, committed: bool) -> None:
-        for shard in self._shards:
-            shard.discard(committed)
+        for new in self._new:
+            new.discard(committed)
 
     def _failed(self, error: OSError) -> DaliSsdError:
         reason = os.strerror(error.errno) if error.errno else str(error)

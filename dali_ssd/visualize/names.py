@@ -102,7 +102,8 @@ def write_names(
 
     for own, number in enumerate(shown):
         name = names[number]
-        places = _places(name.box, boxes[own], int(lettering.width(name.text)) + 6, lettering.size + 4, size)
+        text = lettering.shortened(name.text, size[0] - 6)
+        places = _places(name.box, boxes[own], int(lettering.width(text)) + 6, lettering.size + 4, size)
         plate = next((place for place in places if most_hidden(place) <= _HIDDEN), None)
         if plate is None and len(shown) == 1:
             plate = min(places, key=most_hidden)
@@ -112,7 +113,7 @@ def write_names(
         hidden += _shared(plate, boxes)
         plates = np.vstack([plates, plate])
         canvas.rectangle(tuple(plate), fill=name.color)
-        lettering.write(canvas, (plate[0] + 3, plate[1] + 1), name.text, _ink_on(name.color))
+        lettering.write(canvas, (plate[0] + 3, plate[1] + 1), text, _ink_on(name.color))
     return left_out
 
 

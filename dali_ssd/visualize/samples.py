@@ -25,7 +25,7 @@ from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Tile, own_side, tile_grid
 from dali_ssd.visualize.options import ShowConfig
 from dali_ssd.visualize.stored import unit_of_boxes
-from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, stored_tiles, with_anchors
+from dali_ssd.visualize.tiles import box_tile, box_tiles, drawable_tiles, object_colors, stored_tiles, with_anchors
 
 __all__ = ["augmented_images", "exhibit", "picture", "show"]
 
@@ -106,7 +106,12 @@ def exhibit(config: ShowConfig) -> tuple[tuple[str, ...], list[Tile]]:
         dataset = whole_records(shards)
         [number] = _numbers(dataset, config)
         original, tiles = stored_tiles(dataset, [number]), _views(dataset, number, recipe, config.views, config.seed)
-    return classes, original + (tiles if anchors is None else [with_anchors(tile, anchors, recipe) for tile in tiles])
+    if anchors is None:
+        return classes, original + tiles
+    return classes, [
+        *(replace(tile, colors=object_colors(tile)) for tile in original),
+        *(with_anchors(tile, anchors, recipe) for tile in tiles),
+    ]
 
 
 def augmented_images(shards: Sequence[Path], recipe: Recipe, count: int, seed: int = PipelineConfig.seed) -> list[Tile]:

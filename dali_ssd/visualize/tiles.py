@@ -20,7 +20,16 @@ from dali_ssd.util.words import counted
 from dali_ssd.visualize.grid import Outlines, Tile, pixels_of
 from dali_ssd.visualize.stored import caption_of, stored_tile
 
-__all__ = ["EMPTY", "box_tile", "box_tiles", "detection_tiles", "drawable_tiles", "stored_tiles", "with_anchors"]
+__all__ = [
+    "EMPTY",
+    "box_tile",
+    "box_tiles",
+    "detection_tiles",
+    "drawable_tiles",
+    "object_colors",
+    "stored_tiles",
+    "with_anchors",
+]
 
 
 _log = logging.getLogger(__name__)
@@ -69,6 +78,11 @@ def box_tile(image: NDArray[np.float32], objects: NDArray[np.float32], caption: 
     return Tile(pixels_of(image, recipe.image), shown[:, :4], shown[:, 4].astype(np.int32), caption=caption)
 
 
+def object_colors(tile: Tile) -> NDArray[np.int32]:
+    """Return numbers of colors (n,), another one for each object."""
+    return np.arange(len(tile.boxes), dtype=np.int32)
+
+
 def with_anchors(tile: Tile, anchors: NDArray[np.float32], recipe: Recipe) -> Tile:
     """Add to a network input the anchors that are positive for its objects, each in the color of its object.
 
@@ -87,7 +101,7 @@ def with_anchors(tile: Tile, anchors: NDArray[np.float32], recipe: Recipe) -> Ti
         [iou(corners[i : i + 1], tile.boxes[owner][None])[0, 0] for i, owner in enumerate(owners)], np.float32
     ) < np.float32(recipe.targets.iou_threshold)
     count = f"{counted(len(positive), 'positive anchor')}, {int(forced.sum())} forced"
-    colors = np.arange(len(tile.boxes), dtype=np.int32)
+    colors = object_colors(tile)
     return replace(
         tile,
         colors=colors,

@@ -99,8 +99,8 @@ class Results:
         before = self.folder / LINES
         if not before.is_file():
             return ""
-        pictures = f", and {counted(self._replaced, 'picture')} of this one" if self._replaced else ""
-        return f"; {before} still has {_lines_of(before)} of an earlier run{pictures}"
+        pictures = f", of whose pictures this one has replaced {self._replaced}" if self._replaced else ""
+        return f"; {before} still has the {_lines_of(before)} of an earlier run{pictures}"
 
     def _draw(self, seen: Seen) -> str | None:
         try:

@@ -16,6 +16,11 @@ def network_name(network: str, data_shape: int) -> str:
 
 
 def named_network(file: str) -> tuple[str, int] | None:
-    """Return backbone and data shape if a file's name has a network's in it, as GluonCV names them; None if not."""
-    match = ZOO_NAME.search(file)
-    return (match[2], int(match[1])) if match else None
+    """Return backbone and data shape if a file's name has a network's in it, as GluonCV names them; None if not.
+
+    Of several the last: those before are part of a prefix.
+    """
+    found = None
+    for match in re.finditer("ssd_", file):
+        found = ZOO_NAME.match(file, match.start()) or found
+    return (found[2], int(found[1])) if found else None

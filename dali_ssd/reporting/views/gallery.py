@@ -60,7 +60,8 @@ class Gallery:
         An image that cannot be read, as DALI may decode what OpenCV cannot, is an empty square that says so, and the
         first of them is logged as a warning.
         """
-        text = f"{self.name(number)}: {score_images([found], min_score)[0]}, from score {min_score:g} on"
+        least = np.format_float_positional(min_score, trim="-")  # all digits: a rounded one may leave out the best
+        text = f"{self.name(number)}: {score_images([found], min_score)[0]}, from score {least} on"
         image = self._samples.get(number)
         if image is None:
             try:

@@ -81,6 +81,15 @@ def test_an_iteration_ends_with_an_error_when_a_later_one_begins(shards: str) ->
         next(ended)
 
 
+def test_an_iteration_has_begun_before_its_first_batch(shards: str) -> None:
+    loader = val(shards)
+    earlier, later = iter(loader), iter(loader)
+    next(later)
+    with pytest.raises(ConfigError, match="a later one has begun"):
+        next(earlier)
+    next(later)
+
+
 def test_an_iteration_ends_with_an_error_when_the_loader_is_closed(shards: str) -> None:
     loader = val(shards)
     batches = iter(loader)

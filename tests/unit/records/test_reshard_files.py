@@ -111,6 +111,25 @@ def test_class_names_that_disagree(write: Write, tmp_path: Path) -> None:
     assert deal(one, two, out=out, classes="x,y,z").classes == ("x", "y", "z")
 
 
+def test_class_names_of_the_given_shards_stay(write: Write) -> None:
+    """Other names in their folder would be theirs, too."""
+    shard = write(GOOD)
+    (shard.parent / "classes.txt").write_text("cat\ndog\nowl\n")
+    before = snapshot(shard.parent)
+    with pytest.raises(DatasetError, match=r"classes\.txt lists other classes"):
+        deal(shard, out=shard.parent, stem="other", classes="owl,dog,cat", overwrite=True)
+    assert snapshot(shard.parent) == before
+    deal(shard, out=shard.parent, stem="other", classes="cat,dog,owl", overwrite=True)
+
+
+def test_what_cannot_be_leaves_no_folder(write: Write, tmp_path: Path) -> None:
+    shard = write(GOOD)
+    for options in ({"stem": "a/b"}, {"shards": 100_000}):
+        with pytest.raises(ConfigError):
+            deal(shard, out=tmp_path / "new", **options)
+        assert not (tmp_path / "new").exists()
+
+
 def test_names_of_other_classes_are_not_taken_over(write: Write, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "classes.txt").write_text("car\nbus\n")

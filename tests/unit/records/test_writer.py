@@ -129,6 +129,37 @@ def test_failure_while_old_shards_are_set_aside_leaves_them(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_texts_beside_the_shards_come_with_them_or_stay_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    for names in (["cat", "dog"], ["owl"]):
+        with ShardWriter(tmp_path, "t", overwrite=True) as writer:
+            writer.write(names[0].encode())
+            writer.beside("classes.txt", names)
+        assert {path.name for path in tmp_path.iterdir()} == {"t.rec", "t.idx", "classes.txt"}
+        assert (tmp_path / "classes.txt").read_text() == "".join(f"{name}\n" for name in names)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(module, "replace", third_rename(error))  # the shard and its index have their names by then
+    with pytest.raises((DaliSsdError, KeyboardInterrupt)), ShardWriter(tmp_path, "t", overwrite=True) as writer:
+        writer.write(b"new")
+        writer.beside("classes.txt", ["new"])
+        writer.beside("t.report.txt", ["new"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_old_shards_that_cannot_be_deleted_are_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b"old", b"new"):
+        with ShardWriter(tmp_path, "t", overwrite=True) as writer:
+            writer.write(content)
+            monkeypatch.setattr(Path, "unlink", refuse)
+    assert read_record(tmp_path / "t.rec", 0) == b"new"
+
+
+def refuse(path: Path, *_: object, **__: object) -> None:
+    raise OSError(5, "Input/output error", path)
+
+
 def test_stem_is_what_names_have_in_common() -> None:
     for count in (1, 3):
         assert {stem_of(Path("some", name)) for name in shard_names("a-1", count)} == {"a-1"}

@@ -130,7 +130,8 @@ def test_what_is_left_of_an_earlier_run_is_said_after_an_interrupt(
         raise KeyboardInterrupt
     lines = tmp_path / LINES
     assert caplog.messages == [
-        f"interrupted: 2 lines in {lines}.part; {lines} still has 3 lines of an earlier run, and 1 picture of this one"
+        f"interrupted: 2 lines in {lines}.part; {lines} still has the 3 lines of an earlier run, "
+        "of whose pictures this one has replaced 1"
     ]
     assert len(lines.read_text().splitlines()) == 3
 

@@ -16,6 +16,11 @@ def test_names_are_gluoncvs() -> None:
         ("first-ssd_128_mobilenet0.25_custom_0010_0.7.params", ("mobilenet0.25", 128)),
         ("ssd_512_resnet50_v1_voc_best.params", ("resnet50_v1", 512)),
         ("ssd_300_vgg16_atrous_coco.params", ("vgg16_atrous", 300)),
+        (
+            "ssd_300_try_ssd_128_mobilenet0.25_custom_best.params",
+            ("mobilenet0.25", 128),
+        ),  # with --save-prefix ssd_300_try_
+        ("ssd_128_mobilenet0.25_custom_ssd_best.params", ("mobilenet0.25", 128)),
         ("mine.params", None),
     ],
 )
