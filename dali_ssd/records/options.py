@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from dali_ssd.config import AnyUnit, OnBad, RecordsConfig
+from dali_ssd.config import AnyUnit, OnBad, PipelineConfig, RecordsConfig
 from dali_ssd.util.validation import (
     check_choices,
     check_ending,
@@ -74,7 +74,7 @@ class ReshardConfig:
     """Number of new shards; records are dealt out to them in turn."""
     shuffle: bool = False
     """Shuffle the records."""
-    seed: int = 233
+    seed: int = PipelineConfig.seed
     """Seed of the shuffle."""
     stem: str = ""
     """Name of the new shards; empty: what the given ones are all called, or "data"."""

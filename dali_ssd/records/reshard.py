@@ -21,12 +21,12 @@ from dali_ssd.util.files import locked, make_folder, require_folder
 from dali_ssd.util.progress import Progress, track
 from dali_ssd.util.words import counted, first_few
 
-__all__ = ["CHECK_LISTS", "Resharded", "reshard"]
+__all__ = ["CHECK_LISTS", "SHOWN", "Resharded", "reshard"]
 
 CHECK_LISTS = "`dali-ssd check` lists all"
 """What is said where some of many findings are shown."""
-_SHOWN = 3
-"""Findings of a kind that an error shows."""
+SHOWN = 3
+"""Findings of a kind that are printed, and that an error shows."""
 _MENDED = ("misaligned", "index-missing")
 """Kinds of findings that no record is lost by, and that the new shards no longer have."""
 
@@ -166,7 +166,7 @@ def _require_enough(count: int, config: ReshardConfig, shards: Sequence[Path], l
     """Raise an error if there is not a record for each new shard."""
     if not count:
         names = ", ".join(first_few(shards, "shard"))
-        raise DatasetError("\n".join([f"no records in {names}", *summary(left_out, _SHOWN, CHECK_LISTS)]))
+        raise DatasetError("\n".join([f"no records in {names}", *summary(left_out, SHOWN, CHECK_LISTS)]))
     if count < config.shards:
         raise ConfigError(
             f"{counted(count, 'record')} cannot fill {counted(config.shards, 'shard')}; give --shards {count} or fewer"
@@ -178,4 +178,4 @@ def _require_none(findings: Iterable[Finding]) -> None:
     bad = [found for found in findings if found.severity == "error"]
     if bad:
         problem = f"{counted(len(bad), 'error')} in the shards, so nothing was written (--on-bad skip goes on):"
-        raise DatasetError("\n".join([problem, *summary(bad, _SHOWN, CHECK_LISTS)]))
+        raise DatasetError("\n".join([problem, *summary(bad, SHOWN, CHECK_LISTS)]))
